@@ -14,15 +14,16 @@
 #include <unistd.h>
 
 /*
- * What the kernel knows of a connection's two ends, asked when it is needed and kept nowhere. Three questions are
- * answered from it: which way a connection goes ("CLIENT>SERVER", what both ends mix into their greeting, so that it
- * cannot be replayed on another one); whether the other end is on this machine, so that it need not be greeted; and
- * whether it is a process of our own user, which only a unix socket can tell. Where the kernel does not answer, the
- * answer is the careful one.
+ * What the kernel says about the two ends of a connection; nothing is cached. Three questions are answered: which
+ * way a connection goes ("CLIENT>SERVER", which both ends mix into their greeting, so that the greeting cannot be
+ * replayed on another connection); whether the peer is on this machine, where nothing translates addresses, so that
+ * the greeting has to prove the way, too; and whether the peer is a process of our own user, which only a unix
+ * socket can say. Where the kernel does not answer, the functions return the stricter result.
  *
- * A unix socket is protected by its folder: who may enter that may connect. So endpoint_unix_check wants a folder that
- * nobody else can write to. The kernel takes at most 107 bytes of path; a longer one is reached through a descriptor of
- * its folder, as /proc/self/fd/N/NAME. To change into the folder was rejected, as all threads share where they are.
+ * A unix socket is protected by its folder: a process that may enter the folder may connect. So endpoint_unix_check
+ * demands a folder that nobody else can write to. The kernel accepts at most 107 bytes of path. A longer path is
+ * reached through a descriptor of its folder, as /proc/self/fd/N/NAME. To change into the folder was rejected, as
+ * all threads share the working directory.
  */
 
 #define ADDRESS_SIZE 56 /* [IPv6]:port */
@@ -68,7 +69,7 @@ bool endpoint_is_own(int fd)
 	int domain = 0;
 	socklen_t domain_size = sizeof(domain);
 
-	/* A TCP socket has no such credentials, and says so with a user that is nobody's. */
+	/* A TCP socket has no peer credentials; the kernel returns an invalid user for it instead of an error. */
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) < 0 || domain != AF_UNIX ||
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return false;
@@ -101,7 +102,7 @@ int endpoint_unix_address(const char *path, struct endpoint_address *ret, int *r
 	return 0;
 }
 
-/* false: not an address of the network. */
+/* false: not an IP address. */
 static bool address_text(const struct sockaddr_storage *name, char ret[ADDRESS_SIZE])
 {
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)name;
@@ -142,7 +143,7 @@ bool endpoint_is_here(int fd)
 	struct sockaddr_storage other = {0};
 	socklen_t size = sizeof(other);
 
-	/* Nobody whose address cannot be told is let off. */
+	/* A peer of unknown address counts as local, which is the stricter case (see above). */
 	if (getpeername(fd, (struct sockaddr *)&other, &size) < 0 || other.ss_family == AF_UNIX)
 		return true;
 	return loopback_is_here((struct sockaddr *)&other);

@@ -21,7 +21,7 @@ bool loopback_is(const struct sockaddr *address)
 	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
-/* As IPv6 writes both. false: neither. */
+/* Converts an IPv4 or IPv6 address to its IPv6 form. false: another family. */
 static bool unify(const struct sockaddr *address, struct in6_addr *ret)
 {
 	if (address && address->sa_family == AF_INET6) {
@@ -66,7 +66,7 @@ static bool is_local_name(const char *host)
 	return size > name && host[size - name - 1] == '.' && strncasecmp(host + size - name, NAME, name) == 0;
 }
 
-/* The part between the slashes and the port, without the brackets of IPv6. */
+/* Copies the host of the URL, without the brackets of an IPv6 address. false: there is none, or it does not fit. */
 static bool take_host(const char *url, char *ret, size_t size)
 {
 	const char *host = strstr(url, "://"), *end;
@@ -75,7 +75,7 @@ static bool take_host(const char *url, char *ret, size_t size)
 		return false;
 	host += 3;
 	if (host[strcspn(host, "/?#@")] == '@')
-		return false; /* a user before the host: readers differ about where it ends */
+		return false; /* a user before the host: parsers differ about where the user part ends */
 	end = *host == '[' ? strchr(++host, ']') : host + strcspn(host, ":/?#");
 	if (!end || end == host || (size_t)(end - host) >= size)
 		return false;
@@ -93,10 +93,10 @@ bool loopback_url(const char *url)
 
 	if (!take_host(url, host, sizeof(host)))
 		return true;
-	/* As connect() and resolvers read it: 127.1, 0x7f000001, 2130706433. */
+	/* The spellings that connect() and resolvers accept: 127.1, 0x7f000001, 2130706433. */
 	if (inet_aton(host, &v4.sin_addr))
 		return v4.sin_addr.s_addr == INADDR_ANY || loopback_is((struct sockaddr *)&v4);
-	escape = strchr(host, '%'); /* or the interface of a link-local address */
+	escape = strchr(host, '%'); /* an escape, or the interface of a link-local address */
 	if (escape)
 		*escape = '\0';
 	if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)

@@ -1,7 +1,7 @@
 /*
- * Lists of fields. Each owns copies of its name and its value, in one allocation: a list is short, and lives for one
- * request. Whatever could end a field's line early is refused when it is added, so that nobody who writes a list out
- * has to look again.
+ * Lists of fields. Each field owns copies of its name and its value, in one allocation: a list is short and lives
+ * for one request. Text that could end a field's line early is refused when the field is added, so that code that
+ * writes a list out need not check again.
  */
 #include "common/http/message.h"
 
@@ -22,7 +22,7 @@ void http_headers_init(struct http_headers *h)
 
 static void header_fini(struct http_header *header)
 {
-	free(header->name); /* and the value, which lies behind it */
+	free(header->name); /* this frees the value, too, which lies behind the name */
 }
 
 void http_headers_fini(struct http_headers *h)
@@ -32,7 +32,7 @@ void http_headers_fini(struct http_headers *h)
 	h->count = 0;
 }
 
-/* A field that could end its line early would let a value write the rest of the message. */
+/* Text with a line end would let a value write the rest of the message. */
 static bool is_safe(struct span text, bool is_name)
 {
 	if (is_name && text.size == 0)
@@ -101,7 +101,7 @@ void http_headers_remove(struct http_headers *h, const char *name)
 
 int http_headers_set(struct http_headers *h, const char *name, const char *value)
 {
-	/* The value may lie in the field that is replaced. */
+	/* Copies are needed, as the value may lie in the field that is replaced. */
 	char *name_copy = strdup(name);
 	char *value_copy = strdup(value);
 	int r = -ENOMEM;

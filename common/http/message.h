@@ -7,7 +7,7 @@
 
 #include "common/base/buf.h"
 
-#define HTTP_HEADERS_MAX 64 /* fields of one message; nothing sends half of that */
+#define HTTP_HEADERS_MAX 64 /* fields of one message; none that we know has half as many */
 
 struct http_header {
 	char *name;
@@ -23,7 +23,7 @@ void http_headers_init(struct http_headers *h);
 void http_headers_fini(struct http_headers *h);
 int http_headers_add(
 	struct http_headers *h, const char *name, const char *value); /* -ENOMEM, -ENOSPC, -EINVAL (CR, LF, NUL) */
-/* The same, of bytes that need not end with a NUL, and may not have one. */
+/* The same for a name and a value that need not end with a NUL; neither may contain one. */
 int http_headers_add_spans(struct http_headers *h, struct span name, struct span value);
 int http_headers_add_number(struct http_headers *h, const char *name, int64_t value); /* in decimal */
 int http_headers_set(struct http_headers *h, const char *name, const char *value);    /* replaces all of that name */

@@ -9,16 +9,16 @@
 #include <time.h>
 
 /*
- * Conditions of a request: "only if it is still the version that I know" (If-Match, If-Unmodified-Since), "only if it
- * is another one than I know" (If-None-Match, If-Modified-Since), and "this range, if it is still that version"
- * (If-Range). RFC 9110, section 13, says what they mean and in which order they are looked at: etags before dates, and
- * a date only where the etag of its kind was not sent.
+ * Conditions of a request: "only if it is still the version that I know" (If-Match, If-Unmodified-Since), "only if
+ * it is another version than I know" (If-None-Match, If-Modified-Since), and "this range, if it is still that
+ * version" (If-Range). RFC 9110, section 13, defines their meaning and their order: etags before dates, and a date
+ * only where the etag field of the same kind was not sent.
  *
- * The handler hands over the texts of the fields and what it found of the document; nothing is read or kept here. A
- * read whose condition says that the client has it already is told 304; every other condition that does not hold is
- * 412. A list of etags is parsed by hand, as an etag may have commas in it. A weak etag ("W/") counts as equal only
- * where the RFC lets it: never for If-Match and If-Range. A date that cannot be read is as good as none, as the RFC
- * wants.
+ * The handler passes the texts of the fields and the state of the document; nothing is read or stored here. A read
+ * whose condition says that the client has the current version is answered with 304; every other condition that
+ * does not hold gives 412. A list of etags is parsed by hand, as an etag may contain commas. A weak etag ("W/")
+ * counts as equal only where the RFC allows it: never for If-Match and If-Range. A date that cannot be parsed is
+ * ignored, as the RFC demands.
  */
 
 static const char *skip_space(const char *at)
@@ -26,7 +26,7 @@ static const char *skip_space(const char *at)
 	return at + strspn(at, " \t");
 }
 
-/* The end of one entity tag that begins at `at`, or NULL when none does. */
+/* The end of the entity tag that begins at `at`, or NULL when none begins there. */
 static const char *etag_end(const char *at)
 {
 	if (strncmp(at, "W/", 2) == 0)
@@ -50,7 +50,8 @@ static bool etag_is(const char *at, const char *end, const char *etag, bool weak
 	return strlen(etag) == size && memcmp(at, etag, size) == 0;
 }
 
-/* 1: the list names it ("*" names all that exists), 0: not, -ERR_BAD_REQUEST: no list. */
+/* 1: the list names the document ("*" names every document that exists). 0: it does not. -ERR_BAD_REQUEST:
+ * malformed. */
 static int list_names(const char *list, const struct precondition_target *target, bool weak_too)
 {
 	const char *at = skip_space(list);
@@ -73,7 +74,8 @@ static int list_names(const char *list, const struct precondition_target *target
 	return found;
 }
 
-/* Whether it changed after the date; *ret_known false when the date is none. */
+/* Whether the document changed after the date. *ret_known is false when the date is malformed or there is no
+ * document. */
 static bool changed_since(const char *date, const struct precondition_target *target, bool *ret_known)
 {
 	int64_t since;
@@ -118,7 +120,7 @@ bool precondition_if_range(const char *if_range, const struct precondition_targe
 		return *skip_space(end) == '\0' && etag_is(if_range, end, target->etag, false);
 	if (precondition_parse_date(if_range, &date) < 0)
 		return false;
-	/* A date names one state only when nothing more could happen in its second. */
+	/* A date identifies one state only if nothing more can change within its second. */
 	return clock_timespec(target->mtime_ns).tv_sec == date && target->mtime_ns < target->now_ns - 2 * NS_PER_S;
 }
 
@@ -149,7 +151,7 @@ void precondition_format_date(int64_t ns, char *ret)
 
 	memset(&tm, 0, sizeof(tm));
 	if (!gmtime_r(&seconds, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900) {
-		seconds = 0; /* years that the form cannot show */
+		seconds = 0; /* the form cannot show such years */
 		gmtime_r(&seconds, &tm);
 	}
 	snprintf(ret, PRECONDITION_DATE_SIZE, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * (size_t)tm.tm_wday,

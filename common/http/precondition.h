@@ -13,26 +13,26 @@ struct precondition {
 	const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since;
 };
 
-/* What the conditions are about. etag: quoted, strong. */
+/* The document that the conditions are checked against. etag: quoted, strong. */
 struct precondition_target {
 	bool exists;
 	const char *etag;
 	int64_t mtime_ns;
-	int64_t now_ns; /* for If-Range with a date: within its second two states look alike */
+	int64_t now_ns; /* for If-Range with a date: two states within one second have the same date */
 };
 
-/* 0: go on. -ERR_PRECONDITION: 412. PRECONDITION_NOT_MODIFIED: 304, only for reads. -ERR_BAD_REQUEST: a list of etags
- * that is none. */
+/* 0: go on. -ERR_PRECONDITION: 412. PRECONDITION_NOT_MODIFIED: 304, only for reads. -ERR_BAD_REQUEST: a malformed
+ * list of etags. */
 #define PRECONDITION_NOT_MODIFIED 1
 int precondition_check(const struct precondition *p, const struct precondition_target *target, bool read);
 
-/* Whether Range holds: no If-Range, or one that names this very state. A date must equal Last-Modified; a weak etag
- * never does. */
+/* Whether the Range header applies: there is no If-Range, or If-Range names the current state of the document. A
+ * date in If-Range must equal Last-Modified; a weak etag never matches. */
 bool precondition_if_range(const char *if_range, const struct precondition_target *target);
 
-/* The three forms of HTTP dates, to seconds. -EINVAL. */
+/* Parses any of the three forms of HTTP dates into seconds. -EINVAL. */
 int precondition_parse_date(const char *text, int64_t *ret_s);
-#define PRECONDITION_DATE_SIZE 80		      /* what the compiler can prove */
+#define PRECONDITION_DATE_SIZE 80		      /* the compiler can prove that every date fits */
 void precondition_format_date(int64_t ns, char *ret); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
 #endif

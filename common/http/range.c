@@ -17,7 +17,7 @@ static struct span trim(struct span s)
 	return s;
 }
 
-/* A number too large for us lies beyond every size. */
+/* A number that does not fit counts as larger than every size. */
 static bool number(struct span s, int64_t *ret)
 {
 	uint64_t value;
@@ -29,7 +29,7 @@ static bool number(struct span s, int64_t *ret)
 	return true;
 }
 
-/* One of "A-B", "A-", "-N". False: malformed. ret_len 0: outside. */
+/* Parses one of "A-B", "A-", "-N". false: malformed. ret->len 0: the range lies outside the size. */
 static bool part_parse(struct span s, int64_t size, struct range *ret)
 {
 	const char *dash = memchr(s.data, '-', s.size);
@@ -43,7 +43,8 @@ static bool part_parse(struct span s, int64_t size, struct range *ret)
 	if (first.size == 0) {
 		if (!number(last, &b))
 			return false;
-		/* The end of nothing is all of it (RFC 9110, 14.1.2), which Content-Range cannot say. */
+		/* A suffix of an empty document is the whole document (RFC 9110, 14.1.2), which Content-Range
+		 * cannot express. */
 		if (size == 0 && b > 0)
 			return false;
 		ret->len = b < size ? b : size;
@@ -60,7 +61,8 @@ static bool part_parse(struct span s, int64_t size, struct range *ret)
 	return true;
 }
 
-/* ret->count parts that lie inside, *ret_any whether there was any at all; false: to be ignored. */
+/* Collects the parts that lie within the size in ret. *ret_any: the list had a part at all. false: ignore the
+ * header. */
 static bool parts_parse(struct span list, int64_t size, struct range_set *ret, bool *ret_any)
 {
 	int64_t sum = 0;

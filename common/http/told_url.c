@@ -23,7 +23,7 @@ static bool is_port(const char *text)
 	return digits <= 5 && !text[digits];
 }
 
-/* How long the host in HOST[:PORT] is, with the brackets of an address of IPv6. 0: it is no such thing. */
+/* The size of the host in HOST[:PORT], with the brackets of an IPv6 address. 0: the text is malformed. */
 static size_t host_size(const char *host)
 {
 	char address[INET6_ADDRSTRLEN];
@@ -48,13 +48,13 @@ static size_t host_size(const char *host)
 	return size <= HOST_BYTES_MAX && (!*end || (*end == ':' && is_port(end + 1))) ? size : 0;
 }
 
-/* What most clients of this machine say, without a closer look. */
+/* A quick test for the hosts that most clients of this machine send. */
 static bool is_plainly_here(const char *host)
 {
 	return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0;
 }
 
-/* The address without its scheme and host: the port, and whatever follows. */
+/* The part of the URL after its scheme and host: the port, and the rest. NULL: malformed. */
 static const char *rest_of(const char *url, size_t *ret_scheme)
 {
 	const char *host = strstr(url, "://");

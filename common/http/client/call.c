@@ -12,15 +12,15 @@
 #include <unistd.h>
 
 /*
- * One exchange as libcurl makes it, for both ways of calling.
+ * One exchange by libcurl, for both ways of calling.
  *
- * Repeating. libcurl sends a request again by itself, whatever its method, when a kept connection dies before a byte of
- * the answer came. The server may have done its work by then. So the second attempt is let through only for what may be
- * done twice: reads, and requests with an Idempotency-Key. Others end with -ECONNRESET, connected and without a first
- * byte, and the caller decides.
+ * Repeating. When a kept connection dies before a byte of the answer came, libcurl sends the request again by
+ * itself, whatever its method. The server may have done the work by then. So the second attempt is allowed only for
+ * requests that may be done twice: reads, and requests with an Idempotency-Key. Other calls end with -ECONNRESET,
+ * connected and without a first byte, and the caller decides.
  */
 
-#define EXPECT_SLACK_MS 2000 /* by which the look for a sign of life may come late */
+#define EXPECT_SLACK_MS 2000 /* how late the check for a sign of life may come */
 
 bool call_writes_itself(const char *name)
 {
@@ -34,14 +34,14 @@ bool call_writes_itself(const char *name)
 	return false;
 }
 
-/* What a callback of the caller's ends the call with. */
+/* Notes that a callback of the caller ends the call with r, if r is a failure. */
 static int note_ours(struct http_call *call, int r)
 {
 	call->response.ours = call->response.ours || r < 0;
 	return r;
 }
 
-/* The body, out. */
+/* Sending the body. */
 
 static size_t on_read(char *data, size_t unit, size_t count, void *cookie)
 {
@@ -72,7 +72,7 @@ static size_t on_read(char *data, size_t unit, size_t count, void *cookie)
 	return got;
 }
 
-/* The answer, in. */
+/* Receiving the answer. */
 
 static bool is_digit(char c)
 {
@@ -121,7 +121,8 @@ static int take_field(struct http_call *call, const char *line, size_t size)
 	return r == -ENOSPC ? -E2BIG : r;
 }
 
-/* Only on a kept connection: on a new one it was just agreed who we are. */
+/* Whether the server does not know us. This happens only on a kept connection: on a new one the greeting has just
+ * settled it. */
 static bool is_unknown(const struct http_call *call)
 {
 	return call->client->options.greeter && call->response.status == 401 &&
@@ -135,8 +136,8 @@ static int take_end_of_head(struct http_call *call)
 	if (call->response.status < 200)
 		return 0;
 	if (is_unknown(call)) {
-		/* A body that is gone cannot be sent again. It is no answer for who asked, either: his own token may be
-		 * good. */
+		/* A body that was pulled cannot be sent again. But this 401 is no answer for the caller either:
+		 * the caller's own token may be good. */
 		call->unknown = !call->pulled;
 		return call->unknown ? -EKEYREJECTED : -ECONNRESET;
 	}
@@ -200,7 +201,7 @@ static size_t on_write(char *data, size_t unit, size_t count, void *cookie)
 	return size;
 }
 
-/* Asked before each sending of the request. */
+/* libcurl asks before each sending of the request. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the library's signature */
 static int on_attempt(void *cookie, char *peer, char *local, int peer_port, int local_port)
 {
@@ -211,7 +212,7 @@ static int on_attempt(void *cookie, char *peer, char *local, int peer_port, int 
 	(void)peer_port;
 	(void)local_port;
 	call->last_byte_ns = clock_mono_ns();
-	/* A pulled body is gone once it was asked for. */
+	/* The part of a body that was pulled cannot be pulled again. */
 	if (call->attempts++ == 0 || (call->replayable && !call->pulled))
 		return CURL_PREREQFUNC_OK;
 	call->error = -ECONNRESET;
@@ -232,7 +233,7 @@ int call_waiting(const struct http_call *call, int64_t now_ns)
 	return call->options.waiting(call->cookie, (unsigned)((now_ns - call->last_byte_ns) / NS_PER_MS));
 }
 
-/* The server has not even said that the body may come. */
+/* Whether the server has been silent for too long: it has not even said that the body may come. */
 static bool is_silent(const struct http_call *call, int64_t now_ns)
 {
 	return call->options.first_byte_ms && call->response.status == 0 &&
@@ -270,7 +271,7 @@ static int add_field(struct http_call *call, const char *name, const char *value
 	if (!line)
 		return -ENOMEM;
 	memcpy(line, name, name_size);
-	/* An empty value is spelt with a semicolon there; a colon would take the field away. */
+	/* For an empty value libcurl wants a semicolon; a colon would remove the field. */
 	memcpy(line + name_size, value_size ? ": " : ";", value_size ? 3 : 2);
 	memcpy(line + strlen(line), value, value_size + 1);
 	grown = curl_slist_append(call->fields, line);
@@ -300,7 +301,7 @@ static int set_fields(struct http_call *call, const struct http_headers *headers
 		if (!call_writes_itself(headers->list[i].name))
 			r = add_field(call, headers->list[i].name, headers->list[i].value);
 	}
-	/* What the library would say of itself. */
+	/* Fields that libcurl would add by itself. */
 	if (!r && o->expect)
 		r = add_field(call, "Expect", "100-continue");
 	else if (!r && !expect)
@@ -346,7 +347,8 @@ static void set_limits(struct http_call *call)
 
 	curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call_connect_ms(call));
 	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)deadline);
-	/* The library sends a body that nobody has asked for after a second; it must be given up before. */
+	/* By default libcurl sends, after a second, a body that the server has not asked for; the call must be
+	 * given up before that. */
 	if (o->first_byte_ms)
 		curl_easy_setopt(call->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, (long)o->first_byte_ms + EXPECT_SLACK_MS);
 	if (call->blocking && (o->stall_ms || o->first_byte_ms || o->on_tick)) {
@@ -376,8 +378,8 @@ static int64_t stale_ns(const struct http_call *call)
 	return greeter && greeter->stale_ns ? greeter->stale_ns(greeter->cookie) : 0;
 }
 
-/* Kept connections of before are left alone. libcurl counts the age of one in whole seconds, rounded down: one second
- * less, so that none is taken that is older by a part of one. */
+/* Kept connections that began before stale_ns are not used. libcurl counts the age of a connection in whole
+ * seconds, rounded down: the limit is one second less, so that no connection is used that is older by a fraction. */
 static void leave_stale(struct http_call *call)
 {
 	const int64_t since_ns = stale_ns(call);
@@ -400,10 +402,11 @@ static void close_ready(struct http_call *call)
 	call->ready_fd = -1;
 }
 
-/* The connection that is ready, or none: then the address is known at least. */
+/* Gives libcurl the connection that is ready, or none: then the address is remembered at least. */
 static curl_socket_t open_known(struct http_call *call, const struct curl_sockaddr *address)
 {
-	/* libcurl counts its age from before this. */
+	/* libcurl counts the age of the connection from a moment before this check, but after the dial, so the
+	 * dial is checked here. */
 	if (stale_ns(call) >= call->dialed_ns)
 		close_ready(call);
 	int fd = call->ready_fd;
@@ -424,8 +427,8 @@ bool call_wants_dial(struct http_call *call, CURLcode code)
 	if (!call->client->options.greeter || code == CURLE_OK || call->dials == DIALS_MAX ||
 		(!call->unknown && (call->error || call->address_count == 0)))
 		return false;
-	/* A kept connection was dead after the request was sent; what cannot be sent twice ends as it does without a
-	 * greeter. */
+	/* A kept connection was dead after the request was sent. A request that cannot be sent twice ends as it
+	 * does without a greeter. */
 	if (!call->unknown && call->attempts > 0 && (!call->replayable || call->pulled)) {
 		call->error = -ECONNRESET;
 		call->was_sent = true;
@@ -444,12 +447,13 @@ int call_dial(struct http_call *call)
 
 void call_begin_anew(struct http_call *call)
 {
-	/* What is unknown to the other side is so on every connection of that age: none of them is tried again. And one
-	 * that was made for this call is not left over because another became free. */
+	/* If the server does not know us on this connection, it does not on any connection of that age: no kept
+	 * connection is tried again. And a connection that was made for this call must not be left over because
+	 * another became free. */
 	if (call->unknown || call->ready_fd >= 0)
 		curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1l);
 	if (call->unknown)
-		call->attempts = 0; /* nothing was done */
+		call->attempts = 0; /* the server has done nothing */
 	call->was_sent = call->was_sent || call->attempts > 0;
 	call->unknown = false;
 	call->error = 0;
@@ -585,7 +589,7 @@ void http_response_fini(struct http_response *r)
 	buf_fini(&r->body);
 }
 
-/* What became of it. */
+/* The result. */
 
 static int errno_of(CURLcode code, long os_error)
 {
@@ -627,10 +631,10 @@ void call_finish(struct http_call *call, CURLcode code)
 	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
 	r->connected = request_bytes > 0 || r->first_byte || call->was_sent;
 	r->error = call->error ? call->error : errno_of(code, os_error);
-	/* libcurl is content with a head that ends with the connection. */
+	/* libcurl accepts a head that is cut off by the end of the connection. */
 	if (!r->error && !call->head_done)
 		r->error = -ECONNRESET;
-	/* What it calls a protocol that it does not know may be an answer that is no HTTP. */
+	/* libcurl's error for an unknown protocol may mean an answer that is no HTTP. */
 	if (code == CURLE_UNSUPPORTED_PROTOCOL && r->connected)
 		r->error = -EPROTO;
 }

@@ -13,15 +13,16 @@
 #include <unistd.h>
 
 /*
- * The asynchronous side: one thread, libcurl's multi handle driven socket by socket over epoll. curl_multi_poll was
- * rejected: it looks at every transfer at each turn, and a gateway has hundreds of long polls open. What other threads
- * want (start, resume, cancel) they leave in the list of signalled calls; one eventfd write wakes the thread for all of
- * them.
+ * The asynchronous side: one thread drives libcurl's multi handle socket by socket over epoll. curl_multi_poll was
+ * rejected: it looks at every transfer at each turn, and a gateway has hundreds of long polls open. Other threads
+ * put their requests (start, resume, cancel) on the list of signalled calls; one eventfd write wakes the thread for
+ * all of them.
  *
- * Waking the thread just to send a request costs a lone caller more than the sending. So it sends by itself when the
- * thread sleeps and calls are few (begin_here). No callback of any call runs on its thread, where locks may be held: a
- * call that pulls its body is left to the thread; an answer that comes at once waits for it (head_owed, paused_in); and
- * other calls are only touched when their timers run out, which is looked at first.
+ * To wake the thread only to send a request costs a lone caller more than the sending. So the caller's thread sends
+ * the request when the client's thread sleeps and calls are few (begin_here). No callback of any call runs on a
+ * caller's thread, where locks may be held. So a call that pulls its body is left to the client's thread; an answer
+ * that comes at once waits for that thread (head_owed, paused_in); and other calls are only touched when their
+ * timers run out, which begin_here checks first.
  */
 
 #define EVENTS_PER_TURN 64
@@ -115,7 +116,7 @@ static struct http_call *next_signalled(struct http_client *c, unsigned *ret_sig
 	return call;
 }
 
-/* A call that ends takes its signals with it. */
+/* Removes the signals of a call that ends. */
 void client_forget_signals(struct http_call *call)
 {
 	struct http_client *c = call->client;
@@ -134,7 +135,7 @@ void client_forget_signals(struct http_call *call)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Calls, by who drives. */
+/* Calls; these functions are called by the driver. */
 
 static void call_end(struct http_call *call, CURLcode code, int error)
 {
@@ -146,7 +147,8 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 		call->error = error;
 	dialing_stop(call);
 	call_finish(call, code);
-	/* What is cut off ends with a reset: a mere end could mean that we still listen. */
+	/* A call that is cut off resets its connection: after a normal close the server might assume that we still
+	 * read. */
 	c->cutting = error != 0;
 	if (call->running)
 		curl_multi_remove_handle(c->multi, call->easy);
@@ -167,7 +169,7 @@ static void call_end(struct http_call *call, CURLcode code, int error)
 	free(call);
 }
 
-/* How often a call is looked at whether it has stalled. */
+/* How often a call is checked for a stall. */
 static int64_t look_after_ns(const struct http_call *call)
 {
 	int64_t after = (int64_t)call->options.stall_ms * NS_PER_MS / 4;
@@ -195,7 +197,7 @@ static void call_link(struct http_call *call, int64_t now_ns)
 		client_look_again_by(c, now_ns + look_after_ns(call));
 }
 
-/* false: it has ended at once. */
+/* false: the call ended at once. */
 static bool call_begin(struct http_call *call)
 {
 	struct http_client *c = call->client;
@@ -266,7 +268,7 @@ void client_over(struct http_call *call, CURLcode code, int error)
 	curl_multi_remove_handle(c->multi, call->easy);
 	call->running = false;
 	if (call->unknown) {
-		/* It has no address yet: libcurl is asked again, and says which. */
+		/* The call has no address yet: libcurl is asked again, and names one. */
 		call_begin_anew(call);
 		client_run_again(call);
 		return;
@@ -331,8 +333,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void 
 	uint32_t events = 0;
 
 	(void)easy;
-	/* libcurl closes what it opened for looking up names without telling; a number that comes anew may be another
-	 * socket. */
+	/* libcurl does not report when it closes sockets that it opened to look up names; a number that is new to
+	 * it may therefore be another socket. */
 	if (!known && what != CURL_POLL_REMOVE)
 		curl_multi_assign(c->multi, fd, c);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
@@ -366,7 +368,7 @@ static void run_timer(struct http_client *c)
 {
 	int running;
 
-	/* Once: what it asks for anew with no delay comes after the sockets have had their turn. */
+	/* Only once: a new timer without delay runs after the sockets have had their turn. */
 	if (c->curl_timer_ns < 0 || clock_mono_ns() < c->curl_timer_ns)
 		return;
 	c->curl_timer_ns = -1;
@@ -395,8 +397,8 @@ static int wait_ms(struct http_client *c)
 	return until > 60000 ? 60000 : (int)until;
 }
 
-/* Whoever signals while the thread sleeps has to wake it; what is signalled while it works, it sees before it
- * sleeps. */
+/* A thread that signals while the client's thread sleeps has to wake it. A signal that comes while the client's
+ * thread works is seen before that thread sleeps. */
 static bool may_sleep(struct http_client *c)
 {
 	bool sleeping;
@@ -459,7 +461,7 @@ static void *run(void *cookie)
 			act(c, &events[i]);
 	} while (is_awake_and_goes_on(c));
 	take_signals(c);
-	/* Nothing is added any more: http_client_start refuses. */
+	/* No call is added any more: http_client_start refuses. */
 	for (call = c->calls; call; call = next) {
 		next = call->next;
 		call_end(call, CURLE_OK, -ECANCELED);
@@ -470,7 +472,7 @@ static void *run(void *cookie)
 	return NULL;
 }
 
-/* With driving held: whether it may be held for as long as it takes to send a request. */
+/* Whether the caller may hold `driving` for as long as it takes to send a request. The caller holds c->driving. */
 static bool is_quiet(const struct http_client *c, int64_t now_ns)
 {
 	return !c->ended && now_ns - c->begun_ns >= BEGIN_HERE_GAP_NS &&
@@ -490,12 +492,13 @@ static void send_here(struct http_call *call, int64_t now_ns)
 	call->here = false;
 	if (call->head_owed || call->paused_in)
 		(void)send_signal(call, SIGNAL_RESUME);
-	/* One may have failed already, which is told on the thread; and timers may be earlier than it looks at them. */
+	/* A call may have failed already, which the client's thread has to report; and a timer may run out before
+	 * that thread looks next. */
 	if (running < c->call_count || next_timer_ns(c) < c->asleep_until_ns - BEGIN_HERE_TIMER_NS)
 		client_wake(c);
 }
 
-/* Sends it from the caller's thread; false: the client's thread has to. */
+/* Sends the request from the caller's thread; false: the client's thread has to. */
 static bool begin_here(struct http_call *call)
 {
 	struct http_client *c = call->client;
@@ -603,7 +606,7 @@ void http_client_free(struct http_client *c)
 	free(c);
 }
 
-/* Without libcurl, which takes most of the time of a small call. */
+/* Starts a call without libcurl, which takes most of the time of a small call. */
 static int start_plain(struct http_client *c, const struct http_call_options *options, struct http_call *call,
 	struct http_call **ret_call)
 {
@@ -654,7 +657,8 @@ int http_client_start(struct http_client *c, const struct http_call_options *opt
 	call->cookie = cookie;
 	call->done = done;
 	call->plain.is = plain_takes(options);
-	/* *ret_call is set before the thread may see it: done may have run when this returns. */
+	/* *ret_call is set before the client's thread may see the call: done may have run when this function
+	 * returns. */
 	r = call->plain.is ? start_plain(c, options, call, ret_call) : start_by_library(c, options, call, ret_call);
 	if (r)
 		free(call);

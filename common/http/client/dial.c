@@ -42,7 +42,7 @@ static int start_connect(struct dial *d, const struct endpoint_address *address)
 	if (name->sa_family != AF_UNIX)
 		(void)setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(d->fd, name, address->size) < 0 && errno != EINPROGRESS)
-		return errno == EAGAIN ? -ECONNREFUSED : -errno; /* a unix socket with a full queue */
+		return errno == EAGAIN ? -ECONNREFUSED : -errno; /* a unix socket with a full backlog */
 	return 0;
 }
 
@@ -107,7 +107,7 @@ static int finish_connect(struct dial *d)
 	return 0;
 }
 
-/* 1: there is something to say. */
+/* Runs the greeter. 1: d->out has the next message. */
 static int step(struct dial *d, struct span heard)
 {
 	const struct http_greeting greeting = {.peer = d->peer, .way = d->way, .heard = heard, .state = d->memory};
@@ -141,7 +141,7 @@ static int say(struct dial *d)
 	return 0;
 }
 
-/* The field's value in a head that is whole: 204, and nothing behind it. -EACCES: a refusal. */
+/* Finds the field's value in a complete head with status 204. -EKEYREJECTED: a refusal. -EPROTO: no HTTP/1.1. */
 static int read_head(const char *head, const char *end, struct span *ret)
 {
 	static const char FIELD[] = HEADER_HELLO ":";
@@ -180,7 +180,7 @@ static int hear(struct dial *d)
 	const char *end = strstr(d->in, "\r\n\r\n");
 	if (!end)
 		return d->in_size == HTTP_GREETING_HEAD_BYTES ? -EPROTO : -EAGAIN;
-	/* Nobody of ours sends a body with a refusal of this or more than was asked for. */
+	/* No process of ours sends a body with its 204, or more than one answer. */
 	int r = read_head(d->in, end, &value);
 	if (r == 0 && end + 4 != d->in + d->in_size)
 		r = -EPROTO;

@@ -7,9 +7,10 @@
 #include <sys/epoll.h>
 
 /*
- * Calls of the asynchronous side that wait for a connection whose other end is known (dial). libcurl cannot be told to
- * wait for one: it is refused a socket, the call ends inside it, is taken out, and is put in again when the connection
- * is there, which it then finds to be connected already. That costs a few microseconds on new connections only.
+ * Asynchronous calls that wait for a connection with a known peer (dial). libcurl cannot be told to wait for one.
+ * So libcurl is refused a socket, the call ends inside it, is taken out of the multi handle, and is put in again
+ * when the connection is ready; libcurl then finds the connection to be connected already. This costs a few
+ * microseconds on new connections only.
  */
 
 static void unlink_call(struct http_call *call)
@@ -38,7 +39,7 @@ static void close_dial(struct http_call *call)
 	call->dial = NULL;
 }
 
-/* The next address of the host; waits for it, or says why there is none. */
+/* Dials the next address of the host and waits for it, or returns why none can be dialed. */
 static int dial_next(struct http_call *call)
 {
 	int r;
@@ -78,7 +79,7 @@ void dialing_stop(struct http_call *call)
 static void connected(struct http_call *call)
 {
 	unlink_call(call);
-	/* It stays what it is in the set of sockets: libcurl says what it wants of it next. */
+	/* The socket stays in the set of sockets: libcurl says next which events it wants. */
 	(void)sockets_want(&call->client->sockets, dial_fd(call->dial), 0, false);
 	call->ready_fd = dial_take(call->dial);
 	dial_free(call->dial);
@@ -90,8 +91,8 @@ static void connected(struct http_call *call)
 static void failed(struct http_call *call, int error)
 {
 	close_dial(call);
-	/* Who is not the right one there is not at another address of the same name either, as far as we are to find
-	 * out. */
+	/* A peer that is not the right one ends the call: as far as this client has to find out, the right one is
+	 * not at another address of the same name either. */
 	if (error != -EKEYREJECTED && dial_next(call) == 0)
 		return;
 	unlink_call(call);

@@ -12,19 +12,19 @@
 #include <strings.h>
 
 #define PORT_MAX 65535
-#define PATIENCE_FACTOR 4 /* of the second round */
+#define PATIENCE_FACTOR 4 /* the second round's patience is this many times the first's */
 
 static const struct span HTTP = SPAN_LITERAL("http://"), HTTPS = SPAN_LITERAL("https://");
 
 struct known {
 	char *url;
-	int64_t failed_ns; /* when it was left … */
+	int64_t failed_ns; /* when the gateway was left … */
 	int64_t avoid_ns;  /* … and for how long it is not preferred after that; 0: it was never left */
 };
 
 struct gateways {
 	size_t most, count, current;
-	bool secure; /* a person gave one that is reached by https */
+	bool secure; /* a person gave a gateway that is reached by https */
 	struct known list[];
 };
 
@@ -82,7 +82,7 @@ static bool is_port(struct span text)
 	return text_parse_u64(text, PORT_MAX, &port) == 0 && port > 0;
 }
 
-/* What stands between brackets; of a link-local address, the interface follows. */
+/* An IPv6 address without its brackets; a link-local one is followed by its interface. */
 static bool is_v6(struct span text)
 {
 	const char *zone = memchr(text.data, '%', text.size);
@@ -97,7 +97,7 @@ static bool is_v6(struct span text)
 	return inet_pton(AF_INET6, address, &v6) == 1 && (!zone || all_of(skip(text, size + 1), "%-._~"));
 }
 
-/* The host at its beginning; 0: there is none. */
+/* The size of the host at the beginning of rest; 0: there is none. */
 static size_t host_size(struct span rest)
 {
 	const char *end;
@@ -144,9 +144,9 @@ const char *gateways_url_fault(struct span url)
 	return NULL;
 }
 
-/* ---- who is on the list ---- */
+/* ---- which gateways are on the list ---- */
 
-/* count: it is not on the list. */
+/* Returns g->count if the URL is not on the list. */
 static size_t find(const struct gateways *g, struct span url)
 {
 	size_t i = 0;
@@ -193,7 +193,7 @@ int gateways_add_named(struct gateways *g, size_t by, struct span url)
 	if (!loopback_may_follow(g->list[by].url, copy))
 		return -EPERM;
 	r = gateways_add(g, url);
-	/* Only what a person has named makes https a demand. The word of a gateway does not. */
+	/* Only a URL that a person gave makes https mandatory; one that a gateway named does not. */
 	g->secure = secure;
 	return r;
 }
@@ -209,7 +209,7 @@ const char *gateways_url(const struct gateways *g, size_t at)
 	return g->list[at].url;
 }
 
-/* ---- who is asked ---- */
+/* ---- which gateway is asked ---- */
 
 size_t gateways_current(const struct gateways *g)
 {
@@ -226,7 +226,7 @@ static void avoid(struct known *k, int64_t now_ns)
 	const int64_t most = GATEWAYS_AVOID_MAX_MS * NS_PER_MS;
 
 	if (is_avoided(k, now_ns))
-		return; /* the same failure, of a request that was under way */
+		return; /* the same failure, of another request that was in flight */
 	if (k->avoid_ns > 0 && now_ns - k->failed_ns < k->avoid_ns + most)
 		k->avoid_ns = 2 * k->avoid_ns < most ? 2 * k->avoid_ns : most;
 	else
@@ -248,7 +248,8 @@ bool gateways_prefer(struct gateways *g, const char *url, int64_t now_ns)
 {
 	size_t at;
 
-	/* As it nearly always is; and it is said as we know it, or we look at it once more. */
+	/* The usual case: it is the current gateway, and its URL is spelt as on the list. Another spelling is
+	 * looked up below. */
 	if (strcmp(g->list[g->current].url, url) == 0)
 		return false;
 	at = find(g, gateways_url_trim(span_str(url)));
@@ -265,27 +266,28 @@ enum gateways_verdict gateways_judge(const struct http_response *response)
 		int met;
 		enum gateways_verdict verdict;
 	} table[] = {
-		{408, GATEWAYS_ELSEWHERE},	      /* the request came too slowly, and was not taken */
-		{502, GATEWAYS_ELSEWHERE},	      /* it has no service to ask … */
+		{408, GATEWAYS_ELSEWHERE},	      /* the request came too slowly, and was not accepted */
+		{502, GATEWAYS_ELSEWHERE},	      /* the gateway has no service to ask … */
 		{503, GATEWAYS_ELSEWHERE},	      /* … or none that can answer now … */
 		{504, GATEWAYS_ELSEWHERE},	      /* … or in time */
-		{-ECONNRESET, GATEWAYS_ELSEWHERE},    /* it ended */
-		{-ETIMEDOUT, GATEWAYS_ELSEWHERE},     /* it hangs, or the way is slow */
+		{-ECONNRESET, GATEWAYS_ELSEWHERE},    /* the gateway ended */
+		{-ETIMEDOUT, GATEWAYS_ELSEWHERE},     /* the gateway hangs, or the network is slow */
 		{-ECONNREFUSED, GATEWAYS_ABSENT},     /* nothing listens */
-		{-EHOSTUNREACH, GATEWAYS_ABSENT},     /* no way to that host */
-		{-ERR_NO_SUCH_HOST, GATEWAYS_ABSENT}, /* no such name: of this gateway */
-		{-ERR_NO_TLS, GATEWAYS_ABSENT},	      /* somebody else has its port; he was told nothing … */
-		{-ERR_CERTIFICATE, GATEWAYS_ABSENT},  /* … or its address */
+		{-EHOSTUNREACH, GATEWAYS_ABSENT},     /* no route to that host */
+		{-ERR_NO_SUCH_HOST, GATEWAYS_ABSENT}, /* no such name; that concerns this gateway only */
+		{-ERR_NO_TLS, GATEWAYS_ABSENT},	      /* another process has its port; it was sent nothing … */
+		{-ERR_CERTIFICATE, GATEWAYS_ABSENT},  /* … or another machine has its address */
 	};
 	const int met = response->error < 0 ? response->error : response->status;
 
-	/* Whoever is asked: a disk of ours that is full, or a share here that times out, is so again. */
+	/* A failure on this side, such as a full disk or a share that times out, would be the same with every
+	 * gateway. */
 	if (response->error < 0 && response->ours)
 		return GATEWAYS_OVER;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (table[i].met == met)
 			return table[i].verdict;
-	/* Too large, no HTTP, no memory, cancelled: what failed is the request, its answer, or this program. */
+	/* Too large, no HTTP, no memory, cancelled: the request, its answer or this program is at fault. */
 	return response->error < 0 ? GATEWAYS_OVER : GATEWAYS_ANSWERED;
 }
 
@@ -319,6 +321,6 @@ int64_t gateways_backoff_ns(unsigned times)
 	}
 	if (ms > GATEWAYS_PAUSE_MAX_MS)
 		ms = GATEWAYS_PAUSE_MAX_MS;
-	/* Half of it is chance: those who failed together should not come back together. */
+	/* Half of the pause is random: clients that failed together should not come back together. */
 	return (int64_t)(ms / 2 + arc4random_uniform(ms / 2 + 1)) * NS_PER_MS;
 }

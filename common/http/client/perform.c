@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 /*
- * The blocking side: a handle that keeps its one connection, in the calling thread. Idle handles lie in a list, the
- * most recently used first; a caller takes the first one that was last used for the same server, so that a few threads
- * share few warm connections.
+ * The blocking side: a call runs in the calling thread, on a handle that keeps its one connection. Idle handles are
+ * in a list, the most recently used first. A caller takes the first handle that was last used for the same server,
+ * so that a few threads share a few warm connections.
  */
 
 /* "http://host:port" of a URL. */
@@ -101,7 +101,7 @@ void perform_fini(struct http_client *c)
 	assert(c->blocking_count == 0);
 }
 
-/* As the client's thread does it, but here may be waited. */
+/* As dialing.c does it, but this thread may block. */
 static int dial_here(struct http_call *call)
 {
 	const int64_t until = clock_mono_ns() + (int64_t)call_connect_ms(call) * NS_PER_MS;

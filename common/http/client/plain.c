@@ -1,20 +1,21 @@
 /*
- * Calls over plain HTTP to an address, without libcurl: what the parts say to each other all day. A gateway has
- * a few tens of microseconds for a request; libcurl's part of that was two thirds (docs/adr/0026).
+ * Calls over plain HTTP to an IP address, without libcurl: the bulk of the calls between the parts of a store. A
+ * gateway has a few tens of microseconds for a request; libcurl's part of that was two thirds (docs/adr/0026).
  *
- * It takes a call when its URL is http with an address in numbers, and its body is in memory. All others (TLS, names,
- * bodies that are pulled, unix sockets, callers that wait) are libcurl's. Who calls does not see which it was.
+ * A call is made here when its URL is http with a numeric address, and its body is in memory. All others (TLS,
+ * names, pulled bodies, unix sockets, blocking callers) are made by libcurl. Callers do not see the difference.
  *
- *   begin     the caller's thread takes a kept connection and sends the request there and then; without one, or when
- *             the socket takes only a part, the client's thread goes on
+ *   begin     the caller's thread takes a kept connection and sends the request at once; if there is none, or the
+ *             socket takes only a part, the client's thread continues
  *   answer    on the client's thread, which alone receives, calls back, ends calls, and closes connections
  *
- * Connections are kept by address and peer (client.h), at most http_client_options.connections_max, each for as long as
- * libcurl keeps its own. One that turns out to be dead is followed by a new one, once, by the rules of client.h.
+ * Connections are kept by address and peer (client.h), at most http_client_options.connections_max, each for as
+ * long as libcurl keeps its own. When one turns out to be dead, a new one follows, once, by the rules of client.h.
  *
- * Locks: plain->lock guards the lists and who has which connection. A connection's `sending` is held by the caller
- * while he sends, and is taken within the former; the client's thread takes it once before it touches a connection
- * that a call has: from then on it has it for itself. Callbacks run without either.
+ * Locks: plain->lock guards the lists and which call has which connection. The caller's thread holds a connection's
+ * `sending` while it sends, and locks it while it holds plain->lock. The client's thread locks `sending` once
+ * before it touches a connection that a call has; from then on that thread alone uses the connection. Callbacks run
+ * without either lock.
  */
 #include "common/http/client/plain_internal.h"
 
@@ -24,8 +25,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHECKED_AT_ONCE 64	     /* calls that are looked at without the lock, before it is taken again */
-#define CHECK_SLACK_NS (2 * 1000000) /* by which the thread may look later than a new call wants it to */
+#define CHECKED_AT_ONCE 64	     /* calls that are checked without the lock, before it is taken again */
+#define CHECK_SLACK_NS (2 * 1000000) /* the thread may look this much later than a new call wants */
 
 int plain_init(struct plain *p, struct http_client *client)
 {
@@ -82,7 +83,7 @@ void plain_call_fini(struct http_call *call)
 	http_response_fini(&call->response);
 }
 
-/* When a call has to be looked at. */
+/* When a call has to be looked at next. */
 static int64_t look_ns(const struct http_call *call, int64_t now_ns)
 {
 	const struct http_call_options *o = &call->options;
@@ -98,7 +99,7 @@ static int64_t look_ns(const struct http_call *call, int64_t now_ns)
 	return look < call->plain.deadline_ns ? look : call->plain.deadline_ns;
 }
 
-/* With the lock held. */
+/* The caller holds plain->lock. */
 static void link_call(struct http_call *call, int64_t now_ns)
 {
 	struct plain *p = &call->client->plain;
@@ -147,14 +148,14 @@ int plain_start(struct http_call *call)
 	pthread_mutex_unlock(&p->lock);
 	if (!c)
 		return error ? error : -EAGAIN;
-	/* Before it is sent: after that the call may be over, and the client freed. */
+	/* The thread is woken before the request is sent: after that the call may be over, and the client freed. */
 	if (early)
 		client_wake(client);
 	plain_connection_send_first(c);
 	return 0;
 }
 
-/* What a connection could not be made for, in the words of client.h. */
+/* Maps the failure of a dial to the errors of client.h. */
 static int told(int error)
 {
 	if (error == -EHOSTUNREACH || error == -ENETUNREACH)
@@ -162,7 +163,7 @@ static int told(int error)
 	return error == -EKEYREJECTED || error == -ETIMEDOUT || error == -ENOMEM ? error : -ECONNREFUSED;
 }
 
-/* It has less time for the connection than for the rest. */
+/* A call has less time for its connection than for the rest. */
 static void look_earlier(struct http_call *call)
 {
 	struct plain *p = &call->client->plain;
@@ -176,7 +177,7 @@ static void look_earlier(struct http_call *call)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* On a connection of its own; false: there cannot be one, and the call is over. */
+/* Dials a new connection for the call. false: there cannot be one, and the call is over. */
 static bool dial(struct http_call *call)
 {
 	int error = plain_connection_dial(call);
@@ -209,7 +210,8 @@ void plain_resume(struct http_call *call)
 		plain_connection_resume(call->plain.connection);
 }
 
-/* Nobody has done it, or it may be done twice; and the connection was dead, or of no use. */
+/* A call may be sent again on a new connection if the server cannot have acted on it, or if acting twice does no
+ * harm, and the old connection turned out to be dead or unusable. */
 static bool may_begin_anew(const struct http_call *call, const struct plain_connection *c, int error)
 {
 	if (call->plain.dials == DIALS_MAX)
@@ -217,7 +219,7 @@ static bool may_begin_anew(const struct http_call *call, const struct plain_conn
 	if (call->unknown)
 		return true;
 	if (c->state == PLAIN_DIALS)
-		return !c->dial; /* it was made, and is of no use any more */
+		return !c->dial; /* the connection was made, but may not be used any more */
 	return error == -ECONNRESET && c->used && call->response.status == 0 && c->held.size == 0 &&
 		(c->sent == 0 || call->replayable);
 }
@@ -249,7 +251,7 @@ void plain_end(struct http_call *call, int error)
 	r->error = error;
 	r->connected = r->first_byte || call->was_sent;
 	if (c) {
-		/* The thread that began it may be sending still. */
+		/* The thread that began the call may still be sending; this waits for it. */
 		pthread_mutex_lock(&c->sending);
 		pthread_mutex_unlock(&c->sending);
 		r->connected = r->connected || c->sent > 0;
@@ -275,7 +277,8 @@ static int verdict(const struct http_call *call, int64_t now_ns)
 	return call->options.stall_ms ? call_waiting(call, now_ns) : 0;
 }
 
-/* Those that are to be looked at; how many. They stay what they are, as only this thread ends calls. */
+/* Collects the calls that are to be looked at now, and returns their number. They stay valid, as only this thread
+ * ends calls. */
 static size_t gather(struct plain *p, int64_t now_ns, struct http_call *ret[CHECKED_AT_ONCE])
 {
 	size_t count = 0;

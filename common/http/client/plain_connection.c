@@ -1,7 +1,7 @@
 /*
- * Connections of plain calls: each has one request at a time. A request is written in one piece, head and body, as far
- * as the socket takes it; an answer is received into a buffer that all share, and what of it cannot be used yet, a
- * part of a line mostly, is kept with the connection.
+ * Connections of plain calls: each has one request at a time. A request is written in one piece, head and body, as
+ * far as the socket takes it. An answer is received into a buffer that all connections share; the bytes of it that
+ * cannot be used yet, mostly a part of a line, are kept with the connection.
  */
 #include "common/http/client/plain_internal.h"
 
@@ -17,14 +17,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* What is received and not used yet: at most a head that is not whole, and what came behind it. */
+/* Bytes that were received and not used yet: at most an incomplete head, and the bytes that came behind it. */
 #define HELD_BYTES_MAX (RESPONSE_HEAD_BYTES_MAX + 2 * RECEIVE_BUFFER_BYTES)
 #define TABLE_START 64
 
-/* What became of the bytes that came. */
+/* Results for received bytes. */
 enum { TAKEN = 0, WHOLE = 1 };
 
-/* ---- its life ---- */
+/* ---- registering and closing ---- */
 
 static int wait_for(struct plain_connection *c, uint32_t events)
 {
@@ -61,7 +61,8 @@ static int enter_table(struct plain_connection *c)
 	return 0;
 }
 
-/* reset: what is cut off ends so; a mere end could mean that we still listen. */
+/* reset: a call that is cut off resets its connection; after a normal close the server might assume that we still
+ * read. */
 static void close_connection(struct plain_connection *c, bool reset)
 {
 	const struct linger at_once = {.l_onoff = 1};
@@ -108,7 +109,7 @@ bool plain_connection_is_stale(const struct plain_connection *c, int64_t now_ns)
 	return now_ns - c->kept_ns >= CONNECTION_AGE_S * NS_PER_S || c->dialed_ns <= stale_ns(c);
 }
 
-/* ---- those that are kept ---- */
+/* ---- kept connections ---- */
 
 static void unlink_kept(struct plain_connection *c)
 {
@@ -155,7 +156,7 @@ static bool is_for(const struct plain_connection *c, const struct http_call *cal
 		strcmp(c->peer, call->peer) == 0;
 }
 
-/* Ready for this call's request. */
+/* Prepares the connection for its call's request. */
 static void begin_request(struct plain_connection *c)
 {
 	c->state = PLAIN_BUSY;
@@ -164,8 +165,9 @@ static void begin_request(struct plain_connection *c)
 	c->call->last_byte_ns = clock_mono_ns();
 }
 
-/* Its other end has closed it, or said what nobody has asked for; the client's thread is about to be told, too, and
- * closes it then. What is sent on it now would be lost, or be answered with that. */
+/* True when the peer has closed the connection or has sent bytes that nobody asked for. The client's thread gets
+ * the same event and closes the connection. A request sent on it now would be lost, or would be answered by those
+ * bytes. */
 static bool has_something(const struct plain_connection *c)
 {
 	char byte;
@@ -189,7 +191,7 @@ struct plain_connection *plain_connection_take(struct http_call *call)
 	return c;
 }
 
-/* Those that were left by calls like this one: its peer knows none of them any more. */
+/* Closes the kept connections for the same address and peer: the peer does not know us on any of them any more. */
 static void forget_kept(struct plain *p, const struct http_call *call)
 {
 	struct plain_connection *c, *next;
@@ -207,7 +209,7 @@ static void keep(struct plain_connection *c)
 {
 	struct plain *p = c->plain;
 
-	/* What a large answer needed is not kept for small ones. */
+	/* Memory that a large answer needed is not kept for small ones. */
 	buf_fini(&c->held);
 	buf_fini(&c->refused);
 	buf_init(&c->held, HELD_BYTES_MAX);
@@ -241,7 +243,8 @@ void plain_connection_leave(struct plain_connection *c, bool whole)
 
 /* ---- sending ---- */
 
-/* As much as the socket takes; false: nothing. A failure shows in its events, too, where the call is ended. */
+/* Sends as much as the socket takes; false: nothing was sent. A failure shows in the connection's events, too,
+ * where the call is ended. */
 static bool send_some(struct plain_connection *c)
 {
 	const struct http_call *call = c->call;
@@ -266,7 +269,7 @@ static uint32_t events_of(const struct plain_connection *c)
 
 void plain_connection_send_first(struct plain_connection *c)
 {
-	/* Once it is unlocked the call may be over. Whoever fails to wait is ended by his deadline. */
+	/* After the unlock the call may be over. If wait_for fails, the call's deadline ends it. */
 	(void)send_some(c);
 	(void)wait_for(c, events_of(c));
 	pthread_mutex_unlock(&c->sending);
@@ -307,7 +310,7 @@ int plain_connection_dial(struct http_call *call)
 	return 0;
 }
 
-/* By the client's thread; false: the call is over. */
+/* Called by the client's thread; false: the call is over. */
 static bool send_on(struct plain_connection *c)
 {
 	if (send_some(c))
@@ -323,7 +326,7 @@ static void dialed(struct plain_connection *c)
 	(void)dial_take(c->dial);
 	dial_free(c->dial);
 	c->dial = NULL;
-	/* Who was greeted may have been told since then that nobody of before counts. */
+	/* Since the dial, the greeter may have learned that connections from before do not count any more. */
 	if (c->dialed_ns <= stale_ns(c)) {
 		plain_failed(c->call, -ECONNRESET);
 		return;
@@ -352,7 +355,7 @@ static int take_head_end(struct http_call *call)
 	int error;
 
 	if (call->response.status == 101)
-		return -EPROTO; /* nobody asked for it */
+		return -EPROTO; /* this client never asks for an upgrade */
 	if (call->response.status == 102 && o->on_waits)
 		o->on_waits(call->cookie);
 	if (call->response.status < 200)
@@ -365,12 +368,12 @@ static int take_head_end(struct http_call *call)
 	call->head_done = true;
 	error = o->on_head ? o->on_head(call->cookie, &call->response) : 0;
 	if (error == -EAGAIN)
-		error = -EPROTO; /* only data can wait */
+		error = -EPROTO; /* only on_data may pause */
 	call->response.ours = call->response.ours || error < 0;
 	return error;
 }
 
-/* -EAGAIN: it takes nothing now. */
+/* -EAGAIN: the call takes no data now. */
 static int take_data(struct http_call *call, struct span data)
 {
 	int error;
@@ -392,7 +395,7 @@ static int take_part(struct plain_connection *c, const struct response_part *par
 	case RESPONSE_STATUS:
 		response->status = part->number;
 		http_headers_fini(&response->headers);
-		/* Before that it says that the server lives, not that it has begun to answer. */
+		/* A status below 200 says that the server is alive, not that it has begun to answer. */
 		response->first_byte = response->first_byte || part->number >= 200;
 		return 0;
 	case RESPONSE_FIELD:
@@ -411,7 +414,7 @@ static int take_part(struct plain_connection *c, const struct response_part *par
 	return -EPROTO;
 }
 
-/* What the caller refused before, then all that is here. ret_rest: not used. */
+/* Gives the call the piece that it refused before, then the parts of `in`. ret_rest: the bytes that were not used. */
 static int take_parts(struct plain_connection *c, struct span in, struct span *ret_rest)
 {
 	struct response_part part;
@@ -502,7 +505,8 @@ void plain_connection_act(struct plain_connection *c, uint32_t events)
 	struct plain *p = c->plain;
 	bool kept;
 
-	/* Nobody else takes one that is kept while this is looked at, and one that has a call is ours alone. */
+	/* With the lock held, no other thread takes a kept connection; a connection that has a call belongs to
+	 * this thread. */
 	pthread_mutex_lock(&p->lock);
 	kept = c->state == PLAIN_KEPT;
 	if (kept)
@@ -510,7 +514,8 @@ void plain_connection_act(struct plain_connection *c, uint32_t events)
 	pthread_mutex_unlock(&p->lock);
 	if (kept)
 		return;
-	/* Whoever began it has sent what he could, and comes no more. */
+	/* Waits until the thread that began the call has sent what it could; it does not touch the connection
+	 * again. */
 	pthread_mutex_lock(&c->sending);
 	pthread_mutex_unlock(&c->sending);
 	if (c->state == PLAIN_DIALS) {

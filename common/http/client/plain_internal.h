@@ -1,9 +1,9 @@
 /*
- * plain_internal: what the files of plain know of each other.
+ * plain_internal: the types and functions that the files of plain share.
  *
  *   plain.c             calls: their lists, their beginning and end, deadlines
  *   plain_connection.c  connections: dialing, sending, receiving, keeping
- *   plain_request.c     what is sent: the URL's address, the head
+ *   plain_request.c     requests: the address in the URL, the head
  */
 #ifndef NEPHOS_HTTP_CLIENT_PLAIN_INTERNAL_H
 #define NEPHOS_HTTP_CLIENT_PLAIN_INTERNAL_H
@@ -14,10 +14,10 @@
 /*
  * The states of a connection. plain->lock guards the change from and to KEPT.
  *
- * state     what it means                                        call   list   next
+ * state     meaning                                              call   list   next
  * DIALS     it is being connected, or greeted                    set    –      BUSY
- * BUSY      a request is being sent, its answer is awaited       set    –      KEPT
- * KEPT      nobody uses it                                       none   idle   BUSY
+ * BUSY      a request is being sent, or its answer is awaited    set    –      KEPT
+ * KEPT      idle                                                 none   idle   BUSY
  */
 enum plain_connection_state { PLAIN_DIALS, PLAIN_BUSY, PLAIN_KEPT };
 
@@ -29,40 +29,42 @@ struct plain_connection {
 	struct http_call *call;
 	struct endpoint_address address;
 	char peer[HTTP_PEER_SIZE];
-	int64_t dialed_ns; /* when it began to be made */
-	int64_t kept_ns;   /* KEPT: since when */
-	bool used;	   /* a call had it before this one */
+	int64_t dialed_ns; /* when its dial began */
+	int64_t kept_ns;   /* KEPT: since when it is idle */
+	bool used;	   /* it served a call before this one */
 	struct plain_connection *prev, *next;
 
 	pthread_mutex_t sending;
 	size_t sent;	    /* of head and body */
-	uint32_t waits_for; /* epoll's events; 0: for none, as its call pauses */
+	uint32_t waits_for; /* events in epoll; 0: not in epoll, as its call pauses */
 	struct response_parser parser;
-	struct buf held;    /* received and not used yet */
-	struct buf refused; /* a part of the body that the call would not take yet */
+	struct buf held;    /* received bytes that were not used yet */
+	struct buf refused; /* a piece of the body that the call did not take yet */
 };
 
-/* plain_request.c: the address of an http URL in numbers. -EINVAL: it is no such URL. */
+/* plain_request.c: the address of an http URL whose host is numeric. -EINVAL: it is no such URL. */
 int plain_address_of(const char *url, struct endpoint_address *ret);
 int plain_request_write(const struct http_call *call, const struct http_call_options *options, struct buf *ret);
 
-/* plain_connection.c; by the client's thread unless it says otherwise. */
+/* plain_connection.c; called by the client's thread unless it says otherwise. */
 
-/* With plain->lock held, any thread: a kept one for this call, whose it is now, locked for sending; NULL: none. */
+/* The caller holds plain->lock; any thread. Takes a kept connection for this call and returns it locked for
+ * sending; NULL: none. */
 struct plain_connection *plain_connection_take(struct http_call *call);
-/* By who has taken it; unlocks it. What the socket does not take goes later; why it fails, its events tell. */
+/* Sends the request; called by the thread that took the connection. Unlocks it. The client's thread sends what the
+ * socket does not take now, and learns of a failure from the connection's events. */
 void plain_connection_send_first(struct plain_connection *c);
-/* A new one for this call; or why there cannot be one. */
+/* Begins a new connection for this call; or returns why there cannot be one. */
 int plain_connection_dial(struct http_call *call);
-/* The call goes on receiving. */
+/* Lets the call go on receiving. */
 void plain_connection_resume(struct plain_connection *c);
-/* The call leaves it. whole: its answer is complete, and the connection may be kept. */
+/* Separates the call from its connection. whole: the answer is complete, and the connection may be kept. */
 void plain_connection_leave(struct plain_connection *c, bool whole);
 void plain_connection_close_kept(struct plain_connection *c); /* KEPT */
 void plain_connection_act(struct plain_connection *c, uint32_t events);
 bool plain_connection_is_stale(const struct plain_connection *c, int64_t now_ns);
 
-/* plain.c: its connection failed before its answer was complete: begun anew, or ended. */
+/* plain.c: the call's connection failed before the answer was complete: begins the call anew, or ends it. */
 void plain_failed(struct http_call *call, int error);
 
 #endif

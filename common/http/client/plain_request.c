@@ -1,8 +1,8 @@
 /*
- * What a plain call sends, and where. The address stands in the URL in numbers, an IPv6 one in brackets; a name is
- * none, since looking it up may take seconds. Host is what the URL says. A target is sent as it is; what could end its
- * line, or begin another field, makes a URL that cannot be sent. Fields come from the caller, but for those that say
- * where the request ends: these are written here.
+ * What a plain call sends, and where. The URL has a numeric address, an IPv6 one in brackets; names are not
+ * accepted, as looking one up may take seconds. The Host field has the host as the URL has it. A target is sent as
+ * it is; a URL with characters that could end the line, or begin another field, is refused. The fields come from
+ * the caller, except those that say where the request ends: these are written here.
  */
 #include "common/http/client/plain_internal.h"
 
@@ -19,7 +19,7 @@
 #define REQUEST_BYTES_USUAL ((size_t)1000)    /* of a head: one allocation for most */
 #define REQUEST_BYTES_MAX ((size_t)64 * 1024) /* of a head; four times what our servers take */
 
-/* "HOST:PORT" behind the scheme. */
+/* The "HOST:PORT" behind the scheme. */
 static struct span authority_of(const char *url)
 {
 	const char *start = url + sizeof(SCHEME) - 1;
@@ -155,7 +155,7 @@ static int write_length(struct buf *ret, size_t size)
 	return write_field(ret, "Content-Length", text);
 }
 
-/* Methods whose requests have a body, if an empty one. */
+/* Whether the request has a body, or its method expects one, even if it is empty. */
 static bool says_length(const char *method, size_t body)
 {
 	return body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;

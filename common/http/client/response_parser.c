@@ -13,7 +13,7 @@ void response_parser_init(struct response_parser *p, bool is_head)
 
 /* ---- lines ---- */
 
-/* Without its end. used: with it. */
+/* ret: the line without its end. ret_used: its size with it. */
 static int take_line(struct response_parser *p, struct span in, size_t max, struct span *ret, size_t *ret_used)
 {
 	const char *end = in.size ? memchr(in.data, '\n', in.size) : NULL;
@@ -74,7 +74,7 @@ static int take_status(struct response_parser *p, struct span line, struct respo
 	const size_t version = sizeof(VERSION) - 1;
 	const char *digits = line.data + version + 2;
 
-	/* "HTTP/1.1 200", and behind a space whatever the other side thinks of it. */
+	/* "HTTP/1.1 200", then nothing, or a space and a reason of any kind. */
 	if (line.size < version + 5 || memcmp(line.data, VERSION, version) != 0 || !is_digit(line.data[version]) ||
 		line.data[version + 1] != ' ')
 		return -EPROTO;
@@ -102,7 +102,7 @@ static int note_length(struct response_parser *p, struct span value)
 	return 0;
 }
 
-/* What says where the answer ends, and whether another one may follow. */
+/* Notes the fields that say where the answer ends, and whether another answer may follow. */
 static int note_field(struct response_parser *p, struct span name, struct span value)
 {
 	if (is_word(name, "Content-Length"))
@@ -192,7 +192,7 @@ static int end_body(struct response_parser *p, struct response_part *ret)
 	return 0;
 }
 
-/* What is left of it at most. */
+/* Takes at most `most` bytes as data. */
 static int take_data(struct response_parser *p, struct span in, uint64_t most, struct response_part *ret)
 {
 	const size_t size = in.size < most ? in.size : (size_t)most;
@@ -224,7 +224,7 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Its size, and extensions that nobody reads. */
+/* The size of a chunk, and extensions that are ignored. */
 static int take_chunk_line(struct response_parser *p, struct span line)
 {
 	uint64_t size = 0;
@@ -244,7 +244,7 @@ static int take_chunk_line(struct response_parser *p, struct span line)
 	return 0;
 }
 
-/* A line between data, or behind the last of it. */
+/* A line between data, or after the last data. */
 static int take_chunked_line(struct response_parser *p, struct span line, struct response_part *ret)
 {
 	if (p->state == RESPONSE_AT_TRAILER)
@@ -256,7 +256,7 @@ static int take_chunked_line(struct response_parser *p, struct span line, struct
 	return line.size == 0 ? 0 : -EPROTO;
 }
 
-/* Until there is data, or the end. */
+/* Skips lines until there is data, or the end. */
 static int skip_lines(struct response_parser *p, struct span in, struct response_part *ret)
 {
 	int error = 0;

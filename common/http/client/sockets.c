@@ -58,7 +58,7 @@ static int set_registered(struct sockets *s, int fd, struct socket_interest *i, 
 	return 0;
 }
 
-/* What stands in the table may be about an earlier socket of this number: the kernel is asked. */
+/* The table's entry may be about an earlier socket of this number, so the kernel is asked. */
 static int register_anew(struct sockets *s, int fd, struct socket_interest *i, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.fd = fd};
@@ -81,7 +81,8 @@ int sockets_want(struct sockets *s, int fd, uint32_t events, bool fresh)
 		return register_anew(s, fd, i, events);
 	}
 	i->wanted = events;
-	/* Input is rare on a socket that nobody uses; room for output is always there. */
+	/* Input is rare on a socket that no transfer uses, so EPOLLIN may stay; room for output is there nearly
+	 * always. */
 	if (!events && i->registered == EPOLLIN)
 		return 0;
 	return set_registered(s, fd, i, events);

@@ -1,7 +1,7 @@
 /*
- * sockets: which events of which of libcurl's sockets are waited for. libcurl forgets a socket at the end of each
- * transfer and wants it again at the next; telling the kernel both times costs a small call a tenth of its time. So a
- * socket that waits for input stays in the epoll set while nobody wants it, until it is closed or has something to say.
+ * sockets: the events that are waited for on libcurl's sockets. libcurl forgets a socket at the end of each
+ * transfer and asks for it again at the next; two system calls for that cost a small call a tenth of its time. So a
+ * socket that waits for input stays in the epoll set while no transfer uses it, until it is closed or has an event.
  * For one thread.
  */
 #ifndef NEPHOS_HTTP_CLIENT_SOCKETS_H
@@ -19,12 +19,13 @@ struct sockets {
 
 int sockets_init(struct sockets *s); /* -errno */
 void sockets_fini(struct sockets *s);
-/* EPOLLIN, EPOLLOUT, both, or 0: none for now. fresh: the first time since libcurl forgot this number, which may be
- * another socket by now: not all of them are closed through sockets_forget. -ENOMEM, -errno. */
+/* events: EPOLLIN, EPOLLOUT, both, or 0: none for now. fresh: the first call since libcurl forgot this number,
+ * which may be another socket by now, as not all of them are closed through sockets_forget. -ENOMEM, -errno. */
 int sockets_want(struct sockets *s, int fd, uint32_t events, bool fresh);
-/* Before fd is closed: the kernel forgets it by itself, and its number may come back. */
+/* To be called before fd is closed: the kernel removes it from the set by itself, and its number may come back. */
 void sockets_forget(struct sockets *s, int fd);
-/* An event came for fd: which ones somebody wants. With 0 it is taken out of the set. */
+/* To be called when fd has an event: returns the events that a transfer waits for. If it returns 0, fd was taken
+ * out of the set. */
 uint32_t sockets_wanted(struct sockets *s, int fd);
 
 #endif

@@ -22,7 +22,7 @@ bool answer_head_is_ours(const char *name)
 	return false;
 }
 
-/* Seconds change seldom: the text of this one is kept by each thread. */
+/* The text changes once a second: each thread keeps that of the current second. */
 static const char *date_text(void)
 {
 	static _Thread_local char text[DATE_BYTES];

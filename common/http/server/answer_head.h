@@ -1,6 +1,6 @@
 /*
- * answer_head: the head of an answer that goes past libmicrohttpd, as that would write it. No I/O; the clock is read
- * for the Date.
+ * answer_head: writes the head of an answer that does not go through libmicrohttpd, as the library would write it.
+ * No I/O; the clock is read for the Date.
  */
 #ifndef NEPHOS_HTTP_SERVER_ANSWER_HEAD_H
 #define NEPHOS_HTTP_SERVER_ANSWER_HEAD_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ANSWER_HEAD_BYTES_MAX ((size_t)64 * 1024) /* of what is never more than a few lines */
+#define ANSWER_HEAD_BYTES_MAX ((size_t)64 * 1024) /* far more than any head, which has a few lines */
 
 struct answer_head {
 	int status;
@@ -22,7 +22,7 @@ struct answer_head {
 };
 
 int answer_head_print(const struct answer_head *h, struct buf *ret); /* -ENOMEM, -E2BIG */
-/* A field that says how the answer is framed, or which it is: never the handler's. */
+/* Whether a field frames the answer or identifies it: such a field of a handler is left out. */
 bool answer_head_is_ours(const char *name);
 
 #endif

@@ -14,27 +14,28 @@
 #include <sys/socket.h>
 
 /*
- * Who hangs up unseen, and how it is found, twice a second, on the reaper's thread:
- *   the client of a request that waits for an answer or for its next bytes: its connection is suspended, and nobody
- *     looks at the socket. Whoever works on it is told.
- *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for both,
- *     and reads no further. Shutting what the client has shut already makes another edge. It does no harm to an answer
- *     that is being sent.
+ * How the server finds clients that have gone away unseen, twice a second, on the reaper's thread:
+ *   the client of a request that waits for an answer or for its next bytes: the connection is suspended, and
+ *     nothing watches the socket. The code that works on the request is notified.
+ *   any client whose end came together with its last bytes: libmicrohttpd (0.9.75) takes one edge of epoll for
+ *     both, and reads no further. To shut down the direction that the client has already shut down makes another
+ *     edge. This does no harm to an answer that is being sent.
  *
- * Gone is who has reset the connection. Who has shut his sending side may have done only that (RFC 9112, 9.6: "nc -N"
- * does), and is owed his answer; who has closed altogether looks the same until something is sent to him, and then
- * resets. So a FIN ends no request that is answered in bounded time, and none whose answer is under way, which finds
- * out by being sent: the events of a drive have a heartbeat. What may sleep for as long as a poll is given up when its
- * client was half closed for some seconds, or those who left would pile up.
+ * A client counts as gone if it has reset the connection. A client that has shut its sending side may have done
+ * only that (RFC 9112, 9.6: "nc -N" does), and must get its answer. A client that has closed its socket looks the
+ * same until something is sent to it; then it resets the connection. So a FIN ends no request that is answered in
+ * bounded time, and none whose answer is being sent: sending meets the reset, and the events of a drive have a
+ * heartbeat. A request that may sleep for as long as a poll is given up when its client has been half closed for
+ * some seconds; otherwise the polls of clients that left would pile up.
  *
- * What is on the server's lists has an open socket for as long as the server's lock is held.
+ * Every connection and request on the server's lists has an open socket for as long as the server's lock is held.
  */
 
 #define LOOK_BATCH 128 /* sockets asked about in one call */
 
 static const char LATE_ANSWER[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/* What is kept of a connection while it goes from the shortcut to the library. */
+/* The data of a connection on its way from the shortcut to the library. */
 struct moved {
 	struct moved *next;
 	int fd;
@@ -112,7 +113,7 @@ static void moved_free(struct moved *m)
 	free(m);
 }
 
-/* With the lock held. */
+/* The caller holds s->lock. */
 static struct moved *take_moved(struct http_server *s, int fd)
 {
 	struct moved **p = &s->moved, *m;
@@ -137,7 +138,7 @@ int connection_move(struct http_server *s, struct connection *c)
 	c->data_free = NULL;
 	pthread_mutex_lock(&s->lock);
 	m->is_stranger = c->is_stranger;
-	/* One that the library had no memory for. */
+	/* An entry of a former connection with this number that the library had no memory for. */
 	stale = take_moved(s, m->fd);
 	m->next = s->moved;
 	s->moved = m;
@@ -187,8 +188,8 @@ static struct connection *connection_arrive(struct http_server *s, struct MHD_Co
 	return c;
 }
 
-/* Closing a socket with unread input resets the connection, and the client may lose the answer that it has not read
- * yet. */
+/* To close a socket with unread input resets the connection, and the client may lose an answer that it has not
+ * read yet. */
 void connection_linger(struct http_server *s, int fd, const struct connection *c)
 {
 	char byte;
@@ -202,7 +203,7 @@ void connection_linger(struct http_server *s, int fd, const struct connection *c
 		reaper_linger_take(s->reaper, copy);
 }
 
-/* Before the library has done anything for it. */
+/* Runs before anything is allocated for the connection. */
 enum MHD_Result connection_on_accept(void *cookie, const struct sockaddr *address, socklen_t size)
 {
 	struct http_server *s = cookie;
@@ -256,8 +257,8 @@ void connection_end_request(struct connection *c)
 		atomic_fetch_add(&c->turn, 1);
 }
 
-/* How many bytes have come over a socket, read or not. 0 where the kernel does not say: a client that goes on sending
- * then looks silent, and only the idle limit ends its connection. */
+/* How many bytes the socket has received, read or not. 0 where the kernel does not say: a client that goes on
+ * sending then looks silent, and only the idle limit ends its connection. */
 static uint64_t bytes_received(int fd)
 {
 	struct tcp_info info = {0};
@@ -277,7 +278,7 @@ void connection_end_silent(struct connection *c)
 	unsigned turn = c->noted_turn;
 	char byte;
 
-	/* What lies in the socket was not looked at yet, on a busy machine. */
+	/* Input in the socket was not looked at yet; this happens on a busy machine. */
 	if (turn & 1 || turn & CONNECTION_LATE || bytes_received(c->fd) != c->noted_bytes ||
 		recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
 		return;
@@ -285,7 +286,7 @@ void connection_end_silent(struct connection *c)
 		(void)shutdown(c->fd, SHUT_RDWR);
 }
 
-/* The library has a limit for silence only, which a byte now and then never meets. */
+/* The library has a limit for silence only; a client that sends a byte now and then never reaches it. */
 static void look_after_head(struct http_server *s, struct connection *c, int64_t now_ns)
 {
 	unsigned turn = atomic_load(&c->turn);
@@ -311,7 +312,7 @@ void http_connection_set_data(struct http_request *req, void *data, void (*free_
 	struct connection *c = request_connection(req);
 
 	if (!c) {
-		free_fn(data); /* there was no memory for it, or it is gone */
+		free_fn(data); /* there was no memory for the connection, or it is gone */
 		return;
 	}
 	if (c->data_free)
@@ -340,7 +341,7 @@ bool http_connection_is_own(const struct http_request *req)
 	return request_is_connected(req) && endpoint_is_own(request_fd(req));
 }
 
-/* With the request's lock held. */
+/* The caller holds req->lock. */
 static bool is_gone(struct http_request *req, int64_t now_ns)
 {
 	struct pollfd p = {.fd = request_fd(req), .events = POLLRDHUP};
@@ -355,8 +356,8 @@ static bool is_gone(struct http_request *req, int64_t now_ns)
 		now_ns - req->half_closed_ns >= (int64_t)req->server->options.half_closed_ms * NS_PER_MS;
 }
 
-/* With the request's lock held, and the server's: a connection goes after its request. The guard has set what is known
- * of it before anybody said that this is a poll, and sets it again only for the next request. */
+/* The caller holds req->lock and server->lock: a connection is freed after its request. The guard has set the
+ * connection's data before http_request_is_poll is called, and sets it again only for the next request. */
 static bool is_outdated(const struct http_request *req)
 {
 	const struct http_server_options *o = &req->server->options;

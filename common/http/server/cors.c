@@ -7,7 +7,7 @@
 
 #define SPACES " \t"
 
-/* The next word of the policy; 0: there is none. */
+/* The size of the next word of the policy, to which *at then points; 0: there is none. */
 static size_t next_word(const char **at)
 {
 	size_t size;
@@ -21,7 +21,7 @@ const char *cors_allows(const char *policy, const char *origin)
 {
 	size_t size;
 
-	/* "null" is what every page without an origin says: a list cannot mean one of them. */
+	/* Every page without an origin sends "null": a list cannot mean one of these pages. */
 	if (!policy || !origin || !*origin)
 		return NULL;
 	for (const char *at = policy; (size = next_word(&at)) > 0; at += size) {

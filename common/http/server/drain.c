@@ -7,14 +7,14 @@
 #include <sys/socket.h>
 
 /*
- * The end of a server as its clients see it. A request that meets a closing connection gets no answer, and its client
- * cannot tell what became of it. So
- *   the kernel opens no more connections, and those that it has opened already are taken: to shut a listening socket
- *     resets them, with the requests that have come on them;
- *   each answer says that its connection ends, so who is at work goes by himself;
- *   who has said nothing for HTTP_QUIET_MS is taken to be idle, and his connection is closed. That is done from here,
- *     while all others are still answered, and not by stopping the server, which would cut off whoever asks then;
- *   who was answered while he was sending gets the time to read that.
+ * How the end of a server looks to its clients. A request that meets a closing connection gets no answer, and its
+ * client cannot tell what became of it. So
+ *   the kernel opens no more connections, and the loops accept those that it has opened already: to shut a
+ *     listening socket resets them, with the requests that have come on them;
+ *   each answer says that its connection ends, so clients at work leave by themselves;
+ *   a connection that was silent for HTTP_QUIET_MS is taken to be idle and is closed. The drain closes it while all
+ *     others are still answered; to stop the server instead would cut off the clients that ask at that moment;
+ *   a client that was answered while it was sending gets the time to read the answer.
  */
 
 static void refuse_new(struct http_server *s)
@@ -22,18 +22,19 @@ static void refuse_new(struct http_server *s)
 	struct sock_filter nothing = {.code = BPF_RET | BPF_K};
 	const struct sock_fprog filter = {.len = 1, .filter = &nothing};
 
-	/* A unix socket that is shut refuses, and keeps those who wait. One of TCP does not, but can be deaf first; who
-	 * knocks meanwhile knocks again after a second, and is refused then. */
+	/* A unix socket that is shut down for reading refuses new connections and keeps those in its queue. A TCP
+	 * socket loses its queue, so a filter first drops all packets to it; a client that tries to connect
+	 * meanwhile tries again after a second, and is refused then. */
 	if (endpoint_unix_path(s->options.address))
 		shutdown(s->listen_fd, SHUT_RD);
 	else
 		(void)setsockopt(s->listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
 	shortcut_quiesce(s->shortcut);
-	/* A loop may still have its hands on the number, so that is given back when it is gone. */
+	/* A loop may still be using the descriptor, so it is closed only when the loops are gone. */
 	shutdown(s->listen_fd, SHUT_RD);
 }
 
-/* With the lock held. Who is on his way from the shortcut to the library is on no other list. */
+/* The caller holds s->lock. A connection on its way from the shortcut to the library is on no list but s->moved. */
 static bool await_empty(struct http_server *s, int64_t until_ns)
 {
 	while (s->active || s->open_count || s->moved) {
@@ -43,7 +44,7 @@ static bool await_empty(struct http_server *s, int64_t until_ns)
 	return true;
 }
 
-/* An answer that began before may keep its connection, so one look is not enough. */
+/* An answer that began before the drain may keep its connection open, so one pass is not enough. */
 static void await_end(struct http_server *s, int64_t until_ns)
 {
 	int64_t silent_ns;

@@ -7,24 +7,25 @@
 #include <strings.h>
 
 /*
- * The shortcut begins a request with exchange_begin, all of which is there, and goes on by exchange_on_access until it
- * sleeps or is answered.
+ * The shortcut begins a complete request with exchange_begin, and continues it by exchange_on_access until the
+ * request sleeps or is answered.
  *
- * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of the
- * body, then once more when the request is complete (again after each resume there). An answer queued at the header
- * closes the connection, as whatever is left of the body would be taken for the next request; so it is queued there
- * only if a body is coming that nobody wants, and otherwise at the end.
+ * libmicrohttpd calls exchange_on_access once with the header (again after each resume there), then with pieces of
+ * the body, then once more when the request is complete (again after each resume there). An answer that is queued
+ * at the header closes the connection, as the library would take the rest of the body for the next request. So the
+ * answer is queued there only if a body is coming that nobody wants, and otherwise at the end.
  *
- * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). A connection that is suspended in a
- * turn which began with reading begins its next turn with reading, too, whatever its state is by then, and an end found
- * there closes it without an answer. So:
- *   a request that is whole is given one turn of its own before it sleeps (rest), after which the library waits for
- *   us and not for the socket;
- *   a small body is taken in while the guard still thinks (hold): with all of it here the request is whole. One in
- *   chunks does not sleep for that before DRAIN_BYTES_MAX, as nobody can tell how much is left. Whatever the guard has
- *   decided is done with the next piece of it, or with its end;
- *   one that sleeps in the middle of its request goes on with what the library has of it before that reads on
- *   (request.c): the last of a large body and its end may lie there, and behind them only an end in the middle is one.
+ * Sleeping, and clients that have shut their sending side (0.9.75 and 1.0.1). When a connection is suspended in a
+ * turn that began with reading, the library begins its next turn with reading, too, whatever its state is by then;
+ * if it finds the end of the input there, it closes the connection without an answer. So:
+ *   a complete request gets one turn of its own before it sleeps (rest); after that turn the library waits for us
+ *     and not for the socket;
+ *   a small body is received while the guard still decides (hold): with all of it here the request is complete. A
+ *     body in chunks does not make the request sleep before DRAIN_BYTES_MAX, as its remaining length is unknown.
+ *     The guard's decision is carried out with the next piece of the body, or with its end;
+ *   when a request sleeps in the middle of its body, the library first processes the bytes that it has already, and
+ *     reads on only then (request.c): the last bytes of a large body and its end may be among them, and only an end
+ *     of input behind them cuts the body short.
  */
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
@@ -32,7 +33,8 @@ void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *con
 	return request_new(cookie, uri ? uri : "", connection);
 }
 
-/* The client was found gone while the request slept: whoever works on it hears of it, and answers as always. */
+/* The reaper found the client gone while the request slept: the code that works on the request is notified, and
+ * still answers. */
 static void tell_absent(struct http_request *req)
 {
 	void (*on_abort)(struct http_request * req, void *cookie) = NULL;
@@ -53,7 +55,7 @@ static enum MHD_Result close_connection(struct http_request *req)
 	return MHD_NO;
 }
 
-/* Only the loop changes the stage, others look at it. */
+/* Only the loop changes the stage; other threads read it. */
 static void enter(struct http_request *req, enum stage stage)
 {
 	pthread_mutex_lock(&req->lock);
@@ -67,7 +69,7 @@ static void run_handler(struct http_request *req)
 	req->route->handler(req, req->server->options.cookie);
 }
 
-/* Nobody has an answer yet to a request that is whole. With the lock held. */
+/* A complete request has no answer yet. The caller holds req->lock. */
 static enum MHD_Result rest(struct http_request *req)
 {
 	if (!req->rested) {
@@ -77,31 +79,32 @@ static enum MHD_Result rest(struct http_request *req)
 	return request_suspend(req) ? MHD_YES : MHD_NO;
 }
 
-/* Whether all of the body may come before it is known who sends it. */
+/* Whether all of the body may be received before the guard has decided. */
 static bool is_held(const struct http_request *req)
 {
 	return !req->expects_continue && req->length <= (int64_t)DRAIN_BYTES_MAX;
 }
 
-/* Of a body in chunks that is held: more than may lie in memory of somebody unknown, or than its route takes. */
+/* Whether a body in chunks gets larger than the server holds for a request that the guard has not admitted. */
 static bool is_too_much_to_hold(const struct http_request *req, size_t size)
 {
 	return req->chunked && req->received + size > DRAIN_BYTES_MAX;
 }
 
-/* Answered before the body: is it worth reading? */
+/* The request was answered before its body: decides whether the body is worth reading. */
 static enum MHD_Result settle(struct http_request *req)
 {
 	bool drain = req->stage != STAGE_LINE && !req->expects_continue && request_body_left(req) <= DRAIN_BYTES_MAX;
 
-	/* What has its answer is only read away. */
+	/* A body whose request was answered early is only read and dropped. */
 	if (!drain && !req->early && request_body_left(req) != 0)
 		return respond_queue(req, req->connection);
 	enter(req, STAGE_BODY);
 	return MHD_YES;
 }
 
-/* What a body may have. Where none means anything a small one is read away (RFC 9110, 9.3.1). */
+/* The most bytes that a body may have. Where a body means nothing, a small one is read and dropped (RFC 9110,
+ * 9.3.1). */
 static uint64_t body_limit(const struct http_request *req)
 {
 	if (!req->route || req->route->body == HTTP_BODY_NONE)
@@ -116,7 +119,7 @@ static bool is_coded(const struct http_request *req)
 	return coding && req->route->body != HTTP_BODY_NONE && strcasecmp(coding, "identity") != 0;
 }
 
-/* Sleeps while the handler thinks about a body that nobody has sent yet. On the loop. */
+/* Sleeps until the handler wants a body that the client has not begun to send. On the loop. */
 static enum MHD_Result asked_step(struct http_request *req)
 {
 	enum MHD_Result r = MHD_YES;
@@ -134,7 +137,7 @@ static enum MHD_Result asked_step(struct http_request *req)
 	return answered ? settle(req) : r;
 }
 
-/* Goes on if the guard lets it, sleeps if the guard has kept it. On the loop. */
+/* The guard has let the request proceed: checks the body's limits and begins it. On the loop. */
 static enum MHD_Result begin_body(struct http_request *req)
 {
 	const struct http_route *route = req->route;
@@ -149,7 +152,7 @@ static enum MHD_Result begin_body(struct http_request *req)
 	return asked_step(req);
 }
 
-/* With the lock held. */
+/* The caller holds req->lock. */
 static bool is_undecided(const struct http_request *req)
 {
 	return req->stage == STAGE_HELD && req->owed == OWED_BY_GUARD;
@@ -185,8 +188,8 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
-/* OPTIONS is answered from the table, unless it has rows of its own; a browser's question before a request of a page
- * that the policy names is always ours. */
+/* OPTIONS is answered from the table, unless the table has rows for it. A preflight of a page that the policy
+ * names is always answered here. */
 static bool answer_without_route(struct http_request *req)
 {
 	bool options = strcmp(req->method, "OPTIONS") == 0;
@@ -217,7 +220,7 @@ static void ask_guard(struct http_request *req)
 	pthread_mutex_unlock(&req->lock);
 }
 
-/* Its head is in order. */
+/* Continues a request whose head is in order. */
 static enum MHD_Result after_head(struct http_request *req)
 {
 	bool held;
@@ -234,7 +237,7 @@ static enum MHD_Result after_head(struct http_request *req)
 	return held ? MHD_YES : guard_step(req);
 }
 
-/* From here on somebody has to answer. */
+/* From here on the request must be answered: takes the second reference. */
 static void take_method(struct http_request *req, const char *method)
 {
 	atomic_fetch_add(&req->refs, 1);
@@ -245,7 +248,8 @@ static void take_method(struct http_request *req, const char *method)
 void exchange_begin(struct http_request *req, const char *method)
 {
 	take_method(req, method);
-	/* It is whole: what says otherwise ends the connection when it is looked at next. */
+	/* The request is complete. If the result is that the connection must be closed, the next
+	 * exchange_on_access says so, too. */
 	(void)after_head(req);
 }
 
@@ -274,8 +278,9 @@ static int take_whole(struct http_request *req, const char *data, size_t size)
 	return req->route->body == HTTP_BODY_WHOLE ? buf_append(&req->body, data, size) : 0;
 }
 
-/* Nobody wants this body any more, and its sender does not stop. Who was answered in the middle of it may be sending
- * still: a connection that is closed with bytes unread is reset, which would take the answer away from its reader. */
+/* The body is not wanted any more, and its sender does not stop. A client that was answered in the middle of its
+ * body may still be sending: a connection that is closed with bytes unread is reset, which could destroy the
+ * answer before the client has read it. */
 static bool is_endless(const struct http_request *req)
 {
 	if (req->early)
@@ -283,7 +288,8 @@ static bool is_endless(const struct http_request *req)
 	return req->chunked && req->received > body_limit(req) + DRAIN_BYTES_MAX;
 }
 
-/* Nobody wants this body; its end is waited for, within reason. With the lock held, which it gives back. */
+/* Drops a piece of a body that is not wanted, and waits for the body's end within limits. The caller holds
+ * req->lock, which this function releases. */
 static enum MHD_Result discard(struct http_request *req, size_t *size)
 {
 	req->received += *size;
@@ -301,7 +307,7 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 		bool beyond = req->received > req->route->body_max;
 		enum MHD_Result r;
 
-		/* What is beyond the limit stays where it is until the reader has answered. */
+		/* Bytes beyond the limit stay with the library until the reader has answered. */
 		if (!beyond && stream_fill(req, data, *size, &taken))
 			return MHD_NO;
 		data += taken;
@@ -311,7 +317,7 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 		if (request_is_answered(req))
 			return discard(req, size);
 		if (beyond || (req->ring_used >= HTTP_STREAM_BYTES && request_body_left(req) > 0)) {
-			/* Further chunks of what the library has read come although it sleeps. */
+			/* Further chunks that the library has read already come although the request sleeps. */
 			r = req->suspended || request_suspend(req) ? MHD_YES : MHD_NO;
 			pthread_mutex_unlock(&req->lock);
 			return r;
@@ -321,8 +327,8 @@ static enum MHD_Result on_stream_data(struct http_request *req, const char *data
 	return MHD_YES;
 }
 
-/* Takes in what comes of the body while the guard keeps the request. Nobody knows yet whether it is wanted, but it is
- * bounded, and lies in memory anyway. */
+/* Receives a piece of the body while the guard keeps the request. It is unknown yet whether the body is wanted,
+ * but the body is bounded, and its bytes are in memory anyway. */
 static int hold(struct http_request *req, const char *data, size_t size)
 {
 	bool fits = (req->chunked ? req->received + size : (uint64_t)req->length) <= body_limit(req);
@@ -339,8 +345,8 @@ static int hold(struct http_request *req, const char *data, size_t size)
 	return r;
 }
 
-/* Bytes of a body whose guard has not said anything when the header was there. *ret_go: it has by now, and nothing
- * was taken. */
+/* A piece of a body whose request the guard had not decided when the header was there. *ret_go: the guard has
+ * decided by now, and nothing was taken from the piece. */
 static enum MHD_Result on_early_data(struct http_request *req, const char *data, size_t *size, bool *ret_go)
 {
 	enum MHD_Result r = MHD_YES;
@@ -417,12 +423,12 @@ static enum MHD_Result on_end(struct http_request *req, struct MHD_Connection *c
 	return answered ? respond_queue(req, connection) : r;
 }
 
-/* With the header alone (again), or with all of a body that was held. */
+/* Called with the header alone (again), or with all of a held body. */
 static enum MHD_Result on_guarded(struct http_request *req, struct MHD_Connection *connection)
 {
 	enum MHD_Result r;
 
-	/* One in chunks did not sleep at its header: this is its end. */
+	/* A request in chunks did not sleep at its header: this is the end of its body. */
 	if (req->chunked && is_held(req)) {
 		pthread_mutex_lock(&req->lock);
 		req->body_end = BODY_ENDED;

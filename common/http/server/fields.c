@@ -50,7 +50,7 @@ static const struct {
 	{"Repr-Digest", FIELD_LIST},
 	{"TE", FIELD_LIST},
 	{"Trailer", FIELD_LIST},
-	{"Transfer-Encoding", FIELD_SINGLE}, /* a list by its grammar; of which only one member is taken */
+	{"Transfer-Encoding", FIELD_SINGLE}, /* a list by its grammar, but only one member is accepted */
 	{"Upgrade", FIELD_LIST},
 	{"User-Agent", FIELD_SINGLE},
 	{"Via", FIELD_LIST},

@@ -12,14 +12,15 @@
 #include <strings.h>
 
 /*
- * What two parties could read in two ways is refused before anything else looks at it: who has to guess where a message
- * ends, or whom it is for, guesses differently from the next in line.
+ * Refuses, before any other code looks at it, every message that two parties could read in two ways: a reader that
+ * has to guess where a message ends, or whom it is for, guesses differently from the next one in line.
  *
- * libmicrohttpd 0.9 is lenient: it takes a bare LF for a line's end, joins folded lines, cuts a value at a NUL, skips
- * spaces in the request line, and takes a field without a name (": x") for the end of the header. None of it shows in
- * what it hands out; but it parses in place, so names and values still lie where they came: each exactly where a strict
- * reader would find it, or the header was none. Versions from 0.9.77 on can be told to be strict instead. What is left
- * is listed in docs/threat-model.md.
+ * libmicrohttpd 0.9 is lenient: it accepts a bare LF as the end of a line, joins folded lines, cuts a value at a
+ * NUL, skips spaces in the request line, and takes a field without a name (": x") for the end of the header. The
+ * strings that it returns do not show this. But it parses in place, so names and values still lie where they were
+ * received: if each lies exactly where a strict reader would find it, the header was well-formed, else it is
+ * refused. Versions from 0.9.77 on can be told to be strict instead. docs/threat-model.md lists the remaining
+ * cases.
  */
 
 #define EXPECT_CONTINUE "100-continue"
@@ -27,11 +28,11 @@
 struct scan {
 	struct http_request *req;
 	struct MHD_Connection *connection;
-	size_t bytes;	  /* names, values and their NULs */
+	size_t bytes;	  /* of names, values and their NULs */
 	const char *next; /* where the next name must lie */
 	int error;
 	const char *why;
-	const char *about; /* the field that it is about; may be NULL */
+	const char *about; /* the field that the refusal is about; may be NULL */
 	unsigned hosts;
 	unsigned lengths;
 	unsigned codings;
@@ -106,7 +107,7 @@ static void scan_known(struct scan *s, const char *name, const char *value)
 		}
 		break;
 	case 'e':
-		/* Of several the one that we do not understand. */
+		/* Of several expectations, keep the one that is not understood. */
 		if (strcasecmp(name, "Expect") == 0 && (!s->expect || is_continue(s->expect)))
 			s->expect = value;
 		break;
@@ -168,7 +169,7 @@ static void check_framing(struct scan *s)
 	struct http_request *req = s->req;
 	uint64_t length = 0;
 
-	/* HTTP/1.0 came before Host. */
+	/* HTTP/1.0 is older than the Host field. */
 	if (s->hosts > 1 || (s->hosts == 0 && s->version_1_1) ||
 		(s->hosts == 1 && !is_host(field_trim(span_str(s->host)))))
 		scan_refuse(s, -ERR_BAD_REQUEST, "there must be exactly one valid Host field");
@@ -182,12 +183,12 @@ static void check_framing(struct scan *s)
 		scan_refuse(s, -ERR_BAD_REQUEST, "the only expectation that is understood is 100-continue");
 	req->chunked = s->codings != 0;
 	req->length = req->chunked ? -1 : (int64_t)length;
-	/* HTTP/1.0 knows no interim answers; with white space behind it the library says none, and the client does
-	 * without in the end. */
+	/* HTTP/1.0 has no interim answers. When white space follows the value, the library sends no 100
+	 * (Continue); the client then stops waiting by itself. */
 	req->expects_continue = s->expect && s->version_1_1 && strcasecmp(s->expect, EXPECT_CONTINUE) == 0;
 }
 
-/* Before check_line, which makes nothing of the words. */
+/* Checks where the three words lie, which check_line does not. Runs before take_target, which changes target_size. */
 static void check_words(struct scan *s, const struct request_line *line)
 {
 	const char *target = line->method + strlen(line->method) + 1;
@@ -196,7 +197,7 @@ static void check_words(struct scan *s, const struct request_line *line)
 		scan_refuse(s, -ERR_BAD_REQUEST, "the request line is not three words with one space between");
 }
 
-/* After the last field comes an empty line, and with it the end of the header. */
+/* The header must end with an empty line right after the last field. */
 static void check_extent(struct scan *s, const struct request_line *line)
 {
 	const union MHD_ConnectionInfo *info =
@@ -227,12 +228,12 @@ static void check_line(struct scan *s, const struct request_line *line)
 		return;
 	if (strcmp(line->version, "HTTP/1.0") != 0)
 		scan_refuse(s, -ERR_BAD_REQUEST, "the only versions of HTTP that are understood are 1.0 and 1.1");
-	/* HTTP/1.0 has no chunks; a body sent so would be framed by guessing. */
+	/* HTTP/1.0 has no chunks: the end of such a body would be a guess. */
 	else if (s->codings)
 		scan_refuse(s, -ERR_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0");
 }
 
-/* The query is checked here, so that a parameter is either absent or right. */
+/* The query is checked here, so that a parameter is either absent or well-formed. */
 static void check_query(struct scan *s)
 {
 	const struct http_request *req = s->req;
@@ -250,9 +251,9 @@ static size_t scheme_size(const char *target)
 }
 
 /*
- * A target names a path ("/a"), this server as a whole ("*", for OPTIONS alone), or both server and path
- * ("http://host/a": what is said to proxies, and must be taken from everybody; RFC 9112, 3.2.2). Of the last only the
- * path goes on: here are no documents of other hosts.
+ * A target is a path ("/a"), this server as a whole ("*", for OPTIONS alone), or a URL with server and path
+ * ("http://host/a"; meant for proxies, but every server must accept it; RFC 9112, 3.2.2). Of a URL only the path is
+ * kept: this server has no documents of other hosts.
  */
 static void take_target(struct scan *s, const struct request_line *line)
 {
@@ -268,7 +269,7 @@ static void take_target(struct scan *s, const struct request_line *line)
 		scan_refuse(s, -ERR_BAD_REQUEST, "the target is neither a path nor an http URL");
 		return;
 	}
-	/* The host that goes leaves room for what an empty path stands for. */
+	/* The removed host leaves room for the character that an empty path stands for. */
 	if (*rest != '/') {
 		char implied = options && !*rest ? '*' : '/';
 
@@ -290,7 +291,7 @@ static const struct request_field *same_name(const struct http_request *req, siz
 	return NULL;
 }
 
-/* Whether lines of one field may be. What has two values is refused; lists get one line in keep_fields. */
+/* Refuses a field that has one value and comes twice; keep_fields joins the lines of a list. */
 static void check_repeats(struct scan *s)
 {
 	struct http_request *req = s->req;
@@ -310,7 +311,7 @@ static char *put_text(char *at, struct span text)
 	return at + text.size;
 }
 
-/* All values of the list that begins at line n, which has them from now on; later lines of it lose their name. */
+/* Writes all values of the list that begins at line n; later lines of the list lose their name. */
 static char *put_list(struct http_request *req, size_t n, char *at)
 {
 	const struct request_field *first = &req->fields[n];
@@ -338,11 +339,11 @@ static bool has_repeats(const struct http_request *req)
 	return false;
 }
 
-/* The connection's memory goes with the connection; the request may be read for longer. */
+/* Copies the fields: their memory goes with the connection, and the request may be read for longer. */
 static int keep_fields(struct http_request *req, size_t bytes)
 {
-	/* A line that is joined to another one leaves its name, which is longer than what joins them or replaced
-	 * by its NULs. */
+	/* This size suffices for joined lines, too: such a line is written without its name and the NULs, which
+	 * are at least as long as the ", " before its value. */
 	char *text = malloc(bytes + 1);
 	bool repeats = has_repeats(req);
 	size_t kept = 0;
@@ -381,9 +382,9 @@ static void take_trace(struct http_request *req, struct span trace)
 }
 
 /*
- * There is nothing that a request without a body could be told to go on with. The library (0.9.75) says so all the same
- * and takes what follows for a body of no bytes, after which no answer can be queued. It looks for the field once more
- * when we are through with it, so the field, in its buffer, must not say that any more.
+ * A request without a body has nothing to continue with. The library (0.9.75) sends 100 (Continue) all the same and
+ * takes the following bytes for a body of no bytes, after which no answer can be queued. It looks for the field
+ * once more after this check, so the field's value in the library's buffer is changed.
  */
 static void drop_expectation(struct scan *s)
 {
@@ -394,7 +395,7 @@ static void drop_expectation(struct scan *s)
 		*(char *)s->expect = '-';
 }
 
-/* The rest, whoever has read the head. */
+/* The checks that follow for both readers of a head. */
 static int check(struct scan *s, const struct request_line *line)
 {
 	if (s->trace)
@@ -421,7 +422,7 @@ int hygiene_check(
 	if (r) {
 		(void)snprintf(ret_why, HYGIENE_WHY_BYTES, "%s%s%s", s.about ? s.about : "", s.about ? " " : "",
 			s.error ? s.why : "out of memory");
-		/* Nobody may go by fields that were not checked to the end. */
+		/* Fields that were not checked to the end must not be used. */
 		req->field_count = 0;
 		return r;
 	}

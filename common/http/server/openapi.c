@@ -10,18 +10,18 @@
 #include <stdlib.h>
 
 /*
- * The description of the API (OpenAPI) as the route tables make it: what is served and what is described cannot differ.
- * Each row that is not internal becomes an operation under its path. The row says its summary, its tag and, as a piece
- * of JSON, whatever else there is to say; what all operations have alike is added here: parameters of the path with an
+ * The description of the API (OpenAPI), made from the route tables, so that it cannot differ from what is served.
+ * Each row that is not internal becomes an operation under its path. The row has the summary, the tag and, as a
+ * piece of JSON, all other details of its own. This module adds what all operations share: path parameters with an
  * example that works as it stands, the answer to a refusal, and that a token is needed unless the route is open.
  *
- * A server looks at its table with http_routes_check when it starts, and does not start with a row that is not
- * described, or whose piece of JSON is none.
+ * A server checks its table with http_routes_check when it starts. It does not start with a row that is not
+ * described, or whose piece of JSON is invalid.
  */
 
 #define OPENAPI_VERSION "3.1.0"
 
-/* What every operation shares: how to say who asks, and how a refusal looks. */
+/* What all operations share: how a client authenticates, and how a refusal looks. */
 static const char components_text[] =
 	"{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
 	"\"description\":\"A session token or a device key\"}},"
@@ -58,7 +58,7 @@ int http_routes_check(const struct http_route *routes)
 	return r;
 }
 
-/* "/a/{b...}" is "/a/{b}" there. */
+/* In OpenAPI, "/a/{b...}" is written "/a/{b}". */
 static void path_name(const char *pattern, char *ret, size_t size)
 {
 	size_t used = 0;
@@ -85,8 +85,8 @@ static bool has_parameter(const json_t *parameters, struct span name)
 	return false;
 }
 
-/* What a placeholder can be as it stands: with it an operation can be tried from the page. An id is nobody's to
- * know. */
+/* An example value that works as it stands, so that the operation can be tried from the page. An id has no
+ * example, as no reader can know one. */
 static const char *placeholder_example(struct span name)
 {
 	static const struct {
@@ -172,7 +172,7 @@ static int add_route(json_t *paths, const struct http_route *route)
 	return json_object_set_new(path, method, operation_of(route)) ? -ENOMEM : 0;
 }
 
-/* "/api/v2/docs" is of version 2. */
+/* The version of "/api/v2/docs" is 2. */
 static const char *version_of(const char *prefix, char *ret, size_t size)
 {
 	const char *v = strstr(prefix, "/v");

@@ -13,23 +13,24 @@
 
 /*
  * A table from address to the number of its connections. The server asks before it accepts a connection
- * (peers_may_enter) and tells when one is there and when it has gone (peers_enter, peers_leave). Between the question
- * and the entry others may come in, so an address may have some few more than its share: that is fine for a limit
- * against a flood, and needs no reservation.
+ * (peers_may_enter) and reports when a connection has begun and when it has ended (peers_enter, peers_leave).
+ * Others may enter between the question and the entry, so an address may have a few connections more than its
+ * share: that is acceptable for a limit against a flood, and needs no reservation.
  *
- * An address is in the table as long as it has a connection, so the table is as large as the server's connections at
- * most. Without memory for an entry the connection is let in and not counted; its leaving then finds nothing, and does
- * nothing. Which networks have no limit is read once, at the start, and is compared without the lock.
+ * An address is in the table as long as it has a connection, so the table has at most as many entries as the server
+ * has connections. When there is no memory for an entry, the connection is let in and not counted; peers_leave then
+ * finds no entry, and does nothing. The list of networks without a limit is parsed once, at the start, and is
+ * compared without the lock.
  */
 
-#define V6_HOST_BYTES 8 /* of an IPv6 address: those that say which network, a /64 */
+#define V6_HOST_BYTES 8 /* the bytes of an IPv6 address that identify the network, a /64 */
 
 static const uint8_t V4_MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 struct peer {
 	struct peer_key key;
 	unsigned connections;
-	bool refused; /* somebody, since it is here */
+	bool refused; /* a connection was refused since this entry exists */
 	UT_hash_handle hh;
 };
 

@@ -12,7 +12,7 @@ struct pair {
 	struct span name, value;
 };
 
-/* The next pair that has a name or a value; false: the end. */
+/* Reads the next pair that has a name or a value; false: the end. */
 static bool next_pair(struct span *rest, struct pair *ret)
 {
 	while (rest->size > 0) {
@@ -68,7 +68,7 @@ static bool escapes_are_good(struct span query)
 	return true;
 }
 
-/* Decoded; their bytes lie in text, which has its room from the start and so does not move. */
+/* Decoded names. Their bytes lie in text, which is allocated at full size at the start and so does not move. */
 struct names {
 	struct span list[QUERY_PARAMETERS_MAX];
 	size_t count;
@@ -123,7 +123,7 @@ static bool is_name(struct span raw, const char *name)
 	struct buf decoded;
 	bool same = span_eq_str(raw, name);
 
-	/* Most names come as they are. */
+	/* Most names are not encoded. */
 	if (same || raw.size == 0 || (!memchr(raw.data, '%', raw.size) && !memchr(raw.data, '+', raw.size)))
 		return same;
 	buf_init(&decoded, raw.size + 1);

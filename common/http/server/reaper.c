@@ -34,7 +34,7 @@ struct reaper {
 	size_t count;
 };
 
-/* false: nothing more will come, or nobody reads it. */
+/* Drops the input of a socket. false: the end was reached, or the connection is broken. */
 static bool drop_input(int fd)
 {
 	char trash[16384];
@@ -139,7 +139,7 @@ void reaper_free(struct reaper *r)
 		(void)eventfd_write(r->wake_fd, 1);
 		pthread_join(r->thread, NULL);
 	}
-	/* Its thread has closed them all, and none was taken once it was to stop. */
+	/* The thread has closed them all, and takes no more once it is to stop. */
 	assert(r->count == 0);
 	if (r->wake_fd >= 0)
 		close(r->wake_fd);

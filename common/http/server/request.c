@@ -15,15 +15,15 @@
 #include <sys/socket.h>
 
 /*
- * The life of a request, and what handlers may ask of it. libmicrohttpd has it made at the request line, and its server
- * keeps it on a list until it is over. Two may hold it: the loop, as long as the connection serves it, and whoever was
- * handed it and has not answered yet; who lets go last frees it. It may therefore outlive its connection, but not its
- * server, of which it holds a reference.
+ * The life of a request, and the functions that handlers use. libmicrohttpd has it created at the request line, and
+ * the server keeps it on a list until it is over. Two parties may hold it: the loop, as long as the connection
+ * serves it, and the code that was handed it and has not answered yet; the last of the two to let go frees it. A
+ * request may therefore outlive its connection, but not its server, of which it holds a reference.
  *
- * The lock of the request guards what both sides change: whether it is handed over, suspended, answered or absent. What
- * is asked here (method, target, fields, parameters) was written before a handler sees the request, and is read without
- * the lock. A parameter of the query is decoded when it is asked for the first time, and kept: one thread at a time
- * uses a request.
+ * The request's lock guards the data that both sides change: whether the request is handed over, suspended,
+ * answered or absent. The data that handlers ask for (method, target, fields, parameters) is written before a
+ * handler sees the request, and is read without the lock. A query parameter is decoded when it is asked for the
+ * first time, and is kept; no lock is needed, as one thread at a time uses a request.
  */
 
 struct http_request *request_new(struct http_server *s, const char *target, struct MHD_Connection *connection)
@@ -37,7 +37,8 @@ struct http_request *request_new(struct http_server *s, const char *target, stru
 	req->connection = connection;
 	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 	atomic_init(&req->refs, 1);
-	/* Who wakes the loop holds the lock that the loop asks for first: not worth a sleep. */
+	/* A thread that wakes the loop holds the lock that the loop takes first. It is not worth a sleep, so the
+	 * mutex spins. */
 	req->lock = (pthread_mutex_t)PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 	req->started_ns = clock_mono_ns();
 	memcpy(req->target, target, size + 1);
@@ -53,10 +54,10 @@ struct http_request *request_new(struct http_server *s, const char *target, stru
 	return req;
 }
 
-/* Bits of what may come next. */
+/* Bits of the stages that may come next. */
 static const unsigned char STAGE_NEXT[STAGES] = {
 	[STAGE_LINE] = 1u << STAGE_GUARD,
-	/* BODY: answered already, the rest is read away */
+	/* BODY: the request is answered already, and the rest is read and dropped */
 	[STAGE_GUARD] = 1u << STAGE_HELD | 1u << STAGE_ASKED | 1u << STAGE_BODY,
 	[STAGE_HELD] = 1u << STAGE_ASKED | 1u << STAGE_BODY,
 	[STAGE_ASKED] = 1u << STAGE_BODY,
@@ -64,7 +65,8 @@ static const unsigned char STAGE_NEXT[STAGES] = {
 };
 
 static const unsigned char OWED_NEXT[OWED_STATES] = {
-	/* A guard on another thread may let it in, or answer, before it has said to the loop that it keeps it. */
+	/* A guard on another thread may let the request proceed, or answer it, before the loop has noted that the
+	 * guard keeps it. */
 	[OWED_BY_LOOP] = 1u << OWED_BY_GUARD | 1u << OWED_BY_LET_IN | 1u << OWED_BY_HANDLER | 1u << OWED_BY_NOBODY,
 	[OWED_BY_GUARD] = 1u << OWED_BY_LET_IN | 1u << OWED_BY_NOBODY,
 	[OWED_BY_LET_IN] = 1u << OWED_BY_HANDLER | 1u << OWED_BY_NOBODY,
@@ -94,11 +96,11 @@ void request_unref(struct http_request *req)
 
 	if (atomic_fetch_sub(&req->refs, 1) != 1)
 		return;
-	/* The loop's reference is gone, too. */
+	/* The loop's reference is gone, too: this was the last one. */
 	assert(!request_is_connected(req) && !req->suspended);
 	if (req->data_free)
 		req->data_free(req->data);
-	/* An answer that came when the loop had ended. */
+	/* An answer that came after the loop was done with the request. */
 	if (req->response)
 		MHD_destroy_response(req->response);
 	for (size_t i = 0; i < req->query_count; i++)
@@ -129,11 +131,13 @@ struct connection *request_connection(const struct http_request *req)
 }
 
 /*
- * The library (0.9.75 and 1.0.1) reads a connection first that is resumed in the middle of its request, and an end
- * found there closes it, whatever lies in its buffer: the last of a body, for instance, whose reader was behind. But
- * before that it looks whether the time of some is over, and goes on with what it has of these then: of the one that
- * was silent for longest, which is why a connection that is alone is never closed so, and of all that have a limit of
- * their own. So this one has one, longer by a second, from its sleep to the first call after it.
+ * When a connection is resumed in the middle of its request, the library (0.9.75 and 1.0.1) reads from it first. If
+ * it finds the end of the input there, it closes the connection, whatever lies in its buffer, for instance the last
+ * bytes of a body whose reader was slow. But before that the library checks some connections for a timeout, and
+ * processes the bytes that it already has of those: it checks the connection that was silent for longest (which is
+ * why a connection that is alone is never closed so), and all connections with a timeout of their own. So this
+ * function gives the connection a timeout of its own, longer by a second, from its suspension to the first call
+ * after it.
  */
 static void go_on_before_reading(struct http_request *req, bool first)
 {
@@ -144,7 +148,8 @@ static void go_on_before_reading(struct http_request *req, bool first)
 
 void request_has_gone_on(struct http_request *req)
 {
-	/* Pieces may come although it sleeps; its limit cannot be changed then in later versions. */
+	/* Pieces of a body may come although the connection is suspended; later versions do not allow to change
+	 * its timeout then. */
 	if (req->has_own_limit &&
 		!MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended)
 		go_on_before_reading(req, false);
@@ -205,7 +210,7 @@ void http_request_proceed(struct http_request *req)
 	gone = !request_is_connected(req);
 	request_wake(req);
 	pthread_mutex_unlock(&req->lock);
-	/* The loop will not come back for it. */
+	/* The loop is done with the request and will not release the second reference. */
 	if (gone)
 		request_unref(req);
 }
@@ -238,7 +243,8 @@ struct span http_request_param(const struct http_request *req, const char *name)
 
 const char *http_request_query(const struct http_request *req, const char *name)
 {
-	/* What was decoded is kept for as long as the request: a request is used by one thread at a time. */
+	/* A decoded value is kept for as long as the request; this is safe, as one thread at a time uses a
+	 * request. */
 	struct http_request *owner = (struct http_request *)req;
 	struct query_value *kept = &owner->query[owner->query_count];
 	const char *query = req->target + req->path_size;
@@ -359,11 +365,11 @@ void http_request_tell_waiting(struct http_request *req)
 	static const char WORD[] = "HTTP/1.1 102 Processing\r\n\r\n";
 
 	pthread_mutex_lock(&req->lock);
-	/* Before the end of the header the library may be sending; from the answer on it will be. */
+	/* Until the header is processed the library may be sending, and from the answer on it will be. */
 	if (request_is_connected(req) && !request_is_answered(req) && req->stage >= STAGE_BODY && !req->is_http_1_0) {
 		ssize_t sent = send(request_fd(req), WORD, sizeof(WORD) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		/* Half a word would spoil the answer. Nobody who reads lets it come to that. */
+		/* Half a line would break the answer after it. It cannot come to that with a client that reads. */
 		if (sent > 0 && sent != sizeof(WORD) - 1)
 			(void)shutdown(request_fd(req), SHUT_RDWR);
 	}

@@ -31,7 +31,7 @@ static const bool TOKEN[256] = {
 	['~'] = true,
 };
 
-/* Of the token at text; 0: there is none. */
+/* The size of the token at text; 0: there is none. */
 static size_t token_size(const char *text, size_t size)
 {
 	size_t n = 0;
@@ -86,7 +86,8 @@ static bool read_length(const struct request_head_field *field, bool *has_length
 	return true;
 }
 
-/* What says where the request ends, and what becomes of the connection; false: not in one of the usual ways. */
+/* Evaluates the fields that say where the request ends and whether its connection is kept; false: they do so in an
+ * unusual way. */
 static bool heed(const struct request_head_field *field, bool *has_length, struct request_head *ret)
 {
 	switch (field->name[0] | 0x20) {
@@ -136,7 +137,7 @@ static bool read_field(char *line, size_t size, struct request_head_field *ret)
 		end--;
 	*ret = (struct request_head_field){line, line + start, name, end - start};
 	line[name] = '\0';
-	line[end] = '\0'; /* at its end there is a CR or white space */
+	line[end] = '\0'; /* line[end] is the CR, or white space */
 	return is_value(ret->value, ret->value_size);
 }
 

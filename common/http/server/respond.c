@@ -14,16 +14,16 @@
 #include <sys/uio.h>
 
 /*
- * An answer is made on the caller's thread and queued on the loop, at libmicrohttpd's next call for the request: that
- * needs no promise about which of its functions may run elsewhere, and costs nothing, as the connection has to be
- * resumed anyway.
+ * An answer is built on the caller's thread and queued on the loop, at libmicrohttpd's next call for the request.
+ * This needs no promise of the library about which of its functions may run on other threads, and costs nothing, as
+ * the connection has to be resumed anyway.
  *
- * libmicrohttpd takes an answer before the first byte of a body or after the last, not between. An answer that comes in
- * the middle is
- *   kept until the body ends, if little of it is missing: the connection lives on;
- *   otherwise written past the library and the sending side shut, so that a client that sends 4 GiB hears of its
- *   refusal at once;
- *   a streamed answer waits for the end in any case.
+ * libmicrohttpd accepts an answer before the first byte of a body or after the last, not between. An answer that
+ * comes in the middle is
+ *   kept until the body ends, if little of the body is missing: the connection stays open;
+ *   otherwise written to the socket past the library, and the sending side is shut, so that a client that sends 4
+ *     GiB learns of its refusal at once;
+ *   if it is a streamed answer, kept until the body ends in any case.
  */
 
 #define JSON_ESCAPE_BYTES_MAX (16u * 1024)
@@ -36,7 +36,7 @@ struct answer {
 	bool close;
 };
 
-/* What a page of another origin is told that the policy names; NULL: nothing. */
+/* The allowed origin for a page of another origin that the policy names; NULL: none. */
 static const char *allowed_origin(const struct http_request *req)
 {
 	const char *policy = req->server->options.cors_origins;
@@ -44,7 +44,7 @@ static const char *allowed_origin(const struct http_request *req)
 	return policy ? cors_allows(policy, http_request_header(req, "Origin")) : NULL;
 }
 
-/* What every answer has, and what only one to such a page. */
+/* Adds the fields that every answer has, and those for a page that the policy allows. */
 static void add_common(const struct http_request *req, struct http_headers *ret)
 {
 	const char *allowed = allowed_origin(req);
@@ -56,9 +56,9 @@ static void add_common(const struct http_request *req, struct http_headers *ret)
 }
 
 /*
- * Before 0.9.77 the library takes a bare LF for the end of a chunk's line, extensions included, where others in front
- * of us may not: what is a request of its own to us may have been part of a body to them. So nothing follows a chunked
- * request.
+ * Before 0.9.77 the library takes a bare LF for the end of a chunk's line, extensions included; proxies in front of
+ * us may not. So bytes that are a request of their own to us may have been part of a body to them. Therefore
+ * nothing follows a chunked request.
  */
 static bool must_close(const struct http_request *req, const struct answer *a)
 {
@@ -87,10 +87,10 @@ static void add_headers(struct http_request *req, const struct answer *a, struct
 	http_headers_fini(&common);
 }
 
-/* With the lock held: in the middle of a body, too far from its end to wait. */
+/* The answer comes in the middle of a body, too far from its end to wait. The caller holds req->lock. */
 static bool is_too_early(const struct http_request *req, const struct answer *a)
 {
-	/* The guard's word comes while a body in chunks is taken in (exchange.c). */
+	/* The guard's answer may come while a body in chunks is received (exchange.c). */
 	bool held = req->stage == STAGE_HELD && req->chunked && !req->expects_continue;
 	bool in_body = req->stage == STAGE_BODY || held;
 
@@ -125,8 +125,8 @@ static void write_early(struct http_request *req, const struct answer *a)
 	buf_printf(&head, "Content-Length: %zu\r\n\r\n", a->body.size);
 	parts[0] = (struct iovec){head.data, head.size};
 	parts[1] = (struct iovec){(void *)a->body.data, a->body.size};
-	/* Short only if the client does not even read what came before: then it learns of the end by the
-	 * connection's. */
+	/* The send is partial only if the client does not even read earlier answers; that client then learns of
+	 * the refusal by the end of the connection. */
 	(void)sendmsg(info->connect_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(info->connect_fd, SHUT_WR);
 	buf_fini(&head);
@@ -140,7 +140,8 @@ static bool has_body(const struct http_request *req, const struct answer *a)
 	return !req->is_head && a->status != 204 && a->status != 304;
 }
 
-/* By the shortcut: as much of it as the socket takes goes from here. memory: of the body, or NULL. */
+/* Answers a request of the shortcut: this thread sends as much as the socket takes. memory: the allocation of the
+ * body, or NULL. */
 static void send_short(struct http_request *req, const struct answer *a, int64_t length, char *memory)
 {
 	struct buf head;
@@ -176,7 +177,7 @@ static void send_short(struct http_request *req, const struct answer *a, int64_t
 	free(memory);
 }
 
-/* Hands the answer to the loop; response may be NULL (no memory): the connection is closed. */
+/* Hands the answer to the loop. response may be NULL (no memory): then the connection is closed. */
 static void hand_over(struct http_request *req, const struct answer *a, struct MHD_Response *response)
 {
 	bool alive;
@@ -189,7 +190,7 @@ static void hand_over(struct http_request *req, const struct answer *a, struct M
 	req->on_abort = NULL;
 	req->on_readable = NULL;
 	alive = req->connection != NULL;
-	/* Once the loop is through with the request it counts it by these, without the lock. */
+	/* When the loop is done with the request, it counts the request by these, without the lock. */
 	if (alive) {
 		req->status = a->status;
 		req->response_bytes = a->buffered ? a->body.size : 0;
@@ -263,7 +264,7 @@ static size_t pull_block(int64_t length)
 	return length >= 0 && length < (int64_t)PULL_BLOCK_BYTES ? (size_t)length + 1 : PULL_BLOCK_BYTES;
 }
 
-/* budget: what every answer has, and what a stream is */
+/* budget: the parameters of every answer, and those of a stream */
 void http_respond_stream(struct http_request *req, int status, const struct http_headers *headers, int64_t length,
 	const struct http_stream_ops *ops, void *cookie, struct http_stream **ret_stream)
 {
@@ -275,8 +276,8 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 	if (!req->is_short)
 		response = MHD_create_response_from_callback(size, pull_block(length), stream_on_pull, req, NULL);
 
-	/* The library (0.9.75) sends the end of a chunked body even after a HEAD, which has no body: five bytes that
-	 * would stand in front of the connection's next answer. Without chunks it does not. */
+	/* The library (0.9.75) sends the end of a chunked body even after a HEAD, whose answer has no body: these
+	 * five bytes would stand before the connection's next answer. Without chunks it sends nothing. */
 	if (response && req->is_head && length < 0)
 		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	req->stream = (struct http_stream){.ops = ops, .cookie = cookie, .length = length};
@@ -289,8 +290,8 @@ void http_respond_stream(struct http_request *req, int status, const struct http
 		send_short(req, &a, length, NULL);
 	else
 		hand_over(req, &a, response);
-	/* The loop calls done, at the latest when the connection ends, unless it is through with the request
-	 * already. */
+	/* The loop calls done, at the latest when the connection ends, unless the loop was done with the request
+	 * before. */
 	if (!streaming)
 		ops->done(cookie, false);
 	request_unref(req);
@@ -302,7 +303,7 @@ enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *c
 	enum MHD_Result r;
 
 	if (req->is_short)
-		return MHD_YES; /* its strand sees to it */
+		return MHD_YES; /* its strand sends the answer */
 	if (!response)
 		return MHD_NO;
 	req->response = NULL;
@@ -354,7 +355,7 @@ static int problem_text(
 	return r;
 }
 
-/* Those of extra come first; what it says is not said again. */
+/* The fields of extra come first; a field of theirs is not added again. */
 static void problem_headers(const struct error_info *info, const struct http_headers *extra, struct http_headers *ret)
 {
 	http_headers_init(ret);

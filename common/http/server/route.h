@@ -1,6 +1,6 @@
 /*
- * route: one row of a route table: which requests it is for, what their bodies may be, who answers them, and what the
- * API's description says of it. Tables are constant; any thread.
+ * route: one row of a route table: which requests it matches, what their bodies may be, which handler answers them,
+ * and their part of the API's description. Tables are constant; any thread.
  */
 #ifndef NEPHOS_HTTP_SERVER_ROUTE_H
 #define NEPHOS_HTTP_SERVER_ROUTE_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route; one with more is refused when the routes are read */
+#define HTTP_PARAMS_MAX 6 /* {placeholders} in one route; a route with more is refused when the table is read */
 
 struct http_request;
 typedef void (*http_handler_fn)(struct http_request *req, void *cookie);
@@ -29,14 +29,14 @@ struct http_route {
 	http_handler_fn handler;
 	bool internal;		    /* not part of the public API, not in OpenAPI */
 	bool open;		    /* needs no credentials (for the guard and for OpenAPI) */
-	bool rest_may_end_in_slash; /* of a {name...}: for who only passes it on */
+	bool rest_may_end_in_slash; /* the rest {name...} may: for a handler that only passes it on */
 	const char *tag;	    /* group in the API page */
 	const char *summary;	    /* one line */
-	const char
-		*doc; /* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses */
+	/* OpenAPI operation as JSON text without summary and tags: parameters, requestBody, responses. */
+	const char *doc;
 };
 
-/* One table of two; free() it. -ENOMEM. */
+/* Joins two tables into one; the caller free()s it. -ENOMEM. */
 int http_routes_concat(const struct http_route *a, const struct http_route *b, struct http_route **ret);
 
 #endif

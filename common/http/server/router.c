@@ -7,17 +7,17 @@
 #include <stdlib.h>
 
 /*
- * The target is split at '/' on its raw bytes and each segment decoded once, before anything is compared: a segment can
- * never turn into two, and no spelling of a path reaches another route than the plain one.
+ * The target is split at '/' on its raw bytes, and each segment is decoded once, before anything is compared: a
+ * segment can never turn into two, and no other spelling of a path reaches another route than the plain one does.
  */
 
 struct node {
 	struct node *next; /* sibling */
 	struct node *literals;
 	struct node *param;
-	size_t *rows; /* that end here */
+	size_t *rows; /* rows whose pattern ends here */
 	size_t row_count;
-	size_t *rest_rows; /* {name...} that begin here */
+	size_t *rest_rows; /* rows whose {name...} begins here */
 	size_t rest_count;
 	struct span text; /* of a literal, points into its pattern */
 };
@@ -146,7 +146,7 @@ static void node_fini(struct node *n)
 {
 	struct node *child;
 
-	/* As deep as the longest pattern of the table. */
+	/* The recursion is as deep as the longest pattern of the table. */
 	while ((child = n->literals) != NULL) {
 		n->literals = child->next;
 		node_fini(child);
@@ -193,7 +193,7 @@ static bool is_dots(struct span s)
 	return (s.size == 1 && s.data[0] == '.') || (s.size == 2 && s.data[0] == '.' && s.data[1] == '.');
 }
 
-/* Decodes raw to decoded. false: a bad escape, or something that may not stand in a segment. */
+/* Decodes raw into decoded. false: a bad escape, or a segment that is not allowed. */
 static bool segment_decode(struct span raw, char *decoded, struct span *ret)
 {
 	size_t size = 0;
@@ -216,7 +216,7 @@ static bool segment_decode(struct span raw, char *decoded, struct span *ret)
 	return size > 0 && !is_dots(*ret);
 }
 
-/* Every segment is checked, also those that only a {name...} will take; the first ROUTE_SEGMENTS_MAX are kept. */
+/* Every segment is checked, also those that only a {name...} will match; the first ROUTE_SEGMENTS_MAX are stored. */
 static int path_split(struct path *path, char *decoded)
 {
 	const char *p = path->raw.data + 1;
@@ -230,7 +230,7 @@ static int path_split(struct path *path, char *decoded)
 	while (p < end) {
 		struct segment s;
 
-		/* A segment of which nothing is left after the last slash is one that is empty. */
+		/* If nothing follows the last slash, the last segment is empty. */
 		s.raw = next_segment(&p, end);
 		if (!segment_decode(s.raw, decoded, &s.text) || (p == end && end[-1] == '/'))
 			return -ERR_BAD_PATH;
@@ -295,7 +295,7 @@ static int pick_rest(
 
 	if (error == -ERR_NOT_FOUND)
 		return error;
-	/* The slash at the end belongs to the rest, as an empty segment. */
+	/* The slash at the end belongs to the rest, as an empty segment of it. */
 	if (rest.size && path->trailing_slashes && !(error == 0 && r->routes[m->route].rest_may_end_in_slash))
 		return -ERR_BAD_PATH;
 	if (error == 0) {
@@ -305,7 +305,7 @@ static int pick_rest(
 	return error;
 }
 
-/* The better of two outcomes: found, then a bad path, then another method. */
+/* The better of two outcomes: found, then a bad path, then a wrong method. */
 static int better(int a, int b)
 {
 	static const int order[] = {0, -ERR_BAD_PATH, -ERR_METHOD};

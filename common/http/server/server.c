@@ -22,15 +22,15 @@
 #include <unistd.h>
 
 #define CONNECTIONS_DEFAULT 1024u
-#define HEAD_MS_DEFAULT 10000u /* 16 KiB by the slowest modem, and a lost packet or two */
-#define IDLE_S_DEFAULT 75u     /* longer than a long poll's 60 s, and what nginx has */
+#define HEAD_MS_DEFAULT 10000u /* for 16 KiB over the slowest modem, and a lost packet or two */
+#define IDLE_S_DEFAULT 75u     /* longer than a long poll's 60 s; nginx has the same */
 #define BACKLOG 1024
 
 /* Requests. */
 
 static uint64_t mix(uint64_t x)
 {
-	/* splitmix64: neighbours in, strangers out. */
+	/* splitmix64: similar inputs give unrelated outputs. */
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
 	return x ^ (x >> 31);
@@ -79,7 +79,7 @@ void server_count(struct http_request *req)
 	metric_add(s->bytes_out, (int64_t)(req->response_bytes + req->stream.sent));
 }
 
-/* Metrics: a row of the table each, and one for what met none. */
+/* Metrics: a set for each row of the table, and one for requests without a route. */
 
 static int add_route_metrics(struct http_server *s, const char *method, const char *pattern, struct route_metrics *ret)
 {
@@ -133,7 +133,7 @@ static int add_metrics(struct http_server *s)
 	return r;
 }
 
-/* The socket is ours: libmicrohttpd would let two processes share a port. */
+/* We open the listening socket: libmicrohttpd would let two processes share a port. */
 
 static int listen_any(const char *address, uint16_t port, int *ret_fd, uint16_t *ret_port)
 {
@@ -165,7 +165,7 @@ static int listen_any(const char *address, uint16_t port, int *ret_fd, uint16_t 
 	return 0;
 }
 
-/* libmicrohttpd decodes what we never look at. */
+/* Keeps libmicrohttpd from decoding texts that we never use. */
 static size_t keep_encoded(void *cookie, struct MHD_Connection *connection, char *text)
 {
 	(void)cookie;
@@ -189,7 +189,7 @@ static int start_daemon(struct http_server *s)
 	const struct http_server_options *o = &s->options;
 	const struct MHD_OptionItem extra[] = {
 #if MHD_VERSION >= 0x00097701
-		{MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL}, /* as for a public server */
+		{MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL}, /* the level for a public server */
 #endif
 		{MHD_OPTION_THREAD_POOL_SIZE, o->threads > 1 ? o->threads : 1, NULL},
 		{MHD_OPTION_END, 0, NULL},
@@ -229,7 +229,7 @@ static int init(struct http_server *s, const struct http_server_options *options
 		s->options.idle_s = IDLE_S_DEFAULT;
 	if (!s->options.half_closed_ms)
 		s->options.half_closed_ms = HTTP_HALF_CLOSED_MS;
-	/* Its folder says who may connect. */
+	/* The socket's folder decides who may connect. */
 	if (endpoint_unix_path(s->options.address))
 		s->options.stranger_ms = 0;
 	while (s->options.routes[s->route_count].method)
@@ -237,8 +237,8 @@ static int init(struct http_server *s, const struct http_server_options *options
 	return 0;
 }
 
-/* The folder says who may connect: its owner makes it 0700. A path is longer than the kernel takes now and then, so it
- * is reached through its folder. */
+/* The folder decides who may connect: its owner gives it the mode 0700. A path may be longer than the kernel
+ * accepts, so the socket is reached through its folder. */
 static int listen_unix(const char *path, int *ret_fd)
 {
 	struct endpoint_address name;
@@ -252,7 +252,8 @@ static int listen_unix(const char *path, int *ret_fd)
 		r = fd < 0 ? -errno : 0;
 	}
 	if (r == 0) {
-		/* What an earlier process left; one that lives keeps its socket, but nobody finds it any more. */
+		/* Removes the name that an earlier process left. A process that still runs keeps its socket, but
+		 * no client finds it any more. */
 		(void)unlink(((const struct sockaddr_un *)&name.name)->sun_path);
 		if (bind(fd, (struct sockaddr *)&name.name, name.size) || listen(fd, BACKLOG))
 			r = -errno;
@@ -314,8 +315,8 @@ uint16_t http_server_port(const struct http_server *s)
 	return s->port;
 }
 
-/* The library may not be stopped with connections suspended: they are resumed, and refused when it asks what to do with
- * them. */
+/* The library must not be stopped while connections are suspended: they are resumed here, and closed when the
+ * library asks what to do with them. */
 static void wake_all(struct http_server *s)
 {
 	pthread_mutex_lock(&s->lock);
@@ -353,7 +354,7 @@ void server_unref(struct http_server *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
-	/* Each of these would still hold a reference, or be the library's, which has stopped. */
+	/* A request would still hold a reference, and a connection would be the library's, which has stopped. */
 	assert(!s->requests);
 	assert(!s->open && s->open_count == 0);
 	router_free(s->router);

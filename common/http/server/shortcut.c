@@ -12,19 +12,20 @@
 #include <unistd.h>
 
 /*
- * A connection is put into epoll once, for both directions and by edges, and taken out when it is closed or given away:
- * a request that waits for its answer costs no call for that. What comes meanwhile is noted, and looked at after it.
+ * A connection is added to epoll once, edge-triggered and for both directions, and removed when it is closed or
+ * given away. So a request that waits for its answer costs no system call of epoll. Input that comes meanwhile is
+ * noted, and looked at after the request.
  *
- * Who wakes a loop that does not sleep only leaves word. So does who has sent all of an answer, whether it sleeps or
- * not: to end such a request has time until something else happens, or the next tick, and a wake-up costs two threads
- * some microseconds. Who waits for requests to end (drain) wakes it.
+ * A thread that wakes a loop which is awake only puts the strand on the loop's list. A thread that has sent a whole
+ * answer does the same even when the loop sleeps: the end of that request can wait for the next event or tick, and
+ * a wake-up costs both threads some microseconds. A drain, which waits for requests to end, wakes the loop.
  *
- * Where there is no room for another connection the loop stops listening, and those who come wait in the kernel's
- * queue, until one ends (shortcut_has_room).
+ * A loop without room for another connection stops listening. New connections then wait in the kernel's backlog
+ * until another connection ends (shortcut_has_room).
  */
 
 #define EVENTS_PER_TURN 64
-#define ACCEPTS_PER_TURN 16 /* new connections before those that are there have their turn */
+#define ACCEPTS_PER_TURN 16 /* new connections that are accepted before existing ones have their turn */
 #define TICK_MS 1000	    /* how often idle connections are looked for */
 
 struct shortcut_loop {
@@ -32,11 +33,11 @@ struct shortcut_loop {
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool started, listens;
-	bool quiet;   /* it has taken the last ones */
-	bool starved; /* of descriptors: it listens again with the next tick */
+	bool quiet;   /* it has accepted the last connections of a drain */
+	bool starved; /* it lacks descriptors or memory: it listens again with the next tick */
 	char *buffer;
-	struct strand *oldest, *youngest; /* by when something last happened */
-	struct strand *dead;		  /* by younger */
+	struct strand *oldest, *youngest; /* in the order of their last activity */
+	struct strand *dead;		  /* linked by `younger` */
 	int64_t tick_ns;
 
 	pthread_mutex_t lock;
@@ -48,7 +49,7 @@ struct shortcut_loop {
 struct shortcut {
 	struct http_server *server;
 	atomic_bool stopping, quiet, full;
-	sem_t quiesced; /* once by each loop */
+	sem_t quiesced; /* posted once by each loop */
 	unsigned count;
 	struct shortcut_loop loops[];
 };
@@ -77,7 +78,7 @@ static void wake_loop(struct shortcut_loop *l)
 		(void)eventfd_write(l->wake_fd, 1);
 }
 
-/* Lock held. */
+/* The caller holds the loop's lock. */
 static void make_ready(struct strand *w)
 {
 	struct shortcut_loop *l = w->loop;
@@ -195,7 +196,8 @@ void shortcut_remove(struct strand *w, bool keep_fd)
 	unlink_strand(w);
 	w->younger = l->dead;
 	l->dead = w;
-	/* Closing alone does not take it out while it lingers under another number. */
+	/* To close the descriptor does not remove the socket from epoll while a duplicate of the descriptor
+	 * lingers. */
 	(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
 	if (!keep_fd)
 		close(w->fd);
@@ -211,7 +213,7 @@ static void bury(struct shortcut_loop *l)
 	}
 }
 
-/* ---- new ones ---- */
+/* ---- new connections ---- */
 
 static void listen_again(struct shortcut_loop *l, bool listens)
 {
@@ -255,7 +257,7 @@ static void enter(struct shortcut_loop *l, int fd, const struct sockaddr *addres
 		strand_close(w);
 }
 
-/* false: there is none, or none can be taken. */
+/* false: no connection waits, or none can be accepted. */
 static bool accept_one(struct shortcut_loop *l)
 {
 	struct http_server *s = shortcut_server(l);
@@ -268,7 +270,8 @@ static bool accept_one(struct shortcut_loop *l)
 		return false;
 	}
 	fd = accept4(s->listen_fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	/* Whom others of our threads have taken, or who has gone again, is nothing; what ends listening is. */
+	/* A failure does not matter if another loop has accepted the connection, or if the client has gone again.
+	 * These errors do: the loop stops listening. */
 	if (fd < 0 && (errno == EINVAL || errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 		listen_again(l, false);
 		l->starved = true;
@@ -324,7 +327,7 @@ static void act(struct shortcut_loop *l, const struct epoll_event *event)
 	}
 }
 
-/* Who waits for an answer may wait for as long as that takes. */
+/* Closes idle connections, except those whose client waits for an answer: it may wait for as long as that takes. */
 static void look_for_idle(struct shortcut_loop *l, int64_t now_ns)
 {
 	const int64_t idle_ns = (int64_t)shortcut_server(l)->options.idle_s * NS_PER_S;
@@ -339,7 +342,7 @@ static void look_for_idle(struct shortcut_loop *l, int64_t now_ns)
 			continue;
 		strand_close(w);
 	}
-	/* What has not come for want of descriptors may now. */
+	/* There may be descriptors and memory again. */
 	l->starved = false;
 }
 
@@ -368,7 +371,7 @@ static void turn(struct shortcut_loop *l)
 	pthread_mutex_lock(&l->lock);
 	l->sleeps = false;
 	pthread_mutex_unlock(&l->lock);
-	/* What is over is ended before others look at what was counted. */
+	/* Finished requests are ended, and so counted, before other requests read the counters. */
 	act_on_ready(l);
 	for (int i = 0; i < count; i++)
 		act(l, &events[i]);
@@ -394,7 +397,7 @@ static void *run(void *cookie)
 	return NULL;
 }
 
-/* ---- its life ---- */
+/* ---- start and stop ---- */
 
 static int loop_start(struct shortcut_loop *l)
 {
@@ -432,7 +435,7 @@ int shortcut_new(struct http_server *server, unsigned threads, struct shortcut *
 		l->ready_tail = &l->ready;
 		pthread_mutex_init(&l->lock, NULL);
 	}
-	/* The loops look at it there. */
+	/* Set before the loops start: they use the shortcut through this pointer. */
 	*ret = s;
 	for (unsigned i = 0; i < threads && r == 0; i++)
 		r = loop_start(&s->loops[i]);

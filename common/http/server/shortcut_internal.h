@@ -1,34 +1,36 @@
 /*
- * shortcut_internal: what shortcut.c (the loops) and strand.c (one connection) know of each other. The shortcut is the
- * way of most requests past libmicrohttpd, which clears its memory for each, takes the connection out of epoll while a
- * request waits and puts it back, and is woken through a descriptor (docs/adr/0041).
+ * shortcut_internal: the types and functions that shortcut.c (the loops) and strand.c (one connection) share. The
+ * shortcut serves most requests without libmicrohttpd: the library clears its memory for each request, takes the
+ * connection out of epoll while a request waits and puts it back, and is woken through a descriptor
+ * (docs/adr/0041).
  *
- * All connections come here first. A request goes this way when its head leaves nothing to interpret (request_head.h),
- * is in order, and all of the request is there when it is looked at. At the first that is not so its connection goes to
- * libmicrohttpd, for good: the bytes are only taken from the socket when they are ours, until then they are peeked at.
- * Who handles requests does not see which way one has come.
+ * All connections begin here. The shortcut takes a request when its head leaves nothing to interpret
+ * (request_head.h), is in order, and all of the request is there when the loop looks at it. At the first request
+ * for which this is not so, the connection goes to libmicrohttpd for good. This is possible because the loop only
+ * peeks at the bytes, and takes them from the socket when the request is its own. Handlers do not see which way a
+ * request has come.
  *
  * A loop is one thread with its own epoll; it owns its strands. A strand is one connection. Other threads do two
- * things: they answer, and send as much of the answer as the socket takes, with the request's lock held; and they wake
- * the loop for a request that sleeps (request_wake).
+ * things: they answer, and then send as much of the answer as the socket takes, with the request's lock held; and
+ * they wake the loop for a suspended request (request_wake).
  */
 #ifndef NEPHOS_HTTP_SERVER_SHORTCUT_INTERNAL_H
 #define NEPHOS_HTTP_SERVER_SHORTCUT_INTERNAL_H
 
 #include "common/http/server/server_internal.h"
 
-#define SHORTCUT_TAKEN_BYTES 4096      /* that are taken from a socket at once, when they are known: most requests */
-#define SHORTCUT_BYTES_MAX (64 * 1024) /* of a request, its body included: what one recv of a small one could bring */
+#define SHORTCUT_TAKEN_BYTES 4096      /* of a known request that one recv takes: enough for most */
+#define SHORTCUT_BYTES_MAX (64 * 1024) /* of a request with its body: what one recv of a small one could bring */
 
-/* shortcut.c; by the strand's loop. */
-char *shortcut_buffer(struct shortcut_loop *loop); /* SHORTCUT_BYTES_MAX, for one call */
+/* shortcut.c; called by the strand's loop. */
+char *shortcut_buffer(struct shortcut_loop *loop); /* SHORTCUT_BYTES_MAX bytes, valid for one call */
 struct http_server *shortcut_server(struct shortcut_loop *loop);
-void shortcut_remove(struct strand *w, bool keep_fd); /* from the loop; it is freed later */
-void shortcut_touch(struct strand *w);		      /* it was active now */
+void shortcut_remove(struct strand *w, bool keep_fd); /* removes w from the loop; it is freed later */
+void shortcut_touch(struct strand *w);		      /* notes that w was active now */
 
-/* strand.c; by its loop. */
+/* strand.c; called by the strand's loop. */
 void strand_act(struct strand *w);
 void strand_close(struct strand *w);
-bool strand_sleeps(const struct strand *w); /* it waits for us, and not for its client */
+bool strand_sleeps(const struct strand *w); /* w waits for its handler, not for its client */
 
 #endif

@@ -7,14 +7,14 @@
 #include <sys/uio.h>
 
 /*
- * One connection of the shortcut (shortcut_internal.h). It has one request at a time. Another one that has come by then
- * is looked at when the first is over, as there is no other edge for it.
+ * One connection of the shortcut (shortcut_internal.h). It has one request at a time. When another request comes
+ * before the first is over, the strand looks at it after the first, as epoll reports no other edge for it.
  *
- * An answer is sent from where it lies, by whoever gives it, and only what the socket does not take is copied. A body
- * that is pulled is pulled by the loop, piece by piece, as the socket takes it.
+ * An answer is sent from where it lies, by the thread that gives it; only the part that the socket does not take is
+ * copied. A streamed body is pulled by the loop, piece by piece, as the socket takes it.
  */
 
-#define PIECES_PER_TURN 4  /* of 64 KiB, of a body that is pulled, before the others have their turn */
+#define PIECES_PER_TURN 4  /* pieces of 64 KiB of a streamed body, before other connections have their turn */
 #define CHUNK_HEAD_BYTES 8 /* "10000" CR LF, and one more */
 #define CHUNK_END "\r\n"
 #define LAST_CHUNK "0\r\n\r\n"
@@ -38,7 +38,7 @@ static void advance(struct iovec parts[2], size_t size)
 	}
 }
 
-/* What the socket takes now; false: it will take nothing any more. */
+/* Sends as much as the socket takes now; false: it will take nothing any more. */
 static bool send_parts(struct strand *w, struct iovec parts[2])
 {
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
@@ -55,7 +55,7 @@ static bool send_parts(struct strand *w, struct iovec parts[2])
 	return true;
 }
 
-/* Keeps what was not sent. -ENOMEM */
+/* Keeps the part that was not sent. -ENOMEM */
 static int keep_rest(struct strand *w, const struct iovec parts[2], char **memory)
 {
 	const size_t size = parts[0].iov_len + parts[1].iov_len;
@@ -92,7 +92,7 @@ bool strand_is_quiet(struct strand *w)
 	return !w->streams && !w->broken && !w->closes && w->rest.size == 0 && !atomic_load(&w->readable);
 }
 
-/* false: the socket is full, or broken. */
+/* Sends the kept rest. false: the socket is full, or broken. */
 static bool flush(struct strand *w)
 {
 	struct iovec parts[2] = {{(char *)w->rest.data, w->rest.size}, {NULL, 0}};
@@ -112,7 +112,7 @@ static bool flush(struct strand *w)
 
 enum pulled { PULL_WAITS, PULL_MORE, PULL_WHOLE, PULL_CUT };
 
-/* A piece of a body that is pulled, with what frames it, into the loop's buffer. */
+/* Pulls a piece of a streamed body into the loop's buffer, adds its framing, and sends it. */
 static enum pulled pull_piece(struct strand *w)
 {
 	const bool chunked = w->req->stream.length < 0;
@@ -215,7 +215,7 @@ bool strand_sleeps(const struct strand *w)
 	return w->req && is_suspended(w->req);
 }
 
-/* It was answered: sends what is left to be sent. */
+/* The request was answered: sends the rest of the answer, and ends the request when nothing is left. */
 static void go_on_answering(struct strand *w)
 {
 	if (w->streams) {
@@ -240,7 +240,7 @@ static void go_on_answering(struct strand *w)
 		strand_close(w);
 }
 
-/* Until it sleeps or is answered. */
+/* Continues the request until it sleeps or is answered. */
 static void go_on(struct strand *w, struct span *body)
 {
 	struct http_request *req = w->req;
@@ -259,9 +259,9 @@ static void go_on(struct strand *w, struct span *body)
 		go_on_answering(w);
 }
 
-/* ---- the next one ---- */
+/* ---- the next request ---- */
 
-/* Nothing of what is there was taken from the socket. */
+/* Gives the connection to the library. No byte of the request was taken from the socket yet. */
 static void give_away(struct strand *w)
 {
 	struct http_server *s = shortcut_server(w->loop);
@@ -276,7 +276,7 @@ static void give_away(struct strand *w)
 		close(fd);
 		return;
 	}
-	/* It closes what it does not take. */
+	/* MHD_add_connection closes a descriptor that it does not accept. */
 	if (MHD_add_connection(s->daemon, fd, (struct sockaddr *)&address, size) != MHD_YES)
 		connection_not_moved(s, fd);
 }
@@ -327,7 +327,7 @@ static void begin(struct strand *w, const struct request_head *head, struct span
 	go_on(w, &body);
 }
 
-/* What is in the socket: a request, a part of one, or something for the library. */
+/* Looks at the input of the socket: a request, a part of one, or a request for the library. */
 static void look(struct strand *w)
 {
 	char *data = shortcut_buffer(w->loop);

@@ -6,15 +6,15 @@
 #include <sys/socket.h>
 
 /*
- * Connections that nobody has vouched for yet, the oldest first. They are let in without a question, as the question is
- * asked on them; so they may neither stay nor keep others out. How many there may be is not limited by itself: when an
- * instance comes back, everybody greets it at once. All of it under the server's lock.
+ * Connections that nobody has vouched for yet (strangers), the oldest first. They are accepted without a check, as
+ * the check happens on them; so they may neither stay nor keep other connections out. Their number has no limit of
+ * its own: when an instance comes back, all others greet it at once. server->lock guards all of this.
  */
 
-/* So many strangers may be there however full it is, and can be greeted at once; of more than that none has its place
- * for sure. */
+/* This many strangers may be connected however full the server is, and can be greeted at once; when there are
+ * more, none of them is sure of its place. */
 #define ROOM_MAX 256u
-#define ROOM_PART 16 /* a server of few connections has room for this part of them only */
+#define ROOM_PART 16 /* a server of few connections reserves only this part of them */
 
 static bool is_in_the_way(const struct http_server *s)
 {
@@ -24,13 +24,13 @@ static bool is_in_the_way(const struct http_server *s)
 	return s->strangers.count > 0 && s->strangers.count >= room && s->open_count + room >= most;
 }
 
-/* The library finds out by itself, and lets go of it. */
+/* Closes a stranger's connection: the loop that owns the connection notices it by itself, and frees it. */
 static void show_out(struct http_server *s, struct connection *c)
 {
 	unsigned turn = atomic_load(&c->turn);
 
 	strangers_leave(s, c);
-	/* What comes from now on is not looked at; a request that is being answered is cut off. */
+	/* Later input is ignored; a request that is being answered is cut off. */
 	if (!(turn & 1))
 		(void)atomic_compare_exchange_strong(&c->turn, &turn, turn | CONNECTION_LATE);
 	(void)shutdown(c->fd, SHUT_RDWR);
@@ -83,7 +83,7 @@ void strangers_look_after(struct http_server *s, int64_t now_ns)
 		assert(!next || next->came_ns >= c->came_ns);
 		if (now_ns - c->came_ns < s->options.stranger_ms * NS_PER_MS)
 			return;
-		/* What anybody may ask is answered first. */
+		/* A request under way is answered first: some are open to strangers, too. */
 		if (!(atomic_load(&c->turn) & 1))
 			show_out(s, c);
 	}

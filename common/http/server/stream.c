@@ -7,13 +7,13 @@
 #include <stdlib.h>
 
 /*
- * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock: each
- * side only moves its own end, and the other side never touches what lies between. A full ring suspends the connection,
- * so that TCP slows the sender; it is resumed when half of the ring is free, not at every read. What libmicrohttpd has
- * read already is taken all the same, and need not wait for that.
+ * Request bodies: a ring between the loop, which fills it, and one reader. The copies are made outside the lock:
+ * each side only moves its own end, and the other side never touches what lies between. A full ring suspends the
+ * connection, so that TCP slows the sender; the connection is resumed when half of the ring is free, not at every
+ * read. Bytes that libmicrohttpd has read already are put into the ring all the same, and need not wait for that.
  *
- * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. With none at hand the connection
- * is suspended; a wake that comes between the pull's -EAGAIN and the suspension is seen by `woken`.
+ * Response bodies: libmicrohttpd asks for the next bytes when the socket takes them. When there are none, the
+ * connection is suspended; `woken` records a wake that comes between the pull's -EAGAIN and the suspension.
  */
 
 static int ring_make(struct http_request *req)
@@ -58,7 +58,7 @@ int stream_fill(struct http_request *req, const char *data, size_t size, size_t 
 	return 0;
 }
 
-/* What a read would say now, with the lock held. */
+/* What a read would return now. The caller holds req->lock. */
 static int read_state(const struct http_request *req)
 {
 	if (req->ring_used)
@@ -70,7 +70,7 @@ static int read_state(const struct http_request *req)
 	return req->body_end == BODY_LOST ? -ECONNRESET : -EAGAIN;
 }
 
-/* The body is asked for, with the lock held. */
+/* Notes that the handler wants the body. The caller holds req->lock. */
 static void want(struct http_request *req)
 {
 	if (req->wanted)
@@ -114,7 +114,7 @@ int http_request_read(struct http_request *req, void *data, size_t size, size_t 
 	return 0;
 }
 
-/* Whether it is time to call on_readable, with the lock held. */
+/* Whether it is time to call on_readable. The caller holds req->lock. */
 static bool is_readable(const struct http_request *req, bool filled)
 {
 	int r = read_state(req);
@@ -137,8 +137,9 @@ static void on_readable(
 		req->on_readable = fn;
 		req->on_readable_cookie = cookie;
 		req->on_readable_filled = filled;
-		/* With room in it, it is to be filled; a reader that waits for less is woken by less, and never needs
-		 * this. */
+		/* The ring has room, so the connection is resumed to fill it. A reader that waits for any bytes
+		 * never needs this: the ring is empty then, and the connection was resumed when half of the ring
+		 * was free. */
 		if (filled && req->stage == STAGE_BODY)
 			request_wake(req);
 	}
@@ -174,7 +175,7 @@ void stream_notify(struct http_request *req)
 		fn(req, cookie);
 }
 
-/* false: nobody is there to pull for. */
+/* false: the client is gone, or the server stops. */
 static bool begin_pull(struct http_request *req)
 {
 	bool wanted;
@@ -186,7 +187,7 @@ static bool begin_pull(struct http_request *req)
 	return wanted;
 }
 
-/* true: asleep. false: woken meanwhile, ask again. */
+/* true: the request sleeps. false: it was woken meanwhile, or the server stops; the caller asks again. */
 static bool sleep_until_woken(struct http_request *req)
 {
 	bool asleep;
@@ -198,8 +199,9 @@ static bool sleep_until_woken(struct http_request *req)
 }
 
 /*
- * An end that closes the connection: the library (0.9.75) marks it closed in here, but only cleans it up when it next
- * comes by, which may be at its time-out. A resume makes it come by.
+ * Ends an answer so that its connection is closed. The library (0.9.75) marks the connection as closed in this
+ * callback, but cleans it up only when it next handles the connection, which may be at its timeout. A resume makes
+ * the library handle it.
  */
 static ssize_t end_and_close(struct http_request *req, ssize_t how)
 {
@@ -225,7 +227,7 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 		if (r == -EAGAIN && sleep_until_woken(req))
 			return 0;
 	} while (r == -EAGAIN);
-	/* An end before the promised length must not look like one. */
+	/* An end before the promised length must not look like a proper end. */
 	if (r || (got == 0 && stream->length >= 0))
 		return end_and_close(req, MHD_CONTENT_READER_END_WITH_ERROR);
 	if (got == 0)
