@@ -12,7 +12,7 @@
 
 struct pulse {
 	struct pulse_options options;
-	struct pg *pg; /* the thread's */
+	struct pg *pg; /* used by the thread only */
 	atomic_bool alive;
 	pthread_t thread;
 	bool started;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define PULSE_PERIOD_MS 1000
-#define PULSE_DEADLINE_MS 1000 /* a database that answers nothing for so long is not there */
+#define PULSE_DEADLINE_MS 1000 /* a database that does not answer for this long counts as gone */
 
 struct pg;
 struct pulse;
@@ -21,7 +21,7 @@ struct pulse_options {
 };
 
 int pulse_start(const struct pulse_options *options, struct pulse **ret); /* -ENOMEM, -EAGAIN */
-void pulse_free(struct pulse *p);	    /* waits for what is under way; NULL is fine */
+void pulse_free(struct pulse *p);	    /* waits for what is in progress; accepts NULL */
 bool pulse_is_alive(const struct pulse *p); /* any thread; true until the first failure */
 
 #endif

@@ -15,18 +15,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SOCKET_PATH_MAX 108	 /* the kernel's */
+#define SOCKET_PATH_MAX 108	 /* the kernel's limit */
 #define REGISTRATION_NAME_MAX 64 /* of a gateway or a service, with its NUL */
 
 struct gateway {
 	struct registration *registration;
 	char url[REGISTRATION_URL_MAX];
-	char peer[REGISTRATION_PEER_MAX];  /* who it has to be; not asked on a socket */
+	char peer[REGISTRATION_PEER_MAX];  /* the name that it must have in its greeting; not checked on a socket */
 	char socket_path[SOCKET_PATH_MAX]; /* "": none */
-	int folder;			   /* that the path goes by way of; -1: none */
-	bool busy;			   /* a POST is under way; guarded by the lock */
-	bool down;			   /* the last one failed: said once in the log; guarded by the lock */
-	char *body;			   /* of the POST under way */
+	int folder;			   /* descriptor of the folder that the path goes through; -1: none */
+	bool busy;			   /* a POST is in flight; guarded by the lock */
+	bool down;			   /* the last POST failed, which is logged once; guarded by the lock */
+	char *body;			   /* of the POST in flight */
 };
 
 struct peer {
@@ -38,14 +38,14 @@ struct peer {
 };
 
 struct registration {
-	struct registration_options options; /* its texts: the copies below */
+	struct registration_options options; /* its texts are the copies below */
 	char *kind, *name, *url, *instance;
 	struct gateway gateways[REGISTRATION_GATEWAYS_MAX];
 	size_t gateway_count;
 	pthread_t thread;
 	bool started;
 
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock; /* guards the fields below */
 	pthread_cond_t wake;
 	bool stopping;
 	bool leaving;
@@ -69,7 +69,7 @@ static int add_socket(struct registration *r, struct gateway *g, const char *tex
 	if (result < 0)
 		return result;
 	snprintf(g->socket_path, sizeof(g->socket_path), "%s", ((const struct sockaddr_un *)&address.name)->sun_path);
-	snprintf(g->url, sizeof(g->url), "http://nephos"); /* nobody looks for that host */
+	snprintf(g->url, sizeof(g->url), "http://nephos"); /* this host is never looked up */
 	g->registration = r;
 	r->gateway_count++;
 	return 0;
@@ -77,7 +77,7 @@ static int add_socket(struct registration *r, struct gateway *g, const char *tex
 
 const char *registration_named(const char *text, const char *kind, char ret_peer[REGISTRATION_PEER_MAX])
 {
-	/* A name has no colon, and each URL has one early on. */
+	/* A name has no colon, and each URL has one near its start. */
 	const size_t size = strcspn(text, ":=");
 	const bool is_named = text[size] == '=';
 
@@ -135,7 +135,7 @@ static int parse_gateways(struct registration *r, const char *list)
 	return result;
 }
 
-/* NULL: what is missing or too long makes no peer. */
+/* NULL: the text is missing or too long; the item is no peer then. */
 static const char *text_of(const json_t *item, const char *key, size_t size)
 {
 	const char *text = json_string_value(json_object_get(item, key));
@@ -170,7 +170,7 @@ static void remember_peer(struct registration *r, const json_t *item)
 	assert(i < r->peer_count && r->peer_count <= REGISTRATION_SERVICES_MAX);
 }
 
-/* Locked. What no gateway has named for long is forgotten. */
+/* The caller holds r->lock. Forgets services that no gateway has named for REGISTRATION_KEEP_MS. */
 static void forget_silent_peers(struct registration *r)
 {
 	const int64_t oldest_ns = clock_mono_ns() - REGISTRATION_KEEP_MS * NS_PER_MS;
@@ -252,7 +252,7 @@ static int start_post(struct gateway *g, bool leaving)
 	return r;
 }
 
-/* Locked on entry and exit; not while calling out. */
+/* The caller holds r->lock; the function releases it while it starts the call. */
 static void post_to(struct gateway *g, bool leaving)
 {
 	struct registration *r = g->registration;
@@ -285,7 +285,7 @@ static void *registration_main(void *cookie)
 		for (size_t i = 0; i < r->gateway_count && !r->leaving; i++)
 			post_to(&r->gateways[i], false);
 		const int64_t until_ns = in_ms(REGISTRATION_PERIOD_MS);
-		/* Answers wake too: the period counts on. */
+		/* Answers signal the condition, too; the wait goes on until the period is over. */
 		while (!r->stopping && cond_wait_until(&r->wake, &r->lock, until_ns))
 			;
 	}
@@ -323,7 +323,7 @@ int registration_start(struct registration *r, const char *url)
 	return result;
 }
 
-/* Locked. Until every call is over, or the time is up. */
+/* The caller holds r->lock. Waits until every call has ended, or until until_ns. */
 static void wait_for_calls(struct registration *r, int64_t until_ns)
 {
 	for (size_t i = 0; i < r->gateway_count; i++)
@@ -341,7 +341,7 @@ void registration_leave(struct registration *r)
 		pthread_mutex_unlock(&r->lock);
 		return;
 	}
-	wait_for_calls(r, until_ns); /* a renewal that arrived after the farewell would bring this process back */
+	wait_for_calls(r, until_ns); /* a renewal that arrives after the sign-off would bring this process back */
 	for (size_t i = 0; i < r->gateway_count; i++)
 		post_to(&r->gateways[i], true);
 	wait_for_calls(r, until_ns);

@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 /*
- * Order of life. Up: database (migrated), workers, the service's own things, pulse, server, registration: whoever finds
- * this process in the registry finds it working. Down, the other way round: the gateways are told first, so that
- * requests stop coming; then what is under way may end; the workers run what was accepted, since each accepted request
- * is owed an answer.
+ * Order of life. Up: database (migrated), workers, the service's own things, pulse, server, registration: when the
+ * registry has this process, it works. Down, in reverse: first the gateways are told, so that no more requests
+ * come; then requests in progress may end; the workers run all jobs that were accepted, since each accepted request
+ * must get an answer.
  */
 
 #define PID_BYTES 16
@@ -42,9 +42,9 @@ static const struct config_setting SERVICE_SETTINGS[] = {
 struct service {
 	struct service_options options;
 	struct process *process;
-	const struct config *config; /* the process's, as are the name and the cluster */
+	const struct config *config; /* owned by the process, like the name and the cluster */
 	const char *name;
-	struct config_setting *settings; /* of all services, and this one's own */
+	struct config_setting *settings; /* those of all services, and this one's own */
 	struct http_route *routes;	 /* the service's and the monitoring routes */
 	char url[REGISTRATION_URL_MAX];
 	struct door *door;
@@ -88,7 +88,7 @@ static int load_keys(void *cookie, struct buf *why)
 	return process_load_keys(s->process, why);
 }
 
-/* The client is made here: it greets with the key. */
+/* Also makes the client, because its greetings need the key. */
 static int make_door(void *cookie, struct buf *why)
 {
 	struct service *s = cookie;
@@ -143,7 +143,7 @@ static void on_keys_changed(void *cookie)
 		s->options.keys_changed(s->app);
 }
 
-/* A database that is not there yet, or whose standbys do not confirm yet that it is the primary. */
+/* Whether to wait: the database is not there yet, or its standbys do not confirm yet that it is the primary. */
 static bool may_come(int r, int64_t until_ns)
 {
 	return (r == -ENOTCONN || r == -ERR_UNKNOWN_OUTCOME) && clock_mono_ns() < until_ns;
@@ -248,7 +248,7 @@ static bool is_watch(const struct http_route *route)
 	return route->internal && route->open;
 }
 
-/* Only gateways and services of this store come in; who a public route is for, the gateway has found out. */
+/* Only gateways and services of this store get in; for a public route, the gateway has authenticated the user. */
 static bool guard(struct http_request *req, const struct http_route *route, void *cookie)
 {
 	const struct service *s = cookie;
@@ -269,7 +269,7 @@ static bool outdated(const void *guest, void *cookie)
 	return door_is_outdated(((const struct service *)cookie)->door, guest);
 }
 
-/* What was there for the migrations may be away again: a primary that was just made has standbys that come and go. */
+/* A database that was there for the migrations may be away again: the standbys of a new primary come and go. */
 static int start_app(struct service *s)
 {
 	const int64_t until_ns = clock_mono_ns() + SERVICE_DATABASE_WAIT_S * NS_PER_S;
@@ -311,8 +311,8 @@ static int start_workers(void *cookie, struct buf *why)
 	return r == 0 ? pulse_start(&pulse, &s->pulse) : r;
 }
 
-/* All that the gateways may ask at once has a connection: what waits there must not keep out what would be answered at
- * once. */
+/* Every call that the gateways may have in flight at once gets a connection: calls that wait here must not keep out
+ * calls that could be answered at once. */
 static unsigned allow_connections(const struct service *s)
 {
 	unsigned gateways = 0, wanted, allowed;
@@ -358,8 +358,8 @@ static int start_server(void *cookie, struct buf *why)
 	return http_server_start(&server, &s->server);
 }
 
-/* Unless told, others reach this process where it listens; an address that means all of them is reached by this
- * machine's own. */
+/* Sets the URL at which others reach this process: --advertise, or else the address that it listens on. If that
+ * means all addresses, the URL has the loopback address. */
 static int make_url(struct service *s)
 {
 	const char *advertise = config_text(s->config, "advertise");
@@ -376,11 +376,11 @@ static int make_url(struct service *s)
 	if (size <= 0 || (size_t)size >= sizeof(s->url))
 		return -EINVAL;
 	if (s->url[size - 1] == '/')
-		s->url[size - 1] = '\0'; /* paths are put behind it */
+		s->url[size - 1] = '\0'; /* paths are appended to it */
 	return 0;
 }
 
-/* Known to handlers from the first request on, but silent until the address is known. */
+/* Handlers may use the registration from the first request on, but it sends nothing until the address is known. */
 static int make_registration(void *cookie, struct buf *why)
 {
 	struct service *s = cookie;
@@ -456,8 +456,8 @@ static void stop_all(void *cookie)
 		s->options.drain(s->app);
 	if (s->server)
 		http_server_drain(s->server, SERVICE_DRAIN_MS);
-	/* The workers stop before the server does, and are freed after it. Until then connections that are kept may
-	 * bring requests, and the service's own work may ask for a worker: stopped workers refuse both. */
+	/* The workers stop before the server does, and are freed after it. Until then kept connections may bring
+	 * requests, and the service's own work may ask for a worker: stopped workers refuse both. */
 	workers_stop(s->workers);
 	workers_stop(s->slow);
 	http_server_stop(s->server);
@@ -474,7 +474,7 @@ static void stop_all(void *cookie)
 	registration_free(s->registration);
 	s->registration = NULL;
 	if (pid_file)
-		(void)unlink(pid_file); /* it may never have been written */
+		(void)unlink(pid_file); /* the file may never have been written */
 }
 
 int service_run(struct service *s)

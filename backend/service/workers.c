@@ -10,16 +10,17 @@
 #include <stdlib.h>
 
 /*
- * A pool of threads with a queue. The HTTP server's own threads must never wait for the database, so a handler puts a
- * job here and returns; a worker, which has a connection of its own, runs it and answers the request.
+ * A pool of threads with a queue. The HTTP server's own threads must never wait for the database, so a handler puts
+ * a job here and returns; a worker, which has a connection of its own, runs it and answers the request.
  *
- * The queue is a ring of fixed size. It is the patience of the service: a job that finds it full is refused at once,
- * and the client is told to come again, which is better than an answer after its deadline. Each worker sleeps on a
- * condition of its own, in a stack (`asleep`): the one that fell asleep last is woken first, since its connection and
- * the server's process behind it are still warm, and one job wakes exactly one thread. A worker that is woken may find
- * the job gone, taken by one that was just done with its own; then it sleeps again.
+ * The queue is a ring of fixed size. A job that finds it full is refused at once, and the client is asked to come
+ * again, which is better than an answer after its deadline. Each worker sleeps on a condition variable of its own,
+ * in a stack (`asleep`). The worker that fell asleep last is woken first, since its connection and the server's
+ * process behind it are still warm, and one job wakes exactly one thread. A woken worker may find that the job is
+ * gone, because a worker that had just finished took it; then it sleeps again.
  *
- * At the end no job is taken any more, and those that were are run: each owes somebody an answer.
+ * At the end no job is accepted any more, and all accepted ones are run, because each of them still has to give an
+ * answer.
  */
 
 struct job {
@@ -28,18 +29,17 @@ struct job {
 	int64_t submitted_ns;
 };
 
-/* One thread and its place to sleep. Who fell asleep last is woken first: its connection, and the server's process
- * behind that, are still warm. */
+/* One thread and its condition variable; see above for the order in which workers are woken. */
 struct worker {
 	struct workers *workers;
 	pthread_t id;
 	pthread_cond_t wake;
 	bool woken;	     /* guarded by the workers' lock, as is next */
-	struct worker *next; /* of those that sleep */
+	struct worker *next; /* in the stack of sleeping workers */
 };
 
 struct workers {
-	pthread_mutex_t lock; /* guards all up to queue_max */
+	pthread_mutex_t lock; /* guards all fields up to queue_max */
 	struct worker *asleep;
 	struct job jobs[WORKERS_QUEUE_MAX]; /* a ring */
 	size_t first;
@@ -48,7 +48,7 @@ struct workers {
 	bool stopped; /* the threads have ended */
 
 	size_t queue_max;
-	size_t threads; /* started; written before and after they run only */
+	size_t threads; /* threads that were started; written only before and after they run */
 	struct worker list[WORKERS_MAX];
 	char *conninfo;
 	struct metric *wait;
@@ -56,8 +56,8 @@ struct workers {
 	struct metric *refused;
 };
 
-/* With the lock held: takes one off those that sleep; to be signalled. NULL: all are at work and will look at the
- * queue. */
+/* The caller holds w->lock. Takes a sleeping worker off the stack, which the caller must signal. NULL: all are
+ * awake and will look at the queue. */
 static struct worker *rouse(struct workers *w)
 {
 	struct worker *one = w->asleep;
@@ -107,7 +107,8 @@ static void *worker_main(void *cookie)
 	struct pg *pg = NULL;
 	struct job job;
 
-	/* Without memory for a connection there are no workers at all: workers_new has tried one. */
+	/* Fails only for want of resources: prepare_database (service.c) has used the string before. Tries until it
+	 * works. */
 	while (pg_new(w->conninfo, &pg) < 0)
 		sched_yield();
 	while (take_job(self, &job)) {
@@ -137,7 +138,7 @@ static int add_metrics(struct workers *w, const char *lane, struct metrics *m)
 	return r;
 }
 
-/* The lock is held for less time than it takes to sleep and be woken. */
+/* An adaptive lock spins first: it is held for less time than sleeping and waking take. */
 static void init_lock(pthread_mutex_t *lock)
 {
 	pthread_mutexattr_t attributes;
@@ -199,7 +200,7 @@ int workers_submit(struct workers *w, worker_fn fn, void *cookie)
 		roused = rouse(w);
 	}
 	pthread_mutex_unlock(&w->lock);
-	/* Without the lock, which it needs first of all. */
+	/* Without the lock, as the woken worker takes it first. */
 	if (roused)
 		pthread_cond_signal(&roused->wake);
 	if (r < 0)
@@ -218,7 +219,7 @@ void workers_stop(struct workers *w)
 	pthread_mutex_unlock(&w->lock);
 	for (size_t i = 0; i < w->threads; i++)
 		pthread_join(w->list[i].id, NULL);
-	/* What was accepted has run. */
+	/* All accepted jobs have run. */
 	assert(w->count == 0 && !w->asleep);
 	w->stopped = true;
 }

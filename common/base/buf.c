@@ -6,16 +6,16 @@
 
 /*
  * One array that doubles when it is full, so that appending costs the same however long the text has become. The
- * maximum is part of the buffer: who makes it decides once how much it may hold, and every append after that either
- * fits or says -E2BIG. So no caller has to count, and no peer can make a process grow by sending more. The last step of
- * growing stops at the maximum, or a full buffer would hold twice its limit.
+ * maximum is part of the buffer: the code that makes a buffer decides once how much it may hold, and every later
+ * append either fits or returns -E2BIG. So no caller has to count, and no peer can make a process grow by sending
+ * more. The last step of growing stops at the maximum; otherwise a full buffer would take twice its limit.
  *
  * All appends go through buf_reserve. It makes room for the bytes and for the NUL behind them before anything is
- * written: after a failure the content is what it was, and a text can always be printed. Numbers are written byte by
- * byte, the lowest first, so that binary formats are the same on every machine.
+ * written. After a failure the content is therefore unchanged, and a text can always be printed. Numbers are
+ * written byte by byte, the lowest first, so that binary formats are the same on every machine.
  */
 
-#define BUF_FIRST_BYTES 64u /* first allocation: most texts of ours fit */
+#define BUF_FIRST_BYTES 64u /* first allocation: enough for most of our texts */
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -37,7 +37,8 @@ void buf_reset(struct buf *b)
 		b->data[0] = '\0';
 }
 
-/* Doubling keeps appending linear; the maximum cuts the last step, so that a full buffer is not twice its limit. */
+/* Doubling keeps appending linear. The maximum limits the last step, so that a full buffer does not take twice its
+ * limit. */
 static size_t buf_next_capacity(const struct buf *b, size_t need)
 {
 	size_t capacity = b->capacity < BUF_FIRST_BYTES ? BUF_FIRST_BYTES : b->capacity;
@@ -121,7 +122,7 @@ out:
 	if (r == 0)
 		b->size += (size_t)n;
 	if (b->data)
-		b->data[b->size] = '\0'; /* on failure too: what was printed for measuring goes away */
+		b->data[b->size] = '\0'; /* after a failure, too: removes what the measuring call wrote */
 	return r;
 }
 

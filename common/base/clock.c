@@ -80,6 +80,6 @@ int clock_parse(const char *text, int64_t *ret_ns)
 	if (text_parse_i64(whole, &seconds) < 0)
 		return -EINVAL;
 	if (seconds == 0 && whole.data[0] == '-')
-		return -EINVAL; /* nothing writes it, and people would read a small negative time into it */
+		return -EINVAL; /* nobody writes "-0", and readers would take it for a small negative time */
 	return clock_from(seconds, (int64_t)fraction, ret_ns);
 }

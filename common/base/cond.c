@@ -10,7 +10,7 @@ void cond_init(pthread_cond_t *cond)
 	pthread_condattr_t attributes;
 	int r;
 
-	/* On Linux none of these can fail for a clock that exists. */
+	/* On Linux none of these calls can fail for a clock that exists. */
 	pthread_condattr_init(&attributes);
 	r = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	assert(r == 0);

@@ -15,10 +15,10 @@
 #define PREFIX "NEPHOS_"
 #define PREFIX_SIZE (sizeof(PREFIX) - 1)
 #define VARIABLE_SIZE 80 /* PREFIX and the longest flag of any table; variable_of asserts it */
-#define SHOWN_BYTES 100	 /* of a wrong value or name in a message */
+#define SHOWN_BYTES 100	 /* how much of a wrong value or name a message shows */
 #define BUILTIN_CONFIG "config"
 
-/* In order of precedence: a later one replaces an earlier one. */
+/* In order of precedence: a value of a later source replaces one of an earlier source. */
 enum source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_VARIABLE, SOURCE_FLAG };
 
 struct value {
@@ -33,8 +33,8 @@ struct config {
 	const struct config_setting *settings;
 	const char *const *others; /* may be NULL */
 	size_t count;
-	struct value *values; /* one a setting */
-	const char *file;     /* borrowed from argv or the environment, while loading */
+	struct value *values; /* one for each setting */
+	const char *file;     /* borrowed from argv or the environment while loading */
 	char **arguments;
 	size_t argument_count;
 };
@@ -48,12 +48,12 @@ static int refuse(struct buf *ret_why, const char *format, ...)
 	buf_reset(ret_why);
 	va_start(args, format);
 	(void)buf_vprintf(
-		ret_why, format, args); /* a text that does not fit is missing: the code says enough to go on */
+		ret_why, format, args); /* a text that does not fit is left out: the error code is enough then */
 	va_end(args);
 	return -EINVAL;
 }
 
-/* Single letters are flags only: their variable stays empty. */
+/* Flags of a single letter have no variable: theirs stays empty. */
 static void variable_of(const char *flag, char ret[VARIABLE_SIZE])
 {
 	size_t size = strlen(flag);
@@ -66,7 +66,7 @@ static void variable_of(const char *flag, char ret[VARIABLE_SIZE])
 		ret[PREFIX_SIZE + i] = flag[i] == '-' ? '_' : (char)toupper((unsigned char)flag[i]);
 }
 
-/* The index of a setting; c->count: none. */
+/* The index of a setting; c->count if there is none. */
 static size_t find_flag(const struct config *c, struct span flag)
 {
 	size_t i = 0;
@@ -101,7 +101,7 @@ static int set_value(struct config *c, size_t index, const char *text, enum sour
 	return 0;
 }
 
-/* Names that are not the table's: what was meant? */
+/* Names that are not in the table: which known name was probably meant? */
 
 static const char *dashes(size_t flag_size)
 {
@@ -130,7 +130,7 @@ static int refuse_flag(const struct config *c, struct span flag, struct buf *ret
 		ret_why, "unknown flag %s%s; did you mean %s%s?", dashes(flag.size), word, dashes(strlen(best)), best);
 }
 
-/* It is of another program, whose environment or file this one shares. */
+/* The variable belongs to another program that uses the same environment or file. */
 static bool is_of_another(const struct config *c, const char *name)
 {
 	if (strncmp(name, PREFIX, PREFIX_SIZE) != 0)
@@ -141,13 +141,14 @@ static bool is_of_another(const struct config *c, const char *name)
 	return false;
 }
 
-/* where: "" or " (line N of the file)". */
+/* where is "" or " (line N of the file)". */
 static int refuse_variable(const struct config *c, const char *name, const char *where, struct buf *ret_why)
 {
 	bool prefixed = strncmp(name, PREFIX, PREFIX_SIZE) == 0;
 	struct suggest s;
 
-	/* Compared without the prefix: it is right in most wrong names, and would make all of them alike. */
+	/* The names are compared without the prefix. Most wrong names have the right prefix, and it would make all
+	 * of them similar. */
 	suggest_init(&s, prefixed ? name + PREFIX_SIZE : name);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->values[i].variable[0])
@@ -199,7 +200,7 @@ static int print_help(const struct config *c, const char *program_help)
 	return fflush(stdout) != 0 ? -EIO : -ECANCELED;
 }
 
-/* The value of the flag at hand: after its '=', or the next word. NULL: there is none. */
+/* The value of the current flag: the text after its '=', or the next word. NULL: there is none. */
 static const char *flag_value(const char *inline_value, struct words *w)
 {
 	if (inline_value)
@@ -212,7 +213,7 @@ static const char *flag_value(const char *inline_value, struct words *w)
 static int read_flag(struct config *c, struct span flag, const char *inline_value, struct words *w, struct buf *ret_why)
 {
 	size_t index = find_flag(c, flag);
-	const struct config_setting *s = &c->settings[index]; /* the last row when there is none: not looked at */
+	const struct config_setting *s = &c->settings[index]; /* the last row if no flag matches; not used then */
 	const char *text;
 
 	if (index == c->count && !span_eq_str(flag, BUILTIN_CONFIG))
@@ -274,7 +275,7 @@ static int read_command_line(struct config *c, const char *program_help, struct 
 	return r;
 }
 
-/* Variables and the file. An empty value is no value: a compose file passes on what is not set as empty. */
+/* Variables and the file. An empty value counts as not set: a compose file passes unset variables on as empty ones. */
 
 static int read_variable(struct config *c, const char *name, const char *text, struct buf *ret_why)
 {
@@ -295,7 +296,7 @@ static int read_variables(struct config *c, struct buf *ret_why)
 
 	for (char **e = environ; e && *e && r == 0; e++) {
 		const char *equals = strchr(*e, '=');
-		char name[VARIABLE_SIZE]; /* cut when longer than any that is known */
+		char name[VARIABLE_SIZE]; /* cut when it is longer than any known name */
 
 		if (strncmp(*e, PREFIX, PREFIX_SIZE) != 0 || !equals)
 			continue;
@@ -308,7 +309,7 @@ static int read_variables(struct config *c, struct buf *ret_why)
 struct file_cookie {
 	struct config *config;
 	struct buf *ret_why;
-	bool secret; /* the file holds one */
+	bool secret; /* the file contains a secret */
 	bool refused;
 };
 
@@ -349,7 +350,7 @@ static int read_file(struct config *c, struct buf *ret_why)
 	if (!c->file)
 		return 0;
 	r = envfile_read(c->file, false, &cookie, read_pair, &line);
-	if (r == 0 && cookie.secret) /* again, now that it is known to matter who else can read it */
+	if (r == 0 && cookie.secret) /* read it again: now it matters who else can read the file */
 		r = envfile_read(c->file, true, NULL, ignore_pair, NULL);
 	if (r == 0 || r == -ENOMEM || cookie.refused)
 		return r;
@@ -384,7 +385,7 @@ int config_settings_join(const struct config_setting *a, const struct config_set
 	return 0;
 }
 
-/* From texts to values. */
+/* Conversion of texts to values. */
 
 static int refuse_value(const struct config *c, size_t index, const char *expected, struct buf *ret_why)
 {
@@ -421,7 +422,7 @@ static int convert_number(struct config *c, size_t index, struct buf *ret_why)
 
 static int convert_switch(struct config *c, size_t index, struct buf *ret_why)
 {
-	static const char *const words[] = {"off", "on", "false", "true", "no", "yes", "0", "1"}; /* odd: on */
+	static const char *const words[] = {"off", "on", "false", "true", "no", "yes", "0", "1"}; /* odd index: on */
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(c->values[index].text, words[i]) == 0) {
@@ -512,7 +513,7 @@ void config_free(struct config *c)
 	free(c);
 }
 
-/* A flag that is not in the program's own table is a mistake in the program. */
+/* A flag that is not in the program's own table is a bug of the program. */
 static const struct value *value_of(const struct config *c, const char *flag)
 {
 	size_t index = find_flag(c, span_str(flag));

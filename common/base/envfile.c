@@ -23,7 +23,7 @@ static struct span trim(struct span s)
 	return s;
 }
 
-/* How many bytes at the beginning of s are of the set. */
+/* How many bytes at the beginning of s are in the set. */
 static size_t run_of(struct span s, const char *set)
 {
 	size_t n = 0;
@@ -38,7 +38,7 @@ static bool key_ok(struct span key)
 	return run_of(span_of(key.data, key.size > 0), KEY_FIRST) == 1 && run_of(key, KEY_OTHERS) == key.size;
 }
 
-/* After a closing quote only a comment may come. */
+/* Only a comment may follow a closing quote. */
 static bool rest_ok(struct span rest)
 {
 	struct span text = trim(rest);
@@ -72,7 +72,7 @@ static int value_plain(struct span s, struct buf *ret)
 	return buf_append(ret, s.data, s.size);
 }
 
-/* One line that is not blank, as "key NUL value NUL" in pair; the value begins at *ret_value. */
+/* Splits one line that is not blank and writes "key NUL value NUL" to pair; the value begins at *ret_value. */
 static int line_split(struct span line, struct buf *pair, size_t *ret_value)
 {
 	const char *equals = memchr(line.data, '=', line.size);

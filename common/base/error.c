@@ -14,8 +14,8 @@
 	}
 
 /*
- * Rows of one type agree in errno and status, so that a failure that crossed the wire by its type is the same failure
- * there. The first row of a type is what error_by_type gives.
+ * Rows of the same type have the same errno and status. So a failure that is sent over the wire as its type is the
+ * same failure at the other end. error_by_type returns the first row of a type.
  */
 static const struct error_info table[] = {
 	ROW(EPERM, 403, "forbidden", "Not permitted"),
@@ -128,7 +128,7 @@ static const struct error_info *table_find(int code)
 
 const struct error_info *error_lookup(int code)
 {
-	/* INT_MIN has no positive twin; it is no code of anybody's either. */
+	/* INT_MIN has no positive counterpart, and it is not a valid code either. */
 	const struct error_info *row = code < -ERR_LAST ? NULL : table_find(code);
 
 	return row ? row : table_find(EIO);

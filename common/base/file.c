@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_STEP_BYTES 4096u /* what grows the buffer at a time: the files are small, and st_size is not believed */
+#define READ_STEP_BYTES 4096u /* bytes per read: the files are small, and st_size is not trusted */
 
-/* As a secret has to be. */
+/* Whether mode and owner suit a secret; see file_read. */
 static bool is_kept(const struct stat *st)
 {
 	const mode_t reading = S_IRUSR | S_IRGRP | S_IROTH;
@@ -38,7 +38,7 @@ bool file_is_shared(const char *path)
 	return stat(path, &st) == 0 && (st.st_mode & (S_IRGRP | S_IROTH));
 }
 
-/* Reads up to the end, or until there is more than max. */
+/* Reads to the end of the file. -EFBIG: it has more than max bytes. */
 static int file_read_all(int fd, size_t max, struct buf *ret)
 {
 	char step[READ_STEP_BYTES];
@@ -64,7 +64,7 @@ static int file_read_all(int fd, size_t max, struct buf *ret)
 int file_read(const char *path, size_t max, bool secret, struct buf *ret)
 {
 	size_t start = ret->size;
-	/* Non-blocking, so that a fifo is refused instead of waited for. */
+	/* Non-blocking, so that a fifo is refused; without the flag, open would wait for a writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int r;
 
@@ -77,7 +77,7 @@ int file_read(const char *path, size_t max, bool secret, struct buf *ret)
 		ret->size = start;
 		ret->data[start] = '\0';
 	}
-	(void)close(fd); /* read-only: nothing to lose */
+	(void)close(fd); /* opened for reading only: a failure loses nothing */
 	return r;
 }
 
@@ -94,7 +94,7 @@ int file_write_all(int fd, struct span s)
 	return 0;
 }
 
-/* Content and mode on the disk, under the name it has now. Takes fd. */
+/* Writes the content to the disk and sets the mode, under the file's present name. Closes fd. */
 static int file_fill_take(int fd, mode_t mode, struct span content)
 {
 	int r = file_write_all(fd, content);
@@ -108,7 +108,7 @@ static int file_fill_take(int fd, mode_t mode, struct span content)
 
 static int folder_sync(const char *path)
 {
-	char *copy = strdup(path); /* dirname writes into it */
+	char *copy = strdup(path); /* dirname modifies its argument */
 	int fd, r = 0;
 
 	if (!copy)
@@ -129,7 +129,7 @@ int file_write_atomic(const char *path, mode_t mode, struct span content)
 
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return -ENOMEM;
-	fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600: a secret is never readable in between */
+	fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600: a secret is never readable by others meanwhile */
 	if (fd < 0) {
 		r = -errno;
 		goto out;

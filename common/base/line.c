@@ -26,11 +26,11 @@ void line_text(struct line *line, const char *text)
 	line_span(line, span_str(text));
 }
 
-/* Backwards into the end of ret, whose last byte is the NUL; where it begins. */
+/* Writes backwards from the end of ret, whose last byte is the NUL. Returns where the number begins. */
 static char *write_number(int64_t number, char ret[LINE_NUMBER_SIZE])
 {
 	char *at = ret + LINE_NUMBER_SIZE - 1;
-	/* Its smallest value has no positive one. */
+	/* INT64_MIN has no positive counterpart in int64_t. */
 	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
 
 	*at = '\0';

@@ -1,9 +1,9 @@
 /*
- * line: text put together from pieces in a room of fixed size. For what is made for each request (keys, URLs, fields):
- * printf needs longer to read its format than all else there takes.
+ * line: puts a text together from pieces in a memory area of fixed size, its room. For texts that every request
+ * needs (keys, URLs, fields): printf takes longer to read its format than all the rest of such a function.
  *
- * Embedded; line_begin and line_end around the pieces. The room always holds a text that ends with NUL; what did not
- * fit is cut off, and line_end says so. Not thread-safe.
+ * Embedded; call line_begin before the pieces and line_end after them. The room always holds a text that ends with
+ * NUL. Text that does not fit is cut off, and line_end reports it. Not thread-safe.
  */
 #ifndef NEPHOS_BASE_LINE_H
 #define NEPHOS_BASE_LINE_H
@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINE_NUMBER_SIZE 21 /* of a number of 64 bits in decimal, with its sign and NUL */
+#define LINE_NUMBER_SIZE 21 /* for a decimal number of 64 bits, with its sign and NUL */
 
 struct line {
-	char *start, *at, *end; /* end: the last byte of the room, which is for the NUL */
+	char *start, *at, *end; /* end: the last byte of the room, reserved for the NUL */
 	bool cut;
 };
 
@@ -25,10 +25,10 @@ void line_begin(struct line *line, char *room, size_t size); /* size: at least 1
 void line_text(struct line *line, const char *text);	     /* NULL: nothing */
 void line_span(struct line *line, struct span text);
 void line_number(struct line *line, int64_t number); /* in decimal */
-/* false: it was cut off. ret (may be NULL): the text, in the room. */
+/* false: the text was cut off. ret (may be NULL): the text, which lies in the room. */
 bool line_end(struct line *line, struct span *ret);
 
-/* The number alone; how many characters, without the NUL. */
+/* Writes just the number; returns how many characters it has, without the NUL. */
 size_t line_of_number(int64_t number, char ret[LINE_NUMBER_SIZE]);
 
 #endif

@@ -13,7 +13,7 @@
 
 #define NAME_SIZE 32
 
-/* Written by log_init before there are threads; only the level is looked at without that promise. */
+/* log_init writes it before there are threads. Only the level may be read at any time. */
 static struct {
 	char name[NAME_SIZE];
 	atomic_int level;
@@ -46,7 +46,7 @@ int log_level_parse(const char *text, enum log_level *ret)
 	return -EINVAL;
 }
 
-/* A line under construction. What does not fit is left out, and the end of the line always fits. */
+/* A line under construction. Text that does not fit is left out; the end of the line always fits. */
 struct line {
 	char text[LOG_LINE_BYTES_MAX];
 	size_t size;
@@ -59,7 +59,7 @@ struct line {
 static void line_add(struct line *l, const char *data, size_t size)
 {
 	if (l->full || size > LINE_BYTES_MAX - l->size) {
-		l->full = true; /* nothing after a gap: a cut text must not go on */
+		l->full = true; /* nothing is added after a gap: the line must not go on behind a cut text */
 		return;
 	}
 	memcpy(l->text + l->size, data, size);
@@ -71,7 +71,8 @@ static void line_add_str(struct line *l, const char *text)
 	line_add(l, text, strlen(text));
 }
 
-/* One character as the inside of a JSON string: escaped when it must be, U+FFFD for a byte that is not UTF-8. */
+/* Adds one character of a JSON string: escaped if necessary, U+FFFD for a byte that is not UTF-8. Returns its bytes
+ * in s. */
 static size_t line_add_char(struct line *l, struct span s)
 {
 	unsigned char c = (unsigned char)s.data[0];
@@ -147,7 +148,8 @@ void log_write(enum log_level level, const char *trace, const char *format, ...)
 	line_add_json(&l, span_str(message));
 	memcpy(l.text + l.size, LINE_END, sizeof(LINE_END) - 1);
 	l.size += sizeof(LINE_END) - 1;
-	/* One write: a rest written later could land inside another line. A log that cannot be written stops nobody. */
+	/* One write call: the rest of a line, written later, could land inside another line. A log that cannot be
+	 * written stops no thread. */
 	do
 		n = write(logger.fd, l.text, l.size);
 	while (n < 0 && errno == EINTR);

@@ -1,14 +1,14 @@
 /*
- * log: one JSON object a line: time, level, name, pid, trace, msg. The only writer to the log.
- * The logger is the one mutable global of a process. Any thread. A line is one write(2), cut at LOG_LINE_BYTES_MAX.
- * Libraries return errors; only edges (main, handlers, loop callbacks) log, once per failure.
+ * log: one JSON object a line: time, level, name, pid, trace, msg. Only this module writes to the log. The logger
+ * is the one mutable global of a process. Any thread. A line is one write(2), cut at LOG_LINE_BYTES_MAX. Libraries
+ * return errors; only edges (main, handlers, loop callbacks) log them, once per failure.
  */
 #ifndef NEPHOS_BASE_LOG_H
 #define NEPHOS_BASE_LOG_H
 
 #include <stdbool.h>
 
-#define LOG_LINE_BYTES_MAX 4096 /* PIPE_BUF: a line stays whole when several processes share one pipe */
+#define LOG_LINE_BYTES_MAX 4096 /* PIPE_BUF: lines stay whole when several processes write to one pipe */
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 

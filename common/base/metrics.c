@@ -24,7 +24,7 @@ struct metric {
 	char *name;
 	char *labels;
 	char *help;
-	struct metric *same_name; /* next of the family, written before there are threads */
+	struct metric *same_name; /* next metric of the same name; written before there are threads */
 	atomic_int_fast64_t value;
 	struct histogram *histogram; /* of METRIC_HISTOGRAM only */
 };
@@ -32,8 +32,8 @@ struct metric {
 struct metrics {
 	size_t count;
 	size_t families;
-	/* The first metric of each name: the text format wants a name's lines together. One more, which stays NULL:
-	 * where a new family would go. */
+	/* The first metric of each name: the text format needs all lines of a name together. The array has one more
+	 * element, which stays NULL: family_find returns it as the place for a new family. */
 	struct metric *family[METRICS_MAX + 1];
 };
 
@@ -99,7 +99,7 @@ static int metric_new(
 	return 0;
 }
 
-/* Where a metric of this name belongs: the link to write. NULL: the name is taken by another kind. */
+/* The link to write for a new metric of this name. NULL: the name is taken by another kind. */
 static struct metric **family_find(struct metrics *m, enum metric_kind kind, const char *name)
 {
 	for (size_t i = 0; i < m->families; i++)
@@ -182,7 +182,7 @@ void metric_observe_ns(struct metric *m, int64_t ns)
 		return;
 	assert(m->kind == METRIC_HISTOGRAM);
 	if (ns < 0)
-		ns = 0; /* two clock readings of different threads may stand the wrong way round */
+		ns = 0; /* two clock readings of different threads may be in the wrong order */
 	atomic_fetch_add_explicit(&m->histogram->buckets[bucket_of(ns)], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->histogram->sum_ns, ns, memory_order_relaxed);
 }
@@ -217,7 +217,7 @@ static int render_bucket(const struct metric *m, unsigned i, int64_t cumulative,
 	return r;
 }
 
-/* "name_suffix{labels} ", braces only when there are labels. */
+/* Writes "name_suffix{labels} "; the braces only if there are labels. */
 static int render_name(const struct metric *m, const char *suffix, struct buf *ret)
 {
 	bool labelled = m->labels[0] != '\0';
@@ -243,7 +243,7 @@ static int render_histogram(const struct metric *m, struct buf *ret)
 	if (r == 0)
 		r = render_name(m, "_count", ret);
 	if (r == 0)
-		r = buf_printf(ret, "%" PRId64 "\n", cumulative); /* the same sum as +Inf, whatever came in between */
+		r = buf_printf(ret, "%" PRId64 "\n", cumulative); /* same as +Inf, whatever was observed meanwhile */
 	return r;
 }
 

@@ -15,7 +15,7 @@ int sha256_init(struct sha256 *s)
 		return -ENOMEM;
 	if (EVP_DigestInit_ex(s->context, EVP_sha256(), NULL) != 1) {
 		sha256_fini(s);
-		return -ENOMEM; /* the one reason it has for a digest that is always there */
+		return -ENOMEM; /* for a digest that always exists, want of memory is the only reason */
 	}
 	return 0;
 }
@@ -45,9 +45,9 @@ int sha256_final(struct sha256 *s, uint8_t ret[SHA256_BYTES])
 	return 0;
 }
 
-/* The library looks it up by its name each time that EVP_sha256 is used, which takes longer than to digest a token. */
+/* EVP_sha256 makes the library look the digest up by name at each use, which takes longer than hashing a token. */
 static pthread_once_t found_once = PTHREAD_ONCE_INIT;
-static const EVP_MD *found; /* never changes again, and is never given back */
+static const EVP_MD *found; /* set once, never freed */
 
 static void find(void)
 {
@@ -75,7 +75,7 @@ int sha256_hex(struct span data, char ret[SHA256_HEX_SIZE])
 
 int sha256_hmac(struct span key, struct span data, uint8_t ret[SHA256_BYTES])
 {
-	const void *bytes = key.size > 0 ? key.data : ""; /* NULL would mean "the key of last time" to libcrypto */
+	const void *bytes = key.size > 0 ? key.data : ""; /* libcrypto takes NULL for "the previous key" */
 	unsigned size = SHA256_BYTES;
 
 	if (key.size > INT_MAX)

@@ -1,6 +1,7 @@
 /*
- * sha256: SHA-256 and HMAC-SHA-256, over libcrypto; nothing else of nephos includes its headers.
- * Embedded (init/fini) for content that comes in pieces; the rest is pure and may be called from any thread.
+ * sha256: SHA-256 and HMAC-SHA-256 by libcrypto; no other file of nephos includes libcrypto's headers for them.
+ * Embedded (init/fini) for content that comes in pieces; the other functions are pure and may be called from any
+ * thread.
  */
 #ifndef NEPHOS_BASE_SHA256_H
 #define NEPHOS_BASE_SHA256_H
@@ -17,9 +18,9 @@ struct sha256 {
 };
 
 int sha256_init(struct sha256 *s);				    /* -ENOMEM */
-void sha256_fini(struct sha256 *s);				    /* NULL, and one whose init failed, are fine */
+void sha256_fini(struct sha256 *s);				    /* accepts NULL, and one whose init failed */
 int sha256_update(struct sha256 *s, const void *data, size_t size); /* -EIO: libcrypto failed */
-/* The digest of everything so far; afterwards s begins anew. -EIO. */
+/* The digest of everything so far; afterwards s starts again from nothing. -EIO. */
 int sha256_final(struct sha256 *s, uint8_t ret[SHA256_BYTES]);
 
 int sha256_of(struct span data, uint8_t ret[SHA256_BYTES]);  /* -EIO */

@@ -1,4 +1,4 @@
-/* span: borrowed bytes, pointer and length by value. Never owns, never NUL-terminated by contract. */
+/* span: borrowed bytes, a pointer and a length by value. Owns nothing; a NUL behind the bytes is not guaranteed. */
 #ifndef NEPHOS_BASE_SPAN_H
 #define NEPHOS_BASE_SPAN_H
 

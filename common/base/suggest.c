@@ -51,7 +51,7 @@ const char *suggest_best(const struct suggest *s)
 {
 	size_t size = strlen(s->word);
 
-	/* One slip, and one more for every three letters: a typing error, not another word. Some letter must be
-	 * right. */
+	/* Allowed are one typing error, and one more for every three letters: beyond that it is another word. At
+	 * least one letter must be right. */
 	return s->best && s->distance < size && s->distance <= 1 + size / 3 ? s->best : NULL;
 }

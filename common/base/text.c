@@ -148,7 +148,7 @@ static int base64_value(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* One group of four: how many bytes it gives, 0 for a group that nothing encodes to. */
+/* Decodes one group of four. Returns how many bytes it gives; 0 for a group that no encoder produces. */
 static size_t base64_group(const char *in, bool last, unsigned char *out)
 {
 	size_t pad = last && in[3] == '=' ? (in[2] == '=' ? 2 : 1) : 0;
@@ -161,7 +161,7 @@ static size_t base64_group(const char *in, bool last, unsigned char *out)
 			return 0;
 		bits = bits << 6 | (unsigned)value;
 	}
-	/* Bits that the padding cuts off must be zero: one text for one content. */
+	/* Bits that the padding cuts off must be zero, so that each content has one text only. */
 	if (bits & ((1u << (8 * pad)) - 1))
 		return 0;
 	out[0] = (unsigned char)(bits >> 16);
@@ -258,7 +258,8 @@ int text_url_decode(struct span s, struct buf *ret)
 	return 0;
 }
 
-/* Length of the UTF-8 sequence that s begins with; 0: none, as for overlong forms, surrogates, beyond U+10FFFF. */
+/* Length of the UTF-8 sequence at the beginning of s. 0: there is no valid one (also for overlong forms,
+ * surrogates, and characters beyond U+10FFFF). */
 static size_t utf8_sequence(struct span s)
 {
 	/* First byte from..to, length, range of the second byte; further bytes are 80..BF (Unicode, table 3-7). */
@@ -344,7 +345,7 @@ int text_name_check(struct span name)
 
 bool text_secret_eq(struct span a, struct span b)
 {
-	/* volatile: the loop must not learn to stop early. */
+	/* volatile, so that the compiler cannot make the loop stop early. */
 	volatile unsigned char differ = 0;
 
 	if (a.size != b.size)

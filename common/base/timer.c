@@ -10,13 +10,13 @@
 
 struct timer {
 	pthread_t thread;
-	pthread_cond_t sooner;	     /* the first entry is another one, or closed */
-	pthread_mutex_t lock;	     /* guards all below, and the entries */
-	struct timer_entry *entries; /* by their time, the earliest first */
+	pthread_cond_t sooner;	     /* signalled for a new first entry, and for closed */
+	pthread_mutex_t lock;	     /* guards all fields below, and the entries */
+	struct timer_entry *entries; /* ordered by time, the earliest first */
 	bool closed;
 };
 
-/* With the lock held, as all that follow. */
+/* The caller holds t->lock, here and in the functions below up to is_due. */
 static void take_out(struct timer *t, struct timer_entry *entry)
 {
 	assert(entry->set);
@@ -24,7 +24,8 @@ static void take_out(struct timer *t, struct timer_entry *entry)
 	entry->set = false;
 }
 
-/* From the end, since who comes last mostly waits longest. Of those with one time, who came first stays first. */
+/* Searches from the end, because a new entry mostly has the latest time. Among entries of the same time, the one
+ * that was set first stays first. */
 static void put_in(struct timer *t, struct timer_entry *entry)
 {
 	struct timer_entry *before = t->entries ? t->entries->prev : NULL;
@@ -51,7 +52,7 @@ static void *timer_main(void *cookie)
 		if (first && is_due(t, first)) {
 			take_out(t, first);
 			pthread_mutex_unlock(&t->lock);
-			first->fire(first); /* it may be gone afterwards */
+			first->fire(first); /* first may be freed afterwards */
 			pthread_mutex_lock(&t->lock);
 		} else {
 			cond_wait_until(&t->sooner, &t->lock, first ? first->due_ns : COND_FOREVER);
@@ -115,7 +116,8 @@ bool timer_cancel(struct timer *t, struct timer_entry *entry)
 {
 	bool was_set;
 
-	/* If it was the first one, the thread wakes at its time for nothing: cheaper than to wake it now. */
+	/* If the entry was the first one, the thread wakes at its time for nothing. That is cheaper than waking it
+	 * now. */
 	pthread_mutex_lock(&t->lock);
 	was_set = entry->set;
 	if (was_set)

@@ -1,6 +1,6 @@
 /*
- * wait: who wants to hear when something that is under way has come, for instance a block that several readers want at
- * once. Not thread-safe: guarded by what guards the thing; ready is called with that lock held.
+ * wait: a list of callbacks for something that is in progress, for instance a block that several readers want at
+ * once. Not thread-safe: the lock that guards the thing guards the list, too; ready is called with that lock held.
  */
 #ifndef NEPHOS_BASE_WAIT_H
 #define NEPHOS_BASE_WAIT_H
@@ -25,7 +25,7 @@ static inline int wait_add(struct wait **list, void (*ready)(void *cookie, int e
 	return 0;
 }
 
-/* Tells all, and forgets them first: whoever hears it may wait anew. */
+/* Empties the list, then calls all its callbacks: a callback may call wait_add again. */
 static inline void wait_fire(struct wait **list, int error)
 {
 	struct wait *w = *list;

@@ -1,7 +1,7 @@
 /*
- * worker: threads that do what would keep another thread from its callbacks (hashing). Jobs are embedded in what they
- * work on, so that queueing cannot fail; how many may wait is bounded by their owners. Threads: run from any; jobs on
- * the worker's threads.
+ * worker: a pool of threads for long computations (hashing) that would block a thread of callbacks. Jobs are
+ * embedded in the objects that they work on, so queueing cannot fail. The owners of the jobs bound how many may
+ * wait. Threads: any thread calls worker_run; jobs run on the worker's threads.
  */
 #ifndef NEPHOS_BASE_WORKER_H
 #define NEPHOS_BASE_WORKER_H
@@ -9,12 +9,12 @@
 struct worker;
 
 struct worker_job {
-	void (*run)(struct worker_job *job); /* may free what it is embedded in */
-	struct worker_job *prev, *next;	     /* the worker's */
+	void (*run)(struct worker_job *job); /* may free the object that contains the job */
+	struct worker_job *prev, *next;	     /* for the worker only */
 };
 
 int worker_new(unsigned threads, struct worker **ret); /* -ENOMEM, -EAGAIN */
 void worker_run(struct worker *w, struct worker_job *job);
-void worker_free(struct worker *w); /* what waits is done first; NULL is fine */
+void worker_free(struct worker *w); /* runs the waiting jobs first; accepts NULL */
 
 #endif

@@ -11,46 +11,47 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WHY_BYTES_MAX 4096 /* of what was wrong with a setting or in a phase */
-#define LOOK_MS 60000	   /* the main thread has nothing to do but to wait: how often it wakes does not matter */
+#define WHY_BYTES_MAX 4096 /* of the text about a wrong setting or a failed phase */
+#define LOOK_MS 60000	   /* the main thread only waits: how often it wakes does not matter */
 
 /*
- * The NEPHOS_* variables of our other programs, without the prefix. A shell that has sourced a credentials file, and a
- * compose file with one environment for all services, set variables that the program at hand does not use: these are
- * accepted, and any other one is refused as a mistake in writing. Whoever gives a program a new setting adds it here.
+ * The NEPHOS_* variables of our other programs, without the prefix. A shell that has sourced a credentials file,
+ * and a compose file with one environment for all services, set variables that this program does not use. Those are
+ * accepted; any other unknown variable is refused as a typing error. A developer who gives a program a new setting
+ * adds it here.
  */
 static const char *const OTHERS[] = {
-	"ADVERTISE",  /* the address that others reach this process at */
+	"ADVERTISE",  /* the address at which others reach this process */
 	"BLOCKS",     /* kind of block store */
-	"BLOCKS_DIR", /* where the dir block store lies */
-	"S3_BUCKET",  /* of the s3 block store, as all of S3_ */
+	"BLOCKS_DIR", /* directory of the dir block store */
+	"S3_BUCKET",  /* of the s3 block store, as all names with S3_ */
 	"S3_CA",
 	"S3_ENDPOINT",
 	"S3_KEYS",
 	"S3_PREFIX",
 	"S3_REGION",
 	"BUILD_DIR",	     /* scripts: where the programs were built */
-	"CLUSTER_KEY",	     /* file with the key that services know each other by */
+	"CLUSTER_KEY",	     /* file with the keys by which the services recognise each other */
 	"CONFIG",	     /* file of settings */
 	"CREDENTIALS",	     /* file with URL, USER, TOKEN */
 	"DATA",		     /* scripts: the directory of all state */
 	"DATABASE",	     /* connection string */
 	"GATEWAYS",	     /* addresses of the gateways */
-	"INTERNAL_LISTEN",   /* where a gateway listens for services */
+	"INTERNAL_LISTEN",   /* address at which a gateway listens for services */
 	"LISTEN",	     /* address to listen on */
 	"LOG",		     /* file of the log */
 	"LOG_LEVEL",	     /* debug, info, warning, error */
-	"NAME",		     /* of this process: "docs-1" */
+	"NAME",		     /* of this process, as "docs-1" */
 	"OPEN_REGISTRATION", /* anyone may make an account */
-	"PASSWORD",	     /* of a login */
-	"PID_FILE",	     /* where the process id lies while serving */
+	"PASSWORD",	     /* of a log-in */
+	"PID_FILE",	     /* file with the process id while serving */
 	"PORT",		     /* to listen on */
 	"QUOTA",	     /* of a new drive */
 	"RUN_DIR",	     /* pid files and sockets */
 	"THREADS",	     /* of the server */
 	"TOKEN",	     /* session token or device key */
 	"URL",		     /* base URL of a gateway */
-	"USER",		     /* login name */
+	"USER",		     /* log-in name */
 	"USER_SERVICE",	     /* addresses of the user service */
 	"WEB_DIR",	     /* static pages */
 	"WORKERS",	     /* threads that may block in the database */
@@ -70,11 +71,11 @@ static const struct config_setting COMMON_SETTINGS[] = {
 
 struct process {
 	struct process_options options;
-	struct config_setting *settings; /* the common ones and the program's own */
+	struct config_setting *settings; /* the common ones and those of the program */
 	struct config *config;
 	char name[PROCESS_NAME_BYTES_MAX];
 	struct cluster *cluster;
-	const struct process_ops *ops; /* while it runs */
+	const struct process_ops *ops; /* NULL unless it runs */
 	void *cookie;
 };
 
@@ -143,7 +144,8 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* The keys are read again while everything goes on. What is wrong with the file is said, and those from before stay. */
+/* Reads the keys again while everything goes on. If something is wrong with the file, it is logged and the previous
+ * keys stay. */
 static void reload_keys(struct process *p)
 {
 	const uint64_t before = cluster_generation(p->cluster);

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-/* The kernel's numbers. Their order is that in which entries must stand. */
+/* The kernel's numbers. Entries must come in the order of these numbers. */
 enum tag {
 	TAG_OWNER = 0x01,
 	TAG_USER = 0x02,
@@ -45,12 +45,13 @@ static bool is_tag(uint16_t tag)
 	return tag != 0 && (tag & (tag - 1)) == 0 && tag <= TAG_OTHERS;
 }
 
-/* -EINVAL. seen: the tags so far. */
+/* -EINVAL: not a valid entry at this place. seen: the tags of the entries before it. */
 static int check_entry(const struct acl_entry *entry, uint32_t seen)
 {
 	if (!is_tag(entry->tag) || entry->permissions > BITS)
 		return -EINVAL;
-	/* Nothing behind it came yet; and what is not named comes once. */
+	/* No entry with a higher tag may come before it, and only entries of named users and groups may repeat a
+	 * tag. */
 	if (seen >= (uint32_t)entry->tag << 1 || ((seen & entry->tag) && !(entry->tag & TAGS_NAMED)))
 		return -EINVAL;
 	return (entry->tag & TAGS_NAMED) && entry->id == NO_ID ? -EINVAL : 0;
@@ -112,7 +113,7 @@ static const struct acl_entry *find(const struct acl *acl, enum tag tag)
 	return NULL;
 }
 
-/* Whose permissions the bits of the mode's group are. */
+/* The entry whose permissions are the group bits of the mode. */
 static enum tag group_tag(const struct acl *acl)
 {
 	return find(acl, TAG_MASK) ? TAG_MASK : TAG_OWNING_GROUP;
@@ -125,7 +126,7 @@ static uint32_t bits_of(const struct acl *acl, enum tag tag)
 	return entry ? entry->permissions : 0;
 }
 
-/* Of the three entries that a mode shows: permissions & keep | add. */
+/* Changes the three entries that a mode shows: permissions = permissions & keep | add. */
 static void change(struct acl *acl, uint32_t keep, uint32_t add)
 {
 	const enum tag tags[] = {TAG_OTHERS, group_tag(acl), TAG_OWNER};

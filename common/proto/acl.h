@@ -1,7 +1,8 @@
 /*
- * acl: POSIX access control lists (acl(5)) as the two xattrs hold them: a version, then entries of tag, permissions and
- * id, little-endian; and what they have to do with mode bits. The form is the kernel's (linux/posix_acl_xattr.h): it
- * hands it through, and reads it back when it checks permissions. Pure, any thread.
+ * acl: POSIX access control lists (acl(5)) in the form of the two xattrs: a version, then entries of tag,
+ * permissions and id, little-endian; and how they relate to mode bits. The form is the kernel's
+ * (linux/posix_acl_xattr.h): the kernel passes the xattr through, and parses it when it checks permissions. Pure,
+ * any thread.
  */
 #ifndef NEPHOS_PROTO_ACL_H
 #define NEPHOS_PROTO_ACL_H
@@ -11,17 +12,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ACL_ACCESS "system.posix_acl_access"   /* who may what with the document */
-#define ACL_DEFAULT "system.posix_acl_default" /* of a folder: what is made in it begins with this */
+#define ACL_ACCESS "system.posix_acl_access"   /* who may do what with the document */
+#define ACL_DEFAULT "system.posix_acl_default" /* of a folder: the ACL that new documents in it start with */
 
-#define ACL_BYTES_MAX 4096u /* the kernel asks for no more when it checks permissions: a page */
+#define ACL_BYTES_MAX 4096u /* a page: the kernel reads no more when it checks permissions */
 #define ACL_HEAD_BYTES 4u
 #define ACL_ENTRY_BYTES 8u
 #define ACL_ENTRIES_MAX ((ACL_BYTES_MAX - ACL_HEAD_BYTES) / ACL_ENTRY_BYTES)
 
 struct acl_entry {
 	uint16_t tag, permissions;
-	uint32_t id; /* of a named user or group; of others all bits set */
+	uint32_t id; /* of a named user or group; in other entries all bits are set */
 };
 
 struct acl {
@@ -29,23 +30,23 @@ struct acl {
 	struct acl_entry entries[ACL_ENTRIES_MAX];
 };
 
-/* Which of the two a name means. False: none of them. */
+/* Which of the two ACLs the name means. false: neither. */
 bool acl_is_name(struct span name, bool *ret_default);
-/* -EOPNOTSUPP: another version. -EINVAL: not of the form, or not in order, or without owner, group and others once
- * each, or without a mask where users or groups are named. -E2BIG. No entries at all are an ACL, too: it asks for none
- * to be there. */
+/* -EOPNOTSUPP: another version. -EINVAL: malformed or not in order, or without exactly one entry each for owner,
+ * group and others, or without a mask although users or groups are named. -E2BIG. An ACL without entries is valid:
+ * it asks that there be no ACL. */
 int acl_parse(struct span bytes, struct acl *ret);
-/* What was parsed; bytes that it needs. */
+/* Writes the ACL in the form that acl_parse reads; returns how many bytes that takes. */
 size_t acl_print(const struct acl *acl, char ret[ACL_BYTES_MAX]);
 
-/* It says no more than a mode does. */
+/* Whether the ACL says no more than a mode does. */
 bool acl_is_mode(const struct acl *acl);
-/* The nine permission bits that go with it: those of the group are its mask, where it has one. */
+/* The nine permission bits of the ACL: the group bits are those of its mask, if it has one. */
 uint32_t acl_mode(const struct acl *acl);
-/* chmod(2): its owner, mask (or else group) and others become those of the mode. */
+/* chmod(2): sets the entries of owner, mask (or else group) and others to the bits of the mode. */
 void acl_chmod(struct acl *acl, uint32_t mode);
-/* A default ACL becomes the access ACL of what is made with this mode: neither grants what the other does not. Returns
- * the nine bits of the new one. */
+/* Turns a default ACL into the access ACL of a document that is made with this mode: it grants only what both
+ * grant. Returns the nine bits of the new ACL. */
 uint32_t acl_inherit(struct acl *acl, uint32_t mode);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * batch_key: what the journal says of a session's batch instead of a client's own key: SESSION/NUMBER in decimal
- * (PROTOCOL.md, "Journal"). A mount knows its own changes by it, so no client may choose such a key. Pure, any thread.
+ * batch_key: the key that the journal shows for a session's batch, in place of a client's own key: SESSION/NUMBER
+ * in decimal (PROTOCOL.md, "Journal"). A mount recognises its own changes by this key, so no client may choose such
+ * a key. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_BATCH_KEY_H
 #define NEPHOS_PROTO_BATCH_KEY_H
@@ -13,9 +14,9 @@
 #define BATCH_KEY_SIZE 40 /* two numbers of 63 bits, a slash, NUL */
 
 void batch_key_print(int64_t session, int64_t number, char ret[BATCH_KEY_SIZE]);
-/* Of some session's batch. */
+/* Whether the key is that of a batch, of any session. */
 bool batch_key_is_one(struct span key);
-/* Of a batch of this one; 0 has none. */
+/* Whether the key is that of a batch of this session; session 0 has none. */
 bool batch_key_is_of(struct span key, int64_t session);
 
 #endif

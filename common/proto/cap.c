@@ -9,11 +9,11 @@
 #include <stdio.h>
 
 #define CAP_LIFE_MIN_S \
-	600 /* what is signed lives at least so long: longer than any reader takes for one page of extents */
+	600 /* a capability is valid at least this long: longer than any reader takes for one page of extents */
 #define CAP_HEX_DIGITS 32 /* 128 bits of the HMAC: forging is out of reach, and URLs stay short */
 
-/* HMAC fails only when libcrypto has no SHA-256 or no memory: then nothing is right, and zeros must not become a
- * key. */
+/* HMAC fails only if libcrypto has no SHA-256 or no memory. Then nothing works, and zeros must not become a key:
+ * the process ends. */
 static void cap_hmac(const uint8_t key[32], const char *text, uint8_t ret[SHA256_BYTES])
 {
 	if (sha256_hmac(span_of(key, 32), span_str(text), ret) < 0)
@@ -52,12 +52,12 @@ void cap_sign(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32
 {
 	struct cap_claim claim = {.drive = drive, .sha256 = sha256, .generation = generation};
 
-	/* Rounded up: at least CAP_LIFE_MIN_S, at most CAP_ROUND_S more. */
+	/* The expiry is rounded up: the life is at least CAP_LIFE_MIN_S, and at most CAP_ROUND_S more. */
 	claim.expiry = (now_s + CAP_LIFE_MIN_S + CAP_ROUND_S - 1) / CAP_ROUND_S * CAP_ROUND_S;
 	cap_write(key, &claim, ret);
 }
 
-/* The part before the next dot; cap begins behind it afterwards. -EINVAL: no dot. */
+/* Cuts the part before the next dot, and the dot, off cap. -EINVAL: there is no dot. */
 static int cap_part(struct span *cap, struct span *ret)
 {
 	const char *dot = cap->size > 0 ? memchr(cap->data, '.', cap->size) : NULL;
@@ -84,7 +84,8 @@ int cap_check(const struct cap_key *key, uint32_t drive, const uint8_t sha256[32
 		return -ERR_FORBIDDEN;
 	if (text_parse_i64(expiry, &claim.expiry) < 0 || text_parse_i64(generation, &claim.generation) < 0)
 		return -ERR_FORBIDDEN;
-	/* All of it, not its last part: a number has other spellings than the one that was signed. */
+	/* Compares the whole text, not just the signature: a number has other spellings than the one that was
+	 * signed. */
 	cap_write(key, &claim, signed_text);
 	if (!text_secret_eq(whole, span_str(signed_text)) || now_s >= claim.expiry)
 		return -ERR_FORBIDDEN;

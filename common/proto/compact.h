@@ -1,7 +1,7 @@
 /*
- * compact: what the compact forms of PROTOCOL.md are made of: a head, and integers in little-endian order. Reading
- * trusts nothing: every field is taken through a reader that knows what is left. One that was asked for more is bad
- * from then on, and gives zeros. Pure, any thread.
+ * compact: the elements of the compact forms of PROTOCOL.md: a head, and integers in little-endian order. Reading
+ * trusts nothing: every field is taken through a reader, which checks it against what is left. A reader that was
+ * asked for more than is left is bad from then on, and returns zeros. Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_COMPACT_H
 #define NEPHOS_PROTO_COMPACT_H
@@ -11,16 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define COMPACT_COUNT_AT 8u /* in a head: behind the magic of four bytes and the flags */
+#define COMPACT_COUNT_AT 8u /* place of the count in a head: behind the magic of four bytes and the flags */
 
-/* A head: magic, flags and count (both 0 until the end), numbers. -ENOMEM, -E2BIG; what was appended is cut off by the
- * caller. */
+/* Begins a head: magic, flags and count (both 0 until compact_head_end), numbers. -ENOMEM, -E2BIG: the caller cuts
+ * off what was appended. */
 int compact_head_begin(struct buf *b, const char *magic, const int64_t *numbers, size_t count);
 void compact_head_end(struct buf *b, size_t count_at, uint32_t count, bool more);
-void compact_cut(struct buf *b, size_t size); /* back to a size that it had */
+void compact_cut(struct buf *b, size_t size); /* back to an earlier size */
 
-/* Which position a page of items or extents (NPI1, NPX1) saw: for who keeps it, and gives it away when it is known to
- * be true at a later one. -EBADMSG: it is no such page. */
+/* Sets the position that a page of items or extents (NPI1, NPX1) says it saw. For a cache that sends a kept page
+ * when it is known to be true at a later position. -EBADMSG: not such a page. */
 int compact_head_set_position(char *page, size_t size, int64_t incarnation, int64_t seq);
 
 struct compact_reader {
@@ -28,10 +28,10 @@ struct compact_reader {
 	bool bad;
 };
 struct compact_reader compact_reader_at(struct span bytes, size_t at);
-/* 0 and *at behind what was taken, or -EBADMSG. */
+/* Returns 0 and sets *at behind what was taken, or returns -EBADMSG. */
 int compact_reader_step(const struct compact_reader *r, struct span bytes, size_t *at);
 
-/* Here, because a listing of a million items takes 25 million fields. */
+/* Inline in the header, because a listing of a million items has 25 million fields. */
 static inline struct span compact_take_bytes(struct compact_reader *r, size_t size)
 {
 	struct span s = {0};
@@ -45,7 +45,7 @@ static inline struct span compact_take_bytes(struct compact_reader *r, size_t si
 	return s;
 }
 
-static inline uint64_t compact_take_int(struct compact_reader *r, size_t size) /* of so many bytes, at most 8 */
+static inline uint64_t compact_take_int(struct compact_reader *r, size_t size) /* size: in bytes, at most 8 */
 {
 	struct span s = compact_take_bytes(r, size);
 	uint64_t value = 0;
@@ -65,7 +65,7 @@ static inline int64_t compact_take_i64(struct compact_reader *r)
 	return (int64_t)compact_take_int(r, 8);
 }
 
-/* Magic, flags and count; whether more is to come. */
+/* Takes magic, flags and count; returns whether there are more pages. */
 bool compact_take_head(struct compact_reader *r, const char *magic, uint32_t *ret_count);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Compact pages of extents (PROTOCOL.md). A page is walked once before its first extent is handed out, so that a caller
- * never works through half of a damaged one.
+ * Compact pages of extents (PROTOCOL.md). A page is walked once before its first extent is handed out, so that no
+ * caller works through half of a damaged page.
  */
 #include "common/proto/extent.h"
 
@@ -65,7 +65,7 @@ static void take_extent_block(struct compact_reader *r, struct extent *ret)
 	ret->from = compact_take_u32(r);
 	ret->block_size = compact_take_u32(r);
 	ret->cap = compact_take_bytes(r, compact_take_int(r, 2));
-	/* A reader takes len bytes from here: they have to lie in the block. */
+	/* A reader takes len bytes beginning at `from`: all of them must lie in the block. */
 	if (ret->block_size > BLOCK_BYTES_MAX || ret->from > ret->block_size || ret->len > ret->block_size - ret->from)
 		r->bad = true;
 }

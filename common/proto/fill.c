@@ -13,8 +13,8 @@ static void drop_ranges(struct fill_view *v, size_t count)
 	memmove(v->own, v->own + count, v->own_count * sizeof(v->own[0]));
 }
 
-/* Own changes that are not behind a gap any more count as followed. What is behind then counts from now on, unless it
- * did before. */
+/* Own changes that no gap precedes any more count as followed. If the view is behind after that, the time of being
+ * behind starts now, unless the position noted before has still not been followed up. */
 static void settle(struct fill_view *v, int64_t now_ns)
 {
 	size_t count = 0;
@@ -55,8 +55,8 @@ void fill_view_reset(struct fill_view *v, int64_t incarnation, int64_t seq, int6
 	trust(v, until_ns);
 }
 
-/* Behind the others: answers come in the order of their changes. What has no room, or comes in another order, is told
- * by the journal. */
+/* Adds a range behind the others: answers come in the order of their changes. A range that has no room, or comes in
+ * another order, is left to the journal. */
 static void add_range(struct fill_view *v, int64_t first, int64_t last)
 {
 	struct fill_range *before = v->own_count > 0 ? &v->own[v->own_count - 1] : NULL;
@@ -85,7 +85,7 @@ void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq, int64_
 	if (v->incarnation == 0)
 		v->incarnation = incarnation;
 	if (incarnation > v->incarnation)
-		v->trusted_until_ns = 0; /* of another life of the drive: the journal will say where it begins */
+		v->trusted_until_ns = 0; /* another incarnation of the drive: the journal will say where it begins */
 	else if (incarnation == v->incarnation && seq > v->newest)
 		v->newest = seq;
 	settle(v, now_ns);
@@ -118,6 +118,7 @@ struct fill_wish fill_wish_now(const struct fill_view *v, int64_t now_ns)
 
 bool fill_serves(const struct fill_wish *w, int64_t seen, bool first)
 {
-	/* Nobody told him what had changed before he came: only a question that was asked after that can. */
+	/* Without trust, nothing says what changed before the reader came: only a fill that was sent after that
+	 * serves it. */
 	return first || (w->trusted && seen >= w->floor);
 }

@@ -1,21 +1,23 @@
 /*
- * fill: the rule of fills. A cache of a drive asks the store (a fill), several wait for the answer, and while it is on
- * its way the drive may change, which the journal announces. What an answer is good for then, everybody who keeps
- * answers decides by this one rule: the mount for attributes, names, listings, xattrs and content, and a gateway for
- * whatever it keeps.
+ * fill: the rule of fills. A cache of a drive asks the store (a fill), and several readers wait for the answer.
+ * While the answer is on its way, the drive may change, and the journal announces that. This rule decides what such
+ * an answer may be used for. Every cache of answers goes by it: the mount for attributes, names, listings, xattrs
+ * and content, and a gateway for everything that it keeps.
  *
- *   An answer says which position it saw. It is good for whoever came before the fill was sent, and for whoever came
- *   later when it is not older than what was known when he came. So nobody sees an
- *   older drive than the one that he, or anybody before him, was shown or told of.
- *   It may be kept unless a change of it behind that position was announced (`recent` in the mount remembers which).
- *   What is kept may be shown while it is known to be of the newest position that is known to exist, and while somebody
- *   tells what changes. That ends by the clock: silence is no news.
+ *   An answer states which position it saw. It serves every reader that came before the fill was sent, and a reader
+ *   that came later if the answer is not older than what was known when that reader came. So no reader sees an older
+ *   drive than the one that it, or any reader before it, was shown or told of.
+ *   An answer may be kept unless a change of it behind that position was announced (`recent` in the mount records
+ *   which changes were).
+ *   A kept answer may be shown while it is known to be of the newest position that is known to exist, and while the
+ *   cache is being told of changes. That ends by the clock: silence does not mean that nothing changed.
  *
- * Positions that exist are known from three sides: the journal in its order, without gaps; own changes, from their
- * answers, which the journal repeats later; and any answer of the store. When an answer saw more than the first two
- * account for, somebody else changed something that is not announced yet. The journal mostly tells within milliseconds,
- * and while others are at work there is always something: so it has a short grace, and when that is over, what is kept
- * counts for nothing until it has told. Embedded. Pure: time and positions are passed in. Not thread-safe.
+ * Three sources tell which positions exist: the journal, in order and without gaps; answers to own changes, which
+ * the journal repeats later; and any answer of the store. When an answer saw more than the first two sources
+ * account for, somebody else made a change that is not announced yet. The journal mostly announces it within
+ * milliseconds, and while others are at work there is always such a change. So the journal has a short grace; when
+ * that is over, nothing kept may be used until the journal has caught up. Embedded. Pure: time and positions are
+ * passed in. Not thread-safe.
  */
 #ifndef NEPHOS_PROTO_FILL_H
 #define NEPHOS_PROTO_FILL_H
@@ -24,56 +26,57 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILL_OWN_MAX 16u /* ranges of own changes behind a gap; what does not fit is told by the journal, later */
+#define FILL_OWN_MAX 16u /* own changes behind a gap; the journal repeats those that do not fit, later */
 
 struct fill_range {
 	int64_t first, last;
 };
 
-/* What is known of one drive's positions. */
+/* What is known of the positions of one drive. */
 struct fill_view {
 	int64_t incarnation;
-	int64_t followed; /* every change up to here is known */
-	int64_t newest;	  /* that exists */
+	int64_t followed; /* every change up to this position is known */
+	int64_t newest;	  /* the newest position that is known to exist */
 	int64_t trusted_until_ns;
 	int64_t grace_ns;
 	int64_t behind_seq,
-		behind_ns;  /* a position that exists and was not followed up, and since when that is known; 0: none */
-	bool followed_once; /* before, nothing was said, and nothing is asked for */
-	struct fill_range own[FILL_OWN_MAX]; /* own changes that others' come before, in order */
+		behind_ns;  /* a known position that is not followed up yet, and since when it is known; 0: none */
+	bool followed_once; /* false: no journal was read yet, so the view is never behind */
+	struct fill_range own[FILL_OWN_MAX]; /* own changes behind a gap, in order */
 	size_t own_count;
 };
 
-/* Who waits for an answer: what was known when he came. */
+/* What a reader that waits for an answer knew when it came. */
 struct fill_wish {
 	int64_t floor;
 	bool trusted;
 };
 
-/* Nothing is known: not trusted unless until_ns says so. grace_ns: as above. */
+/* At first nothing is known: the view is not trusted unless until_ns says so. For grace_ns see above. */
 void fill_view_init(struct fill_view *v, int64_t trusted_until_ns, int64_t grace_ns);
-/* The journal was read up to seq: by an answer that proves that there was nothing more at until_ns less the length of
- * trust. 0: it proves nothing. */
+/* The journal was read up to seq. The answer proves that there was nothing more at the time until_ns minus the
+ * length of trust. until_ns 0: it proves nothing. */
 void fill_view_follow(struct fill_view *v, int64_t seq, int64_t now_ns, int64_t until_ns);
-/* The journal begins anew here, perhaps in another incarnation. */
+/* The journal starts again here, perhaps in another incarnation. */
 void fill_view_reset(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t until_ns);
-/* Changes [first, last] are ours: their answer came. */
+/* The answer to own changes [first, last] has come. */
 void fill_view_own(struct fill_view *v, int64_t first, int64_t last, int64_t now_ns);
-/* An answer saw this position; 0: it did not say. */
+/* An answer saw this position; 0: it did not say which. */
 void fill_view_saw(struct fill_view *v, int64_t incarnation, int64_t seq, int64_t now_ns);
 
-/* Somebody tells us what changes. */
+/* Whether the cache is being told of changes. */
 bool fill_trusted(const struct fill_view *v, int64_t now_ns);
-/* How long that holds, without more news. */
+/* How long fill_trusted stays true without further news. */
 int64_t fill_trust_left_ns(const struct fill_view *v, int64_t now_ns);
-/* Somebody else changed something that is not told yet. */
+/* Whether somebody else made a change that is not announced yet. */
 bool fill_behind(const struct fill_view *v);
-/* What must have been seen for it to be shown; 0: anything that is kept. */
+/* The position that a kept answer must have seen to be shown; 0: any kept answer may be. */
 int64_t fill_needed(const struct fill_view *v, int64_t now_ns);
 
-/* Who comes now. */
+/* The wish of a reader that comes now. */
 struct fill_wish fill_wish_now(const struct fill_view *v, int64_t now_ns);
-/* Whether an answer of position seen serves him. first: the fill was sent when he came, or later. */
+/* Whether an answer that saw position seen serves this reader. first: the fill was sent when the reader came, or
+ * later. */
 bool fill_serves(const struct fill_wish *w, int64_t seen, bool first);
 
 #endif

@@ -26,7 +26,7 @@ const char *item_type_name(uint32_t mode)
 	for (size_t i = 0; i < TYPE_COUNT; i++)
 		if (types[i].mode == (mode & S_IFMT))
 			return types[i].name;
-	return "file"; /* a row without type bits never leaves the store; a name is owed all the same */
+	return "file"; /* a row without type bits is never sent; the function must return a name anyway */
 }
 
 int item_type_parse(const char *name, uint32_t *ret)
@@ -46,7 +46,7 @@ void item_etag(const struct item *item, char *ret)
 		ret, ITEM_ETAG_SIZE, "\"%" PRIx64 "-%" PRIx64 "\"", (uint64_t)item->id, (uint64_t)item->content_seq);
 }
 
-/* Just what item_etag writes: 1 to 16 digits, lower case, no zero in front. */
+/* Accepts only what item_etag writes: 1 to 16 digits, lower case, no zero in front. */
 static int etag_hex(struct span s, int64_t *ret)
 {
 	char padded[17] = "0000000000000000";

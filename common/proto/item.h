@@ -1,6 +1,7 @@
 /*
- * item: one document as both ends know it, and its two forms on the wire (JSON and compact; PROTOCOL.md has the bytes).
- * Names, targets and inline content are spans that borrow from whatever the item was decoded from. Pure, any thread.
+ * item: one document as both ends know it, and its two forms on the wire (JSON and compact; PROTOCOL.md has the
+ * bytes). Names, targets and inline content are spans that borrow from the bytes that the item was decoded from.
+ * Pure, any thread.
  */
 #ifndef NEPHOS_PROTO_ITEM_H
 #define NEPHOS_PROTO_ITEM_H
@@ -13,14 +14,14 @@
 
 #define ITEM_ETAG_SIZE 40 /* "\"ffffffffffffffff-ffffffffffffffff\"" and NUL */
 #define ITEM_NO_INLINE UINT32_MAX
-/* In mode, above the bits of st_mode. */
-#define ITEM_LINKABLE (1u << 18)    /* made without a name, and may still get one */
+/* Flags in mode, above the bits of st_mode. */
+#define ITEM_LINKABLE (1u << 18)    /* made without a name; may still get its first one */
 #define ITEM_APPEND_ONLY (1u << 19) /* chattr +a */
 #define ITEM_IMMUTABLE (1u << 20)   /* chattr +i */
 #define ITEM_PROTECTED (ITEM_APPEND_ONLY | ITEM_IMMUTABLE)
 #define ITEM_MODE_FLAGS (ITEM_PROTECTED | ITEM_LINKABLE)
 
-/* Kinds of document: the file type bits of st_mode, so that mode | type is what the kernel wants. */
+/* The kind of a document is the type bits of its mode, which are those of st_mode. */
 struct item {
 	int64_t id;
 	int64_t parent;
@@ -34,10 +35,10 @@ struct item {
 	int64_t content_seq;		    /* of the last change of content, or of the children of a folder */
 	uint32_t rdev_major, rdev_minor;
 	struct span name;
-	struct span target;	 /* symlink */
-	struct span inline_data; /* whole content, when has_inline */
+	struct span target;	 /* of a symlink */
+	struct span inline_data; /* the whole content, if has_inline */
 	bool has_inline;
-	bool bare; /* it has no xattrs at all, so no ACLs either; false: it may have some */
+	bool bare; /* true: it has no xattrs at all, so no ACLs either; false: it may have some */
 };
 
 #define ITEM_DRIVE(id) ((uint32_t)((uint64_t)(id) >> 32))
@@ -47,14 +48,14 @@ struct item {
 
 const char *item_type_name(uint32_t mode);	      /* "file", "dir", "symlink", "fifo", "socket", "chr", "blk" */
 int item_type_parse(const char *name, uint32_t *ret); /* S_IFREG …; -EINVAL */
-/* The list of names that says what of ITEM_PROTECTED is set, new; NULL: no memory. And back: -EINVAL, no list; -ENOENT,
- * a name that is none. */
+/* The names of the bits of ITEM_PROTECTED that mode has, as a new list; NULL: no memory. And back: -EINVAL: not a
+ * list of names; -ENOENT: an unknown name. */
 json_t *item_protect_to_json(uint32_t mode);
 int item_protect_from_json(const json_t *list, uint32_t *ret);
 void item_etag(const struct item *item, char *ret); /* ITEM_ETAG_SIZE */
-/* Back from what item_etag wrote. -EINVAL: anything else (weak, another's, "*"): it matches no item. */
+/* Parses what item_etag wrote. -EINVAL: anything else (weak, of another server, "*"): it matches no item. */
 int item_etag_parse(struct span etag, int64_t *ret_id, int64_t *ret_content_seq);
-/* New reference, or NULL (no memory). */
+/* A new reference, or NULL (no memory). */
 json_t *item_to_json(const struct item *item);
 /* The same as compact text, appended. -ENOMEM, -E2BIG. */
 int item_append_json(struct buf *b, const struct item *item);
@@ -63,12 +64,11 @@ int item_from_json(const json_t *object, struct item *ret,
 	/* name_b64 and target_b64 are decoded into name_storage, which must not grow afterwards: reserve 8 KiB */
 	struct buf *name_storage);
 
-/* Sets "key" to the text, and "key_b64" too (exactly) when it is not UTF-8. And back: the bytes appended to ret;
- * -ENOENT when neither is there. */
+/* Sets "key" to the text; if the bytes are not UTF-8 or have a NUL, also sets "key_b64" to the exact bytes. Reading
+ * appends the bytes to ret; -ENOENT: neither key is there. */
 int item_json_set_bytes(json_t *object, const char *key, struct span bytes);
 int item_json_get_bytes(const json_t *object, const char *key, struct buf *ret);
-/* Ids and seqs: decimal strings in v2. -EINVAL; -ENOENT when absent. Numbers are accepted too when they are
- * integers. */
+/* Ids and seqs: decimal strings in v2; integers are accepted, too. -EINVAL; -ENOENT when absent. */
 int item_json_get_id(const json_t *object, const char *key, int64_t *ret);
 int item_json_set_id(json_t *object, const char *key, int64_t id);
 int item_json_get_time(const json_t *object, const char *key, int64_t *ret_ns); /* -ENOENT, -EINVAL */
@@ -85,8 +85,8 @@ int item_page_begin(
 	struct buf *b, const struct item_page *page, size_t *ret_count_at); /* count is patched by item_page_end */
 int item_page_add(struct buf *b, const struct item *item);
 void item_page_end(struct buf *b, size_t count_at, uint32_t count, bool more);
-/* Reading: cursor position *at starts as 0 after item_page_read. -EBADMSG: truncated or malformed. -ENOENT: no further
- * item. */
+/* Reading: item_page_read sets *ret_at to the place of the first item; item_page_next moves *at behind the item
+ * that it reads. -EBADMSG: truncated or malformed. -ENOENT: no further item. */
 int item_page_read(struct span bytes, struct item_page *ret, size_t *ret_at);
 int item_page_next(struct span bytes, size_t *at, struct item *ret);
 

@@ -9,17 +9,17 @@
 #include <sys/stat.h>
 
 /*
- * An item as JSON, both ways, and the kinds of values that other JSON of the protocol is made of as well.
+ * An item as JSON, in both directions, and the kinds of values that other JSON of the protocol uses as well.
  *
- * Names and targets are bytes, and JSON is UTF-8. What is plain text stands under its key as it is; what is not stands
- * there with its odd bytes replaced, for people, and exactly under KEY_b64, which is what a reader takes when it is
- * there. Ids are decimal strings, as many readers of JSON keep numbers as doubles. When an item is read, its spans
- * point into the object, or, of exact names, into storage of the caller's that must not move.
+ * Names and targets are bytes, and JSON is UTF-8. Bytes that are plain text stand under their key unchanged. Other
+ * bytes stand there with the invalid bytes replaced, for people, and exactly under KEY_b64; a reader takes KEY_b64
+ * if it is there. Ids are decimal strings, because many readers of JSON keep numbers as doubles. When an item is
+ * read, its spans point into the object, or, for exact names, into storage of the caller that must not move.
  */
 
-#define KEY_BYTES_MAX 32 /* "new_parent", "old_name_b64": keys of ours */
+#define KEY_BYTES_MAX 32 /* long enough for our keys, as "old_name_b64" */
 
-/* jansson takes only UTF-8, and its parser no NUL in a string: what is not plain text goes exactly only in base64. */
+/* jansson accepts only UTF-8, and its parser no NUL in a string: bytes that are not plain text need base64. */
 static bool bytes_are_text(struct span bytes)
 {
 	return text_is_utf8(bytes) && (bytes.size == 0 || !memchr(bytes.data, '\0', bytes.size));
@@ -123,7 +123,7 @@ static int set_integer(json_t *object, const char *key, int64_t value)
 	return json_object_set_new(object, key, json_integer(value)) < 0 ? -ENOMEM : 0;
 }
 
-/* Stops setting after the first failure; the order of the fields is the order of the text. */
+/* The bits of ITEM_PROTECTED by name, in the order in which they are written. */
 static const struct {
 	const char *name;
 	uint32_t bit;
@@ -167,6 +167,7 @@ int item_protect_from_json(const json_t *list, uint32_t *ret)
 	return 0;
 }
 
+/* Sets no more fields after the first failure. The order of the calls is the order of the fields in the text. */
 static int set_all(json_t *o, const struct item *item)
 {
 	char etag[ITEM_ETAG_SIZE], rdev[32];
@@ -232,7 +233,8 @@ static int get_u32(const json_t *object, const char *key, uint32_t *ret)
 	return r;
 }
 
-/* A span into the object, or, of the exact form, into storage. Storage does not move: what does not fit is refused. */
+/* A span into the object or, for the exact form, into storage. Storage must not move: bytes that do not fit are
+ * refused. */
 static int get_span(const json_t *object, const char *key, struct span *ret, struct buf *storage)
 {
 	char key_b64[KEY_BYTES_MAX];

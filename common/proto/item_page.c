@@ -1,11 +1,11 @@
 /*
- * Compact pages of items (PROTOCOL.md). A page is walked once before its first item is handed out, so that a caller
- * never works through half of a damaged one.
+ * Compact pages of items (PROTOCOL.md). A page is walked once before its first item is handed out, so that no
+ * caller works through half of a damaged page.
  *
- * The head has the position and the cursor of the page, and the number of its items, which the writer fills in at the
- * end (item_page_end). Each item has its own length in front: fixed numbers, then texts and bytes with their lengths.
- * What a newer writer adds at the end of an item is passed over by an older reader. A writer appends an item whole or
- * not at all.
+ * The head has the position and the cursor of the page, and the number of its items, which the writer fills in at
+ * the end (item_page_end). Each item has its own length in front: fixed numbers, then texts and bytes with their
+ * lengths. An older reader skips fields that a newer writer adds at the end of an item. A writer appends an item
+ * whole or not at all.
  */
 #include "common/proto/item.h"
 
@@ -16,11 +16,11 @@
 
 #define ITEM_MAGIC "NPI1"
 
-/* Beside the mode, in a bit that no st_mode has. It says what is not there, so that a writer that does not know it says
- * nothing. */
+/* A flag beside the mode, in a bit that no st_mode has. It means that xattrs are absent, so that a writer that does
+ * not know the flag claims nothing. */
 #define MODE_BARE (1u << 16)
 
-/* Appending all or nothing: one reservation, so that the appends behind it cannot fail. */
+/* An item is appended whole or not at all: one reservation comes first, so that the appends after it cannot fail. */
 #define ITEM_FIXED_BYTES (4 * 8 + 4 * 4 + 4 * 8 + 2 * 8 + 2 * 4 + 2 + 2 + 4)
 
 int item_page_begin(struct buf *b, const struct item_page *page, size_t *ret_count_at)
@@ -126,7 +126,7 @@ static void take_item(struct compact_reader *outer, struct item *ret)
 	ret->inline_data = (struct span){0};
 	if (ret->has_inline)
 		ret->inline_data = compact_take_bytes(&r, inline_size);
-	/* What a newer writer adds at the end of an item is passed over. */
+	/* Fields that a newer writer added at the end of the item are skipped. */
 	outer->bad = outer->bad || r.bad || ret->size < 0 || ret->allocated < 0;
 }
 

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 
 /*
- * The answer to a batch holds two or three items for each op. As a tree of objects they cost more than all else that
- * the service does for them; so the text is written at once, byte for byte what the tree would give. What needs
- * escaping, or has fields that few have, still goes the long way.
+ * The answer to a batch holds two or three items for each op. As a tree of objects they cost more than all other
+ * work of the service for those ops. So the text is written directly, byte for byte as the tree would give it.
+ * Items with names that need escaping, or with rare fields, still go through the tree.
  */
 
-#define FIELDS_BYTES_MAX 1024 /* names of all fields 220, 17 values of at most 40 */
-#define DIGITS_MAX 20	      /* of 64 bits */
+#define FIELDS_BYTES_MAX 1024 /* names of all fields: 220; 17 values of at most 40 */
+#define DIGITS_MAX 20	      /* of a number of 64 bits */
 
 static char *put_literal(char *at, const char *text)
 {
@@ -51,7 +51,7 @@ static char *put_time(char *at, const char *before, int64_t ns)
 	return put_digits(at, (uint64_t)t.tv_nsec, 9);
 }
 
-/* Shown in JSON as it is. */
+/* Whether JSON shows the name unchanged. */
 static bool is_plain(struct span name)
 {
 	for (size_t i = 0; i < name.size; i++)
@@ -60,7 +60,7 @@ static bool is_plain(struct span name)
 	return text_is_utf8(name);
 }
 
-/* The library says only that something failed. */
+/* jansson only reports that something failed; the sink keeps the error. */
 struct sink {
 	struct buf *b;
 	int error;
@@ -106,7 +106,7 @@ static char *put_fields(char *at, const struct item *item)
 	at = put_time(at, "\",\"mtime\":\"", item->mtime);
 	at = put_time(at, "\",\"ctime\":\"", item->ctime);
 	at = put_time(at, "\",\"btime\":\"", item->btime);
-	/* The etag has a quote at each end and no others. */
+	/* The etag has a quote at each end and none inside. */
 	at = put_literal(at, "\",\"etag\":\"\\\"");
 	etag[strlen(etag) - 1] = '\0';
 	at = put_literal(put_literal(at, etag + 1), "\\\"\"");

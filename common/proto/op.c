@@ -11,17 +11,18 @@
 #include <sys/stat.h>
 
 /*
- * The vocabulary of changes: what kinds of op there are, which members each has, and which values are acceptable. An op
- * is one change of a drive (make this file, write these bytes there); a batch is a list of them that is done whole or
- * not at all.
+ * The vocabulary of changes: what kinds of op there are, which members each has, and which values are acceptable.
+ * An op is one change of a drive (make this file, write these bytes there); a batch is a list of ops that is done
+ * whole or not at all.
  *
- * The table op_wire is the heart. It has one row for each member that an op may have on the wire: its name, the form of
- * its value, the kinds of op that may have it, the kinds that must, and where in `struct op` the value goes. The
- * decoder (op_decode) and the encoder (op_encode) both walk this table, so that they cannot disagree; a new member is
- * one row. op_check adds what a table cannot say: members that exclude each other, names that no file may have, sizes.
+ * The table op_wire is the central part. It has one row for each member that an op may have on the wire: its name,
+ * the form of its value, the kinds of op that may have it, the kinds that must have it, and where in `struct op`
+ * the value goes. The decoder (op_decode) and the encoder (op_encode) both walk this table, so that they cannot
+ * disagree; a new member is one row. op_check adds what a table cannot express: members that exclude each other,
+ * invalid names, sizes.
  *
- * A batch that was decoded owns all that its ops point to. What is small is taken from one list of pieces
- * (op_batch_alloc), which goes with the batch; nothing is freed one by one.
+ * A decoded batch owns everything that its ops point to. Small pieces are allocated from one list (op_batch_alloc),
+ * which is freed with the batch; nothing is freed one by one.
  */
 
 static const char *const kind_names[OP_KINDS] = {
@@ -107,7 +108,7 @@ int op_kind_parse(const char *name, enum op_kind *ret)
 	return -ENOENT;
 }
 
-/* ---- what every op must be ---- */
+/* ---- checks of every op ---- */
 
 static int check_name(struct span name)
 {
@@ -136,7 +137,7 @@ static int check_names(const struct op *op)
 		r = -ERR_UNPROCESSABLE;
 	if (op->kind != OP_SETXATTR || r < 0)
 		return r;
-	/* What has another name from before can still be removed. */
+	/* Only setxattr checks this: an xattr with another name, from earlier, can still be removed. */
 	r = xattr_name_check(op->name);
 	return r == 0 && op->target.size > XATTR_VALUE_BYTES_MAX ? -E2BIG : r;
 }
@@ -206,7 +207,7 @@ static int check_content(const struct op *op)
 	if ((op->fields & OP_HAS_SIZE) && op->size > (int64_t)FILE_BYTES_MAX)
 		return -EFBIG;
 	if (op->kind == OP_CLONE) {
-		/* The length is clipped to the end of the source: just the starts can be too far. */
+		/* The length is clipped to the end of the source, so only the starts can be too far. */
 		if (op->len < 0 || op->from > INT64_MAX - op->len)
 			return -ERR_UNPROCESSABLE;
 		r = check_range(op->from, 0);
@@ -215,7 +216,7 @@ static int check_content(const struct op *op)
 	for (size_t i = 0; r == 0 && i < op->extent_count; i++) {
 		r = check_extent(&op->extents[i]);
 		if (r == 0 && (op->fields & OP_KEEP_SIZE) && has_bytes(&op->extents[i]))
-			r = -ERR_UNPROCESSABLE; /* bytes beyond the end would be there and not be seen */
+			r = -ERR_UNPROCESSABLE; /* these bytes would be stored beyond the end, where nobody sees them */
 	}
 	return r;
 }
@@ -230,19 +231,19 @@ int op_check(const struct op *op)
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & OP_IF_MATCH) && !(kind & BY_ID) && !(op->fields & OP_HAS_ID))
 		return -ERR_UNPROCESSABLE;
-	/* Owners are the whiteout's. */
+	/* uid and gid of a rename are those of the whiteout. */
 	if (op->kind == OP_RENAME && (op->fields & (OP_HAS_UID | OP_HAS_GID)) && !(op->fields & OP_WHITEOUT))
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & OP_WHITEOUT) && (op->fields & OP_EXCHANGE))
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & both_rename) == both_rename || (op->fields & both_xattr) == both_xattr)
 		return -ERR_UNPROCESSABLE;
-	/* Its size is what it makes of it. */
+	/* An append determines the size by itself. */
 	if ((op->fields & OP_APPEND) && (op->fields & (OP_REPLACE | OP_HAS_SIZE | OP_KEEP_SIZE)))
 		return -ERR_UNPROCESSABLE;
 	if (op->protect & ~ITEM_PROTECTED)
 		return -ERR_UNPROCESSABLE;
-	/* -1 is "unchanged" of chown(2): nobody has it. */
+	/* -1 means "unchanged" in chown(2): no document has such an owner. */
 	if (((op->fields & OP_HAS_UID) && op->uid == UINT32_MAX) ||
 		((op->fields & OP_HAS_GID) && op->gid == UINT32_MAX))
 		return -ERR_UNPROCESSABLE;

@@ -11,9 +11,9 @@
 #define HAS_ITEM 1u
 
 struct decoded {
-	struct op_answer answer; /* first: it is what the caller has */
+	struct op_answer answer; /* first: callers have a pointer to it */
 	json_t *root;
-	struct buf names; /* bytes that came in base64: never more than the text was long */
+	struct buf names; /* bytes that came in base64: fewer than the body has */
 	struct op_result results[];
 };
 
@@ -57,7 +57,7 @@ static int append_result(struct buf *b, const struct op *op, const struct op_res
 	return r < 0 ? r : append_dirs(b, result);
 }
 
-/* Text at once: see item_text.c. */
+/* Writes text without a tree: see item_text.c. */
 int op_answer_append_json(struct buf *b, const struct op_answer *answer, const struct op_batch *batch)
 {
 	int r = buf_append_str(b, "{\"results\":[");
@@ -71,7 +71,7 @@ int op_answer_append_json(struct buf *b, const struct op_answer *answer, const s
 	return r < 0 ? r : buf_printf(b, "],\"last\":\"%" PRId64 "\"}", answer->last);
 }
 
-/* Absent: 0, and ret as it was. */
+/* If the key is absent, returns 0 and leaves ret unchanged. */
 static int get_id(const json_t *object, const char *key, int64_t *ret)
 {
 	int r = item_json_get_id(object, key, ret);
@@ -120,7 +120,7 @@ static int decode_json(struct span body, struct decoded *ret)
 
 /* ---- compact ---- */
 
-/* The form of a listing's items, but never with content. */
+/* Items have the form of a listing, but never content. */
 static int put_item(struct buf *b, const struct item *item)
 {
 	struct item bare = *item;
@@ -190,7 +190,7 @@ static int decode_compact(struct span body, struct decoded *ret)
 	size_t at = 0;
 	int error;
 
-	/* There is no further page of an answer. */
+	/* An answer has no further pages. */
 	if (compact_take_head(&r, ANSWER_MAGIC, &count) || count != ret->answer.count)
 		return -EBADMSG;
 	ret->answer.incarnation = compact_take_i64(&r);

@@ -1,7 +1,7 @@
 /*
- * Batches from the wire. First the text is walked without building anything: depth and number of containers bound what
- * the parser may allocate. Then each op is read by the table of fields (op.c): a field that its kind does not know, or
- * one that is missing, is refused; what the values may be says op_check.
+ * Decodes batches from the wire. First the text is walked without building anything: limits on depth and number of
+ * containers bound what the parser may allocate. Then each op is read by the table of fields (op.c). A field that
+ * the op's kind does not have is refused, and so is an op without a required field. op_check checks the values.
  */
 #include "common/proto/op_internal.h"
 
@@ -13,15 +13,15 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* An op has an object, a list of extents, of flags, a device; and the two around all. */
+/* Each op has an object, a list of extents, a list of flags and a device; two more containers are around all ops. */
 #define CONTAINERS_MAX (2 + 4 * OPS_PER_BATCH_MAX + OP_EXTENTS_PER_BATCH_MAX)
-#define LENGTH_BYTES 4u /* of the head, in front of it */
+#define LENGTH_BYTES 4u /* the length of the head, in front of it */
 
 struct decoder {
 	struct op_batch *batch;
 	struct op *op;
-	uint32_t seen;	/* rows of op_wire */
-	uint32_t exact; /* rows that came in base64: those win */
+	uint32_t seen;	/* rows of op_wire that the op has */
+	uint32_t exact; /* rows that came in base64, which takes precedence */
 	int64_t etag_id;
 };
 
@@ -34,7 +34,8 @@ bool op_media_is(const char *content_type, const char *media)
 	return content_type[size] == '\0' || content_type[size] == ';' || content_type[size] == ' ';
 }
 
-/* -ERR_TOO_LARGE: deeper or fuller than any batch can be. Whether it is JSON at all is the parser's business. */
+/* -ERR_TOO_LARGE: deeper, or with more containers, than any batch can be. The parser checks whether it is JSON at
+ * all. */
 static int check_shape(struct span json)
 {
 	size_t depth = 0, containers = 0;
@@ -200,7 +201,7 @@ static int read_mode(struct op *op, const json_t *value)
 		return r;
 	if (bits & ~07777u)
 		return -ERR_UNPROCESSABLE;
-	op->mode |= bits; /* the type may have come before */
+	op->mode |= bits; /* mode may have the type bits already */
 	return 0;
 }
 
@@ -214,7 +215,7 @@ static int read_rdev(struct op *op, const json_t *value)
 	return r < 0 ? r : read_u32(json_object_get(value, "minor"), &op->rdev_minor);
 }
 
-/* Whatever is not an etag of ours matches nothing. */
+/* An etag that is not one of ours matches nothing. */
 static int read_etag(struct decoder *d, const json_t *value)
 {
 	if (!json_is_string(value))
@@ -314,7 +315,7 @@ static int read_value(struct decoder *d, const struct op_wire *row, const json_t
 	op->fields |= row->value == OP_VALUE_BOOL ? 0 : row->bit;
 	switch (row->value) {
 	case OP_VALUE_KIND:
-		return 0; /* read first: it says which fields there are */
+		return 0; /* already read: the kind decides which fields are allowed */
 	case OP_VALUE_ID:
 		return read_id(value, (int64_t *)(void *)member);
 	case OP_VALUE_BYTES:
@@ -347,7 +348,7 @@ static int read_value(struct decoder *d, const struct op_wire *row, const json_t
 	return -ERR_BAD_REQUEST;
 }
 
-/* The row of a key; ret_exact: it is the base64 form of a text. */
+/* The row of a key. ret_exact: the key is that of the base64 form of a text. */
 static const struct op_wire *find_row(const char *key, bool *ret_exact)
 {
 	for (size_t i = 0; i < OP_WIRE_COUNT; i++) {
@@ -404,7 +405,7 @@ static int read_op(struct op_batch *b, json_t *object, struct op *op)
 		if ((op_wire[i].required & 1u << op->kind) && !(d.seen & 1u << i))
 			return -ERR_BAD_REQUEST;
 	if (d.etag_id != op->id)
-		op->if_content_seq = -1; /* another document's */
+		op->if_content_seq = -1; /* the etag of another document */
 	return op_check(op);
 }
 

@@ -8,12 +8,13 @@
 #include <sys/stat.h>
 
 /*
- * A batch as a sender writes it. Each op becomes an object of JSON by the table `op_wire` (op_internal.h), which the
- * decoder reads, too: a row says what a field is called, of which kinds of op it is, where it lies in struct op, and
- * what kind of value it is. So a field cannot be written in one way and read in another.
+ * Encodes a batch as a sender writes it. Each op becomes a JSON object by the table `op_wire` (op_internal.h),
+ * which the decoder uses, too. A row gives a field's name, the kinds of op that have it, its place in struct op,
+ * and the kind of its value. So a field cannot be written in one way and read in another.
  *
- * Bytes of content go behind the JSON, as they are, and the extent in the JSON says where: base64 would cost a third
- * more, and a copy. A batch without such bytes that is short enough is plain JSON, which people can read on the wire.
+ * Bytes of content follow the JSON unchanged, and the extent in the JSON says where: base64 would cost a third
+ * more, and a copy. A batch without such bytes that is short enough is plain JSON, which people can read on the
+ * wire.
  */
 
 #define LENGTH_BYTES 4u
@@ -39,7 +40,7 @@ static int set_base64(json_t *object, const char *key, struct span bytes)
 	return r;
 }
 
-/* One is a text, several are a list: so nothing but what needs it is longer. */
+/* One flag is written as a text, several as a list: the usual case stays short. */
 static int set_flags(json_t *object, const struct op *op)
 {
 	json_t *flags = NULL;

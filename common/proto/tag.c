@@ -1,10 +1,10 @@
 /*
- * The order of the text is the order in which tags were added, but for the drive, which is first. A parser reads back
- * just what was printed: numbers have no zeros in front, letters are small, one space stands between. So two lists are
- * the same when their texts are.
+ * The text lists tags in the order in which they were added, with the drive's tag first. A parser accepts only what
+ * the printer writes: numbers have no zeros in front, letters are lower case, one space stands between. So two
+ * lists are the same when their texts are.
  *
- * What an entry touches is said by groups of kinds of ops, not by a table: the ops that change a document all do the
- * same, those that change names differ in how many names there are.
+ * Groups of kinds of ops decide what an entry touches, not a table: the ops that change a document all touch the
+ * same tags, and those that change names differ only in how many names there are.
  */
 #include "common/proto/tag.h"
 
@@ -19,7 +19,7 @@
 #include <xxhash.h>
 
 #define HASH_DIGITS 16u
-#define LIFETIME_MAX 86400u /* seconds: nothing that ends by the clock is said to be good for longer */
+#define LIFETIME_MAX 86400u /* in seconds: no answer is said to be good for longer */
 
 static const char LETTERS[TAG_KINDS] = {
 	[TAG_ATTRIBUTES] = 'a', [TAG_NAME] = 'n', [TAG_LISTING] = 'l', [TAG_CONTENT] = 'c', [TAG_XATTRS] = 'x'};
@@ -109,7 +109,7 @@ int tag_list_print(const struct tag_list *l, char ret[TAG_TEXT_SIZE])
 
 /* ---- parsing ---- */
 
-/* The digits of an unsigned number in hex, small letters; how many there are. */
+/* Parses an unsigned number in hex, lower case; returns how many digits it has. */
 static size_t take_hex(struct span text, uint64_t *ret)
 {
 	size_t n = 0;
@@ -128,7 +128,7 @@ static size_t take_hex(struct span text, uint64_t *ret)
 	return n;
 }
 
-/* Whether a number is written as it is printed, by its first digits. */
+/* Whether a number of so many digits is written as the printer writes it, without zeros in front. */
 static bool has_no_zeros(struct span digits, size_t count)
 {
 	return count == 1 || (count > 1 && digits.data[0] != '0');
@@ -220,17 +220,18 @@ static void touch(struct touches *t, struct tag tag)
 	t->tags[t->count++] = tag;
 }
 
-/* A name in a folder comes, goes, or leads elsewhere. */
+/* A name in a folder was added, removed, or leads to another document now. */
 static void touch_name(struct touches *t, int64_t folder, struct span name)
 {
 	if (folder == 0 || name.size == 0)
-		return; /* what is made without a name */
+		return; /* made without a name */
 	touch(t, tag_name(folder, name));
 	touch(t, tag_of(TAG_LISTING, folder));
 	touch(t, tag_of(TAG_ATTRIBUTES, folder));
 }
 
-/* What lost a name may be gone with all that it had. A folder was empty, which an answer may have said. */
+/* A document that lost a name may be gone with everything that it had. A folder was empty, and an answer may have
+ * said so. */
 static void touch_gone(struct touches *t, int64_t id)
 {
 	touch(t, tag_of(TAG_ATTRIBUTES, id));

@@ -1,33 +1,34 @@
 /*
- * tag: what an answer was made from. A cache that keeps an answer of the docs service must know when it is no longer
- * true; so the answer names the facts that it shows, its tags, and tag_touched says which facts a journal entry
- * changes. An answer is as it was as long as no entry behind its position touches one of its tags. Who makes answers
- * and who keeps them compile the same functions.
+ * tag: what an answer was made from. A cache that keeps an answer of the docs service must know when the answer is
+ * no longer true. So the answer names the facts that it shows, its tags, and tag_touched computes which facts a
+ * journal entry changes. An answer is still true as long as no entry behind its position touches one of its tags.
+ * The makers of answers and the caches compile the same functions.
  *
- *   TAG_DRIVE       that there is the drive, and who may see it: in every answer. No journal entry touches it: it is
- *                   for what the journal does not tell (the drive goes to the trash or comes back)
- *   TAG_ATTRIBUTES  of a document: all that an item shows, where its row says it lies, and that it is there
- *   TAG_NAME        what one name in a folder leads to, or that it leads nowhere. A path has one for each step
- *   TAG_LISTING     the names of a folder, with the items and the content of what lies in that folder alone and is no
- *                   folder. Of every other child that it shows, a listing has TAG_ATTRIBUTES as well
- *   TAG_CONTENT     bytes and size of a document, and that it is there
- *   TAG_XATTRS      its xattrs, and that it is there
+ *   TAG_DRIVE       that the drive exists, and who may see it: in every answer. No journal entry touches it: it is for
+ *                   changes that the journal does not have (the drive goes to the trash or comes back)
+ *   TAG_ATTRIBUTES  of a document: everything that an item shows, where its row says it lies, and that it exists
+ *   TAG_NAME        which document one name in a folder leads to, or that there is none. A path has one for each step
+ *   TAG_LISTING     the names of a folder, with the items and the content of children that lie in that folder alone and
+ *                   are no folders. For every other child that a listing shows, it has TAG_ATTRIBUTES as well
+ *   TAG_CONTENT     bytes and size of a document, and that it exists
+ *   TAG_XATTRS      its xattrs, and that it exists
  *
- * Content and size change with attributes, always: what has TAG_ATTRIBUTES needs no TAG_CONTENT.
+ * Content and size always change together with attributes: an answer with TAG_ATTRIBUTES needs no TAG_CONTENT.
  *
  * Why a listing treats two kinds of children differently: an entry names one folder of the document that it changes
- * (`parent`), and that is where it lies when it has one name only. A document with several names lies in folders that
- * the entry does not name; a folder changes when something is made in it, and then the entry names that folder as
- * `parent` and not the one above. Their number is bounded with that of all tags; of a document that gets its second
- * name the entry names the folder of the first (`old_parent`).
+ * (`parent`), which is the document's only folder when it has one name only. A document with several names also
+ * lies in folders that the entry does not name. A folder changes when something is made in it, and then the entry
+ * names that folder as `parent`, and not the folder above. The number of these tags is bounded together with all
+ * others. When a document gets its second name, the entry also names the folder of the first (`old_parent`).
  *
  * There is no tag for the row of a drive (its name, quota, usage, position): usage and position change with every
- * entry, and the quota without one, so no answer that shows them is tagged. A tag that is touched without need costs a
- * read; a name is told by a hash, and two names with the same one are touched together.
+ * entry, and the quota without one, so no answer that shows them is tagged. Touching a tag without need only costs
+ * a read. A name is represented by a hash; two names with the same hash are touched together.
  *
- * As text, for one header field: DRIVE[/SECONDS], then the other tags, each as a letter and the document's number in
- * hex, of a name with a dot and 16 digits of hash behind it, one space before each: "5/300 l1 a2f n1.9f86d081884c7d65".
- * SECONDS: the answer is good for no longer, whatever is touched. Each list has one text.
+ * As text, for one header field: DRIVE[/SECONDS], then the other tags, each with one space before it. A tag is a
+ * letter and the document's number in hex; a name also has a dot and 16 digits of hash: "5/300 l1 a2f
+ * n1.9f86d081884c7d65". SECONDS: the answer is valid no longer than this, whatever is touched. Each list has only
+ * one text.
  *
  * Pure; any thread.
  */
@@ -49,45 +50,46 @@ struct tag {
 };
 
 struct tag tag_drive(uint32_t drive);
-struct tag tag_of(enum tag_kind kind, int64_t id); /* all others but names */
+struct tag tag_of(enum tag_kind kind, int64_t id); /* any kind but TAG_NAME */
 struct tag tag_name(int64_t folder, struct span name);
 bool tag_eq(const struct tag *a, const struct tag *b);
-/* One number for a tag, for tables: that two tags have the same one is as likely as with any hash of 64 bits. */
+/* One number for a tag, for hash tables. Two tags collide as rarely as with any hash of 64 bits. */
 uint64_t tag_key(const struct tag *tag);
 
-/* Tags of one answer: a listing of 200 folders has as many, and takes 2 KiB of the answer's head. An answer with more
- * is not kept: what a cache remembers of an entry, and looks through to serve it, is bounded. */
+/* Tags of one answer: a listing of 200 folders has about as many, and they take 2 KiB of the answer's head. An
+ * answer with more is not kept: what a cache stores with an entry, and checks to serve it, is bounded. */
 #define TAG_LIST_MAX 256u
-#define TAG_TEXT_SIZE 4096u /* the text and its NUL: a quarter of what a head may have */
+#define TAG_TEXT_SIZE 4096u /* the text and its NUL: a quarter of the limit of a head */
 
-/* Tags of one answer. The first is the drive's. */
+/* The tags of one answer. The first one is the drive's. */
 struct tag_list {
 	struct tag tags[TAG_LIST_MAX];
 	size_t count;
-	unsigned lifetime_s; /* 0: until something touches it */
-	bool overfull;	     /* there were more: the list says nothing */
+	unsigned lifetime_s; /* 0: valid until something touches it */
+	bool overfull;	     /* there were more tags: the list is of no use */
 };
 
 void tag_list_init(struct tag_list *l, uint32_t drive);
-void tag_list_add(struct tag_list *l, struct tag tag); /* of the same drive; again is no harm */
-/* The shorter of two lifetimes. */
+void tag_list_add(struct tag_list *l, struct tag tag); /* of the same drive; adding a tag twice does no harm */
+/* Limits the lifetime; the shorter of two lifetimes holds. */
 void tag_list_ends(struct tag_list *l, unsigned lifetime_s);
-/* -E2BIG: overfull, or the text is too long: then ret is the empty text, and the answer is not tagged. */
+/* -E2BIG: overfull, or the text is too long; ret is then the empty text, and the answer gets no tags. */
 int tag_list_print(const struct tag_list *l, char ret[TAG_TEXT_SIZE]);
-/* -EBADMSG: not the text of a list; ret is of no use then. */
+/* -EBADMSG: not the text of a list; ret must not be used then. */
 int tag_list_parse(struct span text, struct tag_list *ret);
 
-/* Of a journal entry what tags follow from (PROTOCOL.md, "Journal"); what it does not have is 0. */
+/* The parts of a journal entry from which its tags follow (PROTOCOL.md, "Journal"); parts that it does not have are
+ * 0. */
 struct tag_change {
 	enum op_kind op;
 	int64_t id, parent, old_parent, replaced;
 	struct span name, old_name;
-	bool content, xattrs; /* its `what` has "content" or "size"; "xattrs" */
+	bool content, xattrs; /* its `what` has "content" or "size" (content); has "xattrs" (xattrs) */
 };
 
-#define TAG_TOUCHED_MAX 11u /* a rename over another document touches the most */
+#define TAG_TOUCHED_MAX 11u /* the most: a rename over another document */
 
-/* The tags that the entry touches: those of an answer that saw a position before it, and which it may have made untrue.
+/* Lists the tags that the entry touches: an answer with such a tag that saw an earlier position may be untrue now.
  * Returns how many. */
 size_t tag_touched(const struct tag_change *change, struct tag ret[TAG_TOUCHED_MAX]);
 

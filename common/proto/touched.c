@@ -18,7 +18,7 @@ void touched_init(struct touched *t, uint32_t drive, int64_t incarnation, int64_
 	tag_list_init(&t->tags, drive);
 }
 
-/* A file that is written to again and again is touched once. */
+/* Avoids duplicates: a file that is written to many times is touched once. */
 static bool has(const struct tag_list *l, const struct tag *tag)
 {
 	for (size_t i = 1; i < l->count; i++)
@@ -86,7 +86,7 @@ static int cut_number(struct span *text, char end, int64_t *ret)
 	const struct span digits = span_of(text->data, size);
 	uint64_t number = 0;
 
-	/* One text for each number: no zeros in front. */
+	/* Each number has only one text: no zeros in front. */
 	if (size == 0 || (size > 1 && digits.data[0] == '0') || text_parse_u64(digits, INT64_MAX, &number) < 0)
 		return -EBADMSG;
 	*ret = (int64_t)number;

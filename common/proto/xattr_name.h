@@ -1,5 +1,5 @@
-/* xattr_name: which extended attributes a document may have, by the part of their name before the first dot (xattr(7)).
- * Pure, any thread. */
+/* xattr_name: which extended attributes a document may have, by the part of the name before the first dot
+ * (xattr(7)). Pure, any thread. */
 #ifndef NEPHOS_PROTO_XATTR_NAME_H
 #define NEPHOS_PROTO_XATTR_NAME_H
 
@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-/* -EOPNOTSUPP: nobody's, or of "system." another than the two ACLs. -EINVAL: nothing behind the dot. */
+/* -EOPNOTSUPP: an unknown prefix, or a name of "system." other than the two ACLs. -EINVAL: nothing behind the dot. */
 int xattr_name_check(struct span name);
-/* Of those that only a privileged process is shown. */
+/* Whether only a privileged process may see the attribute. */
 bool xattr_name_is_trusted(struct span name);
 
 #endif

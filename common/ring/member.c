@@ -1,4 +1,4 @@
-/* One answer is one event, and the table says what it does in each state. */
+/* Each answer of the book is one event; the table says what the member does on it in each state. */
 #include "common/ring/member.h"
 
 #include <assert.h>
@@ -6,12 +6,12 @@
 #include <string.h>
 
 enum event {
-	LEFT_OUT, /* it is no member in the answer's epoch */
-	SAME,	  /* the epoch that it knows, and nothing is prepared */
-	PREPARES, /* the same, and the ring prepares */
-	NEXT,	  /* the epoch after the one that it knows */
+	LEFT_OUT, /* this gateway is no member in the answer's epoch */
+	SAME,	  /* the epoch that the member has, and nothing is prepared */
+	PREPARES, /* the same epoch, and the ring prepares */
+	NEXT,	  /* the epoch after the one that the member has */
 	OTHER,	  /* any other epoch */
-	DONE,	  /* not by an answer: what moves is stopped */
+	DONE,	  /* not an answer: the drives that move are stopped */
 	EVENTS
 };
 
@@ -33,7 +33,7 @@ struct step {
 	enum member_duty duty;
 };
 
-/* A preparation that is over without a new epoch cannot be; were it, what is stopped is not taken up again. */
+/* A preparation cannot end without a new epoch. If it did, the member would not take up again what it has stopped. */
 static const struct step STEPS[MEMBER_STATES][EVENTS] = {
 	[MEMBER_OUTSIDE] = {[LEFT_OUT] = {MEMBER_OUTSIDE, MEMBER_NOTHING},
 		[SAME] = {MEMBER_MEMBER, MEMBER_FORGET},
@@ -105,7 +105,7 @@ void member_leave(struct member *m)
 	m->next_call_ns = 0;
 }
 
-/* What it knows of the others' renewals is not too old to speak of. */
+/* Whether its knowledge of the others' renewals is recent enough to report silent members. */
 static bool watches(const struct member *m, int64_t now_ns)
 {
 	return now_ns - m->heard_ns < MEMBER_LEASE_NS;
@@ -113,7 +113,7 @@ static bool watches(const struct member *m, int64_t now_ns)
 
 void member_ask(struct member *m, int64_t now_ns, struct member_call *ret)
 {
-	/* One that is not heard is not repeated at once: the service that was asked may be gone. */
+	/* A call without an answer is not repeated at once: the service that was asked may be gone. */
 	m->next_look_ns = now_ns + MEMBER_PERIOD_NS;
 	ret->sent_ns = now_ns;
 	ret->look = now_ns < m->next_call_ns;
@@ -139,8 +139,8 @@ void member_ask(struct member *m, int64_t now_ns, struct member_call *ret)
 	}
 }
 
-/* For how long each member's last renewal has been the last. The look at the database came before now: to count from
- * now is to wait longer than need be, never shorter. */
+/* Updates for how long each member's last renewal has been the last one. The database was read before now, so
+ * counting from now makes the wait longer than necessary, never shorter. */
 static void watch(struct member *m, const struct membership *book, int64_t now_ns)
 {
 	int64_t since_ns[MEMBERSHIP_GATEWAYS_MAX];
@@ -179,8 +179,8 @@ static bool is_another(const struct member *m, size_t row)
 	return m->book.list[row].member && !is_me(m, &m->book.list[row]);
 }
 
-/* A period later, or when the next of the others will have been silent for long enough: who is dead is named without a
- * wait for the next period. */
+/* A period from now, or earlier when another member will have been silent for long enough: a dead member is
+ * reported without a wait for the next period. */
 static int64_t call_due_ns(const struct member *m, int64_t now_ns)
 {
 	int64_t due = now_ns + (m->book.preparing ? MEMBER_SOON_NS : MEMBER_PERIOD_NS);
@@ -191,7 +191,7 @@ static int64_t call_due_ns(const struct member *m, int64_t now_ns)
 	return due;
 }
 
-/* Only while there are others; more often while one of them is late. */
+/* Looks are due only while there are other members, and more often while one of them is late. */
 static int64_t look_due_ns(const struct member *m, int64_t now_ns)
 {
 	int64_t due = INT64_MAX;
@@ -226,12 +226,13 @@ int member_hear(struct member *m, const struct member_call *call, const struct m
 		m->lease_until_ns = 0;
 	else if (answer->lease && !call->look && m->state != MEMBER_OUTSIDE)
 		m->lease_until_ns = call->sent_ns + MEMBER_LEASE_NS;
-	/* A look puts off no call. */
+	/* A look does not postpone a call. */
 	const int64_t call_ns = call_due_ns(m, now_ns);
 
 	m->next_call_ns = call->look && m->next_call_ns < call_ns ? m->next_call_ns : call_ns;
 	m->next_look_ns = look_due_ns(m, now_ns);
-	/* With the epoch that it knows now it has its lease anew, and hears whether the one after it is prepared. */
+	/* The next call, with the new epoch, renews the lease, and its answer says whether the epoch after that is
+	 * prepared. */
 	if (epoch_is_new || (m->state == MEMBER_MEMBER && m->lease_until_ns == 0))
 		m->next_call_ns = now_ns;
 	return 0;
@@ -253,7 +254,7 @@ bool member_has_lease(const struct member *m, int64_t now_ns)
 	return m->state != MEMBER_OUTSIDE && now_ns < m->lease_until_ns;
 }
 
-/* Among the members of the present epoch, or of the one that is prepared. */
+/* The key's owners among the members of the present epoch, or (next) of the epoch that is prepared. */
 static size_t owners(const struct member *m, bool next, struct span key, size_t *ret_rows, size_t max)
 {
 	struct placement_member members[MEMBERSHIP_GATEWAYS_MAX];

@@ -1,11 +1,11 @@
 /*
- * The rows are a small table that is walked: at most 64, once a second for each gateway.
+ * The rows are a small table that is searched linearly: at most 64 rows, once a second for each gateway.
  *
- * A call does four things in this order: it is noted (who it is, what it has stopped for, its lease); who is silent is
- * marked; if the ring prepares and nobody is waited for any more, the next members are the members; if it does not
- * prepare and somebody is to come or to go, the next members are written down. Activate comes before propose, so that a
- * call leaves at most one step undone that it could have done; the next call comes within the second, or at once when
- * the caller sees that something is due.
+ * A call takes four steps in this order. The caller is noted (who it is, for which epoch it has stopped, its
+ * lease). Silent members are marked. If the ring prepares and waits for no member any more, the next members become
+ * the members (activate). If the ring does not prepare and a gateway is to come or to go, the next members are
+ * written down (propose). Activate comes before propose, so that a call leaves at most one possible step undone;
+ * the next call comes within the second, or at once when the caller sees that something is due.
  */
 #include "common/ring/membership.h"
 
@@ -78,8 +78,8 @@ static void forget(struct membership *m)
 	}
 }
 
-/* Former processes of this name that never became members; and when the table is full nevertheless, of those who wait
- * the one that has not called for longest. */
+/* Removes former processes of this name that never became members. If the table is still full, also removes the
+ * waiting gateway that has not called for the longest time. */
 static void make_room(struct membership *m, const char *name)
 {
 	size_t oldest = m->count;
@@ -115,7 +115,7 @@ static int note(struct membership *m, const struct membership_call *call, struct
 		memcpy(g->name, call->name, strlen(call->name) + 1);
 		memcpy(g->boot, call->boot, strlen(call->boot) + 1);
 	}
-	/* A member's weight places drives: it stays what it was until the process is another one. */
+	/* A member's weight places drives, so it stays the same until another process has the name. */
 	if (!g->member && !g->next)
 		g->weight = call->weight;
 	memcpy(g->url, call->url, strlen(call->url) + 1);
@@ -127,7 +127,7 @@ static int note(struct membership *m, const struct membership_call *call, struct
 	return 0;
 }
 
-/* True: its lease counts anew. */
+/* true: the lease is renewed. */
 static bool renew(struct membership *m, const struct membership_call *call, struct membership_gateway *g)
 {
 	bool knows = call->view == m->epoch;
@@ -142,7 +142,7 @@ static bool renew(struct membership *m, const struct membership_call *call, stru
 	return true;
 }
 
-/* By index of the row, who is silent as the caller has shown. */
+/* Sets, by index of the row, which members the caller has shown to be silent. */
 static void mark_silent(struct membership *m, const struct membership_call *call, bool ret_silent[])
 {
 	memset(ret_silent, 0, MEMBERSHIP_GATEWAYS_MAX * sizeof(*ret_silent));
@@ -162,7 +162,7 @@ static bool is_waited_for(const struct membership *m, size_t i, const bool silen
 	return g->member && g->said <= m->epoch && !silent[i];
 }
 
-/* True: it was due. */
+/* true: it was due, and the next members are the members now. */
 static bool activate(struct membership *m, const bool silent[])
 {
 	for (size_t i = 0; i < m->count; i++)
@@ -176,14 +176,14 @@ static bool activate(struct membership *m, const bool silent[])
 		g->next = false;
 		g->unsaid = 0;
 		if (goes)
-			remove_at(m, i); /* it is noted anew if it calls */
+			remove_at(m, i); /* the row is made anew if this gateway calls again */
 	}
 	m->preparing = false;
 	m->epoch++;
 	return true;
 }
 
-/* Somebody else has this name, and is a member or about to be one. */
+/* Whether another process with this name is a member or about to be one. */
 static bool name_is_taken(const struct membership *m, const struct membership_gateway *by)
 {
 	for (size_t i = 0; i < m->count; i++) {
@@ -214,7 +214,8 @@ static void propose(struct membership *m, const bool silent[])
 		if (g->member)
 			g->next = !silent[i] && !g->leaving;
 	}
-	/* Who goes gives its name free at the same time: its successor need not wait for an epoch of its own. */
+	/* A member that goes gives up its name at the same time: its successor need not wait for an epoch of its
+	 * own. */
 	for (size_t i = 0; i < m->count; i++) {
 		struct membership_gateway *g = &m->list[i];
 		bool free = true;
@@ -247,7 +248,7 @@ int membership_hear(struct membership *m, const struct membership_call *call, bo
 		mark_silent(m, call, silent); /* rows have moved */
 	if (!m->preparing && is_due(m, silent)) {
 		propose(m, silent);
-		(void)activate(m, silent); /* of the first one, and of one that is alone, nobody need hear */
+		(void)activate(m, silent); /* at once if nobody is waited for: for the first one, and for one alone */
 	}
 	assert(membership_check(m) == 0);
 	return 0;

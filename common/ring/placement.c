@@ -1,8 +1,9 @@
 /*
- * How a member's draw becomes its place: the hash of its name, seeded with the hash of the key, is taken for a number
- * u = (hash + 1) / 2^64 in (0, 1]. Members of one weight are ordered by the hash itself, the highest first, which is
- * the same order as that of -log2(u) / weight and needs no logarithm. Where weights differ, the logarithm has 32 bits
- * behind the point: two members whose keys differ by less than that are ordered by their hash, and at last by name.
+ * How a member's draw becomes its place: the hash of its name, seeded with the hash of the key, is taken as a
+ * number u = (hash + 1) / 2^64 in (0, 1]. Members of the same weight are ordered by the hash itself, the highest
+ * first. That is the same order as that of -log2(u) / weight and needs no logarithm. Where weights differ, the
+ * logarithm has 32 bits after the binary point: two members whose numbers differ by less are ordered by their hash,
+ * and last by name.
  */
 #include "common/ring/placement.h"
 
@@ -21,15 +22,16 @@ struct draw {
 	size_t index;
 };
 
-/* -log2((hash + 1) / 2^64) in units of 2^-FRACTION_BITS: 0 to 64 whole ones. The bits of the fraction come one by one:
- * a number in [1, 2) is squared, and whether the square is 2 or more is the next bit of its logarithm. */
+/* -log2((hash + 1) / 2^64) in units of 2^-FRACTION_BITS: from 0 to 64 whole ones. The bits of the fraction are
+ * computed one by one: a number in [1, 2) is squared, and whether the square is 2 or more is the next bit of its
+ * logarithm. */
 static uint64_t minus_log2(uint64_t hash)
 {
 	if (hash == UINT64_MAX)
 		return 0;
 	uint64_t u = hash + 1;
 	unsigned shift = (unsigned)__builtin_clzll(u);
-	uint64_t mantissa = u << shift; /* [1, 2) with 63 bits behind the point */
+	uint64_t mantissa = u << shift; /* [1, 2) with 63 bits after the binary point */
 	uint64_t fraction = 0;
 
 	for (int i = 0; i < FRACTION_BITS; i++) {
@@ -59,8 +61,8 @@ static bool weights_differ(const struct placement_member *members, size_t count)
 	return false;
 }
 
-/* Puts a draw among the first `max` ones, which are in order. One or two owners are asked for mostly, so that this is a
- * comparison for most members; to order all 64 takes three and a half times as long. */
+/* Inserts a draw into the first `max` ones, which are in order. Callers mostly ask for one or two owners, so this
+ * is one comparison for most members; ordering all 64 takes three and a half times as long. */
 static size_t insert(struct draw *first, size_t count, size_t max, const struct draw *draw)
 {
 	size_t at = count < max ? count : max;

@@ -1,5 +1,5 @@
-/* Each row of a book is described by one table of its numbers and one of its texts, for both directions: so what is
- * written is what is read. */
+/* Tables of numbers, flags and texts describe a row of the book, for both directions: so everything that is written
+ * is read as well. */
 #include "common/ring/ring_message.h"
 
 #include "common/base/error.h"
@@ -153,7 +153,7 @@ static int get_weight(const json_t *o, uint32_t *ret)
 	return r;
 }
 
-/* Without a NUL in it: Jansson refuses such texts unless it is told otherwise. */
+/* The text has no NUL in it: Jansson refuses such texts by default. */
 static int get_text(const json_t *o, const char *name, const char **ret)
 {
 	const json_t *value = json_object_get(o, name);

@@ -1,12 +1,12 @@
 /*
  * The working set of one transaction: hash tables of what was loaded, and the undo log.
  *
- * Undo: the first time a batch changes something, its state from before is noted. A batch that fails puts all of it
- * back, newest first; one that succeeds forgets it. So the price of being able to go back is one copy of each thing a
- * batch changes, however often it does. Alternatives were a copy of the whole set per batch (quadratic with many small
- * batches), and checking each batch before applying it (the rules twice).
+ * Undo: the first time that a batch changes something, its former state is noted. A batch that fails puts all
+ * former states back, newest first; a batch that succeeds forgets them. So undo costs one copy of each thing that a
+ * batch changes, however often it changes it. Alternatives were a copy of the whole set per batch (quadratic with
+ * many small batches), and checking each batch before applying it (the rules twice).
  *
- * What a failed batch added to the tables stays there as "does not exist": removing it would buy nothing.
+ * Entries that a failed batch added to the tables stay there as "does not exist": removing them would gain nothing.
  */
 #include "common/rules/tree.h"
 
@@ -182,7 +182,8 @@ struct tree_row *tree_row_find(struct tree *t, int64_t id)
 	return row && row->now.exists ? row : NULL;
 }
 
-/* The key of a name as one run of bytes. For looking only: key_new makes one that stays. */
+/* The key of a name as one run of bytes, for lookups only. link_any_or_new and attr_any_or_new store keys that
+ * stay. */
 #define KEY_BYTES(name) (sizeof(int64_t) + (name).size)
 
 struct key_storage {
@@ -206,7 +207,7 @@ static struct tree_link *link_any(struct tree *t, int64_t parent, struct span na
 	struct key_storage key;
 
 	if (key_fill(&key, parent, name)) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it forgets what memcpy filled */
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): memcpy has filled the bytes */
 		HASH_FIND(hh, t->links, &key, KEY_BYTES(name), link);
 	}
 	return link;
@@ -246,7 +247,7 @@ static struct tree_attr *attr_any(struct tree *t, int64_t node, struct span name
 	struct key_storage key;
 
 	if (key_fill(&key, node, name)) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it forgets what memcpy filled */
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): memcpy has filled the bytes */
 		HASH_FIND(hh, t->attrs, &key, KEY_BYTES(name), attr);
 	}
 	return attr;
@@ -435,7 +436,7 @@ int tree_row_new(struct tree *t, int64_t id, struct tree_row **ret)
 	struct tree_row *row;
 	int r = row_any_or_new(t, id, &row);
 
-	/* What this transaction knows of an old document (its xattrs, its extents) must not become a new one's. */
+	/* What the working set has of an old document (its xattrs, its extents) must not become part of a new one. */
 	if (r == 0 && row->now.node.item.id != 0)
 		r = -EEXIST;
 	r = r < 0 ? r : tree_row_edit(t, row);
@@ -567,8 +568,8 @@ static bool is_holder(int64_t session, struct span holders)
 	return false;
 }
 
-/* Whether it has no name and the writer has never had it open. What was made without a name and may still get one is
- * its maker's, with a session or without. */
+/* Whether the document has no name and the writer never had it open. A document that was made without a name and
+ * may still get one is its maker's, with a session or without. */
 static bool is_nobodys(struct tree *t, int64_t id)
 {
 	const struct tree_row *row = id != 0 ? tree_row_find(t, id) : NULL;
@@ -615,14 +616,15 @@ void tree_no_growth(struct tree *t)
 	t->no_growth = true;
 }
 
-/* Who cuts something out of a file has an extent more, and less in it. */
+/* A change that cuts a part out of a file may leave one extent more, and fewer bytes: that is no growth. */
 static bool has_grown(const struct tree_drive *before, const struct tree_drive *after)
 {
 	return after->used > before->used || after->documents > before->documents ||
 		(after->extents > before->extents && after->used == before->used);
 }
 
-/* All ops, as long as they succeed; ret_index: the one that failed, or that last raised usage over the quota. */
+/* Applies all ops until one fails. ret_index: the op that failed, or the last one that raised what is over its
+ * limit. */
 static int apply_ops(
 	struct tree *t, const struct op_batch *batch, struct span key, struct op_result *results, int *ret_index)
 {

@@ -1,7 +1,7 @@
 /*
- * POSIX ACLs. They are xattrs like others; the row has a copy of both, so that creating and chmod, which most documents
- * without an ACL go through, need not ask for xattrs. An ACL that cannot be read came in before it was looked at, and
- * counts as none.
+ * POSIX ACLs. They are xattrs like others, but the row has a copy of both, so that creating and chmod, which mostly
+ * concern documents without an ACL, need not load xattrs. An ACL that cannot be parsed was stored before ACLs were
+ * checked, and counts as none.
  */
 #include "common/rules/tree_internal.h"
 
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define MODE_FILE 0666u /* of what is made without one, below a default ACL: that is instead of a umask */
+#define MODE_FILE 0666u /* for a document made without a mode, below a default ACL, which replaces the umask */
 #define MODE_FOLDER 0777u
 
 static bool is_read(struct span bytes, struct acl *ret)
@@ -18,7 +18,7 @@ static bool is_read(struct span bytes, struct acl *ret)
 	return bytes.size > 0 && acl_parse(bytes, ret) == 0 && ret->count > 0;
 }
 
-/* acl NULL: there is to be none. */
+/* acl NULL: removes the ACL. */
 static int put(struct tree_call *c, struct tree_row *row, bool is_default, const struct acl *acl)
 {
 	const struct span name = span_str(is_default ? ACL_DEFAULT : ACL_ACCESS);

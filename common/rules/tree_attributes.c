@@ -1,14 +1,14 @@
 /*
- * Attributes and xattrs of one document: setattr, setxattr, removexattr, and the attributes that a write brings along.
+ * Attributes and xattrs of one document: setattr, setxattr, removexattr, and the attributes that come with a write.
  *
- * The bits for set-user-id and the like come as the caller means them: mostly it is the kernel that clears them when
- * others write or chown. Who writes without its help says drop_setid. A mode in the same op counts as given after the
- * bytes, so it is set last, and the access ACL follows it.
+ * The set-id bits come as the caller wants them: mostly the kernel clears them when others write or chown. A caller
+ * that writes without the kernel's help sets drop_setid. A mode in the same op counts as given after the bytes, so
+ * it is set last, and the access ACL follows it.
  *
- * Xattrs are counted against the quota with their names, and all of one document are bounded, so that one answer has
- * them all. The two POSIX ACLs go another way (tree_acl.c), as they and the mode say the same thing twice and are kept
- * in step. What does not make a document's xattrs larger passes whatever there is: else nobody could take something
- * away from one that is over a bound that came later.
+ * Xattrs count against the quota with their names, and all xattrs of one document are bounded, so that one answer
+ * can hold them all. The two POSIX ACLs go another way (tree_acl.c), because an ACL and the mode say the same thing
+ * twice and are kept in step. A change that does not make a document's xattrs larger is always allowed: otherwise
+ * nobody could remove anything from a document that is over a bound which was introduced later.
  */
 #include "common/rules/tree_internal.h"
 
@@ -23,8 +23,9 @@
 static int remove_plain(struct tree_call *c, struct tree_row *row, struct span name);
 
 /*
- * As Linux does when a file is written by who is not privileged: set-group-id without execution by the group is another
- * thing, and stays. What the file may do, whoever runs it (security.capability), was said of other bytes.
+ * As Linux does when an unprivileged process writes a file: set-group-id without execution by the group has another
+ * meaning, and stays. The capabilities of the file (security.capability), which hold whoever runs it, were granted
+ * for other bytes.
  */
 static int drop_setid(struct tree_call *c, struct tree_row *row)
 {
@@ -55,7 +56,7 @@ int tree_set_attributes(struct tree_call *c, struct tree_row *row)
 	}
 	if (op->fields & FIELDS)
 		c->change.what |= TREE_ATTRIBUTES;
-	/* Of what was there before: a mode that comes with it was given after the bytes. */
+	/* Applies to the former mode: a mode in the same op was given after the bytes. */
 	if (op->fields & OP_DROP_SETID)
 		r = drop_setid(c, row);
 	if (op->fields & OP_HAS_MODE)
@@ -87,7 +88,7 @@ int tree_op_setattr(struct tree_call *c)
 	}
 	if (r < 0)
 		return r;
-	c->change.what |= TREE_ATTRIBUTES; /* the time of change, if nothing else */
+	c->change.what |= TREE_ATTRIBUTES; /* at least the time of change */
 	r = tree_set_attributes(c, row);
 	if (r == 0)
 		tree_result_document(c, row);
@@ -103,7 +104,7 @@ void tree_xattr_count(struct tree *t, struct tree_row *row, struct span name, in
 	now->xattr_total += after < 0 ? 0 : name.size + (size_t)after;
 	tree_charge(t, row, (after < 0 ? 0 : (int64_t)name.size + after) - (int64_t)gone);
 	if ((before < 0) == (after < 0))
-		return; /* none comes or goes: of what else there is nothing need be known */
+		return; /* none was added or removed: the state of the other xattrs need not be known */
 	if (before < 0)
 		now->xattr_bytes += name.size + 1;
 	else
@@ -122,7 +123,7 @@ static int check_room(const struct tree_call *c, const struct tree_row *row, con
 		return -ENODATA;
 	if (!old && row->now.xattr_bytes + name + 1 > XATTRS_PER_ITEM_BYTES_MAX)
 		return -ENOSPC;
-	/* What is not made larger passes, whatever there is. */
+	/* A change that makes nothing larger is allowed in any case. */
 	return total > XATTRS_PER_ITEM_TOTAL_MAX && total > row->now.xattr_total ? -ENOSPC : 0;
 }
 

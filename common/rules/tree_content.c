@@ -1,9 +1,9 @@
 /*
  * Content: write, clone, and the size of files.
  *
- * A write is cuts and pieces (tree_pieces.c) and then a size. What no piece covers below the size is zeros; beyond the
- * size there is never a piece with bytes, so that a file that grows again shows zeros. Usage is what can be read, and
- * what is reserved: pieces without bytes, which a write replaces at no charge.
+ * A write is a number of cuts and pieces (tree_pieces.c), and then a size. Bytes below the size that no piece
+ * covers are zeros. No piece with bytes ever lies beyond the size, so that a file that grows again shows zeros.
+ * Usage counts what can be read and what is reserved: pieces without bytes, which a write replaces at no charge.
  */
 #include "common/rules/tree_internal.h"
 #include "common/base/error.h"
@@ -19,7 +19,7 @@ static int check_file(const struct tree_row *row)
 	return tree_is_folder(row) ? -EISDIR : -EINVAL;
 }
 
-/* The journal entry names one range that holds all that changed. */
+/* The journal entry has one range, which covers everything that changed. */
 static void note_range(struct tree_call *c, int64_t from, int64_t to, uint32_t what)
 {
 	struct tree_change *change = &c->change;
@@ -41,7 +41,7 @@ static int64_t further(int64_t extents)
 	return extents > 1 ? extents - 1 : 0;
 }
 
-/* What was done to its pieces: so many bytes more (or less), and so many extents are left of as many. */
+/* Notes a change of the pieces: so many bytes more (or less), and the new number of extents. */
 static void pieces_changed(struct tree_call *c, struct tree_row *row, int64_t bytes, int64_t extents)
 {
 	struct tree_node *node = &row->now.node;
@@ -51,7 +51,8 @@ static void pieces_changed(struct tree_call *c, struct tree_row *row, int64_t by
 	node->extents = extents;
 }
 
-/* More extents than a document may have; who had more before may have as many, and take some away. */
+/* -ERR_FRAGMENTED: more extents than a document may have. A document that had more before may keep as many, or lose
+ * some. */
 static int check_extents(const struct tree_row *row, int64_t before)
 {
 	const int64_t extents = row->now.node.extents;
@@ -59,7 +60,7 @@ static int check_extents(const struct tree_row *row, int64_t before)
 	return extents > EXTENTS_PER_DOCUMENT_MAX && extents > before ? -ERR_FRAGMENTED : 0;
 }
 
-/* All pieces go, loaded or not. */
+/* Removes all pieces, loaded or not. */
 static int drop_all(struct tree_call *c, struct tree_row *row)
 {
 	int r;
@@ -78,7 +79,7 @@ static int cut(struct tree_call *c, struct tree_row *row, int64_t from, int64_t 
 {
 	int64_t change;
 	int r = tree_pieces_edit(c->tree, row);
-	/* What is not loaded stays: the difference is that of the whole document. */
+	/* Extents that are not loaded stay: only the number of loaded ones changes. */
 	const int64_t others = row->now.node.extents - (int64_t)row->pieces.count;
 
 	r = r < 0 ? r : tree_pieces_cut(c->tree, row, from, to, &change);
@@ -99,7 +100,7 @@ static int put(struct tree_call *c, struct tree_row *row, const struct tree_exte
 	return r;
 }
 
-/* What the op is to cut away was counted, and not loaded but for the pieces at both ends. */
+/* The extents that the op cuts away were only counted; just the pieces at both ends were loaded. */
 static int sweep(struct tree_call *c, struct tree_row *row)
 {
 	struct tree_sweep *s = &c->tree->sweep;
@@ -115,7 +116,7 @@ static int sweep(struct tree_call *c, struct tree_row *row)
 	return 0;
 }
 
-/* What no piece covers becomes one without bytes. */
+/* Gaps between pieces become pieces without bytes. */
 static int reserve(struct tree_call *c, struct tree_row *row, int64_t from, int64_t to)
 {
 	struct tree_extent gap = {.node = row->id, .at = from, .kind = EXTENT_RESERVED};
@@ -199,7 +200,7 @@ static int write_extent(struct tree_call *c, struct tree_row *row, const struct 
 	return r < 0 ? r : put(c, row, &extent);
 }
 
-/* Where the op's pieces count from. */
+/* The offset that the op's extents count from. */
 static int write_base(struct tree_call *c, const struct tree_row *row, int64_t *ret)
 {
 	int64_t size = row->now.node.item.size;
@@ -214,7 +215,7 @@ static int write_base(struct tree_call *c, const struct tree_row *row, int64_t *
 	return 0;
 }
 
-/* The pieces of the op; the size becomes what holds them all. */
+/* Writes the op's extents; afterwards the size includes them all. */
 static int write_content(struct tree_call *c, struct tree_row *row)
 {
 	struct item *item = &row->now.node.item;
@@ -246,7 +247,7 @@ static int write_content(struct tree_call *c, struct tree_row *row)
 		content_changed(c, row);
 	if (c->op->fields & OP_APPEND)
 		c->result->value = old;
-	/* Whatever is beyond the final size was put there by this very op. */
+	/* Only this op can have put something beyond the final size. */
 	item->size = end;
 	if (end != old)
 		note_range(c, end < old ? end : old, end < old ? old : end, TREE_SIZE);
@@ -278,7 +279,7 @@ struct clone {
 	size_t count;
 };
 
-/* Bytes that are cloned: up to the end of the source, and of what one op takes. */
+/* Sets how many bytes are cloned: at most up to the end of the source, and what one op may take. */
 static int clone_length(const struct op *op, struct clone *clone)
 {
 	int64_t size = clone->source->now.node.item.size;
@@ -292,7 +293,7 @@ static int clone_length(const struct op *op, struct clone *clone)
 	return op->at > (int64_t)FILE_BYTES_MAX - len ? -EFBIG : 0;
 }
 
-/* Inline content is copied, into memory and then into rows. */
+/* Counts inline content, which is copied into memory and then into rows. */
 static int clone_count(struct tree *t, const struct tree_piece *piece, int64_t len)
 {
 	int r = tree_piece_need(t, piece);
@@ -306,8 +307,8 @@ static int clone_count(struct tree *t, const struct tree_piece *piece, int64_t l
 	return -E2BIG;
 }
 
-/* Copies of the pieces of the source, already where they go: putting them may move what they were copied from. What is
- * only reserved there is a hole. */
+/* Copies the pieces of the source, with their new offsets: putting a piece may move the pieces that it was copied
+ * from. Ranges that are only reserved become holes. */
 static int clone_collect(struct tree_call *c, struct clone *clone)
 {
 	struct tree_pieces *p = &clone->source->pieces;

@@ -1,10 +1,10 @@
-/* What is left of all batches: for each thing of the working set, what it was when it was loaded beside what it is now.
- * What came and went within the transaction is never written. */
+/* The net effect of all batches: for each thing of the working set, its state when loaded is compared with its
+ * state now. Things that were added and removed within the transaction are never written. */
 #include "common/rules/tree_internal.h"
 
 #include <errno.h>
 
-/* Counts of everything first, so that each array is made once, of just the size it needs. */
+/* Everything is counted first, so that each array is allocated once, large enough for all that can go into it. */
 struct bounds {
 	size_t rows, links, attrs, loaded_pieces, pieces;
 };
@@ -82,7 +82,7 @@ static void delta_attrs(struct tree *t, struct tree_delta *d)
 	}
 }
 
-/* A loaded piece that no document has any more was removed, unless all of its document's were. */
+/* A loaded piece that no document has any more is listed as removed, unless its document was cleared or is gone. */
 static void delta_pieces(struct tree *t, struct tree_delta *d)
 {
 	for (struct tree_row *row = t->rows; row; row = row->hh.next) {

@@ -1,10 +1,10 @@
 /*
- * Names: create, unlink, rmdir, link; and what they and rename have in common.
+ * Names: create, unlink, rmdir, link; and the parts that they and rename have in common.
  *
- * Links of a folder: 2, and one for each folder in it. Everything but a folder that loses its last name stays as an
- * orphan: whoever has it open goes on, and the store collects it later. A file may also be made without a name
- * (O_TMPFILE): an orphan that may get its first one by link. A folder has no such life: its row goes with its name, and
- * nothing can be made in it any more.
+ * A folder has 2 links, and one more for each folder in it. A document other than a folder that loses its last name
+ * stays as an orphan: programs that have it open go on, and the store collects it later. A file may also be made
+ * without a name (O_TMPFILE): an orphan that may get its first name by link. A folder is never an orphan: its row
+ * goes with its name, and nothing can be made in it any more.
  */
 #include "common/rules/tree_internal.h"
 #include "common/base/error.h"
@@ -58,7 +58,7 @@ int tree_touch_folder(struct tree_call *c, struct tree_row *folder)
 	return 0;
 }
 
-/* After everything else of the op: the folder as it is now. */
+/* Called after all other changes of the op, as the result shows the folder as it is now. */
 static void result_dir(struct tree_call *c, const struct tree_row *folder)
 {
 	c->result->dirs[c->result->dir_count++] = folder->now.node.item;
@@ -91,7 +91,7 @@ void tree_charge(struct tree *t, struct tree_row *row, int64_t change)
 	struct tree_node *node = &row->now.node;
 	int64_t before = node->charged;
 
-	/* Of an orphan only what it grew since it lost its name is charged: shrinking gives back no more than that. */
+	/* An orphan is charged only for its growth since it lost its name: shrinking gives back no more than that. */
 	node->charged += change;
 	if (node->charged < 0)
 		node->charged = 0;
@@ -189,7 +189,7 @@ static int new_id(struct tree_call *c, int64_t *ret)
 		*ret = ITEM_ID(drive->id, drive->next_number++);
 		return 0;
 	}
-	/* 1 is the root; numbers that nobody reserved are the drive's own to give. */
+	/* Number 1 is the root. Numbers that nobody reserved are assigned by the drive itself. */
 	if (ITEM_DRIVE(id) != drive->id || ITEM_NUMBER(id) < 2 || ITEM_NUMBER(id) >= drive->next_number)
 		return -ERR_UNPROCESSABLE;
 	*ret = id;
@@ -208,7 +208,8 @@ static uint32_t new_mode(const struct op *op, const struct item *folder)
 	return type | bits;
 }
 
-/* Who owns it: as the op says, else whoever owns the root; below a set-group-id folder its group. */
+/* Sets the owner: as the op says, else the owner of the root; below a set-group-id folder the group is the
+ * folder's. */
 static void new_owner(struct tree_call *c, const struct item *folder, struct item *item)
 {
 	const struct tree_row *root = tree_row_find(c->tree, ITEM_ROOT(c->tree->drive.id));
@@ -254,7 +255,7 @@ static int new_node(struct tree_call *c, const struct tree_row *folder, struct t
 	return tree_acl_inherit(c, folder, row);
 }
 
-/* The folder is told nothing: it has no new entry. What is written to it is charged, as to any orphan. */
+/* The folder does not change: it has no new entry. Later writes to the file are charged, as for any orphan. */
 static int create_nameless(struct tree_call *c, const struct tree_row *folder)
 {
 	struct tree_row *row;
@@ -292,7 +293,7 @@ int tree_op_create(struct tree_call *c)
 		return r;
 	r = tree_row_new(t, id, &row);
 	if (r < 0)
-		return r == -EEXIST ? -ERR_UNPROCESSABLE : r; /* the name is free, the id is not */
+		return r == -EEXIST ? -ERR_UNPROCESSABLE : r; /* the name is free, but the id is not */
 	r = new_node(c, folder, row);
 	r = r < 0 ? r : tree_touch_folder(c, folder);
 	r = r < 0 ? r : tree_entry_set(t, folder->id, row->now.node.item.name, id);
@@ -358,11 +359,11 @@ static int check_link(const struct tree_call *c, const struct tree_row *row)
 	if (tree_is_folder(row))
 		return -EPERM;
 	if (row->now.node.item.nlink == 0 && !(row->now.node.item.mode & ITEM_LINKABLE))
-		return -ENOENT; /* linkat(2): what has no name any more gets no new one */
+		return -ENOENT; /* linkat(2): a document that lost its last name gets no new one */
 	return row->now.node.item.nlink >= LINKS_MAX ? -EMLINK : tree_check_match(c, row);
 }
 
-/* What was made without a name is a document like any other from now on. */
+/* A file that was made without a name is a document like any other from now on. */
 static void first_name(struct tree_row *row)
 {
 	row->now.node.item.mode &= ~ITEM_LINKABLE;
@@ -395,8 +396,8 @@ int tree_op_link(struct tree_call *c)
 		first_name(row);
 	else
 		t->drive.documents++;
-	c->change.old_parent = row->now.node.item.parent; /* what is shown of it there is another number of links now */
-	/* The row goes on naming the link it named: the store marks all others. */
+	c->change.old_parent = row->now.node.item.parent; /* listings there show its number of links, which grows */
+	/* The row keeps the name that it has: the store marks all other links. */
 	if (row->now.node.item.parent == 0) {
 		row->now.node.item.parent = folder->id;
 		row->now.node.item.name = name;

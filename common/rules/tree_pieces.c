@@ -1,8 +1,9 @@
 /*
- * The extents of one document: a sorted array of pieces that never overlap. A piece that an earlier batch made (or that
- * was loaded) is never changed, since the undo log may point to it: whoever wants to change it takes a copy of its own.
- * Pieces of the running batch are changed in place, so that many small writes into one inline piece stay linear, and go
- * at once when they are not needed any more, so that memory stays near what is really there.
+ * The extents of one document: a sorted array of pieces that never overlap. A piece that an earlier batch made, or
+ * that was loaded, is never changed, since the undo log may point to it: a function that changes a piece first
+ * makes a copy for this batch. Pieces of the running batch are changed in place, so that many small writes into one
+ * inline piece stay linear. They are freed as soon as they are not needed any more, so that memory stays near the
+ * real content.
  */
 #include "common/rules/tree_internal.h"
 
@@ -61,7 +62,7 @@ int tree_piece_need(struct tree *t, const struct tree_piece *piece)
 	return -E2BIG;
 }
 
-/* No longer in the array. What older batches made is kept: undo and tree_delta want to know it. */
+/* The piece is no longer in the array. A piece of an older batch is kept: undo and tree_delta need it. */
 static void piece_drop(struct tree *t, struct tree_piece *piece)
 {
 	if (piece->born == t->batch)
@@ -90,7 +91,7 @@ void tree_pieces_sort(struct tree *t, struct tree_row *row)
 	qsort(p->list, p->count, TREE_POINTER_BYTES, piece_order);
 	for (size_t i = 0; i < p->count; i++) {
 		if (kept > 0 && p->list[kept - 1]->extent.at == p->list[i]->extent.at)
-			tree_piece_free(t, p->list[i]); /* loaded twice, by two ranges that it touches */
+			tree_piece_free(t, p->list[i]); /* loaded twice, for two ranges that it touches */
 		else
 			p->list[kept++] = p->list[i];
 	}
@@ -113,7 +114,7 @@ size_t tree_pieces_at(struct tree_row *row, int64_t at)
 	return low;
 }
 
-/* The piece at index, as one that may be changed. */
+/* The piece at index, copied if this batch must not change it. */
 static int piece_own(struct tree *t, struct tree_row *row, size_t index, struct tree_piece **ret)
 {
 	struct tree_piece *piece = row->pieces.list[index];
@@ -234,7 +235,7 @@ static bool extents_merge(const struct tree_extent *a, const struct tree_extent 
 {
 	if (a->kind != b->kind || a->at + a->len != b->at)
 		return false;
-	if (a->kind == EXTENT_INLINE) /* what was not loaded stays by itself */
+	if (a->kind == EXTENT_INLINE) /* an extent without its bytes is not merged */
 		return a->len + b->len <= (int64_t)INLINE_BYTES_MAX &&
 			(int64_t)(a->data.size + b->data.size) == a->len + b->len;
 	if (a->kind == EXTENT_RESERVED)
@@ -249,7 +250,7 @@ static int piece_append(struct tree_piece *piece, struct span data)
 	char *bytes;
 
 	if (!piece->bytes || need > piece->capacity) {
-		/* Doubling, so that a file that grows by small writes is not copied at each. */
+		/* Doubles the room, so that a file that grows by small writes is not copied at each write. */
 		bytes = realloc(piece->bytes, 2 * need);
 		if (!bytes)
 			return -ENOMEM;
@@ -262,7 +263,7 @@ static int piece_append(struct tree_piece *piece, struct span data)
 	return 0;
 }
 
-/* Makes one of the pieces at index and index + 1 when that is possible. */
+/* Joins the pieces at index and index + 1 if that is possible. */
 static int pieces_merge(struct tree *t, struct tree_row *row, size_t index)
 {
 	struct tree_piece *a, *b;
@@ -284,7 +285,7 @@ static int pieces_merge(struct tree *t, struct tree_row *row, size_t index)
 	return 0;
 }
 
-/* Bytes that lie wholly in an inline piece are changed there. -ENOENT: they do not. */
+/* Overwrites bytes in place if they lie entirely in one inline piece. -ENOENT: they do not. */
 static int overwrite_inline(struct tree *t, struct tree_row *row, const struct tree_extent *extent)
 {
 	size_t index = tree_pieces_at(row, extent->at);

@@ -1,19 +1,20 @@
 /*
- * What is immutable or append-only (chattr +i, +a), by the rules that Linux has for both. A document: immutable,
- * nothing of it changes, nor do its names; append-only, a file grows at its end, a folder gets new names, and times
- * move. It is asked before each op, and only when the transaction knows of such a document at all.
+ * Immutable and append-only documents (chattr +i, +a), by the rules of Linux. Of an immutable document nothing
+ * changes, nor do its names. An append-only file grows only at its end, an append-only folder only gets new names,
+ * and their times may change. The check runs before each op, but only when the transaction has such a document at
+ * all.
  *
- * Whoever may change a drive over HTTP is its owner, who may also take the protection away: it guards against accidents
- * and against programs. On a mount only root may (the kernel sees to that).
+ * A client that may change a drive over HTTP is its owner, who may also remove the protection: it guards against
+ * accidents and against programs. On a mount only root may remove it (the kernel checks that).
  */
 #include "common/rules/tree_internal.h"
 
 #include <errno.h>
 
 #define TIMES (OP_HAS_ATIME | OP_HAS_MTIME | OP_HAS_CTIME)
-/* Which document is meant, not what becomes of it. */
+/* Fields that only say which document is meant. */
 #define MEANT (OP_HAS_ID | OP_IF_MATCH)
-/* What comes with the bytes of a write anyway. */
+/* Fields that belong to any write. */
 #define WITH_BYTES (MEANT | OP_HAS_MTIME | OP_HAS_SIZE | OP_KEEP_SIZE | OP_APPEND)
 
 static uint32_t protection(const struct tree_row *row)
@@ -31,13 +32,13 @@ static bool is_immutable(struct tree *t, int64_t id)
 	return (protection(tree_row_find(t, id)) & ITEM_IMMUTABLE) != 0;
 }
 
-/* A name, and the document that has it. */
+/* Whether the folder of a name, or the document that has the name, is protected. */
 static bool name_is_protected(struct tree *t, int64_t folder, struct span name)
 {
 	return is_protected(t, folder) || is_protected(t, tree_child(t, folder, name));
 }
 
-/* A write to what may only grow. */
+/* Whether a write to an append-only file does anything but append. */
 static bool writes_below_the_end(const struct op *op, int64_t size)
 {
 	if ((op->fields & ~(uint32_t)WITH_BYTES) || ((op->fields & OP_HAS_SIZE) && op->size < size))
@@ -59,7 +60,7 @@ static bool setattr_is_refused(const struct tree_row *row, const struct op *op)
 {
 	uint32_t changes = op->fields & ~(uint32_t)(OP_HAS_PROTECT | MEANT);
 
-	/* A time that is to be now cannot be told from any other: the mount knows, and refuses those. */
+	/* A time set to "now" cannot be told from any other time here: the mount can tell, and refuses other times. */
 	if (!(protection(row) & ITEM_IMMUTABLE))
 		changes &= ~(uint32_t)TIMES;
 	return protection(row) && changes != 0;

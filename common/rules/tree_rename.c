@@ -1,10 +1,10 @@
 /*
- * Rename, in the order of checks that Linux has: both folders, the source, what NOREPLACE and EXCHANGE ask of the
- * target, folders below themselves, two names of one document, kinds, emptiness.
+ * Rename, with the checks in the order of Linux: both folders, the source, the demands of NOREPLACE and EXCHANGE on
+ * the target, folders below themselves, two names of one document, kinds, emptiness.
  *
- * A folder never goes below itself: from the target folder one walks up, by the folders of the working set (which know
- * where earlier ops of the transaction moved them) and, where they were not loaded, by the steps that tree_wants asked
- * for.
+ * A folder must not go below itself. lies_below walks up from the target folder, by the folders of the working set
+ * (which have their place after earlier ops of the transaction) and, for folders that were not loaded, by the steps
+ * that tree_wants asked for.
  */
 #include "common/rules/tree_internal.h"
 #include "common/base/error.h"
@@ -12,8 +12,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define DEPTH_MAX \
-	65536u /* of folders: more than any path can name; ends the walk should the stored tree have a circle */
+#define DEPTH_MAX 65536u /* depth of folders: more than any path has; ends the walk if the stored tree has a cycle */
 
 struct rename {
 	struct tree_row *from, *to;	 /* folders */
@@ -21,7 +20,8 @@ struct rename {
 	struct span name, new_name;
 };
 
-/* Is `above` the folder itself, or one it lies in? 1, 0, -ERR_UNAVAILABLE: a part of the chain is not known, -ELOOP. */
+/* Whether `above` is the folder itself, or contains it: 1 or 0. -ERR_UNAVAILABLE: a part of the chain is not known.
+ * -ELOOP. */
 static int lies_below(struct tree *t, int64_t folder, const struct tree_row *above)
 {
 	int64_t root = ITEM_ROOT(t->drive.id);
@@ -78,7 +78,7 @@ static int rename_prepare(struct tree_call *c, struct rename *rn)
 		r = check_below(t, rn->to, rn->moved);
 	if (r == 0 && rn->from != rn->to && rn->target && (c->op->fields & OP_EXCHANGE))
 		r = check_below(t, rn->from, rn->target);
-	/* Two names of one document are left as they are, whatever else holds. */
+	/* If both are names of one document, they are left as they are, and the other checks do not matter. */
 	if (r == 0 && rn->target != rn->moved)
 		r = check_kinds(c, rn);
 	r = r < 0 ? r : tree_copy(t, c->op->name, &rn->name);
@@ -90,7 +90,8 @@ struct place {
 	struct span name;
 };
 
-/* A document has the name `to` in place of `from`. Counts of the folders are the caller's, except links of folders. */
+/* Gives a document the name `to` in place of `from`. The caller updates the counts of the folders, except their
+ * links. */
 static int take_place(struct tree_call *c, struct tree_row *row, const struct place *from, const struct place *to)
 {
 	struct item *item = &row->now.node.item;
@@ -103,7 +104,7 @@ static int take_place(struct tree_call *c, struct tree_row *row, const struct pl
 		from->folder->now.node.item.nlink--;
 		to->folder->now.node.item.nlink++;
 	}
-	/* Of several links the row goes on naming the one it named. */
+	/* If the document has several links, the row keeps the name that it has. */
 	if (item->parent == 0 || (item->parent == from->folder->id && span_eq(item->name, from->name))) {
 		item->parent = to->folder->id;
 		item->name = to->name;
@@ -137,7 +138,7 @@ static int move(struct tree_call *c, const struct rename *rn)
 	return 0;
 }
 
-/* What overlayfs takes for "not here any more": at the old name, in the same step. */
+/* Puts the file by which overlayfs marks a removed name at the old name, in the same op. */
 static int put_whiteout(struct tree_call *c, const struct rename *rn)
 {
 	const struct op *op = c->op;

@@ -1,13 +1,13 @@
 /*
- * What a set of batches needs to be loaded before the rules can be applied to it. The tree (tree.c) never asks a
- * database: everything that it may look at is loaded into it first, by a few statements for all batches together. This
- * module reads the ops and says what that is: documents by id, entries by folder and name, ranges of files, chains of
+ * What must be loaded for a set of batches before the rules can be applied to it. The tree (tree.c) never asks a
+ * database: everything that it may look at is loaded first, by a few statements for all batches together. This
+ * module reads the ops and lists that: documents by id, entries by folder and name, ranges of files, chains of
  * folders up to the root (a folder must not be moved into itself), xattrs, blocks.
  *
- * Each op adds what it names; then every list is sorted, and what is there twice goes. Nothing of the store is known at
- * this point: a name may turn out to be a folder or a file, or nothing. So the wants are what any outcome could need,
- * and loading more than the ops then use is the price. Folders that the batches themselves make are followed in memory,
- * since the store does not have them yet.
+ * Each op adds what it names; then every list is sorted, and duplicates are removed. Nothing of the store is known
+ * at this point: a name may turn out to be a folder, a file, or nothing. So the wants cover every possible outcome,
+ * at the price of loading more than the ops then use. Folders that the batches themselves make are followed in
+ * memory, since the store does not have them yet.
  */
 #include "common/rules/tree_internal.h"
 
@@ -22,12 +22,12 @@ struct list {
 struct making {
 	uint32_t drive;
 	struct list nodes, names, ranges, ancestors, xattrs, blocks;
-	struct list made; /* of creates with an id of their own */
+	struct list made; /* created documents whose op has an id */
 };
 
 struct made {
 	int64_t id, parent;
-	bool used; /* in a chain already: ids that name each other as parents end here */
+	bool used; /* already in a chain: ends the walk if ids name each other as parents */
 };
 
 static void *list_at(const struct list *l, size_t n)
@@ -44,7 +44,7 @@ static int list_add(struct list *l, const void *element)
 	return r;
 }
 
-/* Sorted, each once. */
+/* Sorts the list, and removes duplicates. */
 static void list_unique(struct list *l, int (*order)(const void *a, const void *b))
 {
 	size_t kept = 0;
@@ -105,7 +105,7 @@ static int made_order(const void *a, const void *b)
 
 static int want_node(struct making *m, int64_t id)
 {
-	/* What lies in another drive does not exist here. */
+	/* A document of another drive does not exist here. */
 	return ITEM_DRIVE(id) == m->drive ? list_add(&m->nodes, &id) : 0;
 }
 
@@ -124,7 +124,7 @@ static int want_range(struct making *m, int64_t node, int64_t from, int64_t to)
 	return ITEM_DRIVE(node) == m->drive && want.from < to ? list_add(&m->ranges, &want) : 0;
 }
 
-/* With the byte on both sides that may belong to a neighbour it merges with. */
+/* Includes one byte on each side, where a neighbour may lie that the new extent merges with. */
 static int want_written(struct making *m, int64_t node, int64_t at, int64_t len)
 {
 	return want_range(m, node, at - 1, at + len + 1);
@@ -151,7 +151,7 @@ static int want_xattr(struct making *m, int64_t id, struct span name)
 	return r < 0 || ITEM_DRIVE(id) != m->drive ? r : list_add(&m->xattrs, &want);
 }
 
-/* What goes with the set-id bits. */
+/* The xattr that is removed together with the set-id bits. */
 static int want_dropped(struct making *m, const struct op *op)
 {
 	return op->fields & OP_DROP_SETID ? want_xattr(m, op->id, SPAN_LITERAL(TREE_CAPABILITY)) : 0;
@@ -172,7 +172,7 @@ static int want_write(struct making *m, const struct op *op)
 	r = r < 0 ? r : want_dropped(m, op);
 	if (r == 0 && (op->fields & OP_APPEND))
 		r = want_range(m, op->id, TREE_TAIL, INT64_MAX);
-	/* Replaced content is cleared without a look at it; where the end is, the transaction sees. */
+	/* Replaced content is removed without loading it. An append finds the end of the file in the transaction. */
 	for (size_t i = 0; r == 0 && i < op->extent_count; i++) {
 		const struct op_extent *e = &op->extents[i];
 
@@ -237,9 +237,9 @@ static int want_op(struct making *m, const struct op *op)
 	return -EINVAL;
 }
 
-/* ---- making one of all ---- */
+/* ---- combining the wants of all ops ---- */
 
-/* A chain that begins in a folder which the batches themselves make goes on where that is made. */
+/* A chain that begins in a folder which the batches themselves make goes on at that folder's parent. */
 static int follow_made(struct making *m)
 {
 	size_t given = m->ancestors.count;
@@ -261,7 +261,7 @@ static int follow_made(struct making *m)
 	return r;
 }
 
-/* Ranges of one node that touch become one. */
+/* Joins ranges of one node that touch. */
 static void join_ranges(struct list *ranges)
 {
 	struct tree_range *list = ranges->data;
@@ -291,7 +291,7 @@ static void drop_other_drives(struct making *m)
 	m->ancestors.count = kept;
 }
 
-/* Whether the ranges may hold more inline content than is loaded: they and, at both ends, the rest of a piece. */
+/* Whether the ranges may hold more inline content than is loaded. Pieces may reach beyond both ends of a range. */
 static bool is_wide(const struct list *ranges)
 {
 	const struct tree_range *list = ranges->data;
@@ -355,7 +355,7 @@ static struct making making_of(uint32_t drive)
 	};
 }
 
-/* All of it, or with a failure nothing. */
+/* Takes all lists, or frees them after a failure. */
 static int make(struct making *m, int error, struct tree_wants **ret)
 {
 	int r = error < 0 ? error : follow_made(m);
@@ -383,7 +383,7 @@ int tree_wants_new(const struct op_batch *const *batches, size_t count, uint32_t
 	return make(&m, r, ret);
 }
 
-/* The range in which an op cuts away whatever is there, whole, and reads nothing. */
+/* The range in which an op cuts away everything that is there and reads nothing. */
 static bool sweep_of(const struct op *op, struct tree_range *ret)
 {
 	const struct op_extent *e = op->extents;
@@ -402,7 +402,8 @@ static bool sweep_of(const struct op *op, struct tree_range *ret)
 	return !(op->fields & OP_HAS_SIZE) || op->size == 0 || op->size >= ret->to;
 }
 
-/* In place of its ranges: what lies across both ends, or touches them; and what a size cuts behind. */
+/* Replaces the op's ranges: wants extents that reach over the ends of the sweep or touch it, and those that a size
+ * cuts behind it. */
 static int want_around(struct making *m, const struct op *op, const struct tree_range *sweep)
 {
 	int r = want_range(m, op->id, sweep->from - 1, sweep->from);

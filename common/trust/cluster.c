@@ -12,18 +12,18 @@
 #include <stdlib.h>
 
 /*
- * The keys of the store, as they are in their file now. A process reads the file when it starts and when it is told
- * that it has changed (cluster_reload); everybody else asks this module, and gets copies. A file that cannot be read,
- * or is not right, changes nothing: the keys that worked go on working, and the caller says so in the log.
+ * The keys of the store, as they are in their file now. A process reads the file when it starts, and when it is
+ * notified of a change (cluster_reload). All other modules ask this one, and get copies. A file that cannot be
+ * read, or is invalid, changes nothing: the previous keys stay in use, and the caller logs it.
  *
- * Keys are exchanged while all processes run: all of them accept each key of the file, and begin with the first. So a
- * new key is added, becomes the first one once everybody knows it, and then the old one goes. The generation grows with
- * each change, so that a process sees cheaply whether what it derived is still right. When a key was taken out, the
- * moment is kept too: connections that were greeted before it may have been greeted with that key, and are greeted
- * anew.
+ * Keys are exchanged while all processes run: every process accepts each key of the file, and begins with the
+ * first. So an administrator adds a new key, makes it the first one once every process has it, and then removes the
+ * old one. The generation grows with each change, so that a process can check at low cost whether what it derived
+ * is still valid. When a key was removed, the time is kept, too: connections that were greeted before it may have
+ * been greeted with that key, and are greeted again.
  *
- * No key leaves this module but as something derived from it (HMAC), one purpose a label: what one purpose gives away
- * tells nothing about another. Copies on the stack are wiped.
+ * No key leaves this module, only values that are derived from it (HMAC), with a label for each purpose: what is
+ * revealed for one purpose tells nothing about another. Copies on the stack are wiped.
  */
 
 #define KEY_FILE_BYTES_MAX 1024 /* CLUSTER_KEYS_MAX lines and some white space */
@@ -34,10 +34,10 @@ struct keys {
 };
 
 struct cluster {
-	char *path; /* NULL: from memory */
+	char *path; /* NULL: the key came from memory */
 	atomic_uint_fast64_t generation;
 	atomic_int_fast64_t narrowed_ns;
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock; /* guards the fields below */
 	struct keys keys;
 	struct hello_keys hello;
 };
@@ -107,7 +107,7 @@ static bool has_key(const struct keys *keys, const uint8_t key[SHA256_BYTES])
 	return false;
 }
 
-/* Whether one of these is not among those. */
+/* Whether a key of before is missing in now. */
 static bool is_narrower(const struct keys *before, const struct keys *now)
 {
 	for (size_t i = 0; i < before->count; i++) {
@@ -128,7 +128,7 @@ static void take_keys(struct cluster *c, const struct keys *keys)
 		c->hello.count = keys->count;
 		for (size_t i = 0; i < keys->count; i++)
 			hello_key_derive(keys->list[i], &c->hello.list[i]);
-		/* After the keys: who copied those of before has done it before this moment. */
+		/* After the keys: a thread that copied the previous keys did so before this moment. */
 		if (narrower)
 			atomic_store(&c->narrowed_ns, clock_mono_ns());
 		atomic_fetch_add(&c->generation, 1);
@@ -156,7 +156,7 @@ int cluster_new(const char *path, struct cluster **ret)
 {
 	struct keys keys;
 
-	/* Once in a process it picks the fastest code for this machine; again it does nothing. */
+	/* The first call in a process selects the fastest code for this machine; later calls do nothing. */
 	if (sodium_init() < 0)
 		return -EIO;
 	int r = read_keys(path, &keys);

@@ -21,20 +21,20 @@ struct door {
 	char name[HELLO_NAME_SIZE];
 	char instance[DOOR_INSTANCE_SIZE];
 	struct http_greeter greeter;
-	struct metric *strangers; /* who did not have the key where one of ours should be */
-	struct metric *refused;	  /* who came without it */
-	pthread_mutex_t lock;	  /* guards what follows */
+	struct metric *strangers; /* a server without the key listened where one of ours should */
+	struct metric *refused;	  /* a client came without the key */
+	pthread_mutex_t lock;	  /* guards the fields below */
 	char said[DOOR_STRANGERS_MAX][HTTP_WAY_SIZE];
 	size_t next_said;
 };
 
-/* What is known of a connection that came in; the server's thread. */
+/* State of an incoming connection; used by the server's thread. */
 struct guest {
 	struct hello_server hello;
-	uint64_t generation; /* of the keys that it was checked against */
+	uint64_t generation; /* of the keys that the greeting was checked against */
 };
 
-/* What is known of a connection that goes out; zeros at first. */
+/* State of an outgoing connection; zeros at first. */
 struct visit {
 	bool confirmed;
 	struct hello_client hello;
@@ -42,7 +42,7 @@ struct visit {
 
 /* ---- out ---- */
 
-/* The address of the other end, which is what stays the same from one connection to the next. */
+/* The address of the other end, which stays the same from one connection to the next. */
 static const char *server_of(const char *way)
 {
 	const char *arrow = strchr(way, '>');
@@ -50,7 +50,7 @@ static const char *server_of(const char *way)
 	return arrow ? arrow + 1 : way;
 }
 
-/* Locked. NULL: it was not said of this one. */
+/* The caller holds d->lock. NULL: nothing was logged about this server. */
 static char *find_said(struct door *d, const char *server)
 {
 	for (size_t i = 0; i < DOOR_STRANGERS_MAX; i++) {
@@ -123,8 +123,8 @@ static void on_refused(void *cookie, const struct http_greeting *g)
 	note_stranger(cookie, g);
 }
 
-/* Who has a key that was taken out may be at the other end of what was greeted with it, and would not say that he does
- * not know us. */
+/* A process with a key that was removed may be at the other end of a connection that was greeted with that key, and
+ * would not report that it does not recognise us. */
 static int64_t stale_ns(void *cookie)
 {
 	const struct door *d = cookie;
@@ -160,7 +160,8 @@ static int hear(struct door *d, struct http_request *req, const char *message, c
 
 	if (!guest)
 		return -ENOMEM;
-	/* On one machine nobody translates addresses: whoever sees another way has somebody between. */
+	/* Within one machine no addresses are translated: if the client sees another way, there is somebody
+	 * between. */
 	if (http_connection_way(req, way))
 		side.way = way;
 	randombytes_buf(side.nonce, sizeof(side.nonce));
@@ -225,7 +226,7 @@ static void turn_away(struct door *d, struct http_request *req)
 
 	metric_inc(d->refused);
 	http_headers_init(&headers);
-	/* One of ours knows by it that nothing was done, and that he has to greet anew. */
+	/* This field tells a part of the store that nothing was done, and that it has to greet again. */
 	(void)http_headers_add(&headers, HEADER_HELLO, "who-are-you");
 	http_respond_error_with(req, -ERR_UNAUTHENTICATED, "only parts of this store are answered here", &headers);
 	http_headers_fini(&headers);
@@ -239,7 +240,7 @@ bool door_admits(struct door *d, struct http_request *req)
 	return false;
 }
 
-/* Of KIND/NAME/INSTANCE. */
+/* The client's name is KIND/NAME/INSTANCE. */
 static bool is_of_kind(const struct guest *guest, const char *kind)
 {
 	const size_t size = strlen(kind);

@@ -10,16 +10,16 @@
 #define WORDS_MAX 4
 #define TRANSCRIPT_SIZE (2 * HELLO_TEXT_SIZE)
 
-/* The words of a message, exactly one space between. */
+/* The words of a message, with exactly one space between them. */
 struct words {
-	struct span text; /* all of it */
+	struct span text; /* the whole message */
 	struct span list[WORDS_MAX];
 	size_t count;
 };
 
 static void derive(const uint8_t key[HELLO_KEY_BYTES], const char *label, uint8_t *ret, size_t size)
 {
-	/* It fails only for sizes that it does not know. */
+	/* It fails only for sizes that it does not support. */
 	(void)crypto_generichash(ret, size, (const unsigned char *)label, strlen(label), key, HELLO_KEY_BYTES);
 }
 
@@ -63,8 +63,8 @@ static bool is_word(struct span word)
 	return split(word, &words) == 0 && words.count == 1;
 }
 
-/* Everything that was said, question and answer without its proof; words have no line feed in them, so it reads in one
- * way only. */
+/* Writes everything that was said: the question, and the answer without its proof. Words contain no line feed, so
+ * the text has only one meaning. */
 static int transcribe(struct span asked, struct span nonce, struct span name, char ret[TRANSCRIPT_SIZE])
 {
 	int size = snprintf(ret, TRANSCRIPT_SIZE, "%.*s\n%.*s\n%.*s\n", (int)asked.size, asked.data, (int)nonce.size,
@@ -79,8 +79,8 @@ static void prove(const uint8_t key[HELLO_KEY_BYTES], const char *transcript, ui
 		ret, HELLO_PROOF_BYTES, (const unsigned char *)transcript, strlen(transcript), key, HELLO_KEY_BYTES);
 }
 
-/* The client says its name after all the rest was said. What stands for the rest is the key of that proof, and is never
- * shown: so the server need not keep the rest. */
+/* The client states its name after everything else was said. A proof over everything else is the key of this proof,
+ * and is never sent: so the server need not keep the messages. */
 static void prove_client(const uint8_t rest[HELLO_PROOF_BYTES], struct span name, uint8_t ret[HELLO_PROOF_BYTES])
 {
 	(void)crypto_generichash(
@@ -194,7 +194,7 @@ static int take_confirm(struct hello_server *s, const struct hello_keys *keys, c
 	if (name.size >= sizeof(s->client))
 		return -EBADMSG;
 	prove_client(s->expected, name, proof);
-	/* The key may have been taken out since the question, which can be as long ago as somebody likes. */
+	/* The key may have been removed since the question, and that may be any time ago. */
 	if (!find_key(keys, s->key_id) || !is_proof(words->list[2], proof))
 		return -EKEYREJECTED;
 	memcpy(s->client, name.data, name.size);

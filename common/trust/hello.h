@@ -1,20 +1,20 @@
 /*
- * hello: how two parts of a store make sure of each other on a new connection, before anything else is said there
+ * hello: how two parts of a store authenticate each other on a new connection, before anything else is sent there
  * (PROTOCOL.md, "Greeting"; docs/adr/0017).
  *
- * 	client → server   ask KEY-ID NONCE WAY which key, a number used once, and the way as the client sees it: its own
- * 	                  address > the server's
- * 	server → client   answer NONCE NAME PROOF who it is, and that it has the key: MAC(server's key, all of the
- * 	                  above)
- * 	client → server   confirm NAME PROOF              who the client is, and that it has it: MAC(MAC(client's
- * 	                  key, the same), NAME)
+ * 	client → server   ask KEY-ID NONCE WAY        which key, a number used once, and the way as the client sees
+ * 	                                              it: its own address > the server's
+ * 	server → client   answer NONCE NAME PROOF     who it is, and that it has the key: MAC(server's key, all of
+ * 	                                              the above)
+ * 	client → server   confirm NAME PROOF          who the client is, and that it has the key:
+ * 	                                              MAC(MAC(client's key, the same), NAME)
  * 	server → client   known
  *
- * All parts have the same key, so what kind of part somebody is, is his own word: whoever has the key may say anything
- * of himself, and nobody between may change what he said.
+ * All parts have the same key, so only a part itself states what kind it is: a process with the key may claim to be
+ * any kind, and nobody between can change what it said.
  *
- * A message is the value of one header field, of visible ASCII. Pure: keys, numbers and ways are passed in. Any thread,
- * one at a time per struct.
+ * A message is the value of one header field, of visible ASCII. Pure: keys, numbers and ways are passed in. Any
+ * thread, one at a time per struct.
  */
 #ifndef NEPHOS_TRUST_HELLO_H
 #define NEPHOS_TRUST_HELLO_H
@@ -23,10 +23,10 @@
 
 #include <stdint.h>
 
-#define HELLO_KEYS_MAX 4 /* the old, the new, and two more for who exchanges in a hurry */
+#define HELLO_KEYS_MAX 4 /* the old key, the new one, and two more for exchanges in quick succession */
 #define HELLO_KEY_BYTES 32
 #define HELLO_ID_BYTES 8
-#define HELLO_NONCE_BYTES 16 /* never twice, however many connections */
+#define HELLO_NONCE_BYTES 16 /* never used twice, however many connections */
 #define HELLO_PROOF_BYTES 32
 #define HELLO_NAME_SIZE 160 /* KIND/NAME/INSTANCE with its NUL: 16, 63 and 32 characters at most */
 #define HELLO_WAY_SIZE 128  /* two addresses with ports */
@@ -34,7 +34,7 @@
 #define HELLO_KNOWN "known"
 
 struct hello_key {
-	uint8_t id[HELLO_ID_BYTES]; /* says which key is meant, and nothing about it */
+	uint8_t id[HELLO_ID_BYTES]; /* says which key is meant, and reveals nothing about it */
 	uint8_t server[HELLO_KEY_BYTES], client[HELLO_KEY_BYTES];
 };
 
@@ -50,12 +50,12 @@ struct hello_client {
 	char asked[HELLO_TEXT_SIZE];
 };
 
-/* Writes the first message. way: without spaces. -EINVAL. */
+/* Writes the first message. way has no spaces. -EINVAL. */
 int hello_ask(struct hello_client *c, const struct hello_keys *keys, const uint8_t nonce[HELLO_NONCE_BYTES],
 	const char *way, char ret[HELLO_TEXT_SIZE]);
-/* Takes the answer and writes the third message. expected: the name that it must give, or how that begins when it ends
- * in a slash; self: the client's own name. -EBADMSG: no answer of this protocol; -EKEYREJECTED: not who it should be,
- * or without the key; -EINVAL: self is no name. */
+/* Takes the answer and writes the third message. expected: the name that the answer must have; if it ends in a
+ * slash, how the name must begin. self: the client's own name. -EBADMSG: not an answer of this protocol;
+ * -EKEYREJECTED: another name, or no proof of the key; -EINVAL: self is not a valid name. */
 int hello_confirm(
 	struct hello_client *c, struct span answer, const char *expected, const char *self, char ret[HELLO_TEXT_SIZE]);
 
@@ -70,17 +70,17 @@ struct hello_server {
 
 struct hello_side {
 	const char *name;		  /* KIND/NAME/INSTANCE */
-	uint8_t nonce[HELLO_NONCE_BYTES]; /* of this connection's question */
+	uint8_t nonce[HELLO_NONCE_BYTES]; /* a new one for this connection's question */
 	const char
-		*way; /* what the client must have said; NULL: not compared, as addresses may be translated between */
+		*way; /* what the client must have stated; NULL: not compared, as addresses may be translated between */
 };
 
-/* Takes message 1 or 3, and writes what to answer. -EBADMSG: neither, or not its turn; -EKEYREJECTED: no such key, or a
- * wrong proof; -EXDEV: the client sees another way: there is somebody between. After a failure the client is a
- * stranger. */
+/* Takes message 1 or 3, and writes the reply. -EBADMSG: neither of them, or out of turn; -EKEYREJECTED: unknown
+ * key, or a wrong proof; -EXDEV: the client sees another way, so there is somebody between. After a failure the
+ * client is a stranger. */
 int hello_hear(struct hello_server *s, const struct hello_keys *keys, const struct hello_side *side,
 	struct span message, char ret[HELLO_TEXT_SIZE]);
-/* Whether the key that the client was known by is among these. */
+/* Whether the key by which the client was authenticated is among these. */
 bool hello_still_known(const struct hello_server *s, const struct hello_keys *keys);
 
 #endif
