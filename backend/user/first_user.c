@@ -14,16 +14,16 @@
 #include <stdlib.h>
 
 /*
- * A store has no user when it is new, and all its routes want one. Who may run this program with the store's settings
- * owns the machine anyway, so the first way in is a flag of the program, not a route.
+ * A new store has no user, and all its routes require one. A person who may run this program with the store's
+ * settings owns the machine anyway, so the first access is by a flag of the program, not by a route.
  *
  * --first-user NAME opens the database (and brings its tables up to date), finds the account or makes it, as an
- * administrator without a password, and makes a device key for it by the same rule that serves the API. What it prints
- * is a credentials file, which the command line reads as it stands. So the flag may be used again: somebody who has
- * lost every key gets another one. --setup-token prints a token that can be used once, for POST /api/v2/user/setup,
- * where a person then chooses name and password; that is refused as soon as there is any user.
+ * administrator without a password, and makes a device key for it by the same rule that serves the API. It prints
+ * a credentials file, which the command line reads unchanged. The flag may be used again: a person who has lost
+ * every key gets another one. --setup-token prints a token that can be used once, for POST /api/v2/user/setup,
+ * where a person then chooses name and password; that route is refused as soon as there is any user.
  *
- * Everything goes to stdout or stderr, in whole sentences: it is a person who reads it.
+ * All output goes to stdout or stderr, in whole sentences, as a person reads it.
  */
 
 #define CREDENTIALS_BYTES_MAX (16 * 1024)
@@ -54,7 +54,8 @@ static int complain(const char *what, int r, const char *why)
 	return r;
 }
 
-/* Where the key is of use: what was said, else the first gateway, else the usual port on this machine. */
+/* The URLs where the key is valid: those of the setting, else the first gateway, else the usual port on this
+ * machine. */
 static struct span find_urls(struct service *s)
 {
 	const char *urls = config_text(service_config(s), "url");
@@ -149,7 +150,7 @@ static int find_or_make(
 	memcpy(a.name, made.name, sizeof(a.name));
 	memcpy(a.name_key, made.key, sizeof(a.name_key));
 	r = store->ops->account_insert(store, &a, &a.id);
-	if (r == -EEXIST) /* made by another just now */
+	if (r == -EEXIST) /* another process has made it just now */
 		return store->ops->account_find(store, made.key, made.key, ret);
 	if (r == 0)
 		*ret = a;

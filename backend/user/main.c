@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 /*
- * nephos-user: the program around the accounts. What services have in common (settings, database, workers,
- * registration, signals) is backend/service; this is what only the user service has: its routes and their description,
- * hashers of passwords (as many at once as there are processors), places for those that wait for one, and the word to
- * gateways that a token has ended.
+ * nephos-user: the program of the user service. backend/service has what services have in common (settings,
+ * database, workers, registration, signals); this file has what only the user service needs: its routes and their
+ * description, password hashers (as many at once as there are processors), a queue for requests that wait for a
+ * hasher, and the notification of gateways that a token has ended.
  *
- * With --first-user or --setup-token it does that one thing and ends. At the start it folds names that an earlier
- * version kept unfolded. Once in a while it deletes what is over, such as kept answers and counted guesses.
+ * With --first-user or --setup-token the program does that one thing and ends. At start it folds names that an
+ * earlier version stored unfolded. From time to time it deletes old rows, such as kept answers and counted
+ * guesses.
  */
 
 #define MIGRATION_LOCK 0x6e65706875736572 /* "nephuser" */
@@ -95,7 +96,7 @@ static int find_failpoint(const struct config *config, struct user_app *app)
 	return 0;
 }
 
-/* Before anybody is served: who logs in is looked for by his folded name. */
+/* Runs before any request is served: a login looks up the account by the folded name. */
 static int fold_names(struct service *s)
 {
 	struct user_store *store = NULL;
@@ -159,7 +160,7 @@ static void housekeep(struct pg *pg, void *cookie)
 	if (r == 0)
 		r = store->ops->guesses_trim(
 			store, now_ns - GUESS_MEMORY_S * NS_PER_S, GUESS_ROWS_MAX, now_ns - NETWORK_KNOWN_S * NS_PER_S);
-	if (r == 0) /* an instance of before may have made an account */
+	if (r == 0) /* an instance of an earlier version may have made an account */
 		r = account_name_backfill(store);
 	if (r < 0)
 		log_warning(NULL, "op=housekeep error=%d text=\"%s\" outcome=later", r, pg_error(pg));

@@ -1,6 +1,6 @@
 /*
- * api: the handlers of the docs service, one file per noun; routes.c says where each hangs. All run on the server's
- * thread, leave what blocks to a worker, and answer from there.
+ * api: the handlers of the docs service, one file per noun; routes.c says which route each one serves. All of
+ * them start on the server's thread, run blocking work on a worker, and answer from there.
  */
 #ifndef NEPHOS_DOCS_API_H
 #define NEPHOS_DOCS_API_H
@@ -40,7 +40,8 @@ void api_lock_wait(struct http_request *req, void *cookie);
 void api_lock_test(struct http_request *req, void *cookie);
 struct docs;
 void api_locks_released(
-	struct docs *docs, uint32_t drive); /* who waits for locks of that drive looks again, everywhere */
+	/* All waiters for locks of that drive look again, at every instance. */
+	struct docs *docs, uint32_t drive);
 
 /* api_drives.c */
 void api_drives_list(struct http_request *req, void *cookie);

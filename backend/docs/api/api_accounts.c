@@ -1,14 +1,14 @@
 /*
- * What users may hold: bytes and documents, over all of their drives. GET shows the limits of one user and what is used
- * of them, to himself or to an administrator; PUT sets them, for administrators. The path names the user by his id, as
- * "me", or as "default", which means the limits of all who have none of their own.
+ * Limits of users: bytes and documents, over all of their drives. GET shows the limits of one user and how much
+ * of them is used, to that user or to an administrator; PUT sets them, for administrators. The path names the
+ * user by his id, as "me", or as "default": the limits of all users who have none of their own.
  *
- * Who may do which is asked of the rules (call_may). A user that an administrator names is asked for at the user
- * service first, as limits of nobody would be a row that nobody ever takes away. A number of -1 inside means "the
+ * The rules (call_may) decide who may do which. When an administrator names a user, the user service is asked
+ * first whether the user exists, as limits of nobody would be a row that is never removed. Inside, -1 means "the
  * default", and is null in JSON; 0 means that there is no limit.
  *
- * Setting limits is no op of a drive, and yet may be repeated under a key: so it runs as an idempotent change, whose
- * key is kept with the caller's first drive.
+ * Setting limits is no op of a drive, and yet may be repeated under a key: so it runs as an idempotent change,
+ * whose key is kept with the caller's first drive.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
@@ -24,7 +24,7 @@
 struct account_change {
 	struct idempotent base; /* first */
 	int64_t user, quota;	/* quota -1: the default */
-	int64_t documents;	/* -1: as many as go with the quota */
+	int64_t documents;	/* -1: as many as the quota implies */
 };
 
 static json_t *account_json(int64_t user, const struct docs_account *account)
@@ -56,7 +56,7 @@ static json_t *account_json(int64_t user, const struct docs_account *account)
 	return o;
 }
 
-/* The user of the path, to whom that may be done. */
+/* Parses the user of the path and checks that the caller may do `what` to that user. */
 static int parse_user(const struct call *call, enum access_action what, int64_t *ret)
 {
 	const struct span user = http_request_param(call->req, "user");
@@ -70,7 +70,7 @@ static int parse_user(const struct call *call, enum access_action what, int64_t 
 	return call_may(call, what, id);
 }
 
-/* What an administrator names must be there: a quota of nobody would be a row that nobody ever takes away. */
+/* A user that an administrator names must exist: a quota of nobody would be a row that is never removed. */
 static int check_user(const struct call *call, int64_t user)
 {
 	if (user == call->user || user == DOCS_DEFAULT_ACCOUNT)
@@ -123,7 +123,7 @@ static void put_job(struct call *call, struct docs_store *store)
 		idempotent_run(&c->base, store);
 }
 
-/* A member that is a number of at most max, or null or not there: -1. */
+/* Parses a member that is a number of at most max; -1 if it is null or missing. */
 static int parse_limit(const json_t *object, const char *name, int64_t max, int64_t *ret)
 {
 	const json_t *value = json_object_get(object, name);
@@ -148,7 +148,7 @@ static int parse_account(struct call *call, struct account_change *c)
 		r = parse_limit(object, "quota", (int64_t)FILE_BYTES_MAX, &c->quota);
 	if (r == 0)
 		r = parse_limit(object, "documents", UINT32_MAX, &c->documents);
-	/* What says nothing of a quota is most likely a mistake; and documents alone are of no account. */
+	/* A body without a quota is most likely a mistake; and a limit of documents alone has no effect. */
 	if (r == 0 && (!json_object_get(object, "quota") || (c->quota < 0 && c->documents >= 0)))
 		r = -ERR_UNPROCESSABLE;
 	json_decref(object);
@@ -174,7 +174,7 @@ void api_account_put(struct http_request *req, void *cookie)
 				: NULL);
 		return;
 	}
-	call->home = true; /* a key is kept with the caller's first drive */
+	call->home = true; /* the key is kept with the caller's first drive */
 	c->base.beside = true;
 	c->base.change_name = "account";
 	c->base.change = put_change;

@@ -1,15 +1,15 @@
 /*
- * Blocks by their hash: PUT stores one durably, GET gives it to whoever has a capability, or to the owner of a drive
- * that refers to it.
+ * Blocks by their hash: PUT stores a block durably, GET returns it to a client that has a capability, or to the
+ * owner of a drive that refers to it.
  *
- * PUT reads the whole body (upload), compares its SHA-256 with the one in the URL, and keeps the bytes (blocks_keep).
- * Nothing refers to the block yet: the client sends a batch afterwards whose ops name it. It is answered with 201, or
- * with 200 when the drive had it already, and in both cases the bytes are on the disk.
+ * PUT reads the whole body (upload), compares its SHA-256 with the one in the URL, and keeps the bytes
+ * (blocks_keep). Nothing refers to the block yet: the client sends a batch afterwards whose ops name it. The
+ * answer is 201, or 200 when the drive had the block already, and in both cases the bytes are durable.
  *
- * GET wants to know which generation of the block is meant. A capability, which came signed with the extents of a file,
- * says so, and the database need not be asked: that is the way of a mount that reads. Without one, rows of the caller's
- * own drive must refer to the block. A block never changes, so its hash is its etag, and who has it may keep it for
- * ever.
+ * GET must find out which generation of the block is meant. A capability, which came signed with the extents of a
+ * file, contains the generation, and the database need not be asked: this is how a mount reads. Without a
+ * capability, rows of the caller's own drive must refer to the block. A block never changes, so its hash is its
+ * etag, and a client may keep it for ever.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
@@ -26,7 +26,7 @@
 
 static int parse_hash(const struct call *call, uint8_t ret[32])
 {
-	/* An odd name of a block is just the name of no block. */
+	/* A malformed hash is just the name of no block. */
 	return text_unhex(http_request_param(call->req, "sha256"), ret, 32) < 0 ? -ERR_NOT_FOUND : 0;
 }
 
@@ -53,7 +53,7 @@ static int check_quota(struct call *call, struct docs_store *store, size_t size)
 	struct docs_drive drive;
 	int r = store->ops->drive_get(store, &call->scope, &drive);
 
-	/* Only a block that could never be referred to is refused here: what is overwritten in the same batch makes
+	/* Refuses only a block that could never be referred to: content that the same batch overwrites makes
 	 * room. */
 	return r < 0 ? r : drive.row.quota > 0 && (int64_t)size > drive.row.quota ? -EDQUOT : 0;
 }
@@ -132,7 +132,7 @@ void api_block_put(struct http_request *req, void *cookie)
 
 /* ---- GET ---- */
 
-/* The generation that may be read: said by a capability, or by the rows of the caller's drive. */
+/* Finds the generation that may be read: from a capability, or from the rows of the caller's drive. */
 static int find_block(struct call *call, struct docs_store *store, struct block_name *name)
 {
 	const char *cap = http_request_query(call->req, "cap");
@@ -150,7 +150,7 @@ static int find_block(struct call *call, struct docs_store *store, struct block_
 	return r == -ENOENT ? -ERR_NOT_FOUND : r;
 }
 
-/* 1: the caller has it already, and was told so. */
+/* 1: the client has the block already, and was answered so. */
 static int check_known(struct call *call, const char *etag, uint32_t size)
 {
 	struct precondition conditions = {.if_match = http_request_header(call->req, "If-Match"),
@@ -194,7 +194,7 @@ static void get_job(struct call *call, struct docs_store *store)
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else if (r == 0)
-		(void)content_respond(&c, store); /* a block has one version */
+		(void)content_respond(&c, store); /* -ESTALE is impossible: a block has one version */
 }
 
 /* ---- for gateways ---- */
@@ -225,7 +225,7 @@ static void send_block(struct docs_store *store, void *cookie)
 	(void)content_respond(&c, store);
 }
 
-/* Who has a capability may read the block: no user is behind it, and no row is looked at. */
+/* A gateway with a capability may read the block: the request has no user, and no row is read. */
 void api_block_for_gateway(struct http_request *req, void *cookie)
 {
 	struct call *call = call_of_part(req, cookie);

@@ -1,15 +1,17 @@
 /*
- * The journal of a drive, read in three ways: a page of changes since a position, a long poll that waits until there
- * are some (GET for everybody, POST for mounts), and server-sent events (events.c), when the client accepts those.
+ * The journal of a drive, read in three ways: a page of changes since a position, a long poll that waits until
+ * there are some (GET for everybody, POST for mounts), and server-sent events (events.c), when the client accepts
+ * those.
  *
- * A long poll goes like this: a job arms the waiter at the feed, looks at the journal, and if there is nothing leaves
- * the waiter there; the feed fires it at the next change or at the deadline, and another job looks again and answers.
- * The waiter is armed before the look, so that a change in between is not missed. While it waits, a poll is nothing but
- * its memory: no thread, no connection to the database. A client that hangs up is noticed (poll_on_abort), and the poll
- * is ended by whoever has it at that moment.
+ * A long poll works like this: a job arms the waiter at the feed, reads the journal, and if it finds nothing
+ * leaves the waiter at the feed; the feed fires the waiter at the next change or at the deadline, and another job
+ * reads again and answers. The waiter is armed before the read, so that a change in between is not missed. While
+ * a poll waits, it needs only its memory: no thread, no connection to the database. When a client hangs up
+ * (poll_on_abort), the poll is ended by poll_on_abort if it waits, else by the job that has it.
  *
- * A mount also says which documents it holds open and how many other mounts it knows of: polling is its sign of life.
- * What it did itself it knows already, so its own changes wake it only once more of them have come together.
+ * A mount also sends which documents it holds open and how many other mounts it knows of: polling is its sign of
+ * life. A mount knows its own changes already, so they wake its poll only after some time or once there are
+ * enough of them.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/api/events.h"
@@ -30,12 +32,12 @@ struct poll {
 	struct call *call;
 	int64_t since, wait_s, limit;
 	int64_t deadline_ns;
-	struct docs_poll poll; /* of a mount; session 0: none */
-	int64_t others_known;  /* sessions beside its own that the mount knows of; -1: it did not say */
-	int64_t others;	       /* that there are; -1: no session, nobody counted */
+	struct docs_poll poll; /* of a mount; session 0: the poll is not a mount's */
+	int64_t others_known;  /* other sessions that the mount knows of; -1: it did not send this */
+	int64_t others;	       /* other sessions that exist; -1: no session, not counted */
 	bool time_over;
-	bool waited;	  /* for more, though there was something: all of it was its own */
-	atomic_bool gone; /* the client is */
+	bool waited;	  /* it has waited once for more, although there were changes: all of them were its own */
+	atomic_bool gone; /* the client has hung up */
 };
 
 static void poll_job(struct call *call, struct docs_store *store);
@@ -57,7 +59,7 @@ static int poll_renew(struct poll *p, struct docs_store *store)
 {
 	if (!p->poll.session)
 		return 0;
-	/* Each time it looks: what woke it may be a session that came or went. */
+	/* Renewed at each look: the poll may have been woken by a session that came or went. */
 	return store->ops->session_poll(store, &p->call->scope, &p->poll, &p->others);
 }
 
@@ -66,19 +68,19 @@ static bool others_are_news(const struct poll *p)
 	return p->others_known >= 0 && p->others != p->others_known;
 }
 
-/* Whether the page has only the caller's own changes, which it knows. Then the poll waits once for more of them, or for
- * somebody else's. */
+/* Whether the page has only the caller's own changes, which the caller knows already. Then the poll waits once
+ * for more of them, or for changes of others. */
 static bool is_only_own(struct poll *p, const struct changes_page *page)
 {
 	const size_t count = changes_page_count(page);
 	const bool only_own = count > 0 && page->own == count && count < FEED_OWN_MAX &&
-		count < (size_t)p->limit /* behind a full page others' changes may lie */ && !p->waited;
+		count < (size_t)p->limit /* changes of others may lie behind a full page */ && !p->waited;
 
 	p->waited = p->waited || only_own;
 	return only_own;
 }
 
-/* Looks; 1: there was nothing, and there is time left to wait for something. */
+/* Reads the journal. 1: there was nothing new, and there is time left to wait. */
 static int poll_look(struct poll *p, struct docs_store *store, struct changes_page *page, struct docs_position *at)
 {
 	struct call *call = p->call;
@@ -137,7 +139,8 @@ static void poll_on_abort(struct http_request *req, void *cookie)
 
 	(void)req;
 	atomic_store(&p->gone, true);
-	/* One that waits is answered, so that its memory goes; in a job it sees for itself. */
+	/* A poll that waits is answered here, so that its memory is freed; one that is in a job finds `gone`
+	 * itself. */
 	if (feed_cancel(p->call->docs->feed, &p->waiter))
 		call_fail(p->call, -ECANCELED, NULL);
 }
@@ -258,8 +261,8 @@ static int parse_poll(struct poll *p)
 		r = get_optional(object, "others", INT32_MAX, &p->others_known);
 	if (r == 0)
 		r = parse_held(p, json_object_get(object, "held"));
-	/* Gateways give way to the polls of sessions, by this header: so it is the session's, and whoever has none is
-	 * refused when it is renewed. */
+	/* Gateways give priority to the polls of sessions, which they recognise by the header Nephos-Session: so
+	 * the poll takes the session of that header, and renewing refuses a session that does not exist. */
 	if (r == 0 && p->poll.session == 0)
 		p->poll.session = p->call->scope.session;
 	if (r == 0 && p->call->scope.session && p->poll.session != p->call->scope.session)

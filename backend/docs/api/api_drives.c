@@ -1,18 +1,20 @@
 /*
- * Drives: to list, make, look at, change, throw away, and take out of the trash again.
+ * Drives: to list, make, read, change, delete, and restore from the trash.
  *
- * Reads run a statement and print rows. A user who has no drive gets a first one, called "home", when he first asks
- * (call_drive). Changes are no ops of the journal, and still may be sent again under a key without happening twice:
- * each is a `struct drive_change`, whose `once` (idempotent) looks for the key, runs the change and keeps the answer,
- * all in one transaction. The functions that end in _change are what runs inside.
+ * Reads run a statement and print rows. A user who has no drive gets a first one, called "home", with his first
+ * request that needs it (call_drive). Changes are no ops of the journal, and still may be sent again under a key
+ * without happening twice: each is a `struct drive_change`, whose `base` (idempotent) looks up the key, runs the
+ * change and keeps the answer, all in one transaction. The functions that end in _change run inside that
+ * transaction.
  *
- * A key is kept with a drive. Of a drive that is only being made, or lies in the trash and cannot be locked, it is kept
- * with the user's first drive instead (call->home); then `target` is the drive that is meant. Deleting puts into the
- * trash, from where a drive goes for good after some days, or when it is deleted once more there. When a drive goes or
- * comes back, those who wait for its changes are woken, at every instance: they look, and find out.
+ * A key is kept with a drive. When a drive is just being made, or lies in the trash and so cannot be locked, the
+ * key is kept with the user's first drive instead (call->home); then `target` is the drive that is meant.
+ * Deleting a drive puts it into the trash; it is removed for good after some days, or when it is deleted once
+ * more there. When a drive is deleted or restored, requests that wait for its changes are woken, at every
+ * instance: they look again and find that out.
  *
- * A first drive that comes back takes the place of the one that was made meanwhile, if nothing is in that. Gateways may
- * believe for a while that the other one still is `home`, so this is answered late.
+ * A first drive that is restored replaces the one that was made meanwhile, if that one is empty. Gateways may
+ * take the other drive for `home` for a while, so this request is answered late.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
@@ -29,7 +31,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Bytes that can still be written: what the quota leaves, or the disk. */
+/* Bytes that can still be written: limited by the quota and by the disk. */
 static int64_t free_bytes(const struct docs *docs, const struct docs_drive *drive)
 {
 	int64_t room = INT64_MAX, left;
@@ -102,7 +104,7 @@ static void list_job(struct call *call, struct docs_store *store)
 	bool trashed = false;
 	int r = http_request_query_bool(call->req, "trashed", &trashed);
 
-	call->home = true; /* the first drive is made at first use, and this may be it */
+	call->home = true; /* the first drive is made at first use, and this request may be it */
 	if (r == 0 && !trashed)
 		r = call_drive_beside(call, store);
 	if (r == 0 && trashed)
@@ -142,7 +144,7 @@ void api_drive_get(struct http_request *req, void *cookie)
 	call_start(req, cookie, get_job);
 }
 
-/* ---- make, change, throw away ---- */
+/* ---- make, change, delete ---- */
 
 #define DRIVE_FORM \
 	"the body must be {name, quota?}: a name of 1 to 255 bytes without / and NUL, and (from administrators) bytes; 0: no limit"
@@ -152,7 +154,7 @@ struct drive_change {
 	struct buf name;
 	bool has_name, has_quota;
 	int64_t quota;
-	uint32_t target; /* restore: the drive; else 0, it is the call's */
+	uint32_t target; /* the drive in the trash that is meant; 0: the call's drive */
 };
 
 static void change_fini(void *p)
@@ -183,7 +185,7 @@ static int parse_drive(struct call *call, struct drive_change *c)
 	return r;
 }
 
-/* NULL: answered. */
+/* NULL: the request has been answered. */
 static struct drive_change *change_new(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
@@ -208,7 +210,7 @@ static void change_run(struct call *call, struct docs_store *store)
 	idempotent_run(&((struct drive_change *)call->data)->base, store);
 }
 
-/* What send_drive says, as an answer that can be kept. */
+/* The answer of send_drive, in the form that can be kept. */
 static int answer_drive(struct mutate *m, int status, const struct docs_drive *drive)
 {
 	char text[HEADERS_VALUE_SIZE];
@@ -249,7 +251,7 @@ void api_drive_create(struct http_request *req, void *cookie)
 		call_fail(call, r, r == -ERR_UNPROCESSABLE ? DRIVE_FORM : NULL);
 		return;
 	}
-	call->home = true; /* the key of a drive's making is kept with the user's first one */
+	call->home = true; /* the key of making a drive is kept with the user's first drive */
 	c->base.hint_of = -EDQUOT;
 	c->base.hint =
 		"you have as many drives as a user may have, those in the trash included: delete one for good first";
@@ -293,11 +295,12 @@ void api_drive_change(struct http_request *req, void *cookie)
 
 /* ---- the trash ---- */
 
-/* Whoever hears that a drive is `home` again is to find it there, at each gateway. Their clocks may be slower than
- * ours, by no more than a thousandth; the rest is for the reading of them. */
+/* A client that gets the answer that a drive is `home` again must find it there, at each gateway. The clocks of
+ * gateways may be slower than ours, by at most a thousandth; the 50 ms allow for the reading of clocks. */
 #define HOME_MOVED_NS ((RING_HOME_BELIEVED_MS + RING_HOME_BELIEVED_MS / 1000 + 50) * NS_PER_MS)
 
-/* Who waits for news of it is told, at every instance: mounts and event streams look, and find out. */
+/* Wakes all that wait for changes of the drive, at every instance: mounts and event streams look again, and find
+ * out. */
 static void tell_drive(struct idempotent *o)
 {
 	const struct drive_change *c = (struct drive_change *)o;
@@ -324,13 +327,14 @@ static int delete_change(struct idempotent *o, struct docs_store *store)
 	return r < 0 ? r : 204;
 }
 
-/* A drive in the trash cannot be locked: a key is kept with the user's first one, as that of a making is. */
+/* A drive in the trash cannot be locked: the key is kept with the user's first drive, like that of making a
+ * drive. */
 static int target_trashed(struct drive_change *c)
 {
 	struct call *call = c->base.m.call;
 
 	if (call->home)
-		return -ERR_NOT_FOUND; /* it is named by its id */
+		return -ERR_NOT_FOUND; /* a drive in the trash is named by its id */
 	c->target = call->scope.drive;
 	call->scope.drive = 0;
 	call->home = true;
@@ -355,7 +359,7 @@ void api_drive_delete(struct http_request *req, void *cookie)
 	c->base.change_name = "drive-delete";
 	c->base.change = delete_change;
 	c->base.changed = tell_drive;
-	c->base.ordered = !trashed; /* nothing comes into it between the look and the end */
+	c->base.ordered = !trashed; /* nothing is added to the drive between the check and the deletion */
 	c->base.hint_of = -ERR_CONFIRM;
 	c->base.hint =
 		"the drive has something in it: send the request again with ?confirm=NAME, the name of the drive";

@@ -1,11 +1,12 @@
 /*
  * Content of documents by path and by id.
  *
- * A PUT is: look whether it may be (before a byte of the body is asked for), take the body (upload), look again when
- * that took long, then one batch: the folders that are missing, the document if it is new, its content. The conditions
- * of the request are bound into the batch; without conditions a change by somebody else in between is looked at again.
- * A refusal comes before the body, with a key too, unless something is kept under the key: then it may be a repeat,
- * which gets the answer that is kept if its body is the same, and the body is looked at, and not stored.
+ * A PUT first checks whether the change is allowed (before it asks for a byte of the body), receives the body
+ * (upload), checks again when that took long, and then submits one batch: the missing folders, the document if it
+ * is new, its content. The conditions of the request are bound into the batch; without conditions, a change by
+ * another request in between makes the PUT check again. A refusal is sent before the body, with a key too, unless
+ * an answer may be kept under the key: then the request may be a repeat, which gets the kept answer if its body
+ * is the same, so the body is hashed but not stored.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/content.h"
@@ -24,13 +25,13 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#define TRIES_MAX 4 /* somebody else was faster each time: then the caller hears of it */
+#define TRIES_MAX 4 /* if another request was faster each time, the client gets the error */
 #define NEW_FILE_MODE 0644
 #define NEW_FOLDER_MODE 0755
 
 /* ---- GET, HEAD ---- */
 
-#define GET_TRIES_MAX 16 /* of a document that is another one each time: a look takes less than a millisecond */
+#define GET_TRIES_MAX 16 /* for a document that changes each time: a lookup takes less than a millisecond */
 
 struct get {
 	struct target target;
@@ -57,7 +58,7 @@ static void respond_not_modified(struct call *call, const struct target *t)
 	(void)http_headers_add(&headers, "Cache-Control", CONTENT_CACHE_CONTROL);
 	reply_position(&headers, t->at);
 	tagging_say(call, &headers);
-	/* A length in a 304 is that of the content which does not go out. */
+	/* The length in a 304 is that of the content, which is not sent. */
 	http_respond_length(call->req, 304, &headers, (uint64_t)t->item.size);
 	http_headers_fini(&headers);
 }
@@ -77,7 +78,7 @@ static void get_send(struct call *call, struct docs_store *store)
 	c.type = content_type_of(t->item.name, &c.attachment);
 	if (content_respond(&c, store) == 0)
 		return;
-	/* Somebody has written it between the two looks. */
+	/* Another request has written the document between the two lookups. */
 	if (++g->tries < GET_TRIES_MAX)
 		call_work(call, get_job);
 	else
@@ -133,16 +134,16 @@ struct put {
 	struct call *call;
 	struct upload *upload;
 	struct digest digest;
-	bool parents;  /* make what is missing */
-	bool uploaded; /* the body is there */
-	bool looked;   /* what target says is fresh */
-	int refusal;   /* of what may be a repeat */
+	bool parents;  /* make missing folders */
+	bool uploaded; /* the body has been received */
+	bool looked;   /* the lookup in `target` is recent */
+	int refusal;   /* error of a request that may be a repeat; 0: none */
 	unsigned tries;
-	struct item root;	       /* whose owner new documents have */
-	int64_t document, content_seq; /* as they are when the ops hold */
+	struct item root;	       /* new documents get its owner and group */
+	int64_t document, content_seq; /* result of the ops */
 };
 
-/* Whether the request may be done to what was found. */
+/* Looks up the target and checks whether the request is allowed on it. */
 static int put_judge(struct put *p, struct docs_store *store)
 {
 	struct target *t = &p->target;
@@ -164,7 +165,8 @@ static int put_judge(struct put *p, struct docs_store *store)
 	return missing > 0 && !p->parents ? -ERR_PARENT_MISSING : 0;
 }
 
-/* Of content in several blocks: what lies in one place tells its digest by itself. A failure is that none is known. */
+/* Keeps the digest of content in several places: for content in one place the digest is available anyway. If
+ * keeping it fails, none is known. */
 static void put_keep_digest(struct call *call, struct docs_store *store)
 {
 	struct put *p = call->data;
@@ -201,7 +203,8 @@ static bool put_may_retry(struct mutate *m, int error)
 {
 	struct put *p = m->cookie;
 
-	/* With conditions -ERR_PRECONDITION is the answer; the others mean that names have changed since we looked. */
+	/* With conditions -ERR_PRECONDITION is the answer; these errors mean that names have changed since the
+	 * lookup. */
 	return p->tries < TRIES_MAX &&
 		(error == -EEXIST || error == -ENOENT || error == -ENOTDIR || error == -EISDIR ||
 			error == -ERR_NOT_FOUND || error == -ERR_PARENT_MISSING || error == -ESTALE);
@@ -228,7 +231,7 @@ static struct op write_op(const struct put *p, int64_t id)
 	return op;
 }
 
-/* The document is new: folders on the way to it, itself, its content. */
+/* The document is new: creates the folders on the way to it, the document, and its content. */
 static int put_new(struct put *p, struct docs_store *store)
 {
 	struct target *t = &p->target;
@@ -300,12 +303,12 @@ static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
 		call_fail(p->call, error, NULL);
 		return;
 	}
-	/* Blocks take time: what was seen before them is old. */
+	/* Storing blocks takes time: the lookup from before is outdated. */
 	p->looked = p->looked && !upload_has_blocks(p->upload);
 	put_apply(p->call, store);
 }
 
-/* Whether a body that says how long it is fits. What lies inline is the transaction's to count. */
+/* Checks whether a body of announced length fits into the drive. Inline content is checked by the transaction. */
 static int put_room(struct put *p, struct docs_store *store)
 {
 	int64_t length = http_request_length(p->call->req), room = 0;
@@ -357,7 +360,7 @@ static int put_init(struct put *p, struct call *call)
 	return r;
 }
 
-/* Stored as it is, it would be the file between lines of the form. */
+/* A form stored as it is would be the file between lines of the form. */
 static bool is_form(const char *type)
 {
 	static const char form[] = "multipart/form-data";
@@ -380,7 +383,7 @@ void api_file_put(struct http_request *req, void *cookie)
 			"a form is not taken for a file's content: send the bytes themselves as the body (curl -T FILE URL, in a page fetch(url, {method: 'PUT', body: file}))");
 		return;
 	}
-	/* Part of a document cannot be put: it would replace the whole by the part. */
+	/* A part of a document cannot be put: it would replace the whole document. */
 	if (r == 0 && http_request_header(req, "Content-Range"))
 		r = -ERR_BAD_REQUEST;
 	if (r < 0)
@@ -428,7 +431,7 @@ static void removal_job(struct call *call, struct docs_store *store)
 	op.kind = S_ISDIR(t->item.mode) ? OP_RMDIR : OP_UNLINK;
 	op.parent = t->item.parent;
 	op.name = t->item.name;
-	/* By id: this document and no other, whatever its name is by now. */
+	/* By id: removes this document and no other, whatever its name is by now. */
 	op.fields = t->by_path ? 0 : OP_HAS_ID;
 	op.id = t->item.id;
 	target_bind(t, &op);
@@ -471,7 +474,7 @@ void api_file_delete(struct http_request *req, void *cookie)
 		call_work(call, removal_job);
 }
 
-/* The same, by id. */
+/* The same handler serves requests by id. */
 void api_item_delete(struct http_request *req, void *cookie)
 {
 	api_file_delete(req, cookie);

@@ -1,13 +1,15 @@
 /*
- * POST …/folders makes a folder: named by the id or the path of its parent and a name, or by its own path alone.
+ * POST …/folders makes a folder: the request names its parent (by id or path) and its name, or its own path
+ * alone.
  *
- * It is a friendlier way to send one op. The body is parsed on the server's thread; a job then finds the parent, takes
- * an id for the folder (id_ranges), and hands an op "create" to `mutate`, which puts it into a batch, has it committed
- * with whatever else waits for the drive, and keeps the answer under the request's key. The rules (common/rules/tree)
- * decide whether the folder can be made there; here is only decided what the request means.
+ * The request is a friendlier way to send one op. The body is parsed on the server's thread; a job then finds the
+ * parent, takes an id for the folder (id_ranges), and passes an op "create" to `mutate`, which puts it into a
+ * batch, has the batch committed with whatever else waits for the drive, and keeps the answer under the request's
+ * key. The rules (common/rules/tree) decide whether the folder can be made there; this file only decides what the
+ * request means.
  *
- * A folder belongs to whom the root of the drive belongs, since a request over HTTP has no user and group of its own.
- * Its mode is 0755 unless the body says another one.
+ * The folder gets the owner and the group of the drive's root, since a request over HTTP has no user and group of
+ * its own. Its mode is 0755 unless the body has another one.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
@@ -27,7 +29,7 @@
 struct folder {
 	struct mutate m;
 	struct path path; /* of the parent */
-	int64_t parent;	  /* 0: by path */
+	int64_t parent;	  /* 0: named by path */
 	struct buf name;
 	uint32_t mode;
 };
@@ -104,7 +106,7 @@ static int parse_name(struct folder *f, const json_t *object)
 {
 	int r = item_json_get_bytes(object, "name", &f->name);
 
-	if (r == -ENOENT && f->path.count > 0) /* the path is the folder's own */
+	if (r == -ENOENT && f->path.count > 0) /* the path is that of the folder itself */
 		r = buf_append_span(&f->name, f->path.names[--f->path.count]);
 	if (r == -E2BIG)
 		return -ENAMETOOLONG;
@@ -121,7 +123,7 @@ static int parse_folder(struct folder *f, const json_t *object)
 	if (r < 0 && r != -ENOENT)
 		return -ERR_UNPROCESSABLE;
 	if ((r == 0) == (path != NULL))
-		return -ERR_UNPROCESSABLE; /* one of them */
+		return -ERR_UNPROCESSABLE; /* exactly one of the two is required */
 	if (path && !json_is_string(path))
 		return -ERR_UNPROCESSABLE;
 	if (path && (r = path_split_text(&f->path, span_of(json_string_value(path), json_string_length(path)))) < 0)

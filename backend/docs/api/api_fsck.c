@@ -1,12 +1,13 @@
 /*
- * The check of the whole store, for administrators: POST starts a run, GET says how far it has come and pages through
- * what it found, DELETE stops it. The work is done by backend/docs/fsck.c, here or at another instance; all that is
- * said here lies in rows, so that any instance can say it.
+ * The check of the whole store, for administrators: POST starts a run, GET returns its progress and pages through
+ * its findings, DELETE stops it. backend/docs/fsck.c does the work, at this or another instance; everything that
+ * is returned here is stored in rows, so any instance can return it.
  *
- * Findings name documents of all users by their paths: whoever has to mend a store must know what to restore. It is the
- * one way in which an administrator sees names that are another's (docs/threat-model.md).
+ * Findings name documents of all users by their paths: an administrator who has to mend a store must know what to
+ * restore. This is the only way in which an administrator sees names of other users' documents
+ * (docs/threat-model.md).
  *
- * No key is kept for starting: a repeat finds the run that the first one has started.
+ * No key is kept for starting: a repeat finds the run that the first request has started.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/fsck.h"
@@ -45,7 +46,7 @@ static json_t *run_json(const struct docs_fsck *run)
 	return o;
 }
 
-/* What is not said by the table of failures. */
+/* Adds the details that the table of errors does not have. */
 static void fail(struct call *call, int r)
 {
 	const char *detail = NULL;
@@ -118,7 +119,7 @@ void api_fsck_start(struct http_request *req, void *cookie)
 	call_start(req, cookie, start_job);
 }
 
-/* ---- how far it is ---- */
+/* ---- progress, stop ---- */
 
 static void get_job(struct call *call, struct docs_store *store)
 {
@@ -152,7 +153,7 @@ void api_fsck_stop(struct http_request *req, void *cookie)
 	call_start(req, cookie, stop_job);
 }
 
-/* ---- what it found ---- */
+/* ---- findings ---- */
 
 struct finding_page {
 	json_t *list;

@@ -1,15 +1,15 @@
 /*
- * What there is to be read of a document beside its bytes: its attributes (by id, by path, by name in a folder), the
+ * What can be read of a document besides its bytes: its attributes (by id, by path, by name in a folder), the
  * children of a folder, the extents of a file.
  *
- * Each route is one job on a worker and one statement, so that an answer shows one moment; `Nephos-Seq` says which
- * position of the drive that was. Rows are turned into the answer one by one as they come (the on_ functions), as JSON
- * or, when the client accepts it, in the compact form that mounts ask for.
+ * Each route is one job on a worker and one statement, so that an answer shows one moment; `Nephos-Seq` names the
+ * position of the drive at that moment. Rows are added to the answer one by one as they arrive (the on_
+ * functions), as JSON or, when the client accepts it, in the compact form that mounts ask for.
  *
- * Lists come in pages. One row more than a page has is asked for, which says whether there is another page; a cursor
- * says where that begins, by the name or the position, and so holds while the folder changes. An extent of a block
- * comes with a capability: a signature under which the block can be read without asking the database again. What a page
- * may have is bounded by its rows and by its bytes.
+ * Lists come in pages. The statement asks for one row more than a page has, which shows whether there is another
+ * page; a cursor names the begin of that page, by the name or the position, and so remains valid while the folder
+ * changes. An extent of a block comes with a capability: a signature that allows reading the block without asking
+ * the database again. A page is bounded by its rows and by its bytes.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/cursor.h"
@@ -27,12 +27,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define CHILDREN_INLINE_MAX 512 /* items of a page with contents: 16 MiB of rows in a worker at most */
-#define EXTENTS_MAX 512 /* of a page: 2 GiB of a file written in one go; 16 MiB of inline rows in a worker at most */
+#define CHILDREN_INLINE_MAX 512 /* items in a page with contents: 16 MiB of rows in a worker at most */
+#define EXTENTS_MAX \
+	512 /* extents in a page: 2 GiB of a file written in one go; 16 MiB of inline rows in a worker at most */
 #define EXTENTS_INLINE_SOFT (4u * 1024 * 1024)
-#define EXTENTS_KEPT_S (CAP_ROUND_S / 2) /* with capabilities, which are good for CAP_ROUND_S when they are new */
+#define EXTENTS_KEPT_S \
+	(CAP_ROUND_S / 2) /* limit for answers with capabilities, which are valid for CAP_ROUND_S when they are new */
 
-/* On a worker: what every read begins with. */
+/* On a worker: the first step of every read. */
 static int begin(struct call *call, struct docs_store *store)
 {
 	int r = call_drive(call, store);
@@ -53,7 +55,7 @@ static void send_item(struct call *call, int r, struct reply_items *items, struc
 	reply_items_fini(items);
 }
 
-/* By name: that there is none is an answer, too. */
+/* For a lookup by name: "there is no such name" is an answer that may be kept, too. */
 static void send_named(struct call *call, int r, struct reply_items *items, struct docs_position at)
 {
 	if (r != -ERR_NOT_FOUND) {
@@ -214,7 +216,7 @@ static void children_job(struct call *call, struct docs_store *store)
 	if (items.with_inline && limit > CHILDREN_INLINE_MAX)
 		limit = CHILDREN_INLINE_MAX;
 	items.limit = (uint32_t)limit;
-	what.limit = items.limit + 1; /* the one more says whether there is more */
+	what.limit = items.limit + 1; /* one more than the page has shows whether there is a next page */
 	what.with_inline = items.with_inline;
 	if (r == 0) {
 		tagging_add(call, tag_of(TAG_LISTING, what.folder));

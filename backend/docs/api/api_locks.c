@@ -1,8 +1,9 @@
 /*
- * File locks of mounts. What a session holds of a document is said as a whole, under a number that grows, so that a
- * request has one effect however often it comes. Who is refused and wants to wait asks by a request of its own, which
- * holds nothing while it waits: no worker, no connection to the database, only its memory. It is answered when it is
- * its turn, and then the mount asks for the lock again: meanwhile what else it holds may have changed.
+ * File locks of mounts. A session sends everything that it holds of a document as a whole, under a growing
+ * number, so that a request has one effect however often it arrives. A session that is refused and wants to wait
+ * sends a separate request, which holds nothing while it waits: no worker, no connection to the database, only
+ * its memory. That request is answered when it is the session's turn, and then the mount asks for the lock again:
+ * what else it holds may have changed meanwhile.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
@@ -20,10 +21,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define LOCK_AGAIN_MS 50    /* who stands back looks again after this: the other one is a matter of milliseconds */
-#define LOCK_LATE_MS 50	    /* after the end of somebody's lease */
-#define LOCK_DOUBT_S_MAX 5u /* the time to speak up after an outage of everything: mounts try at least once a second */
-#define LOCK_DOUBT_PART 12u /* of a shorter lease */
+#define LOCK_AGAIN_MS \
+	50 /* delay until a waiter that stands back looks again: the one before it takes only milliseconds */
+#define LOCK_LATE_MS 50	    /* delay behind the end of a lease that is in the way */
+#define LOCK_DOUBT_S_MAX 5u /* time to report after an outage of everything: mounts try at least once a second */
+#define LOCK_DOUBT_PART 12u /* this part of the lease, where that is shorter */
 
 static struct docs_lock_terms terms_of(const struct docs *docs)
 {
@@ -48,7 +50,7 @@ static void session_was_ended(struct call *call)
 		call->scope.drive, call->docs->lock_lease_s, (long long)call->scope.session);
 }
 
-/* ---- what requests say ---- */
+/* ---- parts of requests ---- */
 
 /* [from, to, exclusive] */
 static int get_range(const json_t *list, struct docs_lock_range *ret)
@@ -95,7 +97,7 @@ struct hold {
 	struct call *call;
 	struct docs_lock_held held;
 	struct docs_lock_range *ranges;
-	bool queue; /* it will wait if it is refused: then it waits for its turn, too */
+	bool queue; /* the session will wait if it is refused: then it also waits for its turn */
 	struct docs_lock_range want;
 };
 
@@ -135,7 +137,7 @@ static int parse_hold(struct hold *h)
 	return r;
 }
 
-/* A problem that says what is in the way, when something is. */
+/* Answers with a problem that names the conflicting lock, if there is one. */
 static void respond_locked(struct call *call, const struct docs_lock_reply *reply, struct docs_position at)
 {
 	const struct error_info *info = error_lookup(ERR_LOCKED);
@@ -215,7 +217,7 @@ struct waiting {
 	int64_t deadline_ns;
 	bool joined;
 	bool time_over;
-	atomic_bool gone; /* the client is */
+	atomic_bool gone; /* the client has hung up */
 };
 
 static void wait_respond(struct waiting *w, bool turn)
@@ -224,7 +226,7 @@ static void wait_respond(struct waiting *w, bool turn)
 	reply_json_take(w->call, 200, NULL, json_pack("{s:b}", "turn", turn));
 }
 
-/* When to look again: 0: it is its turn. */
+/* Sets when to look again; 0: it is the session's turn. */
 static int wait_look(struct waiting *w, struct docs_store *store, int64_t *ret_again_ms)
 {
 	struct call *call = w->call;
@@ -307,7 +309,7 @@ static void wait_on_abort(struct http_request *req, void *cookie)
 
 	(void)req;
 	atomic_store(&w->gone, true);
-	/* As with polls: one that waits is answered, in a job it sees for itself. */
+	/* As with polls: a request that waits is answered here; one that is in a job finds `gone` itself. */
 	if (!feed_cancel(w->call->docs->lock_feed, &w->waiter))
 		return;
 	lock_turns_over(w->call->docs->lock_turns, &w->who);

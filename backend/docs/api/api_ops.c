@@ -1,16 +1,16 @@
 /*
  * What a mount needs in order to write: batches of ops, ranges of document ids, and sessions.
  *
- * POST …/ops takes a batch: a list of changes that is done whole or not at all. The body is read into one buffer
- * (upload), its digest becomes the fingerprint under which a repeat is recognised, and it is decoded: here, or on a
- * worker when it is large. Then it goes to group commit by way of `mutate`, which keeps the answer under its key. An op
- * that is not acceptable is named by its index.
+ * POST …/ops takes a batch: a list of changes that is applied as a whole or not at all. The body is received into
+ * one buffer (upload), its digest becomes the fingerprint by which a repeat is recognised, and the body is
+ * decoded: on the same thread, or on a worker when it is large. Then `mutate` passes the batch to group commit
+ * and keeps the answer under its key. The answer names an invalid op by its index.
  *
  * A session is a mount that is connected. Its batches are numbered, so that each takes effect once and in order,
- * however often it is sent. A mount that does not know what became of a batch has its session replaced by a new one:
- * from then on nothing of the old one can take effect any more, and the answer says up to where the journal may have
- * something of it. Ids and sessions are no ops, but may be repeated under a key like them; they run as idempotent
- * changes.
+ * however often it is sent. A mount that does not know the outcome of a batch has its session replaced by a new
+ * one: from then on no batch of the old session can take effect any more, and the answer names the position up to
+ * which the journal may have changes of the old session. Changes of ids and sessions are no ops, but may be
+ * repeated under a key like ops; they run as idempotent changes.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/body.h"
@@ -25,12 +25,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DECODE_HERE_BYTES \
-	(64u * 1024) /* a larger batch is decoded on a worker: 0.5 ms of the server's thread is enough */
+/* A larger batch is decoded on a worker: decoding may take at most 0.5 ms of the server's thread. */
+#define DECODE_HERE_BYTES (64u * 1024)
 
 /* ---- ops ---- */
 
-/* Kept as it is made here: whoever repeats the batch gets the form that was asked for first. */
+/* The answer is kept in this form: a repeat of the batch gets the form that the first request asked for. */
 static int ops_answer(struct mutate *m, const struct op_result *results, struct docs_position at)
 {
 	const struct op_answer answer = {
@@ -52,7 +52,7 @@ static void respond_bad_batch(struct call *call, int error, int index)
 
 	if (index >= 0)
 		snprintf(detail, sizeof(detail), "op %d of the batch is at fault; none of it was done", index);
-	/* What was refused for its form is not kept: a repeat is refused for its form again. */
+	/* A malformed batch is not kept: a repeat of it is malformed again. */
 	mutate_respond_problem(call, error, index >= 0 ? detail : NULL, index);
 }
 
@@ -127,9 +127,9 @@ void api_ops_apply(struct http_request *req, void *cookie)
 
 struct keyed_change {
 	struct idempotent base; /* first */
-	int64_t count;		/* of ids */
-	int64_t session;	/* that ends; 0: none */
-	struct buf name;	/* of one that begins */
+	int64_t count;		/* number of ids */
+	int64_t session;	/* the session that ends or is replaced; 0: none */
+	struct buf name;	/* name of a session that begins */
 };
 
 static void keyed_change_fini(void *p)
@@ -137,7 +137,7 @@ static void keyed_change_fini(void *p)
 	buf_fini(&((struct keyed_change *)p)->name);
 }
 
-/* NULL: answered. */
+/* NULL: the request has been answered. */
 static struct keyed_change *keyed_change_new(struct http_request *req, void *cookie)
 {
 	struct call *call = call_new(req, cookie);
@@ -225,7 +225,7 @@ static int session_fields(struct call *call, struct keyed_change *s)
 	return r;
 }
 
-/* The other mounts are to know at once that they are not alone, or that they are again: their polls look. */
+/* Wakes the polls of the other mounts: they must learn at once that another mount came or went. */
 static void sessions_changed(struct idempotent *o)
 {
 	const struct call *call = o->m.call;
@@ -245,7 +245,7 @@ static int session_change(struct idempotent *o, struct docs_store *store)
 		r = store->ops->lock_kept(store, &o->m.call->scope, session, &kept);
 	if (r < 0)
 		return r;
-	/* What the replaced one did is at or before it. */
+	/* All changes of the replaced session are at or before this position. */
 	if (o->ordered && mutate_header_position(&o->m, o->at) < 0)
 		return -ENOMEM;
 	answer = json_object();
@@ -304,7 +304,7 @@ static void session_end_job(struct call *call, struct docs_store *store)
 	s->base.hidden = true;
 	s->base.change_name = "session-end";
 	s->base.change = session_end_change;
-	s->base.ordered = true; /* once it is answered nothing of the session takes effect */
+	s->base.ordered = true; /* after the answer nothing of the session takes effect any more */
 	s->base.changed = sessions_changed;
 	if (text_parse_id(http_request_param(call->req, "session"), INT64_MAX, &s->session) < 0) {
 		call_fail(call, -ERR_NOT_FOUND, NULL);
@@ -312,7 +312,7 @@ static void session_end_job(struct call *call, struct docs_store *store)
 	}
 	drive = call_drive(call, store) == 0 ? call->scope.drive : 0;
 	idempotent_run(&s->base, store);
-	/* Its file locks went with it. The call is gone, too. */
+	/* The file locks of the session ended with it. The call may be freed by now. */
 	if (drive > 0)
 		api_locks_released(docs, drive);
 }

@@ -1,17 +1,20 @@
 /*
- * What gateways say and ask for the sake of their ring. Nobody but gateways comes here, and no user is behind it.
+ * Requests that gateways make for their ring. Only gateways use these routes, and there is no user behind a
+ * request.
  *
- * POST /internal/v1/ring: a call to the book of the ring, and the book after it. The rules are common/ring/membership;
- * the store runs them on the rows. Whatever becomes of the answer, the caller calls again within the second.
+ * POST /internal/v1/ring: a call to the book of the ring; the answer is the book after the call. The rules are
+ * common/ring/membership; the store runs them on the rows. Whatever happens to the answer, the gateway calls
+ * again within a second.
  *
- * GET /internal/v1/ring: the book, for who looks whether the others live.
+ * GET /internal/v1/ring: the book, for a gateway that checks whether the others live.
  *
- * POST /internal/v1/ring/claims: the gateway is home of a drive from now on, and hears where the drive stands.
+ * POST /internal/v1/ring/claims: makes the gateway the home of a drive; the answer is the position of the drive.
  *
- * GET /internal/v1/ring/home: which drive is a user's `home`, for who must know it before he knows whom to ask.
+ * GET /internal/v1/ring/home: the drive that is a user's `home`, for a gateway that needs it to find the home of
+ * the drive.
  *
- * GET /internal/v1/ring/journal: what has become untrue of a drive behind a seq, for a home that has missed something.
- * It is told in the words of touched.h, so that a gateway knows nothing of journal entries.
+ * GET /internal/v1/ring/journal: what has become untrue of a drive behind a seq, for a home that has missed
+ * changes. The answer has the form of touched.h, so that a gateway needs no knowledge of journal entries.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/core/docs.h"
@@ -29,7 +32,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define JOURNAL_ENTRIES_MAX 1000u /* of which tags are told; behind more of them all of the drive counts as touched */
+#define JOURNAL_ENTRIES_MAX \
+	1000u /* entries whose tags are returned; with more entries the whole drive counts as touched */
 
 struct ring_request {
 	struct http_request *req;
@@ -128,7 +132,7 @@ struct drive_request {
 	struct http_request *req;
 	const struct docs *docs;
 	uint32_t drive;
-	int64_t number; /* the epoch of a claim; the seq that the caller knows; a user */
+	int64_t number; /* the epoch of a claim, the seq that the caller knows, or a user */
 };
 
 static void claim_drive(struct docs_store *store, void *cookie)
@@ -172,7 +176,7 @@ static void tell_touched(struct docs_store *store, void *cookie)
 
 	touched_init(&touched, r->drive, 0, r->number);
 	int error = store->ops->changes(store, &scope, r->number, JOURNAL_ENTRIES_MAX, touch_entry, &touched, &at);
-	/* What the journal has no longer, is not known. */
+	/* The entries are no longer in the journal, so touched_all below covers them. */
 	if (error == -ERR_GONE && at.seq >= r->number)
 		error = 0;
 	if (error == 0 && at.seq < r->number)

@@ -1,16 +1,17 @@
 /*
- * The first version of the API, which knows documents as JSON: a title, a text, an owner. It is kept on top of what
- * there is now. A document is a file in the root of a drive: its title is the file's name, its text the content, its
- * owner the drive's. So a change here is ops like everywhere else, what a mount writes is seen here, and a file that is
- * no text, or too long for one, is not listed.
+ * The first version of the API, which shows documents as JSON: a title, a text, an owner. It is kept on top of
+ * the current model. A document is a file in the root of a drive: its title is the file's name, its text the
+ * content, its owner the drive's. So changes become ops as everywhere else, files written by a mount appear here,
+ * and a file that is no text, or too long for one, is not listed.
  *
- * A change is read on the server's thread (change_new) into a `struct v1_change`. A job on a worker looks up what is
- * there, makes one or two ops of the difference (create and write; rename and write), and hands them to `mutate`. If
- * somebody else was faster, the ops are refused, as they are bound to what was found; then the job looks again, some
- * times. A text is sent inline when it is small, and as a block otherwise.
+ * A change is read on the server's thread (change_new) into a `struct v1_change`. A job on a worker looks up the
+ * document, turns the difference into one or two ops (create and write; rename and write), and passes them to
+ * `mutate`. The ops are bound to what was found, so they are refused if another request was faster; then the job
+ * looks up the document again, a limited number of times. A text is sent inline when it is small, and as a block
+ * otherwise.
  *
- * Ids here are the numbers of documents, which have their drive in them, so a request needs no drive in its path. Other
- * users are as good as not there, but for administrators.
+ * Ids here are the numbers of documents, which contain their drive, so a request needs no drive in its path.
+ * Except for administrators, other users appear not to exist.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/blocks.h"
@@ -34,7 +35,7 @@
 #include <sys/stat.h>
 
 #define NEW_FILE_MODE 0644
-#define USERS_MAX 64 /* of one user_id list that are asked for */
+#define USERS_MAX 64 /* entries of a user_id list that are looked up */
 
 /* ---- list, get ---- */
 
@@ -57,7 +58,7 @@ void api_v1_list(struct http_request *req, void *cookie)
 	call_start_slow(req, cookie, list_job);
 }
 
-/* The drive is in the id. */
+/* Sets scope.drive, which is a part of the id. */
 static int find_id(struct call *call, int64_t *ret)
 {
 	if (text_parse_id(http_request_param(call->req, "id"), INT64_MAX, ret) < 0)
@@ -66,7 +67,7 @@ static int find_id(struct call *call, int64_t *ret)
 	return call->scope.drive ? 0 : -ERR_NOT_FOUND;
 }
 
-/* One version: what the headers say and what the text is. */
+/* Reads one version, so that the headers and the text belong together. */
 static int get_version(struct target *t, struct docs_store *store, struct buf *text)
 {
 	int r = -ESTALE;
@@ -134,13 +135,13 @@ struct v1_change {
 	struct target target; /* PUT, DELETE */
 	json_t *object;	      /* the body */
 	bool has_title, has_text, has_users;
-	struct span title, text; /* in the object */
+	struct span title, text; /* point into `object` */
 	int64_t users[USERS_MAX];
 	size_t user_count;
 	int64_t owner;
-	struct buf old_text; /* PUT without text */
+	struct buf old_text; /* for a PUT without text */
 	struct op_extent extent;
-	const char *why; /* 422 */
+	const char *why; /* detail of the problem */
 	unsigned tries;
 };
 
@@ -209,7 +210,7 @@ static int parse_users(struct v1_change *c)
 	return 0;
 }
 
-/* Makes the change from the request; NULL: answered. */
+/* Makes the change from the request; NULL: the request has been answered. */
 static struct v1_change *change_new(struct http_request *req, void *cookie, bool with_body)
 {
 	struct call *call = call_new(req, cookie);
@@ -249,8 +250,8 @@ static int refuse_user(struct v1_change *c, int64_t id)
 	return -ERR_USER_NOT_FOUND;
 }
 
-/* Only an administrator is told which users there are: to everybody else no other one is there, whether he is or
- * not, and nobody is asked. */
+/* Only an administrator may learn which users exist: for everybody else another user counts as not existing,
+ * without asking the user service. */
 static int check_user(struct v1_change *c, int64_t id)
 {
 	const struct call *call = c->m.call;
@@ -261,8 +262,8 @@ static int check_user(struct v1_change *c, int64_t id)
 	return r == -ERR_USER_NOT_FOUND ? refuse_user(c, id) : r;
 }
 
-/* Whose the document is: the caller's, or another one's whom an administrator names. Each user named must be one
- * for who asks. */
+/* Finds the owner of the document: the caller, or a user whom an administrator names. The caller must be allowed
+ * to name each of the users. */
 static int find_owner(struct v1_change *c)
 {
 	struct call *call = c->m.call;
@@ -285,7 +286,7 @@ static int find_owner(struct v1_change *c)
 	return 0;
 }
 
-/* Text as content: inline, or a block. */
+/* Turns the text into content: inline, or a block. */
 static int add_text(struct v1_change *c, struct docs_store *store, struct op *op)
 {
 	struct blocks_piece piece = {.bytes = c->text};
@@ -400,7 +401,7 @@ static int change_answer(struct mutate *m, const struct op_result *results, stru
 	return r < 0 ? r : 200;
 }
 
-/* What is not given stays. */
+/* Reads the current document, as members that the body does not have stay. */
 static int find_old(struct v1_change *c, struct docs_store *store)
 {
 	struct call *call = c->m.call;
@@ -434,7 +435,7 @@ static size_t change_ops(struct v1_change *c, struct op ops[2])
 			.new_name = c->title};
 	if (c->has_text)
 		ops[count++] = (struct op){.kind = OP_WRITE, .id = item->id};
-	/* Nothing changes: an op that says so, so that conditions and keys count here as well. */
+	/* Nothing changes: sends an op without effect, so that conditions and keys count here as well. */
 	if (count == 0)
 		ops[count++] = (struct op){.kind = OP_SETATTR, .id = item->id};
 	return count;

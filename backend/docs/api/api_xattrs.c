@@ -1,10 +1,10 @@
 /*
- * The extended attributes of a document, in pages of so many, and so many bytes. What documents have every day is one
- * page, which is all there is.
+ * The extended attributes of a document, in pages that are bounded in number and in bytes. For usual documents
+ * one page has all attributes.
  *
- * A page that is not all says at which change of the document it was true: pages with the same one are of the same
- * version. So it is made from the document's attributes, too, and is not kept when these change; an answer with
- * everything is made from xattrs alone.
+ * A page that does not have all of them names the change of the document at which it was true: pages with the
+ * same change are of the same version. So such a page also gets the tag of the document's attributes, and is not
+ * kept when these change; an answer with all xattrs has the tag of the xattrs alone.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/cursor.h"
@@ -16,7 +16,7 @@
 #include <errno.h>
 
 struct xattrs_page {
-	struct buf after, last; /* names: what it begins behind, and its last one */
+	struct buf after, last; /* names: the one before the page, and the last one of it */
 	json_t *list;
 	int64_t limit;
 	uint32_t count;
@@ -126,7 +126,7 @@ static void xattrs_job(struct call *call, struct docs_store *store)
 	}
 	if (r == 0)
 		r = http_request_query_number(call->req, "limit", 1, PAGE_ITEMS_MAX, &page->limit);
-	what.limit = (uint32_t)page->limit + 1; /* the one more says whether there is more */
+	what.limit = (uint32_t)page->limit + 1; /* one more than the page has shows whether there is a next page */
 	if (r == 0) {
 		tagging_add(call, tag_of(TAG_XATTRS, what.id));
 		r = store->ops->xattrs(store, &call->scope, &what, on_xattr, page, &at);

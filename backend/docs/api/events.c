@@ -13,17 +13,18 @@
 #include <stdlib.h>
 
 /*
- * The journal as server-sent events: an answer that has no end, of which each change is one event with its position as
- * its id. It is made of two parts that exist anyway: `streamed`, an answer that is made piece by piece on the workers,
- * and `feed`, where one waits for changes of a drive without holding a thread.
+ * The journal as server-sent events: an endless answer in which each change is one event with its position as its
+ * id. It combines two existing parts: `streamed`, an answer that is made piece by piece on the workers, and
+ * `feed`, which waits for changes of a drive without holding a thread.
  *
- * events_fill makes a piece: it arms the waiter, reads the journal from `since` on, and appends what it found. If there
- * was nothing it leaves the waiter at the feed and says -EAGAIN; when the feed fires, streamed_ready has the next piece
- * made. A wait that ends without a change sends a comment, so that proxies see that the connection lives.
+ * events_fill makes a piece: it arms the waiter, reads the journal from `since` on, and appends what it found. If
+ * it found nothing it leaves the waiter at the feed and returns -EAGAIN; when the feed fires, streamed_ready has
+ * the next piece made. A wait that ends without a change sends a comment, so that proxies see that the connection
+ * is alive.
  *
- * What is wrong with a request is found before the answer begins (events_job), as there is no status to send later.
- * After EVENTS_LIFE_S the answer ends and the client comes again, by itself, with Last-Event-ID: so a token that was
- * revoked does not listen for ever.
+ * Errors in a request are found before the answer begins (events_job), as no status can be sent later. After
+ * EVENTS_LIFE_S the answer ends and the client reconnects, by itself, with Last-Event-ID: so a revoked token does
+ * not receive events for ever.
  */
 
 struct events {
@@ -56,7 +57,7 @@ static int append_events(const struct changes_page *page, struct buf *out)
 	return r;
 }
 
-/* Entries since the last ones, at most limit: their number, or a failure. */
+/* Appends the entries since the last look, at most `limit`. Returns their number, or a failure. */
 static int look(struct events *e, struct docs_store *store, uint32_t limit, struct buf *out)
 {
 	struct changes_page page;
@@ -85,7 +86,7 @@ static int events_fill(void *cookie, struct docs_store *store, struct buf *out)
 		return STREAMED_END;
 	r = feed_arm(e->docs->feed, &e->waiter, e->scope.drive);
 	if (r == 0 && !e->greeted) {
-		e->greeted = true; /* so that the head is sent, and the client knows that it is connected */
+		e->greeted = true; /* so that the head is sent, and the client sees that it is connected */
 		r = buf_append_str(out, ": nephos\n\n");
 	}
 	if (r == 0)
@@ -126,7 +127,7 @@ static int find_since(const struct call *call, int64_t since, int64_t *ret)
 	const char *last_event = http_request_header(call->req, "Last-Event-ID");
 
 	*ret = since;
-	/* A client that reconnects by itself repeats the first target, and says here how far it came. */
+	/* A client that reconnects by itself repeats the first target, and sends its last position here. */
 	return last_event && (text_parse_i64(span_str(last_event), ret) < 0 || *ret < 0) ? -ERR_BAD_REQUEST : 0;
 }
 
@@ -141,7 +142,7 @@ static void events_job(struct call *call, struct docs_store *store)
 
 	e->scope = call->scope;
 	buf_init(&nothing, STREAMED_BYTES_MAX);
-	/* What is wrong (another's drive, a since too old) is a problem, not a cut stream. */
+	/* An error (another user's drive, a since too old) must become a problem, not a cut stream. */
 	if (r == 0)
 		r = look(e, store, 1, &nothing);
 	buf_fini(&nothing);

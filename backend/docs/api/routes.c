@@ -1,9 +1,9 @@
 /*
- * All routes of the docs service, with what the API pages say about them.
+ * All routes of the docs service, with their texts for the API pages.
  *
- * A row has the method, the pattern, how the body comes, and the handler (api.h). `doc` is a piece of JSON for the
- * description of the API (openapi.h), put together by the macros below; a row that is not described keeps the service
- * from starting, unless it is internal. Internal rows are for gateways, and are not described.
+ * A row has the method, the pattern, how the body is received, and the handler (api.h). `doc` is a piece of JSON
+ * for the description of the API (openapi.h), put together by the macros below. The service does not start when a
+ * row has no description, unless the row is internal. Internal rows are for gateways, and are not described.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/request/reply.h"
@@ -23,7 +23,7 @@
 #define JSON_BODY(schema) \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema "}}}"
 #define JSON_BODY_OPTIONAL(schema) "\"requestBody\":{\"content\":{\"application/json\":{\"schema\":" schema "}}}"
-/* With an example that can be sent as it stands, in a store of one's own. */
+/* With an example that can be sent unchanged to the user's own store. */
 #define JSON_BODY_LIKE(schema, example)                                                            \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema \
 	",\"example\":" example "}}}"
@@ -47,7 +47,7 @@
 #define ANSWER(status, about) "\"" status "\":{\"description\":\"" about "\"}"
 #define JSON_ANSWER(status, about, schema) \
 	"\"" status "\":{\"description\":\"" about "\",\"content\":{\"application/json\":{\"schema\":" schema "}}}"
-/* The compact form comes to those who accept it. */
+/* Clients that accept the compact form get it. */
 #define JSON_OR_COMPACT_ANSWER(status, about, schema, compact)                                                \
 	"\"" status "\":{\"description\":\"" about "\",\"content\":{\"application/json\":{\"schema\":" schema \
 	"},\"" compact "\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}"

@@ -13,22 +13,24 @@
 #include <sys/stat.h>
 
 /*
- * GET /api/v1/docs/: all documents of a user in one JSON array, with their texts, as the first version promised. A
- * drive may have a million of them, so the array is not made in memory as a whole: it is a streamed answer (streamed),
- * of which list_fill makes one piece after the other on a worker. Only who asks for tags has a list of up to
- * TAGGING_BYTES_MAX made first, as the head of the answer has to say what all of it was made from.
+ * GET /api/v1/docs/: all documents of a user in one JSON array, with their texts, as the first version promised.
+ * A drive may have a million documents, so the array is not made in memory as a whole: the answer is streamed
+ * (streamed), and list_fill makes one piece after the other on a worker. Only for a request that asks for tags,
+ * up to TAGGING_BYTES_MAX of the list are made first, as the head of the answer has to name everything that the
+ * answer was made from.
  *
- * Two steps alternate. next_page reads LIST_PAGE children of the root, with the content of small files; append_entry
- * appends one document, for a larger file after reading its blocks. Where a page ended is remembered as a name
- * (`after`), so that each page is one statement over an index.
+ * Two steps alternate. next_page reads LIST_PAGE children of the root, with the content of small files;
+ * append_entry appends one document, for a larger file after reading its blocks. The end of a page is remembered
+ * as a name (`after`), so that each page is one statement over an index.
  *
- * There is no transaction around all pages, since a slow client would hold it open for minutes. So a document that is
- * renamed meanwhile may be there twice or not at all, and one that went or grew since its page was read is left out.
- * Each one that is there is one version of it. The position that the answer says is that of the first page: what was
- * read later may be newer, and whoever keeps the answer is told of it behind that position.
+ * There is no transaction around all pages, since a slow client would hold it open for minutes. So a document
+ * that is renamed meanwhile may appear twice or not at all, and a document that was removed or grew since its
+ * page was read is left out. Each document in the list is one version of it. The answer names the position of the
+ * first page: later pages may be newer, and a gateway that keeps the answer gets those changes from the journal
+ * behind that position.
  */
 
-#define LIST_PAGE 32 /* files looked at in one statement: their contents, where inline, are 1 MiB at most */
+#define LIST_PAGE 32 /* files read in one statement: their contents, where inline, are 1 MiB at most */
 
 struct list_entry {
 	struct item item;
@@ -38,15 +40,15 @@ struct list_entry {
 
 struct v1_list {
 	struct docs *docs;
-	struct call *call; /* while tags are gathered, before the answer; else NULL */
-	struct buf made;   /* then: what is the first piece */
+	struct call *call; /* set while tags are gathered, before the answer; else NULL */
+	struct buf made;   /* the list made so far, sent as the first piece */
 	struct docs_scope scope;
 	struct buf after;
-	struct docs_position at; /* that the last page saw */
+	struct docs_position at; /* position that the last page saw */
 	struct list_entry page[LIST_PAGE];
 	size_t count, next;
 	bool last_page, begun;
-	bool any; /* a document was given: the next needs a comma */
+	bool any; /* a document was appended: the next one needs a comma */
 };
 
 static void list_free(void *cookie)
@@ -71,7 +73,7 @@ static int list_on_item(const struct item *item, void *cookie)
 
 	if (l->count == LIST_PAGE)
 		return -ENOBUFS;
-	/* One that is none may become one, and a folder never. */
+	/* A file that is no v1 document may become one; a folder never does. */
 	if (l->call && S_ISREG(item->mode))
 		tagging_add_child(l->call, item);
 	buf_reset(&entry->text);
@@ -135,14 +137,14 @@ static int append_entry(struct v1_list *l, struct docs_store *store, struct list
 	if (r == 0)
 		r = append_doc(l, entry, buf_span(&text), out);
 	buf_fini(&text);
-	/* What the next look may show is not to be kept without. */
+	/* The next request may show this document, so an answer without it must not be kept. */
 	if (r == -ERR_UNAVAILABLE && l->call)
 		tagging_give_up(l->call);
-	/* What went or grew since the page was read is not listed. */
+	/* A document that was removed or grew since the page was read is not listed. */
 	return r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE ? 0 : r;
 }
 
-/* Until it is so many bytes, or STREAMED_END. */
+/* Appends until `out` has `enough` bytes; STREAMED_END: the list is complete. */
 static int append_more(struct v1_list *l, struct docs_store *store, struct buf *out, size_t enough)
 {
 	int r = l->begun ? 0 : buf_append_str(out, "[");
@@ -189,7 +191,7 @@ static struct v1_list *list_new(struct call *call)
 	return l;
 }
 
-/* What is wrong at the first look is a problem, not a cut list. */
+/* An error at the first page must become a problem, not a cut list. */
 static int list_begin(struct v1_list *l, struct docs_store *store, struct docs_position *ret_at)
 {
 	int r;

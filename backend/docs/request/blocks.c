@@ -7,22 +7,25 @@
 #include <stdlib.h>
 
 /*
- * How bytes become a block of a drive. A block is known by the SHA-256 of its bytes. blocks_keep looks whether the
- * drive has it; if so, it is done, and the bytes need not be written again. Otherwise the owner's quota and the disk
- * are asked for room, the database gives the block a generation (a number that is given only once), the file is written
- * under hash and generation and made durable, and at last the row is written. Only then may anybody name it.
+ * How bytes become a block of a drive. The SHA-256 of its bytes identifies a block. blocks_keep first looks
+ * whether the drive has the block already; if so, the bytes need not be written again. Otherwise blocks_keep
+ * checks the owner's quota and the disk for room, gets a generation from the database (a number that is given
+ * only once), writes the file under hash and generation, makes the file durable, and writes the row last. Only
+ * then may an op name the block.
  *
- * If the process dies in between there is a file without a row, which upkeep collects. Two uploads of the same bytes
- * get two generations; the row of one of them wins, and the other one removes its file. Where an owner or the disk has
- * no room, blocks of the owner that nothing refers to any more are collected at once, the oldest first.
+ * If the process dies in between, a file without a row remains, which upkeep collects. Two uploads of the same
+ * bytes get two generations; the row of one of them wins, and the other upload removes its file. Where an owner
+ * or the disk has no room, blocks of the owner that nothing refers to any more are collected at once, the oldest
+ * first.
  *
- * An upload that came to nothing gives its blocks back by a job of its own, later: nobody waits for that.
+ * An upload that failed drops its blocks in a separate job, later: nobody waits for that job.
  */
 
-#define BLOCKS_COLLECTED_MAX 1024 /* of one drive at once, when there is no room for another */
+#define BLOCKS_COLLECTED_MAX 1024 /* blocks collected in one go, when there is no room for another */
 #define BLOCKS_PUT_TRIES 2
-#define BLOCKS_COLLECT_TRIES \
-	8 /* for one block: what is looked at first may turn out to be needed, and is not looked at again */
+/* Rounds of collecting for one block: the first candidates may turn out to be needed, and are not looked at
+ * again. */
+#define BLOCKS_COLLECT_TRIES 8
 
 static int remove_bytes(uint32_t drive, const struct docs_block *block, void *cookie)
 {
@@ -31,11 +34,12 @@ static int remove_bytes(uint32_t drive, const struct docs_block *block, void *co
 
 	memcpy(name.sha256, block->sha256, sizeof(name.sha256));
 	metric_inc(docs->metrics.blocks_collected);
-	(void)docs->blocks->ops->remove(docs->blocks, &name); /* its row is gone: what stays is found as a stray */
+	(void)docs->blocks->ops->remove(
+		docs->blocks, &name); /* its row is gone: a file that stays is found as a stray */
 	return 0;
 }
 
-/* Below 0: so much of the reserve is taken, by whatever else lies on that disk. */
+/* Below 0: other data on that disk takes up so much of the reserve. */
 static int disk_left(const struct docs *docs, int64_t *ret)
 {
 	int64_t left, total;
@@ -56,7 +60,8 @@ int blocks_disk_left(const struct docs *docs, int64_t *ret)
 	return r;
 }
 
-/* Of what nothing refers to any more, as much as is missing: what the owner has let go, and what came long ago. */
+/* Collects as many bytes as are missing from blocks that nothing refers to any more: those that the owner has let
+ * go, and those that were uploaded long ago. */
 static int collect(struct docs *docs, struct docs_store *store, uint32_t drive, int64_t missing, uint32_t *ret_count)
 {
 	const struct docs_shortage shortage = {
@@ -65,7 +70,7 @@ static int collect(struct docs *docs, struct docs_store *store, uint32_t drive, 
 	return store->ops->collect_short(store, &shortage, remove_bytes, docs, ret_count);
 }
 
-/* Room for the block in what its owner may have. */
+/* Makes room for the block within the owner's quota. */
 static int make_room(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
 	struct docs_block *block, int64_t *room)
 {
@@ -80,7 +85,7 @@ static int make_room(struct docs *docs, struct docs_store *store, const struct d
 	return r == 0 && (int64_t)block->size > *room ? -EDQUOT : r;
 }
 
-/* Room for the block on the disk. */
+/* Makes room for the block on the disk. */
 static int find_disk(struct docs *docs, struct docs_store *store, uint32_t drive, int64_t size)
 {
 	uint32_t count = 1;
@@ -95,7 +100,8 @@ static int find_disk(struct docs *docs, struct docs_store *store, uint32_t drive
 	return r == 0 && left < size ? -ENOSPC : r;
 }
 
-/* Room for its row, and for the block where it lies in rows. What was collected just now may have made some. */
+/* Checks for room for the row, and for the block itself where blocks are stored in rows. The collection just
+ * before may have made some room. */
 static int find_row(struct docs *docs)
 {
 	if (!rows_disk_is_short(docs->rows_disk))
@@ -105,11 +111,12 @@ static int find_row(struct docs *docs)
 }
 
 /*
- * A generation for one more block, if it may come. Everything that lies there counts, until it is gone. Where its owner
- * or the disk is short of room what nothing refers to goes now: what was let go, the oldest first, and what came and
- * was never named, unless it is young and may be about to be. Whoever reads a version that was overwritten since has
- * the time in which as much as the limit leaves is written over. Uploads side by side do not see each other: what they
- * bring together beyond the limit is one block each.
+ * Gets a generation for one more block, if the block is admitted. Every stored block counts until it is gone.
+ * Where the owner or the disk is short of room, blocks that nothing refers to are collected now: those that were
+ * let go, the oldest first, and those that were uploaded and never named, unless they are young and may be about
+ * to be named. A reader of a version that was overwritten since therefore has only the time in which as many
+ * bytes are overwritten as the limit leaves free. Uploads side by side do not see each other: together they can
+ * exceed the limit by one block each.
  */
 static int admit(struct docs *docs, struct docs_store *store, const struct docs_scope *scope, struct docs_block *block)
 {
@@ -123,8 +130,8 @@ static int admit(struct docs *docs, struct docs_store *store, const struct docs_
 	return r < 0 ? r : make_room(docs, store, scope, block, &room);
 }
 
-/* Puts the bytes under the generation that the block has, and tells the store; removes them when somebody else was
- * faster. */
+/* Writes the bytes under the block's generation and adds the row to the store. Removes the bytes when another
+ * upload of the same block was faster. */
 static int keep_new(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
 	struct docs_block *block, struct span bytes)
 {
@@ -144,7 +151,8 @@ static int keep_new(struct docs *docs, struct docs_store *store, const struct do
 	block->within_s = BLOCKS_ROW_S(docs->file_grace_s);
 	r = store->ops->block_stored(store, scope, block, &known);
 	block->touched = r == 0 ? known.touched : 0;
-	/* Nobody can name it. When its outcome is not known the bytes stay, and are collected if there is no row. */
+	/* No op can name these bytes. When the outcome of block_stored is not known the bytes stay, and are
+	 * collected if there is no row. */
 	if (r == -ENOTCONN || r == -ENOENT || r == -ERR_NOT_FOUND || (r == 0 && known.generation != block->generation))
 		(void)docs->blocks->ops->remove(docs->blocks, &name);
 	return r == -ENOENT ? -ERR_UNAVAILABLE : r;
@@ -160,7 +168,7 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
 	memcpy(block.sha256, piece->sha256, sizeof(block.sha256));
 	r = store->ops->block_find(store, scope, piece->sha256, &known);
 	if (r == -ENOENT) {
-		/* Once more where blocks have got another place meanwhile. */
+		/* Tries once more where blocks have moved to another place meanwhile. */
 		for (unsigned tries = 0; tries == 0 || (tries < BLOCKS_PUT_TRIES && r == -ERR_UNAVAILABLE); tries++) {
 			r = admit(docs, store, scope, &block);
 			if (r == 0)
@@ -175,12 +183,12 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
 	return r;
 }
 
-/* ---- what came to nothing ---- */
+/* ---- blocks of failed uploads ---- */
 
 struct drop {
 	struct docs *docs;
 	uint32_t drive;
-	struct docs_block *blocks; /* as they were made; NULL: by their hashes */
+	struct docs_block *blocks; /* as blocks_keep returned them; NULL: hashes is set instead */
 	uint8_t (*hashes)[32];
 	size_t count;
 };
@@ -196,7 +204,7 @@ static void drop_job(struct docs_store *store, void *cookie)
 {
 	struct drop *d = cookie;
 
-	/* What it cannot do now, the collector does once their grace is over. */
+	/* Blocks that this job cannot remove now are collected once their grace is over. */
 	if (d->blocks)
 		(void)store->ops->block_drop(store, d->drive, d->blocks, d->count, remove_bytes, d->docs);
 	else

@@ -1,31 +1,33 @@
-/* blocks: bytes become a block of a drive: known by their hash, durable, and then in the store's rows. Blocking; on
- * workers. */
+/* blocks: stores bytes as a block of a drive: identified by their hash, durable, and then recorded in the store's
+ * rows. Blocking; on workers. */
 #ifndef NEPHOS_DOCS_BLOCKS_H
 #define NEPHOS_DOCS_BLOCKS_H
 
 #include "backend/docs/core/docs.h"
 
-#define BLOCKS_ROW_S(file_grace_s) \
-	((file_grace_s) /          \
-		2) /* from a generation to its row, or there is none: its file may be collected after the grace */
+/* Time allowed from getting a generation to writing its row. After that no row is written, as the file may be
+ * collected once the grace is over. */
+#define BLOCKS_ROW_S(file_grace_s) ((file_grace_s) / 2)
 
 struct blocks_piece {
-	uint8_t sha256[32]; /* of the bytes, computed by the caller */
+	uint8_t sha256[32]; /* SHA-256 of the bytes, computed by the caller */
 	struct span bytes;
 };
 
-/* ret_new: what was made, of size 0 when it was there already; may be NULL. -ENOSPC, -EDQUOT, -EIO. */
+/* ret_new: the block that was made; its size is 0 when the block existed already. May be NULL. -ENOSPC, -EDQUOT,
+ * -EIO. */
 int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_scope *scope,
 	const struct blocks_piece *piece, struct docs_block *ret_new);
 
-/* Blocks that blocks_keep has made go again, later, unless something came to refer to them: their upload came to
- * nothing. The list is taken. */
+/* Removes blocks that blocks_keep has made, in a later job, except those that something has come to refer to. For
+ * uploads that failed. Takes ownership of the list. */
 void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count);
 
-/* The same for the blocks that an op names which was refused, later: of those that no other upload has brought, too. */
+/* The same, by their hashes, for the blocks that a refused op names: those that no other upload has brought as
+ * well are removed, later. */
 void blocks_refused(struct docs *docs, uint32_t drive, const struct op *op);
 
-/* Bytes that the disk still has for blocks, beyond what they leave free. -EIO. */
+/* Bytes still free for blocks on the disk, above the reserve that must stay free. -EIO. */
 int blocks_disk_left(const struct docs *docs, int64_t *ret);
 
 #endif

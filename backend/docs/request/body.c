@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-/* Before anything is built: how deep it goes. What is in strings does not count. */
+/* Checks the nesting depth before the parser builds anything. Brackets inside strings do not count. */
 static bool too_deep(struct span text)
 {
 	bool quoted = false;

@@ -6,8 +6,8 @@
 
 #include <jansson.h>
 
-/* A new reference to the object in a whole body. -ERR_BAD_JSON: no JSON, or deeper than JSON_DEPTH_MAX;
- * -ERR_UNPROCESSABLE: no object. */
+/* Parses a complete body; returns a new reference to the JSON object. -ERR_BAD_JSON: no valid JSON, or nested
+ * deeper than JSON_DEPTH_MAX; -ERR_UNPROCESSABLE: JSON, but no object. */
 int body_object(struct call *call, json_t **ret);
 
 #endif

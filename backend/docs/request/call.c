@@ -30,7 +30,7 @@ static void call_free(void *data)
 	free(call);
 }
 
-/* Only the home of a drive says this, of a read. */
+/* Only the home of a drive sends this field, and only with reads. */
 static int parse_stand(struct call *call)
 {
 	const char *text = http_request_header(call->req, HEADER_STANDBY);
@@ -204,7 +204,7 @@ int call_home(const struct docs *docs, struct docs_store *store, int64_t user, u
 	if (r < 0)
 		return r;
 	const struct docs_scope scope = {.user = user, .drive = drive.row.id};
-	/* One that nothing was ever done to has the quota that new drives have. */
+	/* A drive without any change so far gets the default quota of new drives. */
 	if (docs->default_quota > 0 && drive.row.quota == 0 && drive.at.seq == 0)
 		r = store->ops->drive_change(store, &scope, NULL, &docs->default_quota);
 	if (r == 0)
@@ -219,7 +219,8 @@ int call_drive_beside(struct call *call, struct docs_store *store)
 	return call_home(call->docs, store, call->scope.user, &call->scope.drive);
 }
 
-/* The drive that it is not meant for is forgotten: so nobody goes on with it, whatever he does about the failure. */
+/* Clears scope.drive if it is not the drive that the request is meant for, so that no code goes on with it,
+ * however the caller handles the failure. */
 static int check_meant(struct call *call)
 {
 	if (call->meant == 0 || call->scope.drive == call->meant)

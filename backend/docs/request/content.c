@@ -22,9 +22,9 @@ struct body {
 	struct docs *docs;
 	struct reader *reader; /* of a document */
 	struct block_name block;
-	int64_t at, end; /* of the part of a block that is still to come */
+	int64_t at, end; /* range of the block that is still to be sent */
 	struct byteranges parts;
-	size_t next; /* part */
+	size_t next; /* the next part to begin */
 	bool finished;
 };
 
@@ -69,7 +69,7 @@ static int read_block(struct body *b, size_t max, struct buf *out)
 	return 0;
 }
 
-/* The next part, or the end. */
+/* Begins the next part, or ends the body. */
 static int body_turn(struct body *b, struct buf *out)
 {
 	if (b->next == b->parts.ranges.count) {
@@ -96,7 +96,8 @@ static int body_fill(void *cookie, struct docs_store *store, struct buf *out)
 		else
 			r = read_block(b, room, out);
 	}
-	/* A document that has changed meanwhile: nothing of it was sent yet, or the answer is cut. */
+	/* The document has changed meanwhile: if nothing was sent yet this becomes a problem, otherwise the
+	 * answer is cut. */
 	if (r < 0)
 		return r == -ESTALE || r == -EAGAIN ? -ERR_UNAVAILABLE : r;
 	return b->finished ? STREAMED_END : 0;
@@ -160,7 +161,7 @@ static int find_ranges(const struct content *c, struct range_set *ret)
 		.exists = true, .etag = c->etag, .mtime_ns = c->mtime_ns, .now_ns = clock_real_ns()};
 	const char *range = http_request_header(c->call->req, "Range");
 
-	/* Ranges are of GET alone (RFC 9110, 14.2). */
+	/* Range applies to GET only (RFC 9110, 14.2). */
 	if (is_head(c) || !precondition_if_range(http_request_header(c->call->req, "If-Range"), &target))
 		range = NULL;
 	return range_parse(range, c->size, ret);
@@ -186,7 +187,8 @@ static int read_part(struct body *b, const struct range *part, struct buf *out, 
 	return r;
 }
 
-/* A part of a block cannot be checked by the block's name: a digest of just these bytes comes with it. */
+/* A part of a block cannot be checked against the hash in the block's name, so a digest of just these bytes comes
+ * with it. */
 static void respond_part(const struct content *c, const struct range_set *ranges, struct http_headers *headers)
 {
 	struct body b = {.docs = c->call->docs, .block = *c->block};
@@ -215,7 +217,7 @@ static bool is_part(const struct content *c, const struct range_set *ranges)
 	return c->block && ranges->count == 1 && ranges->parts[0].len <= (int64_t)BLOCK_PART_BYTES_MAX;
 }
 
-/* Before anything is said: where all that will be sent lies, so that it is one version. */
+/* Before the head is sent: loads the layout of everything that will be sent, so that all of it is one version. */
 static int body_look(struct body *b, struct docs_store *store)
 {
 	int64_t from = INT64_MAX, to = 0;
@@ -231,7 +233,8 @@ static int body_look(struct body *b, struct docs_store *store)
 	return to > from ? reader_look(b->reader, store, from, to) : 0;
 }
 
-/* Of all of the content, whatever part of it goes out; nothing is read for it that would not be read anyway. */
+/* Adds the digest of the whole content, whichever part is sent. Reads no content for this that would not be read
+ * anyway. */
 static void say_digest(
 	const struct content *c, struct docs_store *store, const struct body *b, struct http_headers *headers)
 {
@@ -241,7 +244,7 @@ static void say_digest(
 	if (!b->reader)
 		return;
 	int r = reader_digest(b->reader, sha256);
-	/* What is short lies in one place, or its digest was not kept. */
+	/* Short content lies in one place, or its digest was not kept. */
 	if (r < 0 && c->size > (int64_t)INLINE_BYTES_MAX)
 		r = store->ops->digest_get(store, c->document, c->content_seq, sha256);
 	if (r < 0)
@@ -250,7 +253,7 @@ static void say_digest(
 	(void)http_headers_add(headers, "Repr-Digest", text);
 }
 
-/* ---- where it lies, instead ---- */
+/* ---- a list of extents instead of the bytes ---- */
 
 static bool may_be_extents(const struct content *c)
 {
@@ -281,8 +284,9 @@ static int send_page(const struct content *c, struct docs_store *store, const st
 	return r;
 }
 
-/* All of it, whatever part is asked for: the gateway keeps it for the next part. 1: it is answered. 0: it lies in too
- * many places, or too much of it in line. -ESTALE: as content_respond. */
+/* Answers with the extents of the whole document, whichever range is asked for: the gateway keeps the list for
+ * the next range. 1: answered. 0: not answered, as the document has too many extents or too much inline content,
+ * or something failed. -ESTALE: as content_respond. */
 static int respond_extents(const struct content *c, struct docs_store *store)
 {
 	static const struct range_set WHOLE;
@@ -302,7 +306,7 @@ static int respond_extents(const struct content *c, struct docs_store *store)
 	return r == 0 ? 1 : r == -ESTALE ? r : 0;
 }
 
-/* -ESTALE: not answered. */
+/* Answers the call, unless it returns -ESTALE. */
 static int respond_body(
 	const struct content *c, struct docs_store *store, const struct range_set *ranges, struct http_headers *headers)
 {
@@ -314,7 +318,7 @@ static int respond_body(
 
 	if (r == 0)
 		r = byteranges_length(&b->parts, &answer.length);
-	/* For HEAD, only what tells the digest. */
+	/* For HEAD, only where the layout can give the digest. */
 	if (r == 0 && (!head || c->size <= (int64_t)BLOCK_BYTES_MAX))
 		r = body_look(b, store);
 	if (r < 0) {
@@ -368,7 +372,7 @@ const char *content_type_of(struct span name, bool *ret_attachment)
 {
 	static const struct {
 		const char *ending, *type;
-		bool attachment; /* may hold script: it must not run with the rights of our own pages */
+		bool attachment; /* may contain script: it must not run with the rights of our own pages */
 	} known[] = {
 		{".txt", "text/plain; charset=utf-8", false},
 		{".md", "text/plain; charset=utf-8", false},

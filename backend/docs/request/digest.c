@@ -32,7 +32,7 @@ static int member_parse(const char *at, size_t size, struct digest *ret)
 
 	while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t'))
 		size--;
-	/* Structured fields are lower case; RFC 3230 clients write SHA-256 and mean the same. */
+	/* Keys of structured fields are lower case; clients of RFC 3230 write SHA-256 and mean the same. */
 	if (size < key_size || strncasecmp(at, key, key_size) != 0)
 		return 0;
 	value = span_of(at + key_size, size - key_size);

@@ -1,6 +1,6 @@
 /*
- * digest: Repr-Digest and Content-Digest (RFC 9530) of what a request brings. Pure. Only sha-256 is looked at; other
- * algorithms are as if they were not sent. Content-Digest and Repr-Digest are the same bytes here: nothing is encoded.
+ * digest: parses Repr-Digest and Content-Digest (RFC 9530) of a request. Pure. Only sha-256 is checked; digests
+ * by other algorithms are ignored. Both fields mean the same bytes here, since no content coding is used.
  */
 #ifndef NEPHOS_DOCS_DIGEST_H
 #define NEPHOS_DOCS_DIGEST_H
@@ -15,7 +15,7 @@ struct digest {
 	uint8_t sha256[32];
 };
 
-/* Both may be NULL. -ERR_BAD_DIGEST: malformed, or the two name different bytes. */
+/* Both fields may be NULL. -ERR_BAD_DIGEST: malformed, or the two differ. */
 int digest_parse(const char *repr_digest, const char *content_digest, struct digest *ret);
 /* "sha-256=:…:" */
 #define DIGEST_TEXT_SIZE 64

@@ -12,8 +12,9 @@ struct range_of_drive {
 };
 
 struct id_ranges {
-	pthread_mutex_t lock;				/* guards all below */
-	struct range_of_drive ranges[ID_RANGES_DRIVES]; /* at drive % ID_RANGES_DRIVES; who comes later pushes out */
+	pthread_mutex_t lock; /* guards all below */
+	struct range_of_drive
+		ranges[ID_RANGES_DRIVES]; /* index: drive % ID_RANGES_DRIVES; a newer range evicts the older one */
 };
 
 int id_ranges_new(struct id_ranges **ret)

@@ -22,7 +22,7 @@ static int make(struct idempotent *o, struct docs_store *store)
 	return o->change(o, store);
 }
 
-/* What the store shows ends with the transaction. Returns the status. */
+/* Copies the kept answer, as the store's memory is valid only until the transaction ends. Returns the status. */
 static int take_kept(struct idempotent *o, const struct docs_answer *kept)
 {
 	int r;
@@ -35,7 +35,8 @@ static int take_kept(struct idempotent *o, const struct docs_answer *kept)
 	return r < 0 ? r : kept->status;
 }
 
-/* The journal says nothing of the change: whatever it is, nothing is kept beyond it. */
+/* The journal has no entry for the change. So unless the change is hidden, the home must drop every answer of the
+ * drive. */
 static void tell_home(struct idempotent *o, const struct tree_drive *drive)
 {
 	if (o->beside || o->m.request.epoch < 0)
@@ -46,7 +47,7 @@ static void tell_home(struct idempotent *o, const struct tree_drive *drive)
 	o->m.request.touched = &o->touched;
 }
 
-/* With the drive locked. The status of the answer, new or kept; or a failure. */
+/* The transaction holds the drive's lock. Returns the status of the new or the kept answer, or a failure. */
 static int find_or_make(
 	struct idempotent *o, struct docs_store *store, const struct tree_drive *drive, const struct docs_seen *seen)
 {
@@ -94,7 +95,7 @@ static int transact(struct idempotent *o, struct docs_store *store, bool *ret_re
 	return status;
 }
 
-/* The drive is gone: by an earlier try, maybe. */
+/* The drive is gone, perhaps because an earlier try of this request removed it. */
 static int find_kept(struct idempotent *o, struct docs_store *store, int gone)
 {
 	struct docs_seen seen = {.state = DOCS_NEW};
@@ -137,14 +138,14 @@ static void late_fire(struct timer_entry *entry)
 {
 	const struct idempotent_late *late = (const struct idempotent_late *)entry;
 
-	/* A timer that is closed fires at once. */
+	/* A closed timer fires at once. */
 	if (clock_mono_ns() < late->due_ns)
 		respond_too_early(late->o);
 	else
 		respond(late->o, late->status, late->repeat);
 }
 
-/* Counted from now, as it holds already. */
+/* The delay counts from now, as the change has taken effect already. */
 static void respond_late(struct idempotent *o, int status, bool repeat)
 {
 	const int64_t due_ns = clock_mono_ns() + o->late_ns;
@@ -159,7 +160,7 @@ void idempotent_run(struct idempotent *o, struct docs_store *store)
 {
 	struct call *call = o->m.call;
 	bool repeat = false;
-	/* Numbers of sessions are for batches. */
+	/* Batch numbers of a session are valid for batches only. */
 	int status = o->m.request.key.kind == DOCS_KEY_SESSION ? -ERR_BAD_REQUEST : 0;
 
 	if (status == 0)

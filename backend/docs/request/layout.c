@@ -10,17 +10,17 @@
 struct layout {
 	struct layout_version version;
 	struct block_store *blocks;
-	int64_t from, to; /* what is known */
+	int64_t from, to; /* the range that is loaded */
 	struct layout_piece *pieces;
 	size_t count, room;
-	size_t next; /* where the last look-up ended: most go on from there */
-	char *bytes; /* inline content: the first LAYOUT_INLINE_BYTES of it, or as much as there is … */
+	size_t next; /* index where the last look-up ended: most look-ups continue there */
+	char *bytes; /* the first LAYOUT_INLINE_BYTES of the inline content … */
 	int64_t inline_size;
-	int spool;	      /* … and what is beyond, at its offset; -1: not needed yet */
-	bool spool_in_memory; /* there was no room for it beside the blocks */
-	/* While it loads. */
+	int spool;	      /* … and the rest, each byte at its offset; -1: not opened yet */
+	bool spool_in_memory; /* the disk of the blocks had no room for it */
+	/* Used while loading. */
 	bool stale;
-	size_t page; /* pieces of this page */
+	size_t page; /* pieces loaded for this page */
 };
 
 int layout_new(const struct layout_version *version, struct block_store *blocks, struct layout **ret)
@@ -98,8 +98,8 @@ static int copy_spool(int from, int to, int64_t at, int64_t end)
 	return r;
 }
 
-/* A disk without room refuses what is written, and nothing that is read: what was spooled goes on in memory, unless it
- * is more than that may be already. */
+/* A full disk refuses writes but still allows reads. So this function moves the spooled content to memory, unless
+ * it is larger already than memory may hold. */
 static int spool_in_memory(struct layout *l)
 {
 	if (l->inline_size > LAYOUT_MEMORY_BYTES)
@@ -200,7 +200,7 @@ static void forget(struct layout *l, int64_t from)
 	l->from = l->to = from;
 }
 
-/* From where the last page ended. Whether there is more. */
+/* Loads the page behind the last one. Returns whether there is more. */
 static int load_page(struct layout *l, struct docs_store *store, int64_t to)
 {
 	const struct layout_piece *last;
@@ -227,7 +227,7 @@ int layout_load(struct layout *l, struct docs_store *store, int64_t from, int64_
 	more = load_page(l, store, to);
 	if (more <= 0)
 		return more;
-	/* Several pages: all of them anew, of one snapshot. */
+	/* There are several pages: load all of them again, from one snapshot. */
 	forget(l, from);
 	more = store->ops->snapshot_begin(store) < 0 ? -ERR_UNAVAILABLE : 1;
 	while (more > 0 && l->count + LAYOUT_PAGE <= LAYOUT_PIECES_MAX)
@@ -236,7 +236,7 @@ int layout_load(struct layout *l, struct docs_store *store, int64_t from, int64_
 	return more < 0 ? more : 0;
 }
 
-/* ---- what is known ---- */
+/* ---- look-ups ---- */
 
 bool layout_knows(const struct layout *l, int64_t at)
 {

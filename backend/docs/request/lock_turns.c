@@ -8,17 +8,17 @@
 #include <utlist.h>
 
 enum state {
-	WAITS,	/* holds up nobody */
-	CALLED, /* will look */
-	TURN,	/* will come for it */
-	AWAY,	/* will ask again: only its place is kept */
+	WAITS,	/* waits; nobody behind it stands back */
+	CALLED, /* will look soon */
+	TURN,	/* was answered that it is its turn; will ask for the lock */
+	AWAY,	/* will ask again; only its place is kept */
 };
 
 struct entry {
-	struct entry *prev, *next; /* in the order of their coming */
+	struct entry *prev, *next; /* in order of arrival */
 	struct lock_wait who;
 	enum state state;
-	int64_t until_ns; /* of CALLED, TURN and AWAY */
+	int64_t until_ns; /* end of the states CALLED, TURN and AWAY */
 };
 
 struct lock_turns {
@@ -80,7 +80,7 @@ static struct entry *find(struct lock_turns *t, const struct lock_wait *who)
 	return NULL;
 }
 
-/* Drops those whose time is over, and counts the rest of the drive. */
+/* Drops entries whose time is over, and counts the remaining entries of the drive. */
 static unsigned clear(struct lock_turns *t, uint32_t drive, int64_t now_ns)
 {
 	struct entry *e, *next;

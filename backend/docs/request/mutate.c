@@ -57,8 +57,7 @@ static int parse_key(struct mutate *m)
 	if (r == 0 && key) {
 		k->kind = DOCS_KEY_USER;
 		k->key = span_of(key, size);
-		/* It is shown in the journal, so it has to be text; and not what a mount would take for a batch of its
-		 * own. */
+		/* The journal shows the key, so it must be text, and must not look like the batch key of a mount. */
 		return size > 0 && size <= IDEMPOTENCY_KEY_BYTES_MAX && text_is_utf8(k->key) &&
 				!batch_key_is_one(k->key)
 			? 0
@@ -102,7 +101,7 @@ bool mutate_has_key(const struct mutate *m)
 
 static int hash_text(struct sha256 *hash, const char *text)
 {
-	/* With its NUL: no two lists of texts run together to the same bytes. */
+	/* Includes the NUL, so that no two different lists of texts give the same bytes. */
 	return sha256_update(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
@@ -166,7 +165,7 @@ int mutate_body_item(struct mutate *m, const struct item *item)
 	return r < 0 ? r : mutate_header(m, "ETag", etag);
 }
 
-/* The problem as http_respond_error would say it, with the op's index. New reference, or NULL. */
+/* The problem in the form of http_respond_error, plus the op's index. New reference, or NULL. */
 static json_t *problem_json(const struct call *call, int error, const char *detail, int index)
 {
 	const struct error_info *info = error_lookup(error);
@@ -199,7 +198,8 @@ void mutate_respond_problem(struct call *call, int error, const char *detail, in
 	http_headers_fini(&headers);
 }
 
-/* Of what is too much, what to do about it; an ACL may be too large, too. */
+/* Where a limit is exceeded, the text says what to do. -E2BIG of OP_SETXATTR means that an ACL is too large,
+ * which has no such text. */
 static const char *detail_of(const struct mutate *m, int error, int index)
 {
 	if (!m->detail && error == -ERR_EXTENTS)
@@ -251,7 +251,7 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 		return;
 	}
 	if (status < 0) {
-		/* What the ops did holds all the same; only the words are missing. */
+		/* The ops take effect all the same; only the text of the answer is missing. */
 		buf_reset(&m->body);
 		status = 500;
 	}
@@ -294,8 +294,8 @@ static void add_headers(struct mutate *m, const struct docs_answer *answer, bool
 		touched_print(m->request.touched, touched);
 		(void)http_headers_add(headers, HEADER_TOUCHED, touched);
 	}
-	/* Of a batch: its number is used up, and this is what came of it. A refusal without it says nothing of the
-	 * number. */
+	/* For a batch: the field says that its number is used up, and that this is its result. A refusal without
+	 * the field does not say whether the number is used up. */
 	if (m->request.key.kind == DOCS_KEY_SESSION)
 		(void)http_headers_addf(headers, HEADER_BATCH, "%" PRId64, m->request.key.number);
 }
@@ -310,7 +310,7 @@ void mutate_respond(struct mutate *m, const struct docs_answer *answer, bool rep
 	http_headers_fini(&headers);
 }
 
-/* The body is in m->body, as it was when it was made. */
+/* m->body still holds the body that `answer` made. */
 static void do_afterwards(struct mutate *m, const struct docs_answer *answer, const struct tree_drive *drive)
 {
 	m->status = answer->status;
@@ -356,7 +356,7 @@ static void on_done(struct commit_request *request, int error, const struct docs
 
 /* ---- submitting ---- */
 
-/* Keys are kept with the drive's owner. One who acts for the owner (an administrator) has keys of their own there. */
+/* Keys are kept with the drive's owner. An administrator who acts for the owner has keys of his own there. */
 static int adopt_key(struct mutate *m)
 {
 	struct docs_key *k = &m->request.key;
@@ -419,7 +419,7 @@ void mutate_ops(struct mutate *m, const struct op *ops, size_t count)
 		mutate_submit_take(m, batch);
 }
 
-/* Document 0 is never there: the op is refused for sure, and the answer says what is meant. */
+/* Document 0 never exists: so the op is always refused, and the answer carries the intended error. */
 static void submit_nothing(struct mutate *m)
 {
 	struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = ITEM_ID(m->call->scope.drive, 0)};
@@ -429,7 +429,7 @@ static void submit_nothing(struct mutate *m)
 
 void mutate_refuse(struct mutate *m, int error, const char *detail)
 {
-	/* What is our own trouble is kept under no key. */
+	/* Failures of the service itself are kept under no key. */
 	bool trouble = error_lookup(error)->http_status >= 500 && error != -EDQUOT;
 
 	if (!mutate_has_key(m) || trouble || m->call->scope.drive == 0) {

@@ -26,7 +26,7 @@ static int name_check(struct span name)
 	return r == -EINVAL ? -ERR_BAD_PATH : r;
 }
 
-/* The first name of rest, which is cut behind it. */
+/* Cuts the first name off `rest` and returns it. */
 static struct span next_segment(struct span *rest)
 {
 	const char *slash = rest->size ? memchr(rest->data, '/', rest->size) : NULL;
@@ -47,7 +47,7 @@ static size_t segments(struct span raw)
 	return count;
 }
 
-/* Fills names with spans into storage, which has all its room from the start and so does not move. */
+/* Fills names with spans into storage. The storage has its full capacity from the start and so does not move. */
 static int split(struct path *p, struct span raw, bool encoded)
 {
 	size_t count = segments(raw);

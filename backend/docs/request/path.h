@@ -1,7 +1,7 @@
 /*
- * path: names of a path as they come in a request. Each segment is decoded once, and checked: what could mean another
- * document than it seems to (empty segments, "." and "..", NUL, '/' in a name) is refused, never repaired. Pure, any
- * thread.
+ * path: the names of a path in a request. Each segment is decoded once and checked. A path that could mean
+ * another document than it seems to (empty segments, "." and "..", NUL, '/' in a name) is refused, never
+ * repaired. Pure, any thread.
  */
 #ifndef NEPHOS_DOCS_PATH_H
 #define NEPHOS_DOCS_PATH_H
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define PATH_NAMES_MAX 1024u /* folders above one another: what a statement over the path is asked to walk */
+#define PATH_NAMES_MAX 1024u /* depth of folders: a statement over the path walks at most so many */
 
 /* Embedded (init/fini); the names point into its own storage. */
 struct path {
@@ -22,17 +22,18 @@ struct path {
 
 void path_init(struct path *p);
 void path_fini(struct path *p);
-/* The raw rest of a target, without a slash before it: "a/b%20c". Empty: the root. -ERR_BAD_PATH; -ENAMETOOLONG (a
- * name, or the whole); -ENOMEM. */
+/* Splits the raw rest of a target, without a slash before it: "a/b%20c". Empty: the root. -ERR_BAD_PATH;
+ * -ENAMETOOLONG (a name, or the whole path); -ENOMEM. */
 int path_split(struct path *p, struct span raw);
-/* Text as in JSON: nothing is decoded. It begins with a slash: "/a/b". Same failures. */
+/* Splits text as it stands in JSON: nothing is decoded. The text begins with a slash: "/a/b". Same failures. */
 int path_split_text(struct path *p, struct span text);
-/* The value of ?path=, decoded as a whole, because clients encode slashes there; NULL (absent) is no path. */
+/* Splits the value of ?path=, which was decoded as a whole, because clients encode slashes there; -ERR_BAD_PATH
+ * for NULL (absent). */
 int path_split_query(struct path *p, const char *value);
-/* One name: the value of ?name=. -ERR_BAD_PATH, -ENAMETOOLONG. */
+/* Checks one name, the value of ?name=, and appends it. -ERR_BAD_PATH, -ENAMETOOLONG. */
 int path_take_name(struct span name, struct buf *ret);
 
-/* Appends "/a/b%20c" of these names. */
+/* Appends the names as "/a/b%20c". */
 int path_encode(const struct span *names, size_t count, struct buf *ret);
 
 #endif

@@ -8,10 +8,10 @@
 
 struct reader {
 	struct reader_options options;
-	int64_t at, end; /* what is still to be read */
-	int64_t whole;	 /* all that will be read ends here */
+	int64_t at, end; /* the range that is still to be read */
+	int64_t whole;	 /* end of everything that will be read */
 	struct layout *layout;
-	int64_t verified; /* generation of the last block whose digest was found right */
+	int64_t verified; /* generation of the last block whose digest was verified */
 };
 
 int reader_new(const struct reader_options *options, struct reader **ret)
@@ -97,8 +97,8 @@ static int append_zeros(struct buf *out, size_t size)
 	return 0;
 }
 
-/* Reads all of the block once more than needed, from the page cache: nothing of a damaged one may be sent, and what was
- * sent cannot be called back. */
+/* Reads the whole block once more than needed, from the page cache: nothing of a damaged block may be sent, and
+ * bytes that were sent cannot be called back. */
 static int verify_block(
 	struct reader *r, const struct layout_piece *extent, const struct block_name *name, struct buf *scratch)
 {
@@ -128,7 +128,7 @@ static int verify_block(
 	return e == -ENOENT ? -EBADMSG : e;
 }
 
-/* A small part of a large block is not worth reading all of it. */
+/* For a small part of a large block, reading all of the block is not worth the cost. */
 static bool must_verify(const struct reader *r, const struct layout_piece *extent, int64_t skip)
 {
 	int64_t wanted = (int64_t)extent->len - skip < r->end - r->at ? (int64_t)extent->len - skip : r->end - r->at;
@@ -150,7 +150,7 @@ static int append_block(struct reader *r, const struct layout_piece *extent, int
 		return e;
 	e = blocks->ops->get(blocks, &name, extent->from + (uint32_t)skip, out->data + out->size, (uint32_t)size, &got);
 	if (e < 0 || got != size)
-		return e < 0 && e != -ENOENT ? e : -EBADMSG; /* what an extent names must be there, and whole */
+		return e < 0 && e != -ENOENT ? e : -EBADMSG; /* a block that an extent names must exist, and be whole */
 	out->size += size;
 	out->data[out->size] = '\0';
 	metric_add(r->options.docs->metrics.block_bytes_out, (int64_t)size);
@@ -192,7 +192,7 @@ static int append_extent(struct reader *r, const struct layout_piece *extent, si
 	return e;
 }
 
-/* Bytes at r->at up to the next extent, or to where nothing more is known. */
+/* Appends zeros from r->at up to the next extent, or to the end of the loaded layout. */
 static int append_hole(struct reader *r, int64_t until, size_t max, struct buf *out)
 {
 	int64_t size = (until < r->end ? until : r->end) - r->at;

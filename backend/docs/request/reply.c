@@ -153,7 +153,8 @@ static void send_json(struct call *call, struct reply_items *items, struct http_
 	reply_json_take(call, 200, headers, reply_page("items", items->list, items->more ? &last : NULL));
 }
 
-/* No ETag field: what is shown here changes with attributes too, and the document's etag, which is in it, does not. */
+/* No ETag field: this answer changes with attributes too, and the document's etag, which is in the answer, does
+ * not. */
 void reply_items_send(struct call *call, struct reply_items *items, struct docs_position at)
 {
 	struct http_headers headers;

@@ -1,10 +1,10 @@
 /*
- * Two buffers: `front` is being sent by the server's thread, `back` is being filled by a job. When front is empty and
- * back full they change places and the next job is started; so the next piece is made while the last one is sent.
+ * There are two buffers: the server's thread sends `front`, a job fills `back`. When front is empty and back is
+ * full the two are swapped and the next job is started, so the next piece is made while the last one is sent.
  *
- * The answer is owned by the stream (until done) and by the job that is under way, if any; whoever is last frees it.
- * `waiting` marks a source that said -EAGAIN: it owns the answer then in place of the job, and streamed_ready turns it
- * into a job again.
+ * The stream (until done) and the job in flight, if any, own the answer together; the last of them frees it.
+ * After a source returned -EAGAIN, the source owns the answer in place of the job, until streamed_ready starts a
+ * job again.
  */
 #include "backend/docs/request/streamed.h"
 
@@ -22,13 +22,13 @@ struct streamed {
 	struct http_stream *stream;
 	const struct streamed_source *source;
 	void *cookie;
-	struct timer_entry retry; /* of a job that the workers had no room for */
+	struct timer_entry retry; /* retries a job that the workers had no room for */
 	pthread_mutex_t lock;	  /* guards all below */
 	struct buf front, back;
-	size_t sent;	/* of front */
-	bool back_full; /* filled, and not sent yet */
-	bool filling;	/* a job has, or will have, the back buffer */
-	bool ended;	/* what is in the buffers is all */
+	size_t sent;	/* bytes of front that were sent */
+	bool back_full; /* back is filled and not sent yet */
+	bool filling;	/* a job (or a source after -EAGAIN) owns the back buffer */
+	bool ended;	/* the buffers hold the last piece */
 	bool stopped;	/* the stream is done */
 	int error;
 };
@@ -51,19 +51,19 @@ static void retry_fire(struct timer_entry *entry)
 
 	if ((p->source->light ? docs_run(fill_job, p, p->docs) : docs_run_slow(fill_job, p, p->docs)) == 0)
 		return;
-	/* A timer that is closed does not call again: the process ends, and the answer is cut. */
+	/* A closed timer does not call again: the process is ending, so the answer is cut. */
 	if (!timer_set(p->docs->timer, &p->retry, clock_mono_ns() + STREAMED_RETRY_MS * NS_PER_MS))
 		fill_job(NULL, p);
 }
 
-/* The one who set `filling` calls this, without the lock. */
+/* Called by the thread that set `filling`, without p->lock. */
 static void start_job(struct streamed *p)
 {
 	assert(p->filling);
 	retry_fire(&p->retry);
 }
 
-/* What a job made is there, or an error. Returns whether the answer is the job's to free. */
+/* A job has made a piece, or failed with r. Returns whether the job must free the answer. */
 static bool filled(struct streamed *p, int r)
 {
 	bool last;
@@ -99,8 +99,8 @@ static void fill_job(struct docs_store *store, void *cookie)
 	if (store)
 		r = p->source->fill(p->cookie, store, &p->back);
 	if (r == -EAGAIN)
-		return; /* the source has it until streamed_ready: it may be gone already */
-	/* The head is out: the receiver only sees that it is cut. */
+		return; /* the source owns the answer until streamed_ready, and the answer may be freed already */
+	/* The head was sent already: the receiver only sees that the body is cut. */
 	if (r < 0)
 		log_warning(NULL, "op=send error=%d outcome=\"the answer is cut\"", r);
 	if (filled(p, r))
@@ -112,12 +112,13 @@ void streamed_ready(struct streamed *p)
 	start_job(p);
 }
 
-/* With the lock held: the next piece to the front. true: a job is to be started. */
+/* The caller holds p->lock. Swaps the buffers, so that the next piece is at the front. true: the caller must
+ * start a job. */
 static bool turn(struct streamed *p)
 {
 	struct buf empty = p->front;
 
-	assert(!p->filling); /* it had the back buffer */
+	assert(!p->filling); /* a running job would own the back buffer */
 	p->front = p->back;
 	p->back = empty;
 	p->sent = 0;
@@ -212,7 +213,8 @@ void streamed_respond(
 	if (ret)
 		*ret = p;
 	if (answer->length < 0) {
-		/* A source without length may begin with waiting: it starts with a job, once the stream is there. */
+		/* A source without a length may begin by waiting: so it starts with a job, once the stream
+		 * exists. */
 		p->filling = true;
 		http_respond_stream(call->req, answer->status, answer->headers, -1, &streamed_ops, p, &p->stream);
 		start_job(p);

@@ -80,7 +80,7 @@ void tagging_not_found(struct call *call, struct docs_position at)
 	char position[HEADERS_VALUE_SIZE];
 	struct http_headers headers;
 
-	/* Without a position it is the drive that is not there. */
+	/* Without a position, the drive itself was not found. */
 	if (!call->tags || at.incarnation == 0) {
 		call_fail(call, -ERR_NOT_FOUND, NULL);
 		return;

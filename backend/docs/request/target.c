@@ -8,17 +8,17 @@
 #include <sys/stat.h>
 
 /*
- * Most requests are about one document, which they name by its id or by its path, in the URL or in ?path=. This module
- * makes one thing of the three: target_init takes the name and the conditions out of the request, on the server's
- * thread; target_find resolves the drive and looks the document up, on a worker; target_check compares the conditions
- * with what was found.
+ * Most requests are about one document, which they name by its id or by its path, in the URL or in ?path=. This
+ * module handles the three forms alike: target_init takes the name and the conditions from the request, on the
+ * server's thread; target_find resolves the drive and looks the document up, on a worker; target_check compares
+ * the conditions with what was found.
  *
- * A path that leads nowhere is no failure here, as a PUT makes the document: then `exists` is false, and `folder` and
- * `depth` say how far the path leads, so that the caller knows which folders are to be made. An id that is not there is
- * a failure, since nobody can make a document with an id of his choice.
+ * A path that leads nowhere is no failure here, as a PUT makes the document: then `exists` is false, and `folder`
+ * and `depth` say how far the path leads, so that the caller can tell which folders are to be made. An id that
+ * does not exist is a failure, since no client can make a document with an id of its choice.
  *
- * Between looking and changing somebody else may change the document. So target_bind writes what was found into the op:
- * the rules refuse it if the document is another version by then.
+ * Between the lookup and the change another request may change the document. So target_bind writes what was found
+ * into the op: the rules refuse the op if the document has another version by then.
  */
 
 static void target_fini(void *p)
@@ -28,7 +28,8 @@ static void target_fini(void *p)
 	path_fini(&t->path);
 }
 
-/* In the target, or behind it for those who encode slashes there; of two neither. */
+/* Takes the path from the target, or from ?path= for clients that encode slashes there; both together are
+ * refused. */
 static int take_path(struct target *t, struct span rest, const char *query)
 {
 	if (rest.size > 0 && query)
@@ -72,12 +73,12 @@ int target_on_item(const struct item *item, void *cookie)
 	return 0;
 }
 
-/* Nothing at the path: how far does it lead? */
+/* Nothing exists at the path: finds how far the path leads. */
 static int find_folder(struct target *t, struct docs_store *store)
 {
 	struct target_copy copy = {.item = &t->folder};
 	struct docs_walk walk = {.names = t->path.names, .count = t->depth};
-	struct docs_position at; /* later than that of what was not found */
+	struct docs_position at; /* not used: later than the position at which the path was not found */
 
 	return store->ops->item_path(store, &t->call->scope, &walk, target_on_item, &copy, &at);
 }
@@ -92,7 +93,7 @@ static int find_path(struct target *t, struct docs_store *store)
 	tagging_begin_walk(t->call, &walk, folders);
 	r = store->ops->item_path(store, &t->call->scope, &walk, target_on_item, &copy, &t->at);
 	t->exists = r == 0;
-	/* With no name at all it is the drive that is not there. */
+	/* Without a position, the drive itself was not found. */
 	if ((r != 0 && r != -ERR_NOT_FOUND) || (r < 0 && t->at.incarnation == 0))
 		return r;
 	tagging_add_walk(t->call, &walk);

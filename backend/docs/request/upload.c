@@ -1,9 +1,9 @@
 /*
- * One upload is worked on by one thread at a time: the server's or a worker's while it reads (upload_take), a worker's
- * while a block is stored. Who waits for bytes with a buffer is `idle`: then whoever sets idle to false, under the
- * lock, goes on with it: the server, when bytes came, or the sweep, when the sender takes too long for its turn while
- * others wait. After having set idle to true nothing of the upload may be touched any more: it may have been finished,
- * and freed, by then.
+ * One thread at a time works on an upload: the server's or a worker's while it reads (upload_take), a worker's
+ * while a block is stored. An upload that has a buffer and waits for bytes is `idle`. The thread that sets idle
+ * to false, under uploads.lock, then works on the upload: the server's, when bytes came, or that of the sweep,
+ * when the sender takes too long for its turn while others wait. A thread that has set idle to true must not
+ * touch the upload any more: the upload may have been finished, and freed, by then.
  */
 #include "backend/docs/request/upload.h"
 
@@ -27,27 +27,27 @@ struct upload {
 	char *buffer;
 	size_t capacity, used;
 	bool ended;
-	bool give_up; /* its turn, with what is in the buffer */
-	int64_t size; /* of what was stored or is the rest */
-	int64_t room; /* bytes that the drive takes; -1: not asked yet */
+	bool give_up; /* ends its turn with what is in the buffer */
+	int64_t size; /* bytes that were stored or are in `rest` */
+	int64_t room; /* bytes that the drive can take; -1: not looked up yet */
 	struct sha256 whole;
 	bool has_whole;
 	uint8_t digest[SHA256_BYTES];
 	struct op_extent *extents;
 	size_t count, extent_room;
-	struct docs_block *fresh; /* blocks that it made; NULL: none, or what it is for came to be */
+	struct docs_block *fresh; /* blocks that this upload made; fresh_count is 0 after upload_keep */
 	size_t fresh_count, fresh_room;
 	char *rest; /* inline content */
 	/* Guarded by uploads.lock. */
-	bool idle;		 /* waits for bytes */
-	bool pending;		 /* they came before it was idle */
-	bool patient;		 /* who waits for the answer wants to hear that it waits */
-	int64_t told_ns;	 /* when it last did */
-	struct upload *starting; /* the next of those whose turn has come */
+	bool idle;		 /* has a buffer and waits for bytes */
+	bool pending;		 /* bytes came before idle was set */
+	bool patient;		 /* the sender accepts 102 while the upload waits */
+	int64_t told_ns;	 /* time of the last notification */
+	struct upload *starting; /* next in the list of uploads that are to be started */
 };
 
 struct uploads {
-	struct timer_entry tick; /* of the sweep; set while others wait */
+	struct timer_entry tick; /* timer of the sweep; set while uploads wait */
 	struct docs *docs;
 	pthread_mutex_t lock; /* guards all below */
 	struct upload_turns turns;
@@ -62,7 +62,7 @@ static void finish(struct upload *u, int error, struct docs_store *store);
 
 static void tick_start(struct uploads *all);
 
-/* The sender has had its time: what came is dealt with, and the turn goes on. */
+/* The sender's time is over: stores what came, and passes the turn on. */
 static void take_turn_away(struct upload *u)
 {
 	u->give_up = true;
@@ -90,7 +90,7 @@ static struct upload *find_slow(struct uploads *all, int64_t now_ns)
 	return slow;
 }
 
-/* Who waits stays while it is in the list. */
+/* A waiting upload stays alive while it is in the list. */
 static void tell_waiting(struct uploads *all, int64_t now_ns)
 {
 	struct upload_turn *turn;
@@ -123,7 +123,7 @@ static void on_tick(struct timer_entry *entry)
 	tick_start(all);
 }
 
-/* While anybody waits for a turn, somebody looks after those that have one; until the process is asked to end. */
+/* While any upload waits for a turn, a timer checks the uploads that have one, until the process is asked to end. */
 static void tick_start(struct uploads *all)
 {
 	pthread_mutex_lock(&all->lock);
@@ -149,7 +149,7 @@ void uploads_free(struct uploads *all)
 {
 	if (!all)
 		return;
-	/* The timer is gone, and has fired before. */
+	/* The timer is closed, and has fired before. */
 	assert(!all->ticking);
 	assert(!all->turns.running && !all->turns.waiting);
 	pthread_mutex_destroy(&all->lock);
@@ -158,7 +158,7 @@ void uploads_free(struct uploads *all)
 
 /* ---- turns ---- */
 
-/* With the lock held. */
+/* The caller holds all->lock. */
 static void count_turns(struct uploads *all, const struct upload_turns *before)
 {
 	struct docs_metrics *m = &all->docs->metrics;
@@ -183,7 +183,8 @@ static int turn_ask(struct upload *u)
 	return r;
 }
 
-/* Gives the turn, if it has one, to those who wait longest; returns them, to be started. */
+/* Gives up the upload's turn, if it has one, to the uploads that are next. Returns these, for the caller to
+ * start. */
 static struct upload *turn_give(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
@@ -203,7 +204,7 @@ static struct upload *turn_give(struct upload *u)
 	return starting;
 }
 
-/* Whether others wait; if nobody does, the turn goes on, as a new one. */
+/* Whether other uploads wait. The turn's time begins anew. */
 static bool others_wait(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
@@ -216,7 +217,8 @@ static bool others_wait(struct upload *u)
 	return wait;
 }
 
-/* A block's buffer goes back to the system at once, whatever the allocator thinks of sizes: so memory stays flat. */
+/* The memory of a block's buffer returns to the system at once, whatever the allocator's size thresholds are: so
+ * memory use stays flat. */
 static int buffer_make(struct upload *u, size_t capacity)
 {
 	void *p;
@@ -251,7 +253,7 @@ void upload_release(struct upload *u)
 
 	buffer_drop(u);
 	for (starting = turn_give(u); starting; starting = next) {
-		next = starting->starting; /* before it goes */
+		next = starting->starting; /* read before the upload may be freed */
 		upload_take(starting);
 	}
 }
@@ -306,8 +308,8 @@ int upload_room(struct call *call, struct docs_store *store, int64_t replaces, i
 	return r;
 }
 
-/* Before the first block: what the drive can take at all, so that nobody fills the disk with what a quota will
- * refuse. */
+/* Before the first block: looks up what the drive can take at all, so that nobody fills the disk with bytes that
+ * the quota will refuse. */
 static int check_room(struct upload *u, struct docs_store *store)
 {
 	int64_t announced = http_request_length(u->call->req);
@@ -323,7 +325,7 @@ static int check_room(struct upload *u, struct docs_store *store)
 	return u->size + (int64_t)u->used > u->room ? -EDQUOT : 0;
 }
 
-/* What is not noted, for want of memory, the collector finds. */
+/* A block that is not recorded, because memory is short, is found by the collector. */
 static void note_fresh(struct upload *u, const struct docs_block *made)
 {
 	if (u->fresh_count == u->fresh_room) {
@@ -386,7 +388,7 @@ static int check_digest(struct upload *u)
 	return r;
 }
 
-/* The buffer is full, or the body has ended, or the turn has. */
+/* The buffer is full, or the body or the turn has ended. */
 static int take_buffer(struct upload *u, struct docs_store *store)
 {
 	int r = u->has_whole && u->used > 0 ? sha256_update(&u->whole, u->buffer, u->used) : 0;
@@ -396,7 +398,8 @@ static int take_buffer(struct upload *u, struct docs_store *store)
 	if (u->options.look_only)
 		u->used = 0;
 	else if (u->options.what != UPLOAD_CONTENT)
-		/* A whole cannot be had in parts: whoever is too slow while others wait comes again. */
+		/* Bytes needed as a whole cannot be taken in parts: a sender that is too slow while others wait
+		 * must send them again. */
 		r = u->ended ? 0 : u->give_up ? -ERR_UNAVAILABLE : -ERR_TOO_LARGE;
 	else if (!u->ended || u->used > INLINE_BYTES_MAX)
 		r = u->used > 0 ? store_block(u, store) : 0;
@@ -405,7 +408,7 @@ static int take_buffer(struct upload *u, struct docs_store *store)
 	return r == 0 && u->ended ? check_digest(u) : r;
 }
 
-/* As much has come as needs no memory of ours, or all: now a buffer is worth its while. */
+/* The server's small buffer is full, or the body is complete: now a buffer of our own is worth its memory. */
 static void on_filled(struct http_request *req, void *cookie)
 {
 	struct upload *u = cookie;
@@ -418,7 +421,7 @@ static void on_filled(struct http_request *req, void *cookie)
 		finish(u, r, NULL);
 }
 
-/* On with the body: with the buffer there is, or, when others wait, once the turn comes round again. */
+/* Goes on with the body: with the same buffer, or, when others wait, after the upload has got a turn again. */
 static void go_on(struct upload *u)
 {
 	u->give_up = false;
@@ -462,7 +465,7 @@ static void on_readable(struct http_request *req, void *cookie)
 		upload_take(u);
 }
 
-/* true: waits for bytes, and belongs to who finds them. false: they are there already. */
+/* true: the upload is idle and belongs to the thread that ends that. false: bytes are there already. */
 static bool wait_for_bytes(struct upload *u)
 {
 	struct uploads *all = u->call->docs->uploads;
@@ -480,7 +483,7 @@ static bool wait_for_bytes(struct upload *u)
 	return waits;
 }
 
-/* Whether the buffer must be dealt with: 1; 0: more is to be read, later; or a failure. */
+/* 1: the buffer must be processed; 0: more is to be read, later; or a failure. */
 static int read_some(struct upload *u)
 {
 	while (u->used < u->capacity) {
@@ -499,7 +502,7 @@ static int read_some(struct upload *u)
 	return 1;
 }
 
-/* What goes into a row is not slow. */
+/* Content that goes into a row takes no worker for blocks. */
 static int run_job(struct upload *u)
 {
 	bool light = u->ended && u->options.what == UPLOAD_CONTENT && u->used <= INLINE_BYTES_MAX;
@@ -509,7 +512,8 @@ static int run_job(struct upload *u)
 
 static void upload_take(struct upload *u)
 {
-	/* What is wanted as a whole shows its end by one byte less. */
+	/* For bytes needed as a whole, one byte more than they may have, so that a body that is too long fills
+	 * the buffer. */
 	size_t capacity = u->options.what == UPLOAD_CONTENT ? BLOCK_BYTES_MAX : u->options.max + 1;
 	int r = u->buffer ? 0 : buffer_make(u, capacity);
 
@@ -561,7 +565,7 @@ void upload_start(struct call *call, const struct upload_options *options, struc
 	int r = upload_new(call, options, ret);
 
 	if (r == 0 && length >= 0 && length <= small) {
-		r = buffer_make(*ret, (size_t)length + 1); /* so that the end is read too */
+		r = buffer_make(*ret, (size_t)length + 1); /* one byte more, so that the end of the body is read too */
 		r = r == 0 ? 1 : r;
 	} else if (r == 0) {
 		http_request_on_filled(call->req, on_filled, *ret);

@@ -16,7 +16,7 @@ static unsigned count_of(struct upload_turn *list, int64_t user)
 	return count;
 }
 
-/* One more, and others still have as much. */
+/* Whether the user may have one more: at least as many must then remain free for others. */
 static bool may_have(struct upload_turn *list, unsigned taken, unsigned most, int64_t user)
 {
 	return taken < most && count_of(list, user) + 1 <= most - (taken + 1);
@@ -38,7 +38,8 @@ static void run(struct upload_turns *all, struct upload_turn *turn, int64_t now_
 int upload_turns_ask(struct upload_turns *all, struct upload_turn *turn, int64_t now_ns)
 {
 	assert(turn->state == TURN_NONE);
-	/* Not past those of its own user that wait; past others', who have more than their share. */
+	/* It must not overtake waiting uploads of its own user; it may overtake those of others, who have more
+	 * than their share. */
 	if (count_of(all->waiting, turn->user) == 0 && may_run(all, turn->user)) {
 		run(all, turn, now_ns);
 		return 1;

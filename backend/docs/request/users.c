@@ -13,16 +13,18 @@
 #include <stdlib.h>
 
 /*
- * The docs service has no table of users: it asks a user service, over HTTP. There are two questions: is there such a
- * user (for requests of administrators that name somebody else), and who was deleted since the last time (for upkeep).
+ * The docs service has no table of users: it asks a user service, over HTTP. There are two questions: whether a
+ * user exists (for requests of administrators that name another user), and which users were deleted since the
+ * last time (for upkeep).
  *
- * Where a user service is comes from the registration, which hears it from the gateways (a question that comes before
- * they have named one waits for that), or from the setting --user-service, whose addresses are taken in turn. A
- * question that one instance does not answer in USERS_DEADLINE_MS, or answers with a failure of its own, goes to the
- * next one; after USERS_TRIES the caller hears -ERR_UNAVAILABLE and tells its client to come again. An answer that
- * makes no sense counts as none: what is not understood must not look like "there is no such user".
+ * The addresses of user services come from the registration, which gets them from the gateways (a question that
+ * comes before the gateways have named one waits for that), or from the setting --user-service, whose addresses
+ * are used in turn. If an instance does not answer within USERS_DEADLINE_MS, or answers with a failure of its
+ * own, the question goes to the next one. After USERS_TRIES the caller gets -ERR_UNAVAILABLE and answers its
+ * client to try again. An answer that makes no sense counts as none: an answer that is not understood must not
+ * look like "there is no such user".
  *
- * The call blocks its thread, which is a worker or that of upkeep, never one of the HTTP server's.
+ * The call blocks its thread, which is a worker or the upkeep's, never one of the HTTP server's.
  */
 
 #define ANSWER_BYTES_MAX (1024u * 1024)
@@ -57,7 +59,7 @@ void users_free(struct users *u)
 	free(u);
 }
 
-/* The next of the configured addresses, in turn. */
+/* Picks the next of the configured addresses, in turn. */
 static int pick_configured(struct users *u, char ret[REGISTRATION_URL_MAX], char ret_peer[REGISTRATION_PEER_MAX])
 {
 	char named[REGISTRATION_URL_MAX];

@@ -1,25 +1,25 @@
 /*
- * users: asks a user service about users. Where one is, the gateways say (registration), unless it was configured.
- * Blocking; on workers and the upkeep's thread.
+ * users: asks a user service about users. The gateways name the user services (registration), unless addresses
+ * were configured. Blocking; on workers and the upkeep's thread.
  */
 #ifndef NEPHOS_DOCS_USERS_H
 #define NEPHOS_DOCS_USERS_H
 
 #include <stdint.h>
 
-#define USERS_DEADLINE_MS 3000 /* of one question: a worker waits for it */
-#define USERS_TRIES 2	       /* instances asked before it is called unreachable */
+#define USERS_DEADLINE_MS 3000 /* deadline of one question: a worker waits for it */
+#define USERS_TRIES 2	       /* instances asked before the service counts as unreachable */
 
 struct service;
 struct users;
 
-/* url: base URLs with commas between; NULL: ask the registration. */
+/* url: base URLs separated by commas; NULL: use the registration. */
 int users_new(struct service *service, const char *url, struct users **ret);
 void users_free(struct users *u);
-/* 0: there is such a user. -ERR_USER_NOT_FOUND. -ERR_UNAVAILABLE: nobody could say. trace may be NULL. */
+/* 0: there is such a user. -ERR_USER_NOT_FOUND. -ERR_UNAVAILABLE: no instance gave an answer. trace may be NULL. */
 int users_check(struct users *u, int64_t id, const char *trace);
-/* on_deleted for each user deleted after since, in order; its failure ends the reading. ret_last: the next since.
- * -ERR_UNAVAILABLE. */
+/* Calls on_deleted for each user deleted after `since`, in order; a failure of it ends the reading. ret_last: the
+ * next `since`. -ERR_UNAVAILABLE. */
 int users_deleted(
 	struct users *u, int64_t since, int (*on_deleted)(int64_t user, void *cookie), void *cookie, int64_t *ret_last);
 

@@ -1,14 +1,14 @@
 /*
- * answer: what a mutation answers, kept under the caller's Idempotency-Key so that a repeat gets the same. It may hold
- * a token that is stored nowhere else, so it lies sealed (XSalsa20-Poly1305) under a key derived from the store's: the
- * database alone does not open it.
+ * answer: the answer to a mutation, kept under the caller's Idempotency-Key so that a repeat gets the same one.
+ * It may contain a token that is stored nowhere else, so it is sealed (XSalsa20-Poly1305) with a key derived from
+ * the store's: the database alone is not enough to open it.
  */
 #ifndef NEPHOS_USER_ANSWER_H
 #define NEPHOS_USER_ANSWER_H
 
 #include "backend/user/rows/user_store.h"
 
-#define ANSWER_BYTES_MAX 4096 /* sealed; no answer to a mutation is longer than a user with a token */
+#define ANSWER_BYTES_MAX 4096 /* sealed size; the longest answer is a user with a token */
 #define ANSWER_KEY_BYTES 32   /* crypto_secretbox_KEYBYTES */
 
 struct answer {
@@ -18,19 +18,19 @@ struct answer {
 	char forget_token[24];
 };
 
-/* Which answer: whose, to what, under which key. */
+/* Identifies an answer: the caller, the request, and the key. */
 struct answer_slot {
 	struct user_store *store;
 	const uint8_t *seal_key; /* ANSWER_KEY_BYTES */
 	uint64_t account_id;
 	const char *idempotency_key;
-	uint8_t request[SHA256_BYTES]; /* digest of what makes a request the same */
+	uint8_t request[SHA256_BYTES]; /* digest that is equal for equal requests */
 	int64_t now_ns;
 };
 
 void answer_fini(struct answer *a);
 int answer_put(const struct answer_slot *slot, const struct answer *a); /* -EEXIST, -EMSGSIZE, -ENOMEM */
-/* -ENOENT: none; -ERR_KEY_REUSED: of another request; -EBADMSG: sealed by another key. */
+/* -ENOENT: no answer; -ERR_KEY_REUSED: the key belongs to another request; -EBADMSG: sealed with another key */
 int answer_get(const struct answer_slot *slot, struct answer *ret);
 
 #endif

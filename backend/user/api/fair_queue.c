@@ -9,16 +9,18 @@
 #include <utlist.h>
 
 /*
- * Hashing a password costs tens of milliseconds and 19 MiB, so only a few may run at once, and many may wait. A plain
- * queue would let one who sends a thousand log-ins keep everybody else out; this one goes round by who asks.
+ * Hashing a password costs tens of milliseconds and 19 MiB, so only a few hashings may run at once, and many
+ * requests may wait. In a plain queue, one client that sends a thousand log-ins would keep everybody else out;
+ * this queue serves the parties in turn.
  *
- * Each one who asks (a user, or a network of somebody unknown) is a party, with a queue of its own. Parties that have
- * somebody waiting stand in a ring, `round`: a worker takes the oldest of the first party, and that party goes to the
- * end. A party may hold `share` places, all parties together `max`. When all places are taken, one who comes with less
- * than another already has takes the last place of whoever has most; the displaced one is told to come again. So
- * however many come from one side, the next party finds a place.
+ * A party is a user, or the network of an unknown user; each has a queue of its own. Parties that have a waiting
+ * request are in a ring, `round`: a worker takes the oldest request of the first party, and that party goes to
+ * the end. A party may hold `share` places, all parties together `max`. When all places are taken, a request of a
+ * party that has less than another takes the last place of the party that has most; the client of the displaced
+ * request must try again. So however many requests come from one party, the next party finds a place.
  *
- * `held` counts the places of a party, waiting or being worked on. A party is in the table as long as it holds one.
+ * `held` counts the places of a party, waiting or being worked on. A party is in the table as long as it holds a
+ * place.
  */
 
 struct fair_queue_party {
@@ -26,7 +28,7 @@ struct fair_queue_party {
 	size_t held; /* waiting and taken */
 	size_t waits;
 	struct fair_queue_turn *waiting;      /* the oldest first */
-	struct fair_queue_party *prev, *next; /* of those that have one waiting */
+	struct fair_queue_party *prev, *next; /* ring of parties with a waiting turn */
 	UT_hash_handle hh;
 };
 
@@ -34,7 +36,7 @@ struct fair_queue {
 	pthread_mutex_t lock; /* guards all */
 	size_t max, share;
 	size_t held;
-	struct fair_queue_party *parties; /* those that hold something: never more than max */
+	struct fair_queue_party *parties; /* parties that hold a place: never more than max */
 	struct fair_queue_party *round;
 };
 
@@ -110,7 +112,7 @@ static void let_go(struct fair_queue *q, struct fair_queue_party *p)
 	drop_if_empty(q, p);
 }
 
-/* The last that waits of whoever has most, if that is more than who comes would have. */
+/* The last waiting turn of the party that has most, if that is more than the new party would have. */
 static struct fair_queue_turn *displace(struct fair_queue *q, const struct fair_queue_party *by)
 {
 	struct fair_queue_party *p, *most = NULL;
@@ -121,7 +123,7 @@ static struct fair_queue_turn *displace(struct fair_queue *q, const struct fair_
 	}
 	if (!most || most->waits <= by->held + 1)
 		return NULL;
-	struct fair_queue_turn *last = most->waiting->prev; /* of a list, the first one's previous is the last */
+	struct fair_queue_turn *last = most->waiting->prev; /* in such a list, prev of the first is the last */
 	wait_no_more(q, most, last);
 	let_go(q, most);
 	return last;
@@ -160,7 +162,7 @@ struct fair_queue_turn *fair_queue_take(struct fair_queue *q)
 	if (p) {
 		turn = p->waiting;
 		wait_no_more(q, p, turn);
-		if (p->waiting) { /* again when all others had theirs */
+		if (p->waiting) { /* its next turn comes after those of all others */
 			DL_DELETE(q->round, p);
 			DL_APPEND(q->round, p);
 		}

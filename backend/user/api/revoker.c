@@ -17,18 +17,18 @@
 #include <utlist.h>
 
 /*
- * Gateways remember for a few seconds what a token means. When a token is revoked, the answer must not be sent before
- * no gateway accepts it any more: either each gateway has confirmed that it has forgotten, or the time for which it may
- * remember has passed.
+ * Gateways cache for a few seconds what a token means. When a token is revoked, the answer must not be sent while
+ * any gateway still accepts the token: either each gateway has confirmed that it has forgotten the token, or the
+ * time for which it may cache it has passed.
  *
- * revoker_post puts a revocation on the list, with one post for each configured gateway. The thread here walks the
- * list: it sends the posts that are due, and ends revocations that all gateways have confirmed or whose time is over.
- * The HTTP client answers on its own thread (on_answer), marks the post, and wakes ours. A post that failed is sent
- * again after REVOKER_RETRY_MS.
+ * revoker_post puts a revocation on the list, with one post for each configured gateway. The revoker's thread
+ * walks the list: it sends the posts that are due, and ends revocations that all gateways have confirmed or whose
+ * time is over. The HTTP client calls on_answer on its own thread, which marks the post and wakes the revoker's
+ * thread. A post that failed is sent again after REVOKER_RETRY_MS.
  *
- * `done` is called without the lock, as it sends an answer. A revocation may be over while a call for it is still under
- * way; then the last call to end frees it (under_way, over). `alive` counts all of them, so that the end of the process
- * waits for the calls.
+ * `done` is called without the lock, as it sends an answer. A revocation may be over while a call for it is still
+ * in flight; then the last call to end frees the revocation (under_way, over). `alive` counts all revocations, so
+ * that the end of the process waits for the calls.
  */
 
 enum post_state { POST_WAITING, POST_SENT, POST_CONFIRMED };
@@ -39,17 +39,17 @@ struct post {
 	int64_t not_before_ns;
 };
 
-/* Guarded by the lock, but for message and the callback, which do not change. */
+/* Guarded by revoker->lock, except for the message and the callback, which do not change. */
 struct revocation {
 	struct revoker *revoker;
 	char *message;
 	int64_t until_ns;
 	void (*done)(void *cookie);
 	void *cookie;
-	unsigned under_way; /* calls whose end is still to come */
+	unsigned under_way; /* calls in flight */
 	bool over;	    /* done was called: the last call to end frees this */
 	struct revocation *prev, *next;
-	struct post posts[]; /* one a gateway */
+	struct post posts[]; /* one per gateway */
 };
 
 struct revoker {
@@ -61,11 +61,11 @@ struct revoker {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
 	bool stopping;
-	size_t alive; /* revocations that are not freed */
+	size_t alive; /* revocations that are not freed yet */
 	struct revocation *list;
 };
 
-/* Locked. */
+/* The caller holds revoker->lock. */
 static void revocation_free(struct revocation *v)
 {
 	assert(v->revoker->alive > 0);
@@ -116,8 +116,8 @@ static int send_post(struct revoker *revoker, struct post *post, size_t gateway,
 	return r;
 }
 
-/* Locked, also while sending: the client calls back on its own thread, which waits for the lock, and never from
- * start. */
+/* The caller holds revoker->lock, also while this function sends: the client calls back on its own thread, which
+ * waits for the lock, and never from http_client_start. */
 static bool advance(struct revoker *revoker, struct revocation *v, int64_t now_ns)
 {
 	size_t confirmed = 0;
@@ -139,7 +139,7 @@ static bool advance(struct revoker *revoker, struct revocation *v, int64_t now_n
 	return confirmed == revoker->gateway_count;
 }
 
-/* Locked. Takes those that are over out of the list; returns them. */
+/* The caller holds revoker->lock. Removes the revocations that are over from the list and returns them. */
 static struct revocation *take_over(struct revoker *revoker)
 {
 	const int64_t now_ns = clock_mono_ns();
@@ -214,8 +214,8 @@ void revoker_post(
 	if (v)
 		v->message = make_message(user_id, token_id);
 	if (!v || !v->message) {
-		/* There is no memory to tell the gateways. After this time they have forgotten the token by themselves:
-		 * waiting here keeps the promise, and costs this worker. */
+		/* There is no memory to notify the gateways. After this time they have forgotten the token by
+		 * themselves: waiting here keeps the guarantee, and blocks this worker. */
 		const struct timespec wait = {.tv_sec = TOKEN_CACHE_S};
 		log_error(NULL, "op=forget error=%d outcome=waiting", -ENOMEM);
 		free(v);
@@ -270,7 +270,7 @@ void revoker_free(struct revoker *revoker)
 	if (revoker->started)
 		pthread_join(revoker->thread, NULL);
 	pthread_mutex_lock(&revoker->lock);
-	while (revoker->alive > 0) /* calls end by their own deadline */
+	while (revoker->alive > 0) /* calls end at their own deadline */
 		pthread_cond_wait(&revoker->wake, &revoker->lock);
 	pthread_mutex_unlock(&revoker->lock);
 	pthread_cond_destroy(&revoker->wake);

@@ -1,7 +1,8 @@
 /*
- * revoker: has the gateways forget tokens that hold no longer. A gateway keeps what a token means for at most
- * TOKEN_CACHE_S; so a revocation is over when every configured gateway has confirmed it, or that time has passed since.
- * Gateways that do not answer are asked again meanwhile. One thread of its own; waiting holds no worker. Any thread.
+ * revoker: makes the gateways forget tokens that are no longer valid. A gateway caches what a token means for at
+ * most TOKEN_CACHE_S; so a revocation is complete when every configured gateway has confirmed it, or that time
+ * has passed since. Gateways that do not answer are asked again meanwhile. It has one thread of its own; waiting
+ * holds no worker. Any thread.
  */
 #ifndef NEPHOS_USER_REVOKER_H
 #define NEPHOS_USER_REVOKER_H
@@ -15,10 +16,10 @@ struct http_client;
 struct registration;
 
 int revoker_new(struct http_client *client, const struct registration *gateways, struct revoker **ret);
-void revoker_free(struct revoker *revoker); /* ends what waits; NULL is fine */
+void revoker_free(struct revoker *revoker); /* ends waiting revocations; NULL is fine */
 
-/* All tokens of a user (0: none), and one token ("": none). done comes exactly once, from any thread, perhaps before
- * this returns. */
+/* Revokes all tokens of a user (0: none), and one token ("": none). done is called exactly once, on any thread,
+ * perhaps before this function returns. */
 void revoker_post(
 	struct revoker *revoker, uint64_t user_id, const char *token_id, void (*done)(void *cookie), void *cookie);
 

@@ -1,6 +1,6 @@
 /*
- * user_account: what every version of the API does to an account of which the path has the id: rows of the versions
- * differ in how they show it. Functions are those of user_mutation and user_query.
+ * user_account: what every version of the API does with the account whose id is in the path: the versions differ
+ * only in how they show it. The functions are for user_mutation and user_query.
  */
 #ifndef NEPHOS_USER_USER_ACCOUNT_H
 #define NEPHOS_USER_USER_ACCOUNT_H
@@ -8,10 +8,10 @@
 #include "backend/user/api/user_request.h"
 
 int user_account_create(struct user_request *u, struct account_outcome *ret);
-int user_account_change(struct user_request *u, struct account_outcome *ret); /* of the target, whoever that is */
+int user_account_change(struct user_request *u, struct account_outcome *ret); /* changes the account u->target */
 extern const struct user_mutation USER_ACCOUNT_DELETE;
 
-/* For a query: the account of the path, as show has it. */
+/* For a query: returns the account of the path, in the form made by show. */
 int user_account_ask(struct user_request *u, json_t *(*show)(const struct account_outcome *outcome), json_t **ret);
 
 #endif

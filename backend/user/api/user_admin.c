@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* /api/v2/user/users: what administrators do. Others reach themselves here too, and nobody else. */
+/* /api/v2/user/users: routes for administrators. Other users reach only their own account here. */
 
 static int ask_user(struct user_request *u, json_t **ret)
 {

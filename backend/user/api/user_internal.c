@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What gateways and the docs service ask. The guard has checked that it is they. */
+/* Routes for gateways and the docs service. The guard has checked that the request comes from one of them. */
 
 #define DELETIONS_PAGE 1000 /* entries in one answer: 60 KiB */
 
@@ -37,7 +37,7 @@ static int ask_user(struct user_request *u, json_t **ret)
 	uint64_t id;
 
 	int r = user_request_path_id(u, &id);
-	u->call.who_is_admin = true; /* a service asks, for itself */
+	u->call.who_is_admin = true; /* a service asks, on its own behalf */
 	if (r == 0)
 		r = account_read(&u->call, id, &a);
 	if (r == 0)

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What failures of the store and of the machine are to somebody who asks over HTTP. */
+/* Maps failures of the store and of the machine to the error that an HTTP client gets. */
 static int public_code(int r)
 {
 	switch (r) {
@@ -108,9 +108,9 @@ static int user_request_init(struct user_request *u, struct pg *pg, struct http_
 }
 
 /*
- * What makes a request the same: method, target, body. Under a key that is not in the database: the body may hold a
- * password, which nobody must be able to guess from what lies there. With the caller's key it is a name: whoever has no
- * account yet keeps answers under it.
+ * The digest is equal for equal requests: method, target, body. It uses a key that is not in the database: the
+ * body may hold a password, which nobody must be able to guess from the database. Together with the caller's key
+ * the digest serves as the name of an answer: that is how callers without an account keep answers.
  */
 static int digest_request(struct user_request *u, struct span key, uint8_t ret[SHA256_BYTES])
 {
@@ -122,7 +122,7 @@ static int digest_request(struct user_request *u, struct span key, uint8_t ret[S
 	int r = sha256_init(&sha);
 	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
 		r = sha256_update(&sha, parts[i].data, parts[i].size);
-		if (r == 0) /* no two lists run together to the same bytes: none of them has a NUL before the body */
+		if (r == 0) /* no two lists give the same bytes: no part before the body contains a NUL */
 			r = sha256_update(&sha, "", 1);
 	}
 	if (r == 0)
@@ -134,8 +134,9 @@ static int digest_request(struct user_request *u, struct span key, uint8_t ret[S
 }
 
 /*
- * Nobody (who logs in, registers, sets up) has no keys of their own: there the request is part of the key, so that two
- * of them never meet, and who repeats a request word for word knows all that its answer was given for.
+ * A caller without an account (who logs in, registers, sets up) has no keys of his own: there the request is part
+ * of the key. So two such callers never share a key, and a caller who can repeat a request word for word knows
+ * everything that its answer was given for.
  */
 static int name_key(struct user_request *u, struct span key)
 {
@@ -168,7 +169,7 @@ static int read_key(struct user_request *u)
 	return r < 0 ? r : digest_request(u, SPAN_LITERAL(""), u->slot.request);
 }
 
-/* Inside the transaction: the answer is made here, and kept when the caller has named a key. */
+/* Runs inside the transaction: makes the answer, and keeps it when the request has a key. */
 static int seal_answer(void *cookie, const struct account_outcome *outcome)
 {
 	struct user_request *u = cookie;
@@ -192,11 +193,11 @@ static int find_answer(struct user_request *u)
 {
 	if (!u->slot.idempotency_key)
 		return -ENOENT;
-	answer_fini(&u->answer); /* one that was made and did not come to hold */
+	answer_fini(&u->answer); /* an answer that was made by a change that did not take effect */
 	return answer_get(&u->slot, &u->answer);
 }
 
-/* For tests: what does a crash between COMMIT and answer leave? */
+/* For tests of a crash between COMMIT and the answer. */
 static void die_after_commit(const struct user_app *app)
 {
 #ifdef NEPHOS_FAILPOINTS
@@ -208,9 +209,9 @@ static void die_after_commit(const struct user_app *app)
 }
 
 /*
- * 0: u->answer is what to say, made now or earlier. Of two requests with one key at the same moment the second fails,
- * at the answer or before (the name is taken, the row is gone), once the first has committed: what it finds then is the
- * answer.
+ * 0: u->answer is the answer, made now or earlier. Of two requests with one key at the same moment the second
+ * fails, at the answer or before (the name is taken, the row is gone), once the first has committed: the answer
+ * that it then finds is the one to send.
  */
 static int find_or_make(struct user_request *u)
 {
@@ -250,7 +251,7 @@ static void respond_answer(struct user_request *u)
 	struct held_answer *held = malloc(sizeof(*held));
 
 	if (!held) {
-		/* It has happened; a repeat under the same key will find it. */
+		/* The change has taken effect; a repeat under the same key will find it. */
 		respond_failure(u, -ERR_UNKNOWN_OUTCOME);
 		return;
 	}
@@ -259,7 +260,7 @@ static void respond_answer(struct user_request *u)
 	revoker_post(u->app->revoker, held->answer.forget_user, held->answer.forget_token, release, held);
 }
 
-/* 1: it is said; 0: it is not. */
+/* 1: the body has the member; 0: it does not. */
 static int read_switch(struct user_request *u, const char *name, bool *ret)
 {
 	const json_t *value = json_object_get(u->body, name);
@@ -272,7 +273,7 @@ static int read_switch(struct user_request *u, const char *name, bool *ret)
 	return 1;
 }
 
-/* name, email (null: none), password, old_password; version 2 knows admin and revoke. */
+/* Reads name, email (null: none), password, old_password; in version 2 also admin and revoke. */
 static int parse_fields(struct user_request *u)
 {
 	struct account_fields *f = &u->fields;
@@ -310,7 +311,8 @@ static int find_target(struct user_request *u)
 	return 0;
 }
 
-/* Who asks may ask this; nothing else is said before that is sure, not even that the body is wrong. */
+/* Checks whether the caller may make this request; before that is certain the answer says nothing else, not even
+ * that the body is wrong. */
 static int permit(struct user_request *u)
 {
 	const enum user_body body = u->mutation->body;

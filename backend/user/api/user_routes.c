@@ -10,15 +10,15 @@
 #include <stdlib.h>
 
 /*
- * The table of routes, put together from four tables: version 1, version 2, what administrators do, and what the other
- * services ask. A row says what is to be done, as a mutation or a query (user_request); this module decides where it
- * runs. The HTTP server calls on_request on one of its own threads, which must not wait. So a request goes to the
- * workers that talk to the database.
+ * The table of routes, put together from four tables: version 1, version 2, routes for administrators, and routes
+ * for the other services. A row names its work, as a mutation or a query (user_request); this module decides
+ * where that work runs. The HTTP server calls on_request on one of its own threads, which must not block. So a
+ * request goes to the workers that use the database.
  *
- * Requests that hash a password go to a second lane with a fair queue in front (fair_queue): hashing is slow on
- * purpose, and a storm of log-ins must not keep those waiting who have a token already. For each turn in that queue
- * there is one job in the lane, and a job takes whichever turn is next when it runs. So a turn can be displaced by
- * another one without touching the lane. A request that finds no place is told to come again (429).
+ * Requests that hash a password go to a second lane behind a fair queue (fair_queue): hashing is slow on purpose,
+ * and a burst of log-ins must not delay users who have a token already. For each turn in that queue there is one
+ * job in the lane, and a job takes whichever turn is next when it runs. So one turn can displace another without
+ * touching the lane. A request that finds no place is refused with 429, and the client must try again.
  */
 
 static const struct user_route *const TABLES[] = {
@@ -26,7 +26,7 @@ static const struct user_route *const TABLES[] = {
 
 #define TABLE_COUNT (sizeof(TABLES) / sizeof(TABLES[0]))
 
-/* The server has copies of the rows: a row is known by its texts, which are literals. */
+/* The server has copies of the rows, so a row is found by its texts, which are literals. */
 static const struct user_route *find(const struct http_route *route)
 {
 	for (size_t t = 0; t < TABLE_COUNT; t++)
@@ -50,7 +50,7 @@ static void work(struct pg *pg, struct http_request *req, struct service *s)
 
 /* A request that hashes, until its turn has come. */
 struct hashing {
-	struct fair_queue_turn turn; /* first: a turn is one of these */
+	struct fair_queue_turn turn; /* first: cast from struct fair_queue_turn */
 	struct service *service;
 	struct http_request *req;
 };
@@ -61,7 +61,7 @@ static void hashing_end(struct fair_queue *turns, struct hashing *h)
 	free(h);
 }
 
-/* There is one such job for each turn that waits; which one it runs is decided when it runs. */
+/* There is one such job for each waiting turn; a job takes a turn when it runs. */
 static void hash_next(struct pg *pg, void *cookie)
 {
 	struct fair_queue *turns = ((struct user_app *)service_app(cookie))->turns;
@@ -71,7 +71,7 @@ static void hash_next(struct pg *pg, void *cookie)
 	hashing_end(turns, h);
 }
 
-/* Whose share it is: a user's own, whatever network he is in; who is nobody yet has his network's. */
+/* Finds the party of a request: the user, whatever network he is in; without a user, the network. */
 static void find_party(const struct http_request *req, char ret[FAIR_QUEUE_WHO_SIZE])
 {
 	const char *user = http_request_header(req, HEADER_USER);
@@ -115,7 +115,7 @@ static void hashing_submit(struct service *s, struct http_request *req)
 		refuse_turn(req, r);
 		return;
 	}
-	if (displaced) { /* whose job is this one's now */
+	if (displaced) { /* the job of the displaced turn now serves the new one */
 		h = (struct hashing *)displaced;
 		refuse_turn(h->req, -EAGAIN);
 		free(h);
@@ -123,8 +123,8 @@ static void hashing_submit(struct service *s, struct http_request *req)
 	}
 	if (service_submit_slow(s, hash_next, s) == 0)
 		return;
-	/* The workers are stopping. A job may have taken this turn meanwhile, and left its own: one is left over,
-	 * and is answered here. */
+	/* The workers are stopping. An earlier job may have taken this turn meanwhile, and left its own: one turn
+	 * is left over, and is answered here. */
 	h = (struct hashing *)fair_queue_take(turns);
 	refuse_turn(h->req, -ERR_UNAVAILABLE);
 	hashing_end(turns, h);

@@ -1,5 +1,4 @@
-/* user_routes: the route table of the user service. Each version's handlers lie in a file of their own, and bring their
- * rows. */
+/* user_routes: the route table of the user service. Each version has a file with its handlers and its rows. */
 #ifndef NEPHOS_USER_ROUTES_H
 #define NEPHOS_USER_ROUTES_H
 
@@ -8,29 +7,29 @@
 struct user_mutation;
 struct user_query;
 
-/* A row, and what a worker does for it: a mutation or a query (user_request.h), or the row has a handler that needs no
+/* A row with its mutation or query (user_request.h), which a worker runs; or a row with a handler that needs no
  * worker. */
 struct user_route {
 	struct http_route route;
 	const struct user_mutation *mutation;
 	const struct user_query *query;
-	bool hashes; /* passwords: runs in the slow lane, so that a storm of logins does not keep others waiting */
+	bool hashes; /* hashes passwords: runs in the slow lane, so that many logins do not keep others waiting */
 };
 
-/* End with a row whose method is NULL. */
+/* Each table ends with a row whose method is NULL. */
 extern const struct user_route USER_V1_ROUTES[];
 extern const struct user_route USER_V2_ROUTES[];
 extern const struct user_route USER_ADMIN_ROUTES[];
 extern const struct user_route USER_INTERNAL_ROUTES[];
 
-/* The rows as the server wants them; free() them. -ENOMEM. */
+/* Makes one table of all rows for the server; free() it. -ENOMEM. */
 int user_routes(struct http_route **ret);
 
 /* Texts of OpenAPI operations. */
 #define USER_DOC_BODY(properties, required)                                                                                             \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[" required \
 	"],\"properties\":{" properties "}}}}}"
-/* With an example that can be sent as it stands. */
+/* With an example that can be sent unchanged. */
 #define USER_DOC_BODY_LIKE(properties, required, example)                                                                               \
 	"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[" required \
 	"],\"properties\":{" properties "}},\"example\":" example "}}}"
@@ -52,7 +51,7 @@ int user_routes(struct http_route **ret);
 #define USER_DOC_PROBLEM(status, text)            \
 	"\"" status "\":{\"description\":\"" text \
 	"\",\"content\":{\"application/problem+json\":{\"schema\":{\"type\":\"object\"}}}}"
-/* Of a row that hashes, and says nothing else of 429. */
+/* For a row that hashes and has no other text for 429. */
 #define USER_DOC_BUSY \
 	"," USER_DOC_PROBLEM("429", "Too many requests with passwords at once, or too many wrong ones: see Retry-After")
 

@@ -3,7 +3,7 @@
 
 #include "common/base/limits.h"
 
-/* Version 1: users as JSON with integer ids, as the store's ancestor had them. */
+/* Version 1: users as JSON with integer ids, as in the predecessor of this store. */
 
 static json_t *show_user(const struct account_outcome *outcome)
 {

@@ -11,14 +11,14 @@
 #include <stdlib.h>
 
 /*
- * Version 2 of the users' API: sessions (logging in and out), oneself, device keys, and the set-up of a new store.
- * user_admin.c has what administrators do to others.
+ * Version 2 of the users' API: sessions (logging in and out), the caller's own account, device keys, and the
+ * set-up of a new store. user_admin.c has what administrators do to others.
  *
  * Nothing here decides anything. Each route is a row of the table at the end, which names a mutation or a query:
- * user_request reads the body, finds out who asks, runs the function on a worker with a database connection, keeps the
- * answer under the request's idempotency key, and sends it. The apply_ and ask_ functions here take the texts out of
- * the body and call a rule (account, login, key); the show_ functions say how its outcome looks as JSON. Texts that are
- * wrong are refused by the rules, which say why.
+ * user_request reads the body, finds out who the caller is, runs the function on a worker with a database
+ * connection, keeps the answer under the request's idempotency key, and sends it. The apply_ and ask_ functions
+ * here take the texts from the body and call a rule (account, login, key); the show_ functions turn its result
+ * into JSON. The rules refuse invalid texts, and give the reason.
  *
  * A token is shown exactly once, in the answer that makes it: the database only has its hash.
  */
@@ -80,7 +80,7 @@ static int apply_revoke_key(struct user_request *u, struct account_outcome *ret)
 {
 	uint64_t id;
 
-	/* What is no number is no key either. */
+	/* An id that is not a number is answered like an unknown key. */
 	if (user_request_path_id(u, &id) < 0)
 		return account_call_refuse(&u->call, -ERR_NOT_FOUND,
 			"you have no device key with this id: GET /api/v2/user/keys lists them");

@@ -9,13 +9,14 @@
 #include <stdlib.h>
 
 /*
- * The user store in memory. It does what PostgreSQL does for the rules, so that their tests need none: tables are
- * arrays, a transaction is a copy of all of them that a rollback puts back, and a key that must be unique is looked for
- * in all rows.
+ * The user store in memory. It does for the rules what PostgreSQL does, so that their tests need no database:
+ * tables are arrays, a transaction is a copy of all tables that a rollback restores, and the uniqueness of a key
+ * is checked by searching all rows.
  *
- * Two things make it a store for tests. An operation can be told to fail the n-th time it is called, a commit also
- * after it has taken effect, as when the connection breaks; and something can be run just before one, as if another
- * instance had come between. What a constraint of the database would refuse is refused here with the same code.
+ * Two features make it a store for tests. An operation can be made to fail the n-th time it is called, a commit
+ * also after it has taken effect, as when the connection breaks; and a function can be run just before an
+ * operation, like a change by another instance. What a constraint of the database would refuse is refused here
+ * with the same code.
  */
 
 int user_mem_enter(struct user_store *s, const char *operation)
@@ -125,7 +126,7 @@ static int op_account_find(struct user_store *s, const char *key, const char *be
 	return r;
 }
 
-/* Rows are in the order of ids: they are only ever added at the end. */
+/* Rows are in the order of ids: rows are only added at the end. */
 static int op_account_list(
 	struct user_store *s, const struct user_page *page, struct user_account *ret, size_t *ret_count)
 {
@@ -157,7 +158,7 @@ static int op_account_unfolded(struct user_store *s, size_t limit, struct user_a
 	return 0;
 }
 
-/* The row that is to have this key. -ENOENT; -EEXIST: another one has it. */
+/* Finds the row that is to get this key. -ENOENT; -EEXIST: another row has the key. */
 static int row_for_key(struct user_store *s, uint64_t id, const char *name_key, struct user_account **ret)
 {
 	const struct user_account *named = account_by_key(s, name_key);
@@ -532,7 +533,7 @@ static int op_answers_trim(struct user_store *s, size_t keep, int64_t young_ns)
 
 	if (r < 0)
 		return r;
-	/* The last one of the list takes the place of one that goes, and is looked at there. */
+	/* The last answer of the list takes the place of a removed one, and is checked there. */
 	for (size_t i = 0; i < st->answer_count;) {
 		const struct mem_answer *a = &st->answers[i];
 

@@ -29,7 +29,7 @@ struct mem_network {
 	int64_t seen_ns;
 };
 
-/* Everything a transaction can take back. */
+/* Everything that a rollback restores. */
 struct mem_state {
 	struct mem_guess guesses[USER_MEM_ROWS];
 	size_t guess_count;
@@ -51,7 +51,7 @@ struct mem_state {
 struct user_mem {
 	struct user_store base;
 	struct mem_state state;
-	struct mem_state saved; /* at begin */
+	struct mem_state saved; /* copy made by begin */
 	bool in_transaction;
 	const char *fail_operation;
 	unsigned fail_in;
@@ -66,9 +66,9 @@ static inline struct user_mem *user_mem_from(struct user_store *s)
 	return (struct user_mem *)s;
 }
 
-/* Every operation begins so. */
+/* Every operation calls this first. */
 int user_mem_enter(struct user_store *s, const char *operation);
-struct user_account *user_mem_account(struct user_store *s, uint64_t id); /* NULL: there is none */
+struct user_account *user_mem_account(struct user_store *s, uint64_t id); /* NULL: no such account */
 
 int user_mem_guess_look(struct user_store *s, const struct user_guess_key *here, const struct user_guess_key *all,
 	uint64_t account_id, struct user_guesses *ret);

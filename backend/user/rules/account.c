@@ -8,17 +8,19 @@
 #include <inttypes.h>
 
 /*
- * Who may make, see, change and delete accounts. Rules know neither HTTP nor SQL: they get the store as a vtable
- * (user_store) and the caller as numbers, in `struct account_call`, and leave in there why they refused.
+ * The rules about making, seeing, changing and deleting accounts. Rules know neither HTTP nor SQL: they get the
+ * store as a vtable (user_store) and the caller as numbers, in `struct account_call`, and store there the reason
+ * of a refusal.
  *
- * A function first asks whether the caller may (account_permit, which reads the table in permit). What is dear comes
- * next, before any transaction: a password is compared and hashed there, since that takes tens of milliseconds. Then,
- * in a transaction, the account is read anew and locked, changed, and written; a new password is refused if the one
- * that it replaces is another one by now. What a caller must not learn is refused in the words of an account that does
- * not exist.
+ * A function first checks whether the caller may do it (account_permit, which reads the table in permit).
+ * Expensive work comes next, before any transaction: a password is compared and hashed there, since that takes
+ * tens of milliseconds. Then, in a transaction, the account is read again and locked, changed, and written; a new
+ * password is refused if the password that it replaces has changed meanwhile. Where a caller may not learn that
+ * an account exists, the refusal is the same as for an account that does not exist.
  *
- * The last administrator can neither be deleted nor stop being one, or nobody could let anybody in. Two administrators
- * may do that to each other at the same time: so all who make administrators less wait for each other (keep_one_admin).
+ * The last administrator can neither be deleted nor stop being one, as nobody could admit users then. Two
+ * administrators may do that to each other at the same time: so all changes that remove an administrator wait for
+ * each other (keep_one_admin).
  */
 
 static int not_found(struct account_call *call, uint64_t id)
@@ -85,7 +87,7 @@ int account_permit_fields(struct account_call *call, uint64_t id, const struct a
 
 	if (id != 0 && fields->password)
 		r = account_permit(call, ACCOUNT_PASSWORD, id);
-	/* Of who is no administrator, "none" says what is so already, of himself and of who is new. */
+	/* From a caller who is no administrator, admin=false changes nothing, for himself and for a new account. */
 	if (r == 0 && fields->admin && (*fields->admin || call->who_is_admin))
 		r = account_permit(call, ACCOUNT_ADMIN, id);
 	return r;
@@ -103,7 +105,7 @@ int account_know_caller(struct account_call *call)
 	return r == -ENOENT ? -ERR_UNAUTHENTICATED : r;
 }
 
-/* What account_name refuses is said to the caller. */
+/* Passes the reason of a refusal by account_name or password on to the caller. */
 static int refuse_text(struct account_call *call, int r, const char *why)
 {
 	return r == -EINVAL || r == -ENAMETOOLONG ? account_call_refuse(call, -ERR_UNPROCESSABLE, "%s", why) : r;
@@ -142,7 +144,7 @@ static int check_password(struct account_call *call, const char *password)
 	return r < 0 ? refuse_text(call, r, why) : 0;
 }
 
-/* Everything but the hash of the password, which is dear. */
+/* Sets everything but the hash of the password, which is expensive. */
 static int set_fields(struct account_call *call, const struct account_fields *fields, struct user_account *a)
 {
 	int r = fields->name ? set_name(call, fields->name, a) : 0;
@@ -156,7 +158,7 @@ static int set_fields(struct account_call *call, const struct account_fields *fi
 	return r;
 }
 
-/* All but the password's hash. */
+/* Fills a new account, except for the hash of the password. */
 static int fill_new(struct account_call *call, const struct account_fields *fields, struct user_account *a)
 {
 	if (!fields->name)
@@ -219,7 +221,7 @@ static int refuse_setup(struct account_call *call)
 		"token is not the set-up token of this store: nephos-user --setup-token makes one");
 }
 
-/* In the transaction. Nobody makes another account meanwhile. */
+/* Runs in the transaction. No other account is made meanwhile. */
 static int claim_setup(struct account_call *call, const uint8_t hash[SHA256_BYTES])
 {
 	bool any = false;
@@ -233,7 +235,7 @@ static int claim_setup(struct account_call *call, const uint8_t hash[SHA256_BYTE
 	return r == -ENOENT ? refuse_setup(call) : r;
 }
 
-/* Before anything is hashed: a guess costs a row that is read. */
+/* Runs before anything is hashed: a wrong guess costs only the reading of a row. */
 static int look_at_setup(struct account_call *call, const char *token, uint8_t ret_hash[SHA256_BYTES])
 {
 	int r = token_hash(token, ret_hash);
@@ -328,10 +330,10 @@ int account_find(struct account_call *call, const char *name, struct user_accoun
 	return r == -ENOENT ? -ERR_USER_NOT_FOUND : r;
 }
 
-/* What must be known, and computed, before the transaction: hashing takes too long to hold a row. */
+/* Read and computed before the transaction: hashing takes too long to hold a row lock. */
 struct new_password {
 	bool wanted;
-	char replaces[USER_PASSWORD_HASH_SIZE]; /* the one that was checked */
+	char replaces[USER_PASSWORD_HASH_SIZE]; /* the hash that it replaces, read before the transaction */
 	char hash[USER_PASSWORD_HASH_SIZE];
 };
 
@@ -359,7 +361,8 @@ static int prepare_password(
 	return password_hash(call->hasher, fields->password, ret->hash);
 }
 
-/* What opens the account, but for what the caller came with, if it is his. */
+/* Ends the sessions of the account and, if `keys`, its device keys, except for the token that the caller uses, if
+ * that belongs to the account. */
 static int end_other_tokens(struct account_call *call, uint64_t id, bool keys)
 {
 	const struct user_store_ops *ops = call->store->ops;
@@ -373,8 +376,8 @@ static int end_other_tokens(struct account_call *call, uint64_t id, bool keys)
 	return r;
 }
 
-/* In the transaction, before any other row of it is locked: all that make administrators less wait here for each
- * other. */
+/* Runs in the transaction, before it locks any other row: all changes that remove an administrator wait here for
+ * each other. */
 static int keep_one_admin(struct account_call *call, uint64_t id, bool *ret_last)
 {
 	bool others = false;
@@ -389,7 +392,7 @@ static int refuse_last(struct account_call *call)
 	return account_call_refuse(call, -ERR_LAST_ADMIN, "this is the last administrator: make another one first");
 }
 
-/* In the transaction. */
+/* Runs in the transaction. */
 static int change_locked(struct account_call *call, uint64_t id, const struct account_fields *fields,
 	const struct new_password *password, struct account_outcome *ret)
 {
@@ -419,7 +422,7 @@ static int change_locked(struct account_call *call, uint64_t id, const struct ac
 		r = end_other_tokens(call, id, fields->revoke);
 	if (r == 0 && password->wanted)
 		r = guess_reset(call, a->name_key);
-	/* Gateways keep name and admin with each token. */
+	/* Gateways cache name and admin with each token. */
 	if (password->wanted || fields->name || fields->admin)
 		ret->forget_user = id;
 	return r;

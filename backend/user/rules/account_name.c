@@ -9,7 +9,7 @@
 #include <unictype.h>
 #include <uninorm.h>
 
-#define EXACT_PREFIX "=" /* in no name, and so at the begin of no fold of one */
+#define EXACT_PREFIX "=" /* no name contains it, so no fold of a name begins with it */
 
 static_assert(sizeof(EXACT_PREFIX) + USER_NAME_SIZE <= USER_NAME_KEY_SIZE, "an exact key fits its place");
 
@@ -61,8 +61,8 @@ static bool is_arabic(uint32_t c)
 	return is_any(c, MASK_LETTER) && uc_is_script(c, uc_script(0x0627));
 }
 
-/* Joiners are invisible, and change what is written after a virama and between letters of Arabic script. The fold
- * drops them. */
+/* Joiners are invisible, and change how text is written behind a virama and between letters of Arabic script. The
+ * fold drops them. */
 static bool is_joined(uint32_t before, uint32_t c, uint32_t after)
 {
 	if (c != 0x200c && c != 0x200d)
@@ -83,8 +83,8 @@ static bool is_name_character(uint32_t c)
 
 struct reading {
 	uint32_t before;
-	unsigned marks; /* in a row */
-	uint32_t zero;	/* of the digits so far */
+	unsigned marks; /* consecutive marks */
+	uint32_t zero;	/* code point of zero in the script of the digits so far */
 	bool digits;
 	char *why;
 };
@@ -149,7 +149,7 @@ static int check_characters(const char *name, char ret_why[NAME_WHY_SIZE])
 enum { LATIN = 1, HAN = 2, HIRAGANA = 4, KATAKANA = 8, BOPOMOFO = 16, HANGUL = 32 };
 
 static const struct {
-	uint32_t letter; /* one of it */
+	uint32_t letter; /* a letter of the script */
 	unsigned bit;
 } MIXED[] = {{'a', LATIN}, {0x4e00, HAN}, {0x3042, HIRAGANA}, {0x30a2, KATAKANA}, {0x3105, BOPOMOFO}, {0xac00, HANGUL}};
 
@@ -163,7 +163,7 @@ static unsigned mixed_bit(const uc_script_t *script)
 	return 0;
 }
 
-/* Whether it belongs to every script. */
+/* Whether the characters of this script may be mixed with every script. */
 static bool is_common(const uc_script_t *script)
 {
 	return !script || script == uc_script('0') || script == uc_script(0x0300);
@@ -212,7 +212,7 @@ int account_name_make(const char *text, struct account_name *ret, char ret_why[N
 			return refuse(ret_why, r,
 				"the name is too long once each of its letters is written out: choose a shorter one");
 	}
-	/* What it stands for is as good a name: nothing hides behind a letter that means several. */
+	/* The fold must be a valid name too: no letter that stands for several may hide others. */
 	if (r == 0)
 		r = check_characters(made.key, ret_why);
 	if (r == 0)

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 /*
- * The fold goes to whom it was the key of already, else to the oldest. Who comes too late for it keeps his name, and is
- * found by that. Nobody else has such a key: it begins with what is in no name.
+ * The account that has the fold as its key already keeps it, else the oldest account gets it. An account that
+ * comes too late keeps its name, and is found by the exact name. No other account can have such a key: it begins
+ * with a character that no name contains.
  */
 static int backfill_one(struct user_store *store, const struct user_account *a)
 {
@@ -18,7 +19,7 @@ static int backfill_one(struct user_store *store, const struct user_account *a)
 		return r;
 	if (r == 0)
 		r = store->ops->account_set_name_key(store, a->id, keys.fold);
-	/* What cannot be folded cannot be mistaken for another, either. */
+	/* A name that cannot be folded cannot be mistaken for another, either. */
 	if (r == -EEXIST || r == -EINVAL || r == -ENAMETOOLONG)
 		r = store->ops->account_set_name_key(store, a->id, keys.exact);
 	return r == -ENOENT ? 0 : r; /* deleted since */

@@ -1,6 +1,6 @@
 /*
- * account_name_backfill: gives accounts of before names were folded the key that they are found by now. Runs at every
- * start and in between, by any instance.
+ * account_name_backfill: sets the key for accounts that were made before names were folded. Runs at every start
+ * and periodically, in any instance.
  */
 #ifndef NEPHOS_USER_ACCOUNT_NAME_BACKFILL_H
 #define NEPHOS_USER_ACCOUNT_NAME_BACKFILL_H

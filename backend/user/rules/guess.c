@@ -6,10 +6,10 @@
 #include <errno.h>
 
 /*
- * Wrong passwords are counted after they were tried, so several may be tried at once: as many as one network's share of
- * hashings. That none of those tells more than the limit allows, what was counted is read again after the hashing, and
- * a right password that came while its network had to wait is refused like a wrong one. Counting before trying was
- * rejected: it would refuse a person whose devices log in together.
+ * Wrong passwords are counted after they were tried, so several may be tried at once: as many as one network's
+ * share of hashings. So that none of these reveals more than the limit allows, the counts are read again after
+ * the hashing, and a right password is refused like a wrong one if its network must wait by then. Counting before
+ * trying was rejected: it would refuse a person whose devices log in together.
  */
 
 #define DELAYS_HERE (GUESS_FREE + 11)
@@ -19,7 +19,7 @@
 
 static_assert(GUESS_MEMORY_S > GUESS_DELAY_MAX_S, "nobody waits longer than it is remembered why");
 
-/* Waits by wrong passwords so far: none for the first ones, then doubled up to the most. */
+/* Delays by number of wrong passwords so far: none for the first `free` ones, then doubled up to the maximum. */
 static void make_delays(int64_t *ret, unsigned count, unsigned free, int64_t max_s)
 {
 	int64_t delay_s = 1;
@@ -34,12 +34,12 @@ static void make_delays(int64_t *ret, unsigned count, unsigned free, int64_t max
 struct guess {
 	struct user_guess_key here;
 	struct user_guess_key all;
-	uint64_t account_id; /* 0: nobody has this name */
+	uint64_t account_id; /* 0: no account has this name */
 	bool counts_all;
 };
 
-/* People type passwords where names belong: what is kept is no name, and cannot be guessed from what lies in the
- * database. */
+/* People type passwords where names belong: so the stored value is no name but an HMAC, and cannot be guessed
+ * from the contents of the database. */
 static int make_guess(struct account_call *call, const char *name_key, const struct user_account *account,
 	enum guess_place place, struct guess *ret)
 {
@@ -59,8 +59,9 @@ static int make_guess(struct account_call *call, const char *name_key, const str
 }
 
 /*
- * How long there is to wait; 0: not at all. right: of a right password, that of who is known from here is let through.
- * A wrong one waits as if it came from anywhere: else the answer told his neighbours that there is such a name.
+ * How long the caller must wait; 0: not at all. right: the password is right; then a network that the account has
+ * logged in from is spared. A wrong password waits as from any network: otherwise the answer would reveal to
+ * others in that network that the name exists.
  */
 static int64_t wait_of(const struct user_guesses *seen, const struct guess *g, int64_t now_ns, bool right)
 {
@@ -101,7 +102,7 @@ static int count_wrong(struct account_call *call, const struct guess *g)
 	return r;
 }
 
-/* A right one, that nothing stood against when it was typed. */
+/* A right password, which was not blocked before the hashing. */
 static int settle_right(struct account_call *call, const struct guess *g)
 {
 	const struct user_store_ops *ops = call->store->ops;
@@ -125,7 +126,8 @@ static int settle_wrong(struct account_call *call, const struct guess *g, const 
 	const int64_t wait_ns = wait_of(seen, g, call->now_ns, false);
 	int r = 0;
 
-	/* Of who waits anyhow a wrong one is counted only where a right one would have been let through. */
+	/* While the network must wait, a wrong password is counted only where a right one would have been
+	 * accepted. */
 	if (wait_ns == 0 || wait_of(seen, g, call->now_ns, true) == 0)
 		r = count_wrong(call, g);
 	if (r < 0)

@@ -7,13 +7,14 @@
 
 #include <errno.h>
 
-/* What a person sees who may not know which names there are. */
+/* The text must not reveal which names exist. */
 static int refuse_login(struct account_call *call)
 {
 	return account_call_refuse(call, -ERR_UNAUTHENTICATED, "name or password is wrong");
 }
 
-/* Whom a typed name means; nobody: id 0, and the name is kept as what guesses at it are counted under. */
+/* Finds the account of a typed name. If there is none, ret has id 0 and the key under which guesses at the name
+ * are counted. */
 static int find_for_login(struct account_call *call, const char *name, struct user_account *ret)
 {
 	struct account_name_keys keys;
@@ -22,7 +23,7 @@ static int find_for_login(struct account_call *call, const char *name, struct us
 	if (r == 0)
 		r = call->store->ops->account_find(call->store, keys.fold, keys.exact, ret);
 	else if (r == -EINVAL || r == -ENAMETOOLONG)
-		keys.fold[0] = '\0'; /* all that nobody can be called are one */
+		keys.fold[0] = '\0'; /* all names that no account can have are counted as one */
 	else
 		return r;
 	if (r == 0)
@@ -109,7 +110,8 @@ static void note_use(struct account_call *call, struct user_token *t)
 	t->used_ns = call->now_ns;
 	if (t->kind == USER_SESSION)
 		t->expires_ns = call->now_ns + SESSION_LIFE_S * NS_PER_S;
-	(void)call->store->ops->token_use(call->store, t); /* the next use notes it; a token is not refused for that */
+	(void)call->store->ops->token_use(
+		call->store, t); /* on failure the next use writes it; a token is not refused for that */
 }
 
 int login_authenticate(struct account_call *call, const char *token, struct user_login *ret)

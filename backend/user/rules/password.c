@@ -11,16 +11,17 @@
 #include <stdlib.h>
 
 /*
- * Passwords as they are stored: Argon2id, by libsodium, which puts salt and costs into the text of the hash. So costs
- * can be raised later, and old hashes still say how they were made.
+ * Passwords are stored as Argon2id, by libsodium, which puts salt and costs into the text of the hash. So costs
+ * can be raised later, and old hashes still contain theirs.
  *
- * The same password can be typed as different bytes: an accented letter as one code point or as two. It is brought to
- * one form (NFC) before it is hashed, on every keyboard. Hashes of long ago were made of what was typed; where the two
- * differ, both are tried.
+ * The same password can be typed as different bytes: an accented letter as one code point or as two. A password
+ * is brought to one form (NFC) before it is hashed, whatever keyboard it comes from. Old hashes were made of the
+ * bytes as typed; where the two differ, both are tried.
  *
- * Each hashing takes 19 MiB and tens of milliseconds, so a semaphore admits some at once, and one who has waited for
- * PASSWORD_WAIT_MS is told to come again. For a user without a password, or one who is not there at all, a hash of a
- * secret that nobody knows is compared instead: the time that an answer takes must not tell who has an account.
+ * Each hashing takes 19 MiB and tens of milliseconds, so a semaphore limits how many run at once, and a caller
+ * that has waited for PASSWORD_WAIT_MS gets -EAGAIN. For a user without a password, or a user that does not
+ * exist, a hash of an unknown random secret is compared instead: the time that an answer takes must not reveal
+ * who has an account.
  */
 
 static_assert(PASSWORD_TYPED_BYTES_MAX <= SPELLING_TYPED_BYTES_MAX, "a password is normalised whole");
@@ -28,7 +29,7 @@ static_assert(USER_PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "a hash fits it
 
 struct password_hasher {
 	sem_t turns;
-	char nobody[USER_PASSWORD_HASH_SIZE]; /* of a password that nobody knows */
+	char nobody[USER_PASSWORD_HASH_SIZE]; /* hash of a random password that nobody knows */
 };
 
 static int wait_turn(struct password_hasher *h)
@@ -65,7 +66,7 @@ int password_check(const char *password, char ret_why[PASSWORD_WHY_SIZE])
 	return -EINVAL;
 }
 
-/* Of bytes, as they are. */
+/* Hashes bytes as they are. */
 static int hash_bytes(struct password_hasher *h, const char *bytes, char ret[USER_PASSWORD_HASH_SIZE])
 {
 	char hash[USER_PASSWORD_HASH_SIZE];
@@ -88,7 +89,7 @@ static int verify_bytes(struct password_hasher *h, const char *hash, const char 
 
 	if (r < 0)
 		return r;
-	/* libsodium does not tell a wrong password from memory that it did not get. */
+	/* libsodium does not distinguish a wrong password from a failed allocation. */
 	if (crypto_pwhash_str_verify(*hash ? hash : h->nobody, bytes, strlen(bytes)) < 0 || !*hash)
 		r = -EACCES;
 	sem_post(&h->turns);

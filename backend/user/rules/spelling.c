@@ -8,7 +8,7 @@
 #include <unistr.h>
 #include <unictype.h>
 
-#define FOLD_ROUNDS_MAX 4 /* the second changes nothing, but for a handful of characters */
+#define FOLD_ROUNDS_MAX 4 /* the second round changes nothing except for a handful of characters */
 
 struct text {
 	uint8_t *bytes;
@@ -78,7 +78,7 @@ static void drop_ignorable(struct text *t)
 	t->size = kept;
 }
 
-/* One round of it; ret is a new text. */
+/* One round of folding; ret is a new text. */
 static int fold_once(const struct text *t, struct text *ret)
 {
 	struct text folded = {0};

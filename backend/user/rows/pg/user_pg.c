@@ -8,16 +8,16 @@
 #include <stdlib.h>
 
 /*
- * The user store in PostgreSQL: each operation of user_store.h is one prepared statement of user_sql, with parameters,
- * and its rows become structs. There are no rules here.
+ * The user store in PostgreSQL: each operation of user_store.h runs prepared statements of user_sql, most of them
+ * one, with parameters, and turns their rows into structs. There are no rules here.
  *
- * What the database refuses comes back as the store's codes: a key that is there already is -EEXIST, a row that refers
- * to nothing is -ENOENT, and a change that touches no row is -ENOENT, too. Bytes that an operation lends (answer_get)
- * lie in the result, which is kept until the next operation.
+ * Refusals by the database become the store's codes: a duplicate key is -EEXIST, a row that refers to nothing is
+ * -ENOENT, and a change that touches no row is -ENOENT, too. Bytes that an operation lends (answer_get) are part
+ * of the result, which is kept until the next operation.
  */
 
 struct user_pg {
-	struct user_store base; /* first: a store is one of these */
+	struct user_store base; /* first: cast from struct user_store */
 	struct pg *pg;
 	struct pg_result *kept; /* of answer_get, which lends bytes */
 };
@@ -39,8 +39,8 @@ static struct pg_param hash_param(const uint8_t hash[SHA256_BYTES])
 	return PG_P_BYTEA(span_of(hash, SHA256_BYTES));
 }
 
-/* Runs a statement. The constraints that a request can break have codes of the store's own: -EEXIST for what is not
- * unique, -ENOENT for a row that refers to nothing. */
+/* Runs a statement. Violated constraints become codes of the store: -EEXIST for a duplicate, -ENOENT for a row
+ * that refers to nothing. */
 static int run(struct user_store *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
 	struct pg_result **ret)
 {
@@ -56,7 +56,7 @@ static int run(struct user_store *s, const struct pg_statement *statement, const
 	return r;
 }
 
-/* A change that touches no row is none: -ENOENT. */
+/* Runs a change; -ENOENT if it touches no row. */
 static int change(
 	struct user_store *s, const struct pg_statement *statement, const struct pg_param *params, size_t count)
 {
@@ -127,7 +127,7 @@ static int op_commit(struct user_store *s)
 
 static void op_rollback(struct user_store *s)
 {
-	(void)pg_pipeline_rollback(from(s)->pg); /* closes the connection when it cannot */
+	(void)pg_pipeline_rollback(from(s)->pg); /* closes the connection when the rollback fails */
 }
 
 static int op_account_insert(struct user_store *s, const struct user_account *a, uint64_t *ret_id)
@@ -167,7 +167,7 @@ static int op_account_find(struct user_store *s, const char *key, const char *be
 	return one_account(s, &SQL_ACCOUNT_FIND, params, 2, ret);
 }
 
-/* Takes the result. */
+/* Frees the result. */
 static int read_accounts(struct pg_result *result, struct user_account *ret, size_t *ret_count)
 {
 	for (int row = 0; row < pg_rows(result); row++)
@@ -273,7 +273,7 @@ static int op_network_know(struct user_store *s, uint64_t account_id, const char
 		const struct pg_param trim[] = {params[0], params[3]};
 		r = run(s, &SQL_NETWORKS_TRIM, trim, 2, NULL);
 	}
-	return r == -ENOENT ? 0 : r; /* the account is gone: what comes next finds that */
+	return r == -ENOENT ? 0 : r; /* the account is gone: the next step finds that out */
 }
 
 static int op_guesses_trim(struct user_store *s, int64_t oldest_ns, size_t keep, int64_t oldest_network_ns)

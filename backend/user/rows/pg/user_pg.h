@@ -1,4 +1,4 @@
-/* user_pg: the user store in PostgreSQL. Works on a connection that it does not own. */
+/* user_pg: the user store in PostgreSQL. The caller owns the connection. */
 #ifndef NEPHOS_USER_PG_H
 #define NEPHOS_USER_PG_H
 

@@ -1,5 +1,5 @@
-/* user_sql: every statement of the user service. They lie in backend/sql/user/statements, one a file: SQL_NAME is
- * NAME.sql, and says which index answers it. */
+/* user_sql: every statement of the user service. The statements are in backend/sql/user/statements, one per file:
+ * SQL_NAME is NAME.sql, which also names the index that serves it. */
 #ifndef NEPHOS_USER_SQL_H
 #define NEPHOS_USER_SQL_H
 
