@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* One thing to do, with a backup that is open: with blocks, or with a part, which --backup-name says. */
+/* A task of --backup-do on an open backup: with blocks, or with the part that --backup-name names. */
 struct backup_task {
 	const char *name;
 	int (*blocks)(struct service *s, struct vault *v, struct block_copied *done);
@@ -54,7 +54,7 @@ static int save_blocks(struct service *s, struct vault *v, struct block_copied *
 	return copy_blocks(s, v, block_copy_save, done);
 }
 
-/* A database that comes from a backup may be one of an earlier version. */
+/* Migrates first: a database from a backup may be of an earlier version. */
 static int load_blocks(struct service *s, struct vault *v, struct block_copied *done)
 {
 	struct pg *pg = NULL;

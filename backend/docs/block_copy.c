@@ -12,14 +12,14 @@
 #include <string.h>
 
 /*
- * The caller's thread goes through the list once, and hands what is to be copied to others through a short queue: at a
- * service of S3, and in a folder whose disk has to say that it has a block, one waits most of the time. A block that is
- * missing or has other bytes is counted and named, and the rest goes on, so that one run says all; anything else, as a
- * disk that is full, ends it.
+ * The caller's thread walks through the list once, and passes blocks to copy to other threads through a short
+ * queue: with a service of S3, or a folder whose disk must confirm each block, most of the time is spent
+ * waiting. A missing or damaged block is counted and printed, and the copy goes on, so that one run reports all
+ * of them; any other failure, such as a full disk, ends it.
  */
 
 #define LINE_SIZE 256 /* three numbers and a hash have 110 */
-#define QUEUE_MAX 128 /* lines read ahead: two for each of the threads at most */
+#define QUEUE_MAX 128 /* lines read ahead: at most two for each thread */
 
 static_assert(QUEUE_MAX >= 2 * BLOCK_COPY_THREADS_MAX, "no thread waits for the reader of the list");
 
@@ -31,18 +31,19 @@ struct listed {
 };
 
 struct copy;
-typedef int (*copy_one)(struct copy *c, const struct listed *block, struct buf *bytes); /* an empty one */
+typedef int (*copy_one)(struct copy *c, const struct listed *block, struct buf *bytes); /* bytes: empty */
 
 struct copy {
 	const struct block_copy *from;
 	copy_one one;
-	bool by_hash, saves;  /* a hash that comes again is no work; what the vault has is none */
+	/* by_hash: skip a block with the hash of the line before; saves: skip a block that the vault has */
+	bool by_hash, saves;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t filled, taken;
 	struct listed queue[QUEUE_MAX];
 	size_t first, count;
 	bool ended;
-	int error; /* the first that ends it */
+	int error; /* the first failure that ends the copy */
 	struct block_copied *done;
 };
 
@@ -88,7 +89,7 @@ static void count(struct copy *c, uint64_t *counter, uint64_t bytes)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* It goes on. */
+/* Prints what is wrong with a block; the copy goes on. */
 static int say(struct copy *c, uint64_t *counter, const struct listed *block, const char *what)
 {
 	count(c, counter, 0);
@@ -168,7 +169,7 @@ static bool take(struct copy *c, struct listed *ret)
 
 	pthread_mutex_lock(&c->lock);
 	while (c->count == 0 && !c->ended && c->error == 0)
-		pthread_cond_wait(&c->filled, &c->lock); /* the reader of the list ends it */
+		pthread_cond_wait(&c->filled, &c->lock); /* read_list and a failure end this wait */
 	got = c->count > 0 && c->error == 0;
 	if (got) {
 		*ret = c->queue[c->first];
@@ -229,7 +230,7 @@ static void *work(void *cookie)
 
 /* ---- all ---- */
 
-/* 1: there is nothing to do for it. */
+/* 1: there is nothing to do for this block. */
 static int look(struct copy *c, const struct listed *block, const char *before)
 {
 	struct vault *vault = c->from->vault;

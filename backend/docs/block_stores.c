@@ -12,14 +12,14 @@
 #include <stdlib.h>
 
 /*
- * A service opens each store that its settings say how to reach, rows of the database always: another one may be where
- * the blocks are, or where they are going. Which one it is, is said by the row of block_place; setting blocks counts
- * only for a store whose database does not know yet.
+ * A service opens each store that its settings say how to reach, and always the rows of the database: blocks may
+ * lie in another store than the settings say, or be moving to one. The row of block_place says where they lie;
+ * the setting `blocks` counts only when the database has no such row yet.
  */
 
-#define SPOOL_FOLDER "/tmp" /* of a store whose blocks lie elsewhere, unless told */
+#define SPOOL_FOLDER "/tmp" /* spool folder of a store whose blocks lie elsewhere, unless set */
 
-/* Which other settings each kind of store cannot do without. */
+/* The other settings that each kind of store needs. */
 static const struct {
 	enum block_kind kind;
 	const char *flag, *variable, *what;
@@ -60,7 +60,7 @@ int block_stores_check(const struct config *config)
 
 static unsigned connections(const struct config *config)
 {
-	return (unsigned)config_number(config, "block-workers") + 1; /* upkeep's */
+	return (unsigned)config_number(config, "block-workers") + 1; /* one for upkeep */
 }
 
 static int open_s3(const struct config *config, const char *spool_folder, struct block_store **ret)
@@ -118,7 +118,7 @@ int block_stores_each(const struct config *config, struct block_store *ret[BLOCK
 	return 0;
 }
 
-/* ---- as one ---- */
+/* ---- all as one ---- */
 
 static int look(void *cookie, struct block_place *ret)
 {
@@ -151,7 +151,7 @@ static int open_moving(const struct config *config, struct pg *pg, struct block_
 	return r;
 }
 
-/* The database is there: it was just brought up to date. */
+/* In a service the database answers here: its migrations have just run. */
 static int find_place(const struct config *config, struct pg *pg, struct block_place_row *ret)
 {
 	enum block_kind kind;

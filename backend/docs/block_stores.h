@@ -1,5 +1,5 @@
-/* block_stores: the stores of blocks that the settings say how to reach, and where the blocks lie among them. Used at
- * start. */
+/* block_stores: the stores of blocks that the settings say how to reach, and which of them has the blocks. Used
+ * at start. */
 #ifndef NEPHOS_DOCS_BLOCK_STORES_H
 #define NEPHOS_DOCS_BLOCK_STORES_H
 
@@ -7,14 +7,14 @@
 
 struct config;
 
-/* Whether setting blocks, and what it needs, are there; what is wrong is logged. -EINVAL. */
+/* Checks that the setting `blocks`, and the settings that it needs, are there; errors are logged. -EINVAL. */
 int block_stores_check(const struct config *config);
-/* Each store by itself; NULL where the settings do not say how to reach one. Failures are those of the stores; they are
- * logged, and then there is none. */
+/* Opens each store by itself; NULL where the settings do not say how to reach it. If one fails, all are closed,
+ * and its failure is logged and returned. */
 int block_stores_each(const struct config *config, struct block_store *ret[BLOCK_KINDS]);
 void block_stores_close(struct block_store *stores[BLOCK_KINDS]);
-/* All of them as one, as a service uses them: they move, and blocks lie in their short form where that is worth it.
- * Says where blocks lie to a database that does not know. */
+/* Opens all of them as a single store for a service: blocks can move between them, and are stored in their short
+ * form where that is worth it. Writes the place of the blocks to a database that has none yet. */
 int block_stores_open(const struct config *config, struct block_store **ret);
 
 #endif

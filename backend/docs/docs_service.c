@@ -25,18 +25,18 @@
 #include <string.h>
 
 /*
- * The service as one object, `struct docs`, which all handlers share. It is made at the start and torn down at the end;
- * in between nothing here runs but two callbacks that pass news on.
+ * The service as one object, `struct docs`, which all handlers share. It is made at the start and freed at the
+ * end; in between, nothing here runs but the callbacks of commit and the stamp of answers.
  *
- * docs_service_start reads the settings, registers the metrics and starts the parts, each after what it needs: the
- * block store, the timer, the two feeds (who waits for changes, who waits for file locks), the notifier to other
- * instances, the client of the user service, uploads, ids, the cache of drives, group commit, the second pool of
- * workers, the check of the store, upkeep. If one of them fails, docs_service_stop takes down those that are there; so
- * each of its calls accepts a part that is not.
+ * docs_service_start reads the settings, registers the metrics and starts the parts, each after the parts that
+ * it needs: the block store, the timer, the two feeds (waiters for changes, waiters for file locks), the
+ * notifier to other instances, the client of the user service, uploads, ids, the cache of drives, group commit,
+ * the second pool of workers, the check of the store, upkeep. If one of them fails, docs_service_stop frees
+ * those that exist; so each of its calls accepts a part that does not exist.
  *
- * Ending is in two steps. docs_service_drain answers all who wait for something that may be long in coming, so that
- * requests come to their end; then main stops the HTTP server, and docs_service_stop frees the parts, those that use
- * others first.
+ * The end has two steps. docs_service_drain answers all requests that wait for something that may take long, so
+ * that they end. Then main stops the HTTP server, and docs_service_stop frees the parts, those that use others
+ * first.
  */
 
 static void on_committed(uint32_t drive, struct docs_position at, int64_t session, void *cookie)
@@ -188,8 +188,8 @@ void docs_service_stamp(struct http_headers *ret, void *docs)
 	const struct docs *d = docs;
 	const int64_t timeline = pg_timeline(d->database);
 
-	/* Without memory for it the timeline is left out. A gateway that hears of a position without its timeline asks
-	 * for no more reads of standbys until it is started anew. That costs speed; its answers stay right. */
+	/* Without memory the timeline is left out. A gateway that gets a position without its timeline requests
+	 * no more reads from standbys until it is restarted. That costs speed; its answers stay right. */
 	if (timeline > 0)
 		(void)http_headers_add_number(ret, HEADER_TIMELINE, timeline);
 }
@@ -215,7 +215,7 @@ void docs_service_stop(void *docs)
 	notifier_free(d->notifier);
 	commit_free(d->commit);
 	id_ranges_free(d->id_ranges);
-	timer_free(d->timer); /* the uploads', the streamed answers', the feeds' */
+	timer_free(d->timer); /* used by uploads, streamed answers and feeds */
 	uploads_free(d->uploads);
 	users_free(d->users);
 	feed_free(d->feed);

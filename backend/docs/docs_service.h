@@ -1,6 +1,6 @@
 /*
- * docs_service: the docs service as one object: its parts are made of the settings, in the order in which they need
- * each other, and end in the other order. Hooks of service_options; all on the thread of main.
+ * docs_service: the docs service as one object. Its parts are made from the settings, each after the parts that
+ * it needs, and freed in reverse order. Hooks of service_options; all run on main's thread.
  */
 #ifndef NEPHOS_DOCS_SERVICE_H
 #define NEPHOS_DOCS_SERVICE_H
@@ -10,9 +10,9 @@ struct service;
 
 /* ret_app is a struct docs. Failures are those of the parts; they are logged. */
 int docs_service_start(struct service *s, void **ret_app);
-/* Says in each answer of which timeline the database is, where it has standbys. Any thread. */
+/* Adds the timeline of the database to each answer, where the database has standbys. Any thread. */
 void docs_service_stamp(struct http_headers *ret, void *docs);
-/* Who waits for something is answered at once; the process is asked to end. */
+/* The process is about to end: answers all waiting requests at once. */
 void docs_service_drain(void *docs);
 void docs_service_stop(void *docs); /* NULL is fine */
 

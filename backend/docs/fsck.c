@@ -13,21 +13,21 @@
 #include <stdlib.h>
 
 /*
- * The phases of a drive come in an order in which a mend of one is seen by the next: names before what folders count,
- * documents before the sums of the drive.
+ * The phases of a drive are ordered so that a later phase sees the mends of an earlier one: names before what
+ * folders count, documents before the sums of the drive.
  *
- * A page of rows is judged by its statement, in one snapshot. Bytes are not part of any snapshot: a block that is found
- * bad is looked for again, and if its row has gone meanwhile there is nothing to be said of it.
+ * The statement of a page judges its rows, in one snapshot. Bytes of blocks are not part of any snapshot: the
+ * row of a bad block is looked up again, and if it is gone meanwhile, there is no finding.
  *
- * A failure that is none of the store's contents (no connection, a block store that does not answer) ends the step, and
- * the run goes on from where it was written down to be.
+ * A failure that says nothing about the store's contents (no connection, a block store that does not answer)
+ * ends the step, and the run goes on from the progress that was written down.
  */
 
 struct fsck {
 	struct docs *docs;
 	struct pg *pg;
 	struct fsck_job job;
-	unsigned failures; /* of the same step */
+	unsigned failures; /* consecutive failures of the same step */
 	pthread_t thread;
 	bool running;
 	uint8_t *buffer;
@@ -36,7 +36,7 @@ struct fsck {
 	bool look, stopping;
 };
 
-/* What one step has found that could not be mended, with the results that names point into. */
+/* The findings of a step that could not be mended, and the results that their names point into. */
 struct findings {
 	struct fsck_found *list;
 	size_t count, room;
@@ -67,7 +67,7 @@ static int findings_add(struct findings *f, const struct fsck_found *found)
 	return 0;
 }
 
-/* Takes the result. */
+/* Takes over the result. */
 static int findings_keep(struct findings *f, struct pg_result *result)
 {
 	struct pg_result **results = grown(f->results, f->result_count, &f->result_room, sizeof(struct pg_result *));
@@ -89,7 +89,7 @@ static void findings_fini(struct findings *f)
 	free(f->list);
 }
 
-/* ---- where the next step begins ---- */
+/* ---- the place where the next step begins ---- */
 
 static void begin_phase(struct fsck_place *to, int phase)
 {
@@ -122,7 +122,7 @@ static void go_on(struct fsck_place *to, int64_t number, struct span bytes)
 	memcpy(to->bytes, bytes.data, to->size);
 }
 
-/* So many rows that a page takes about FSCK_STEP_MS. */
+/* Adapts the number of rows so that a page takes about FSCK_STEP_MS. */
 static void fit_page(struct fsck_place *to, int64_t took_ns)
 {
 	if (took_ns > FSCK_STEP_MS * NS_PER_MS)
@@ -188,7 +188,7 @@ static int move(struct fsck *f, const struct findings *found, const struct fsck_
 	return fsck_pg_move(f->pg, &f->job, &step);
 }
 
-/* A bad block is said of each document that it is content of. */
+/* Adds a finding for each document that has content in the bad block. */
 static int add_users(struct fsck *f, const struct block_name *name, struct fsck_found found, struct findings *to)
 {
 	struct pg_result *users = NULL;
@@ -220,14 +220,14 @@ static void shown(struct fsck *f, const struct fsck_found *found)
 	docs_tell(f->docs, found->drive);
 }
 
-/* The bytes of an extent's block, if they are what they should be. 1: its row can be made again. */
+/* Checks the bytes of an extent's block. 1: they are right, and the block's row can be made again. */
 static int find_bytes(struct fsck *f, const struct fsck_found *found, struct block_name *name, struct fsck_mend *how)
 {
 	struct fsck_found bad = {0};
 	uint32_t size = 0;
 	int r = fsck_pg_extent_block(f->pg, found->id, found->is, name, &size);
 
-	if (r == -ENOENT) /* it has gone meanwhile */
+	if (r == -ENOENT) /* the extent is gone meanwhile */
 		return 0;
 	if (r == 0)
 		r = judge_block(f, name, size, &bad);
@@ -414,10 +414,10 @@ static bool rest(struct fsck *f, int64_t ns)
 	return !stopping;
 }
 
-/* What the database refuses is refused again: then the run must end, or it would be at it for ever. */
+/* The database would refuse the same step again: then the run must end, or it would try forever. */
 static void failed(struct fsck *f, int r)
 {
-	if (r == -ESTALE) /* stopped, or another's */
+	if (r == -ESTALE) /* the run was stopped, or another instance has it */
 		return;
 	log_warning(NULL,
 		"op=fsck run=%" PRId64 " phase=%d drive=%" PRIu32 " error=%d text=\"%s\" outcome=\"tried again\"",

@@ -1,8 +1,9 @@
 /*
  * nephos-docs: drives, documents, their journal and their blocks.
  *
- * It serves gateways until it is told to end. With --blocks-move it moves the blocks of a store that is served
- * meanwhile; with --backup it does one thing with a backup, for scripts/backup and scripts/restore. Then it ends.
+ * It serves gateways until it gets a signal to end. With --blocks-move it moves the blocks of a store whose
+ * services keep running; with --backup it does one thing with a backup, for scripts/backup and scripts/restore.
+ * Then it ends.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/backup.h"
@@ -22,7 +23,8 @@
 	"nephos-docs: the docs service of nephos\n" \
 	"  nephos-docs --blocks-move FROM:TO SETTINGS...   moves all blocks of a live store to another kind of store"
 #define QUOTA_MAX ((uint64_t)1 << 50)
-#define MIGRATION_LOCK 0x6e6570686f736463ll /* that of docs_pg_migrate: whoever migrates this database takes it */
+/* the same as in docs_pg_migrate: every migration of this database takes it */
+#define MIGRATION_LOCK 0x6e6570686f736463ll
 
 #define LOCK_LEASE_TEXT "60"
 static_assert(LOCK_LEASE_S == 60, "LOCK_LEASE_TEXT");

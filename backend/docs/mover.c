@@ -19,26 +19,29 @@
 #include <string.h>
 
 /*
- * A move has three steps, which the row of block_place remembers.
+ * A move has three steps, which the row of block_place records.
  *
- * It begins by naming the target, under a new step. The statement waits for all who are writing the row of a block by
- * the old step, and nobody can afterwards: so every block that has a row now and is not in the target was there before,
- * and the list of rows, in the order of their key, has it. New ones go to the target.
+ * The first step writes the target into that row, under a new step number. The statement waits for all
+ * transactions that write the row of a block under the old step, and no such transaction can begin afterwards.
+ * So every block that has a row now and is not in the target existed before, and the list of rows, in the order
+ * of their key, has it. New blocks are put into the target.
  *
- * Then the list is gone through a page at a time, on several threads. Blocks are copied as they lie there, short or
- * plain; before and after they are checked by their hash. A block that is in the target already was put there by the
- * run before. One that is gone and has no row was collected meanwhile. Behind each page the place in the list is
- * written down. When a block is missing or damaged nothing is switched: it is named, and somebody has to decide.
+ * The second step walks through the list a page at a time, on several threads. Blocks are copied as they are
+ * stored, short or plain, and checked by their hash before and after. A block that is in the target already was
+ * put there by an earlier run. A block that is missing and has no row was collected meanwhile. After each page
+ * the place in the list is written down. If a block is missing or damaged, the place is not switched: the block
+ * is logged, and an administrator must decide.
  *
- * The switch is one statement. What lies in the old store is then nobody's, and is removed; whoever still reads there
- * does not find it, and looks up the place. All steps may be done twice.
+ * The third step is the switch, one statement. Then nothing refers to the blocks in the old store, and they are
+ * removed; a service that still reads there does not find them, and looks up the place. Every step may be
+ * repeated.
  */
 
-#define EVERYTHING_S (-3600) /* older than an hour from now */
+#define EVERYTHING_S (-3600) /* a cutoff one hour in the future: all blocks are older */
 
 struct mover {
 	struct pg *pg;
-	struct docs_store *store; /* over the same connection */
+	struct docs_store *store; /* on the same connection */
 	struct block_store *stores[BLOCK_KINDS];
 	struct block_store *from, *to;
 	enum block_kind from_kind, to_kind;
@@ -46,14 +49,14 @@ struct mover {
 	pthread_mutex_t lock; /* guards all below */
 	struct block_name page[BLOCK_PLACE_PAGE];
 	size_t count, next;
-	bool gone[BLOCK_PLACE_PAGE]; /* not in the old store, nor whole in the new one */
+	bool gone[BLOCK_PLACE_PAGE]; /* missing or damaged in the old store, and not complete in the new one */
 	uint64_t bad, removed;
-	int error; /* that ends it */
+	int error; /* ends the move */
 };
 
 /* ---- one block ---- */
 
-/* The plain bytes or the short form of the block of that name. -EBADMSG. */
+/* Whether these are the plain bytes or the short form of the block of that name. -EBADMSG: they are neither. */
 static int check_bytes(struct span stored, const struct block_name *name)
 {
 	uint8_t digest[SHA256_BYTES];
@@ -85,10 +88,12 @@ static int put_checked(struct mover *m, const struct block_name *name, char *roo
 
 	if (r == 0)
 		r = read_checked(m->to, name, room, &size);
-	return r == -EEXIST ? -EBADMSG : r; /* what was there was not whole, and was removed: somebody else writes it */
+	/* the damaged block that was there has been removed: another program writes it */
+	return r == -EEXIST ? -EBADMSG : r;
 }
 
-/* 0: it is in the target, and whole. -ENOENT, -EBADMSG: it is not, and not whole in the old store either. */
+/* 0: the block is in the target, complete. -ENOENT, -EBADMSG: it is not, and is not complete in the old store
+ * either. */
 static int copy(struct mover *m, const struct block_name *name, char *room)
 {
 	uint32_t size;
@@ -139,7 +144,7 @@ static void *copy_some(void *cookie)
 	return NULL;
 }
 
-/* Those that were not found and still have a row are lost, or damaged. */
+/* Blocks that were not found but still have a row are missing or damaged. */
 static int judge_gone(struct mover *m)
 {
 	bool stray[BLOCK_PLACE_PAGE];
@@ -188,7 +193,7 @@ static int copy_all(struct mover *m, struct block_place_row *row)
 			break;
 		r = copy_page(m);
 		const struct block_name *last = &m->page[m->count - 1];
-		if (r == 0 && m->bad == 0) /* else the next run has to look at them again */
+		if (r == 0 && m->bad == 0) /* else the next run must look at these blocks again */
 			r = block_place_progress(m->pg, row->place.step, last, m->count);
 		if (r < 0)
 			break;

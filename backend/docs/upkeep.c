@@ -14,19 +14,19 @@
 #include <stdlib.h>
 
 /*
- * One thread that wakes every period and does its chores one after the other: it hears which users were deleted, and
- * puts their drives into the trash; it removes documents without a name that no mount holds open, what has expired
- * (sessions, keys, journals, drives long in the trash), blocks that nothing refers to, and files of blocks that have no
- * row.
+ * One thread wakes every period and does its chores one after the other. It asks which users were deleted, and
+ * puts their drives into the trash. It removes documents without a name that no mount holds open, expired rows
+ * (sessions, keys, journals, drives long in the trash), blocks that nothing refers to, and files of blocks that
+ * have no row.
  *
- * Each chore is a row in a table. It works in pieces of UPKEEP_PIECE rows, so that no transaction is long, and goes on
- * until a piece was not full; the rest waits for the next period. A failure is logged and tried again next time:
- * nothing here is owed to anybody at once.
+ * Each chore is a row in a table. It works in pieces of UPKEEP_PIECE rows, so that no transaction is long, and
+ * goes on until a piece was not full; the rest waits for the next period. A failure is logged, and the chore is
+ * tried again next time: none of this is urgent.
  *
- * Every instance of the service does all of it, and needs to know nothing of the others: a piece that two of them take
- * at the same time is done once, as the rows are locked or gone for the second. The rows of blocks go before their
- * files: a file without a row is found later as a stray, where a row without its file would be a document that cannot
- * be read.
+ * Every instance of the service does all of it, and needs no contact with the others: a piece that two of them
+ * take at the same time is done once, because for the second one the rows are locked or gone. The rows of blocks
+ * are removed before their files: a file without a row is found later as a stray, but a row without its file
+ * would be a document that cannot be read.
  */
 
 struct upkeep {
@@ -35,8 +35,8 @@ struct upkeep {
 	struct docs_store *store;
 	pthread_t thread;
 	bool running;
-	bool user_service_gone; /* said once */
-	uint32_t folder;	/* of blocks, to be looked at next */
+	bool user_service_gone; /* logged already */
+	uint32_t folder;	/* the next folder of blocks to look at */
 	pthread_mutex_t lock;	/* guards all below */
 	pthread_cond_t wake;
 	bool stopping;
@@ -68,10 +68,11 @@ static int remove_block(uint32_t drive, const struct docs_block *block, void *co
 			"op=collect drive=%" PRIu32 " generation=%" PRId64 " error=%d outcome=\"the file stays\"",
 			drive, block->generation, r);
 	metric_inc(u->options.docs->metrics.blocks_collected);
-	return 0; /* its row is gone: the others must go all the same */
+	return 0; /* its row is gone, and the other blocks must be removed all the same */
 }
 
-/* Where the disk is short, what nothing refers to stays no longer than where its owner is: others need the room. */
+/* The grace of blocks that nothing refers to. When the disk is short of room, it is as short as for an owner who
+ * is short of room, because others need the room. */
 static unsigned block_grace_s(const struct upkeep *u)
 {
 	const unsigned usual = u->options.block_grace_s, young = u->options.docs->block_young_s;
@@ -87,9 +88,9 @@ static int collect_blocks(struct upkeep *u, uint32_t *ret_count)
 }
 
 /*
- * Files of blocks without a row: of uploads that ended between the two. A row is written within half the grace after
- * its generation was given, or not at all (blocks.c), and a file is younger than its generation; so an old file without
- * a row gets none any more, whatever the upload does that once made it.
+ * Removes files of blocks without a row, left by uploads that ended between file and row. A row is written
+ * within half the grace after its generation was given, or not at all (blocks.c), and a file is younger than its
+ * generation. So an old file without a row never gets one, whatever its upload still does.
  */
 struct strays {
 	struct upkeep *u;
@@ -130,7 +131,7 @@ static int collect_strays(struct upkeep *u, uint32_t *ret_count)
 	struct strays s = {.u = u};
 	int r = 0;
 
-	*ret_count = 0; /* the rest of the folders in the next rounds */
+	*ret_count = 0; /* the next rounds do the other folders */
 	for (unsigned i = 0; r == 0 && i < UPKEEP_FOLDERS && (i == 0 || u->folder != 0); i++) {
 		r = blocks->ops->each(blocks, &u->folder, u->options.docs->file_grace_s, on_old_block, &s);
 		if (r == 0)
@@ -237,7 +238,8 @@ int upkeep_start(const struct upkeep_options *options, struct upkeep **ret)
 	if (!u)
 		return -ENOMEM;
 	u->options = *options;
-	u->folder = arc4random_uniform(1u << 16); /* whoever is started often must not see the same ones each time */
+	/* so that an instance that is restarted often does not begin with the same folders each time */
+	u->folder = arc4random_uniform(1u << 16);
 	pthread_mutex_init(&u->lock, NULL);
 	cond_init(&u->wake);
 	r = pg_new(options->conninfo, &u->pg);

@@ -1,18 +1,18 @@
 /*
- * upkeep: what nobody asks for, on a thread with a connection of its own: collecting what nothing refers to any more,
- * in bounded pieces, and following the deletions of users. Every instance does it; pieces that two take at the same
- * time are done once.
+ * upkeep: background work on a thread with a connection of its own: it collects what nothing refers to any more,
+ * in bounded pieces, and follows the deletions of users. Every instance does it; a piece that two instances take
+ * at the same time is done once.
  */
 #ifndef NEPHOS_DOCS_UPKEEP_H
 #define NEPHOS_DOCS_UPKEEP_H
 
 #include "backend/docs/core/docs.h"
 
-#define UPKEEP_PIECE 256 /* rows of one piece */
+#define UPKEEP_PIECE 256 /* rows in one piece */
 #define UPKEEP_BLOCK_GRACE_S \
-	86400 /* of a block that nothing refers to: a mount that lost its gateways comes back within it */
+	86400 /* of a block that nothing refers to: a mount that lost its gateways comes back within this time */
 
-#define UPKEEP_FOLDERS 64 /* of blocks looked through in one round: all 65,536 in nine hours */
+#define UPKEEP_FOLDERS 64 /* folders of blocks that one round walks through: all 65,536 in nine hours */
 
 struct upkeep;
 
@@ -23,6 +23,6 @@ struct upkeep_options {
 };
 
 int upkeep_start(const struct upkeep_options *options, struct upkeep **ret);
-void upkeep_free(struct upkeep *u); /* waits for the piece that is under way; NULL is fine */
+void upkeep_free(struct upkeep *u); /* waits for the current piece; NULL is fine */
 
 #endif

@@ -1,15 +1,16 @@
 /*
- * Blocks as files: DIR/ab/cd/DRIVE-SHA256-GENERATION, where abcd begins the hash. Two levels of 256 keep folders small
- * up to some ten million blocks.
+ * Blocks as files: DIR/ab/cd/DRIVE-SHA256-GENERATION, where abcd begins the hash. Two levels of 256 keep folders
+ * small up to some ten million blocks.
  *
- * A block is written to DIR/new under a name nobody else uses, synced, then renamed without replacing, and the folder
- * synced: whoever sees the file sees all of it, also after a crash. What a crash leaves in DIR/new is removed once it
- * is an hour old (other instances write there too), at the start and by each pass of `each`.
+ * A block is written to DIR/new under a name that nobody else uses, synced, then renamed without replacing, and
+ * the folder is synced: a reader that sees the file sees all of it, also after a crash. Files that a crash
+ * leaves in DIR/new are removed once they are an hour old (other instances write there too), at the start and by
+ * each pass of `each`.
  *
- * A folder that is there need not be durable: another thread or process may have made it a moment ago, or its maker may
- * have failed to sync the parent. So who first uses a folder in this process syncs its parent, and who finds that this
- * has not worked does it again, before a block in it counts as stored. Every step is relative to an open folder and
- * never follows a symlink; names are made of numbers and hex digits only.
+ * A folder that exists need not be durable: another thread or process may have made it a moment ago, or its
+ * maker may have failed to sync the parent. So the first use of a folder in this process syncs the parent; if
+ * that fails, the next use does it again, before a block in the folder counts as stored. Every step is relative
+ * to an open folder and never follows a symlink; names consist of numbers and hex digits only.
  */
 #include "backend/docs/blocks/block_store.h"
 #include "backend/docs/blocks/block_name.h"
@@ -39,8 +40,8 @@ struct block_dir {
 	int root, fresh; /* DIR and DIR/new */
 	_Atomic unsigned counter;
 	atomic_uint durable[(FOLDERS + OUTER_FOLDERS) /
-		32];  /* a bit for each folder whose name this process has synced: inner, then outer ones */
-	char run[17]; /* of this process, so that two never choose the same temporary name */
+		32];  /* one bit for each folder whose name this process has synced: first inner, then outer ones */
+	char run[17]; /* random text of this process, so that two processes never choose the same temporary name */
 };
 
 static int open_folder(int parent, const char *name)
@@ -50,7 +51,7 @@ static int open_folder(int parent, const char *name)
 	return fd >= 0 ? fd : -errno;
 }
 
-/* The same; made when it is not there. */
+/* The same; makes the folder when it does not exist. */
 static int make_folder(int parent, const char *name)
 {
 	int fd = open_folder(parent, name);
@@ -62,7 +63,7 @@ static int make_folder(int parent, const char *name)
 	return open_folder(parent, name);
 }
 
-/* n: its place in d->durable. */
+/* n: the number of its bit in d->durable. */
 static int make_durable_folder(struct block_dir *d, int parent, const char *name, unsigned n)
 {
 	const unsigned bit = 1u << n % 32;
@@ -78,7 +79,7 @@ static int make_durable_folder(struct block_dir *d, int parent, const char *name
 	return fd;
 }
 
-/* The folder of a block. -ENOENT: not made yet. */
+/* Opens the folder of a block. -ENOENT: not made yet. */
 static int block_folder(struct block_dir *d, const struct block_name *name, bool make)
 {
 	const unsigned outer_n = name->sha256[0], inner_n = outer_n * OUTER_FOLDERS + name->sha256[1];
@@ -95,7 +96,7 @@ static int block_folder(struct block_dir *d, const struct block_name *name, bool
 	return inner;
 }
 
-/* What callers can act on: there is no room, or the disk fails. */
+/* Maps to errors that callers can act on: no room, or the disk fails. */
 static int write_error(int error)
 {
 	return error == EFBIG || error == EDQUOT || error == ENOSPC ? -ENOSPC : error == ENOMEM ? -ENOMEM : -EIO;
@@ -134,10 +135,11 @@ static int name_block(struct block_dir *d, const char *fresh_name, int folder, c
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return errno == EEXIST ? -EEXIST : write_error(errno);
-	/* File systems without RENAME_NOREPLACE: a link does not replace either. */
+	/* For file systems without RENAME_NOREPLACE: a link does not replace either. */
 	if (linkat(d->fresh, fresh_name, folder, name, 0) < 0)
 		return errno == EEXIST ? -EEXIST : write_error(errno);
-	(void)unlinkat(d->fresh, fresh_name, 0); /* a second name of the same bytes does no harm, and goes later */
+	/* a second name of the same file does no harm, and is removed later */
+	(void)unlinkat(d->fresh, fresh_name, 0);
 	return 0;
 }
 
@@ -146,7 +148,7 @@ static int publish(struct block_dir *d, const char *fresh_name, int folder, cons
 	int r = name_block(d, fresh_name, folder, name);
 
 	if (r == 0 && fsync(folder) < 0) {
-		/* It is not stored, and nobody will name it. */
+		/* The block is not stored, and nobody will refer to it. */
 		(void)unlinkat(folder, name, 0);
 		r = -EIO;
 	}
@@ -197,7 +199,8 @@ static int read_at(int fd, uint32_t from, char *data, uint32_t size, uint32_t *r
 	return 0;
 }
 
-/* DIR/ab/cd/FILE from DIR: only we make what lies below it, so one path does what three steps would. */
+/* Makes the path DIR/ab/cd/FILE, relative to DIR. Only this program makes what lies below DIR, so one path can
+ * replace three steps. */
 #define BLOCK_PATH_SIZE (BLOCK_NAME_SIZE + 8)
 static void block_path(const struct block_name *name, char *ret)
 {
@@ -213,7 +216,7 @@ static int open_error(int error)
 	return error == ENOENT || error == EMFILE || error == ENFILE || error == ENOMEM ? -error : -EIO;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int dir_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {
@@ -295,7 +298,7 @@ static void remove_when_old(int folder, const char *name, int64_t now_s)
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 		now_s - st.st_mtime > LEFTOVER_S)
-		(void)unlinkat(folder, name, 0); /* the next start tries again */
+		(void)unlinkat(folder, name, 0); /* the next call tries again */
 }
 
 static int remove_leftovers(struct block_dir *d)
@@ -316,10 +319,10 @@ static int remove_leftovers(struct block_dir *d)
 	return 0;
 }
 
-/* ---- going through all of it ---- */
+/* ---- walking through all blocks ---- */
 
 struct visit {
-	int64_t before_s; /* only files that were written before this time are told */
+	int64_t before_s; /* only files that were written before this time are passed on */
 	block_store_on_name on_name;
 	void *cookie;
 };
@@ -347,7 +350,8 @@ static int visit_folder(int fd, const struct visit *v)
 	return r;
 }
 
-/* -ENOENT: neither that folder nor, when *n moves on, the rest of its parent. */
+/* -ENOENT: that folder does not exist; if its parent does not exist either, *n is moved to the parent's last
+ * folder. */
 static int open_numbered(struct block_dir *d, uint32_t *n)
 {
 	char level[3];
@@ -367,7 +371,7 @@ static int open_numbered(struct block_dir *d, uint32_t *n)
 	return inner;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int dir_each(struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
 {
 	struct block_dir *d = (struct block_dir *)s;

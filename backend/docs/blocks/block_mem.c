@@ -7,13 +7,13 @@
 #include <uthash.h>
 
 /*
- * Blocks in memory, for tests: a hash from name to bytes, under one lock. It can be told that only so many bytes are
- * free, and to fail from the n-th call on, so that tests reach what a full or broken disk does. Blocks have no age
- * here, and lie in one folder; otherwise it keeps the contract of block_store.h to the letter.
+ * Blocks in memory, for tests: a hash table from name to bytes, under one lock. A test can limit the free bytes,
+ * and make all calls fail from the n-th on, to reach what a full or broken disk causes. Blocks have no age here,
+ * and lie in one folder; otherwise it keeps the contract of block_store.h exactly.
  */
 
 struct mem_block {
-	struct block_name name; /* zeroed padding: it is the key as bytes */
+	struct block_name name; /* with zeroed padding, because its bytes are the key */
 	char *bytes;
 	size_t size;
 	UT_hash_handle hh;
@@ -27,7 +27,7 @@ struct block_mem {
 	struct mem_block *blocks;
 	unsigned calls_left;
 	int error;
-	int64_t left; /* bytes */
+	int64_t left; /* free bytes that it reports */
 };
 
 static void key_of(const struct block_name *name, struct block_name *ret)
@@ -38,7 +38,7 @@ static void key_of(const struct block_name *name, struct block_name *ret)
 	ret->generation = name->generation;
 }
 
-/* Locks; the failure that is due, or 0. */
+/* Takes the lock; returns the failure that is due, or 0. */
 static int enter(struct block_mem *m)
 {
 	pthread_mutex_lock(&m->lock);
@@ -93,7 +93,7 @@ static int mem_put(struct block_store *s, const struct block_name *name, struct 
 	return r;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int mem_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {
@@ -146,7 +146,7 @@ static int mem_remove(struct block_store *s, const struct block_name *name)
 	return r;
 }
 
-/* One folder, and blocks have no age. */
+/* There is one folder, and blocks have no age. */
 static int mem_each(struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
 {
 	struct block_mem *m = (struct block_mem *)s;

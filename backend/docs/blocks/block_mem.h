@@ -5,9 +5,9 @@
 #include "backend/docs/blocks/block_store.h"
 
 int block_mem_new(struct block_store **ret);
-/* From the call after the next `after` ones on, each fails with error; 0: none does. */
+/* The next `after` calls succeed, all further ones fail with error; 0: none fails. */
 void block_mem_fail(struct block_store *s, unsigned after, int error);
-/* The room that it says there is left; all there is is always 1 GiB. */
+/* Sets the free room that it reports; the total is always 1 GiB. */
 void block_mem_left(struct block_store *s, int64_t bytes);
 size_t block_mem_count(struct block_store *s);
 

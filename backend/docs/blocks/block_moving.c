@@ -9,22 +9,24 @@
 #include <stdlib.h>
 
 /*
- * While blocks move, new ones are put into the target, and one is looked for there first and then where it came from.
- * What is known of the place may be old: another service may have put a block into a target that this one knows
- * nothing of, or the mover may have emptied the store that this one still reads. In both cases the block is not found,
- * the place is looked up, and if it is another one, all is tried again. A block that is put by what is no longer so
- * gets no row: its writer says by which step (block_store_step), and the database compares.
+ * While blocks move, new ones are put into the target, and a block is looked for first in the target and then in
+ * the store that it moves from. The place that is known may be old: another service may have put a block into a
+ * target that this service has not learnt of, or the mover may have emptied the store that this service still
+ * reads. In both cases the block is not found; then the place is looked up, and if it is another one, everything
+ * is tried again. A block that is put by an old place gets no row: its writer names the step
+ * (block_store_ops.step), and the database compares.
  *
- * A block is removed from both stores. What one who knew only of one leaves in the other is a stray there.
+ * A block is removed from both stores. If a service knew of only one of them, the block that stays in the other
+ * is a stray.
  */
 
-#define PLACES_MAX 3 /* tries: begun and ended between two looks is two changes */
+#define PLACES_MAX 3 /* tries: a move that begins and ends between two looks changes the place twice */
 #define FOLDER_BITS 16
 
 struct block_moving {
 	struct block_store base;
 	struct block_moving_options options;
-	pthread_mutex_t lock; /* guards all below, and calls of look */
+	pthread_mutex_t lock; /* guards everything below; held during calls of options.look */
 	struct block_place place;
 	bool known;
 	int64_t looked_ns;
@@ -49,7 +51,7 @@ int block_kind_parse(struct span text, enum block_kind *ret)
 
 /* ---- the place ---- */
 
-/* Lock held. */
+/* The caller holds m->lock. */
 static int look(struct block_moving *m)
 {
 	struct block_place place;
@@ -67,7 +69,7 @@ static int look(struct block_moving *m)
 	return 0;
 }
 
-/* fresh_ms: so old it may be; -1: as it is known, if it is. */
+/* fresh_ms: largest age of the answer; -1: any age. */
 static int place_of(struct block_moving *m, int64_t fresh_ms, struct block_place *ret)
 {
 	int r = 0;
@@ -80,7 +82,7 @@ static int place_of(struct block_moving *m, int64_t fresh_ms, struct block_place
 	return r;
 }
 
-/* -ENOTCONN: this service was not told how to reach it. */
+/* -ENOTCONN: the settings of this service do not say how to reach that store. */
 static int reach(struct block_moving *m, enum block_kind kind, struct block_store **ret)
 {
 	*ret = m->options.stores[kind];
@@ -101,7 +103,7 @@ static enum block_kind newest(const struct block_place *place)
 struct reading {
 	const struct block_name *name;
 	uint32_t from, size;
-	void *data; /* NULL: the size only */
+	void *data; /* NULL: only the size is wanted */
 	uint32_t got;
 };
 
@@ -116,7 +118,7 @@ static int read_one(struct block_moving *m, enum block_kind kind, struct reading
 			  : s->ops->size(s, what->name, &what->got);
 }
 
-/* A target that fails is no reason not to read what is still where it was. */
+/* When the target fails, a block is still read from the store that it moves from. */
 static int read_by(struct block_moving *m, const struct block_place *place, struct reading *what)
 {
 	const int first = read_one(m, newest(place), what);
@@ -145,7 +147,7 @@ static int read_any(struct block_moving *m, struct reading *what)
 	return r == 0 ? -ENOTCONN : r;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int moving_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {
@@ -212,8 +214,8 @@ static int moving_remove(struct block_store *s, const struct block_name *name)
 
 /* ---- the rest ---- */
 
-/* The folders of the store where new blocks go, and then, while they move, those of the one they come from.
- * budget: the vtable's form */
+/* First the folders of the store where new blocks are put; while blocks move, then those of the store that they
+ * move from. budget: the signature is that of block_store.h */
 static int moving_each(
 	struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
 {

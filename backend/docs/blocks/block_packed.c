@@ -12,13 +12,15 @@
 #include <stdlib.h>
 
 /*
- * Whether stored bytes are a short form is not written anywhere else: they begin as one, and their hash is not that of
- * the block. Bytes whose hash is that of the block are its plain bytes, whatever they look like; so blocks from before
- * there were short forms are read as they always were, nobody can upload bytes that are taken for a short form, and a
- * block may be copied from store to store as it lies there. What then looks like a short form and is none is damaged.
+ * Only the stored bytes themselves show whether they are a short form: they begin as one, and their hash is not
+ * that of the block. Bytes whose hash is that of the block are its plain bytes, whatever they look like. So
+ * blocks from before there were short forms are read as ever, nobody can upload bytes that are taken for a short
+ * form, and a block may be copied from store to store as it is stored. Other bytes that begin as a short form
+ * but cannot be unpacked are damaged.
  *
- * The plain bytes that are remembered are a list, the last that was asked for first. A block never changes, so they are
- * right as long as anybody may name it. They are copied under the lock: a copy takes less than a question.
+ * The cached plain bytes are a list, the most recently used first. A block never changes, so they are right as
+ * long as anybody may refer to the block. They are copied with the lock held: a copy takes less time than a
+ * request.
  */
 
 struct kept {
@@ -35,7 +37,7 @@ struct block_packed {
 	pthread_mutex_t lock; /* guards all below */
 	struct kept *first;
 	size_t count, bytes;
-	struct block_name plain[BLOCK_PACKED_PLAIN_MAX]; /* by generation; drive 0: none */
+	struct block_name plain[BLOCK_PACKED_PLAIN_MAX]; /* indexed by generation; drive 0: none */
 };
 
 static bool is_same(const struct block_name *a, const struct block_name *b)
@@ -44,7 +46,7 @@ static bool is_same(const struct block_name *a, const struct block_name *b)
 		memcmp(a->sha256, b->sha256, sizeof(a->sha256)) == 0;
 }
 
-/* ---- what is remembered ---- */
+/* ---- the cache ---- */
 
 static struct block_name *plain_place(struct block_packed *p, const struct block_name *name)
 {
@@ -66,7 +68,7 @@ static void note_plain(struct block_packed *p, const struct block_name *name)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Where it hangs in the list, or the end. Lock held. */
+/* The place in the list that points to the block, or the end of the list. The caller holds p->lock. */
 static struct kept **find(struct block_packed *p, const struct block_name *name)
 {
 	struct kept **at = &p->first;
@@ -76,7 +78,7 @@ static struct kept **find(struct block_packed *p, const struct block_name *name)
 	return at;
 }
 
-/* Lock held. */
+/* The caller holds p->lock. */
 static void drop(struct block_packed *p, struct kept **at)
 {
 	struct kept *k = *at;
@@ -89,7 +91,7 @@ static void drop(struct block_packed *p, struct kept **at)
 	free(k);
 }
 
-/* Lock held. */
+/* The caller holds p->lock. */
 static void drop_last(struct block_packed *p)
 {
 	struct kept **at = &p->first;
@@ -108,7 +110,7 @@ static void forget(struct block_packed *p, const struct block_name *name)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Takes k. */
+/* Takes over k. */
 static void keep(struct block_packed *p, struct kept *k)
 {
 	pthread_mutex_lock(&p->lock);
@@ -124,11 +126,11 @@ static void keep(struct block_packed *p, struct kept *k)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* A part of a block, as a caller of get wants it; data NULL: its size only. */
+/* A part of a block, as a caller of get wants it; data NULL: only the size is wanted. */
 struct part {
 	uint32_t from, size;
 	void *data;
-	uint32_t got; /* or the size of the block */
+	uint32_t got; /* bytes copied, or the size of the block */
 };
 
 static void copy_part(const struct kept *k, struct part *part)
@@ -165,7 +167,7 @@ static int has_name_of(struct span stored, const struct block_name *name, bool *
 	return r;
 }
 
-/* Puts the plain bytes in the place of the stored ones. */
+/* Replaces the stored bytes by the plain bytes. */
 static int make_plain(struct kept *k, bool *ret_was_plain)
 {
 	const struct span stored = span_of(k->bytes, k->size);
@@ -242,7 +244,7 @@ static int load(struct block_packed *p, const struct block_name *name, struct pa
 	return 0;
 }
 
-/* Whether the block may be taken from below as it lies there. */
+/* Whether the stored bytes are the plain bytes, so that parts of them can be read from below. */
 static int look(struct block_packed *p, const struct block_name *name, bool *ret_plain)
 {
 	char head[PACKING_HEAD_BYTES];
@@ -258,7 +260,7 @@ static int look(struct block_packed *p, const struct block_name *name, bool *ret
 	return r;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int packed_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {
@@ -288,7 +290,7 @@ static int packed_size(struct block_store *s, const struct block_name *name, uin
 	int r = 0;
 
 	if (!recall(p, name, &part)) {
-		if (!p->options.far) /* who asks for the size goes on to read */
+		if (!p->options.far) /* a caller that asks for the size reads the block next */
 			r = look(p, name, &plain);
 		if (r == 0 && plain)
 			return p->below->ops->size(p->below, name, ret);
@@ -324,7 +326,7 @@ static int packed_remove(struct block_store *s, const struct block_name *name)
 	return p->below->ops->remove(p->below, name);
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int packed_each(
 	struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
 {

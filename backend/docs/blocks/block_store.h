@@ -1,8 +1,9 @@
 /*
- * block_store: where the bytes of blocks lie, under drive, hash and generation. A block never changes. Implementations:
- * block_dir.c (a directory), rows/pg/block_pg.c (rows of the database), block_mem.c (tests, fails on purpose).
- * Blocking, any thread. A store that is reached by a connection says -ENOTCONN and -ETIMEDOUT as well: not now. What a
- * put that ends so leaves is nobody's, and found by `each`.
+ * block_store: where the bytes of blocks lie, under drive, hash and generation. A block never changes.
+ * Implementations: block_dir.c (a directory), rows/pg/block_pg.c (rows of the database), s3/block_s3.c (objects
+ * of a service of S3), block_mem.c (for tests, fails on purpose). Calls block; any thread. A store that needs a
+ * connection also returns -ENOTCONN and -ETIMEDOUT: not now. Bytes that such a failed put leaves behind belong
+ * to no block, and `each` finds them.
  */
 #ifndef NEPHOS_DOCS_BLOCK_STORE_H
 #define NEPHOS_DOCS_BLOCK_STORE_H
@@ -22,29 +23,32 @@ struct block_name {
 };
 
 typedef int (*block_store_on_name)(
-	const struct block_name *name, void *cookie); /* a failure ends what it was called by, with it */
+	const struct block_name *name, void *cookie); /* when it fails, the caller stops and returns that failure */
 
 struct block_store_ops {
-	/* Durable (file and directory, or committed) when it returns 0. Never overwrites: -EEXIST. -ENOSPC, -EIO. */
+	/* The block is durable (file and directory synced, or committed) when it returns 0. Never overwrites:
+	 * -EEXIST. -ENOSPC, -EIO. */
 	int (*put)(struct block_store *s, const struct block_name *name, struct span bytes);
-	/* Bytes [from, from+size) into data; -ENOENT, -EIO; short at the end of the block. */
+	/* Reads bytes [from, from+size) into data; fewer at the end of the block. -ENOENT, -EIO. */
 	int (*get)(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 		uint32_t *ret_size);
 	int (*size)(
-		struct block_store *s, const struct block_name *name, uint32_t *ret); /* of a block; -ENOENT, -EIO */
-	int (*remove)(struct block_store *s, const struct block_name *name);	      /* -ENOENT is success */
-	/* The names of blocks that were written more than older_s ago, each once, of one of the folders that the store
-	 * is in, from *folder on (0: the first), and moves *folder on; to 0 behind the last one. Leaves what is no
-	 * block alone, except what uploads that never ended have left. */
+		/* size of a block; -ENOENT, -EIO */
+		struct block_store *s, const struct block_name *name, uint32_t *ret);
+	int (*remove)(struct block_store *s, const struct block_name *name); /* a missing block is success */
+	/* Passes on the names of blocks that were written more than older_s ago, each once, from one of the
+	 * folders of the store. *folder: the folder to begin at (0: the first); it is moved on, and is 0 behind
+	 * the last one. Files that are no blocks stay, except leftovers of uploads that never ended. */
 	int (*each)(
 		struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie);
-	/* An empty file without a name, for what does not fit in memory; gone with its last descriptor. The descriptor,
-	 * which the caller closes; -EMFILE, -ENOSPC, -EIO. */
+	/* Returns the descriptor of an empty file without a name, for data that does not fit in memory. The file
+	 * is gone with its last descriptor, which the caller closes. -EMFILE, -ENOSPC, -EIO. */
 	int (*spool)(struct block_store *s);
-	/* Room that is left, and all there is; BLOCK_ROOM_UNKNOWN both where nobody can know. */
+	/* The free room and the total; both BLOCK_ROOM_UNKNOWN where it cannot be known. */
 	int (*free_bytes)(struct block_store *s, int64_t *ret, int64_t *ret_total);
-	/* By which step of where blocks lie (block_moving.h) what is put from now on is put, for block_stored: asked
-	 * before the put. refused: the step that was refused, 0: none. NULL: it does not move. -ENOTCONN. */
+	/* The step of the place (block_moving.h) under which the next put is made; block_stored checks it. The
+	 * caller asks before the put. refused: the step that block_stored has refused; 0: none. The pointer is
+	 * NULL for a store whose blocks do not move. -ENOTCONN. */
 	int (*step)(struct block_store *s, int64_t refused, int64_t *ret);
 	void (*free)(struct block_store *s);
 };

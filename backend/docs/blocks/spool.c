@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define SPOOL_NAME_BYTES 16 /* random: nobody else makes a file of that name in the moment that it has one */
+#define SPOOL_NAME_BYTES 16 /* random, so that nobody else makes a file of that name while this one has a name */
 
 static int spool_error(int error)
 {
@@ -22,7 +22,7 @@ int spool_open(int folder)
 
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
 		return fd >= 0 ? fd : spool_error(errno);
-	/* A file system that makes none without a name. */
+	/* The file system cannot make files without a name. */
 	if (text_random_hex(SPOOL_NAME_BYTES, name) < 0)
 		return -EIO;
 	fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

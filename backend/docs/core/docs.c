@@ -16,14 +16,15 @@
  * What handlers need of the service as a whole: a worker to run on, and signatures.
  *
  * A handler runs on a thread of the HTTP server and must not wait there. docs_run puts its job into the pool for
- * requests, docs_run_slow into the one for what hashes and waits for disks, so that uploads cannot keep look-ups
- * waiting. A worker has a connection to PostgreSQL; the store on top of it, with its prepared arrays, is made at the
- * worker's first job and kept in a table by the connection. A job that was accepted always runs, as it owes somebody an
- * answer.
+ * requests, docs_run_slow into the pool for jobs that hash or wait for disks, so that uploads cannot keep
+ * look-ups waiting. A worker has a connection to PostgreSQL. The store on that connection, with its prepared
+ * arrays, is made at the worker's first job and kept in a table by connection. An accepted job always runs,
+ * because it owes somebody an answer.
  *
- * A capability lets its holder read one block without asking the database: it is signed by a key that is derived from
- * the key of the store. All docs services derive the same one. When the store's keys are exchanged, the new first one
- * signs at once, and signatures of the others hold until they leave the file (docs_keys_changed).
+ * A capability lets its holder read one block without asking the database: it is signed with a key that is
+ * derived from the key of the store. All docs services derive the same one. When the store's keys are exchanged,
+ * the new first key signs at once, and signatures with the other keys are valid until these leave the file
+ * (docs_keys_changed).
  */
 
 struct docs_job {
@@ -46,7 +47,7 @@ static struct docs_store *store_of(struct docs *d, struct pg *pg)
 	if (!worker->pg && docs_pg_new(pg, d->drive_cache, &worker->store) == 0) {
 		worker->pg = pg;
 		if (d->standbys)
-			(void)docs_pg_use_standbys(worker->store, d->standbys); /* else the primary answers */
+			(void)docs_pg_use_standbys(worker->store, d->standbys); /* on failure the primary answers */
 	}
 	if (worker->pg)
 		store = worker->store;
@@ -60,8 +61,8 @@ static void job_on_worker(struct pg *pg, void *cookie)
 	struct docs_store *store = store_of(job.docs, pg);
 
 	free(cookie);
-	/* A job must run, it owes an answer; and it cannot without a store. Memory for one is asked for at the start of
-	 * each worker only. */
+	/* The job must run, because it owes an answer, and it needs a store. Memory for a store is requested
+	 * only at the first job of each worker. */
 	while (!store)
 		store = store_of(job.docs, pg);
 	job.job(store, job.cookie);

@@ -9,8 +9,8 @@
 #include <sys/statvfs.h>
 
 /*
- * Whoever asks when a look is too old takes the next one, and nobody waits for it: all others go by the last one
- * meanwhile. What comes in between is bounded by how much can be written in that time.
+ * The first caller that finds the last look too old takes the next one, and nobody waits for it: all others use
+ * the last result meanwhile. What is written in between is bounded by how much can be written in that time.
  */
 struct rows_disk {
 	struct rows_disk_options options;

@@ -81,8 +81,8 @@ json_t *changes_page_json_take(struct changes_page *page, struct docs_position a
 	json_t *o = json_object();
 	int r = o ? json_object_set(o, "changes", page->list) : -1;
 
-	/* The last one given, so that it is the next since; with none, where the drive is (a since ahead of it comes
-	 * back to the ground). */
+	/* The seq of the last entry of the page, which is the next since. Without entries: the drive's position,
+	 * so that a since ahead of it comes back to it. */
 	if (r == 0)
 		r = item_json_set_id(o, "last", changes_page_count(page) > 0 ? page->last : at.seq);
 	if (r == 0)

@@ -1,4 +1,4 @@
-/* changes: pages of journal entries as JSON. No thread but one at a time. */
+/* changes: pages of journal entries as JSON. One thread at a time uses a page. */
 #ifndef NEPHOS_DOCS_CHANGES_H
 #define NEPHOS_DOCS_CHANGES_H
 
@@ -10,9 +10,9 @@
 
 struct changes_page {
 	json_t *list;
-	int64_t last;	 /* seq of the last entry, or since */
-	int64_t session; /* of the mount that asks, 0: none; set after init */
-	size_t own;	 /* entries that it made itself */
+	int64_t last;	 /* seq of the last entry; without entries: since */
+	int64_t session; /* session of the mount that asks; 0: none; set it after changes_page_init */
+	size_t own;	 /* number of entries that this session made itself */
 };
 void changes_page_init(struct changes_page *page, int64_t since);
 void changes_page_fini(struct changes_page *page);

@@ -12,11 +12,11 @@
 #include <utlist.h>
 
 /*
- * A waiter is in the list of its drive from feed_arm on, and from feed_wait on in the list of all that wait, which is
- * walked when a deadline has come. The deadlines are one entry of a timer, set to the earliest of them: an entry for
- * each waiter was rejected, as waits differ (a poll's minute, a mount's own changes in a fifth of a second), and the
- * timer would walk past the long ones for each short one. Those to fire are collected under the lock, and fired
- * without it.
+ * A waiter is in the list of its drive from feed_arm on, and from feed_wait on also in the list of all waiting
+ * ones, which is walked at each deadline. All deadlines share one timer entry, set to the earliest of them. One
+ * entry for each waiter was rejected: waits have different lengths (a poll's minute, a mount's own changes in a
+ * fifth of a second), and the timer would walk past the long ones for each short one. Waiters to fire are
+ * collected with the lock held, and fired without it.
  */
 
 #define NEVER_NS INT64_MAX
@@ -28,14 +28,14 @@ struct feed_drive {
 };
 
 struct feed {
-	struct timer_entry tick; /* first; set to next_ns, unless that is NEVER_NS */
-	struct timer *timer;	 /* locked with the lock held, never the other way round */
+	struct timer_entry tick; /* must be the first member; set to next_ns, unless that is NEVER_NS */
+	struct timer *timer;	 /* the timer's lock is taken while `lock` is held, never the other way round */
 	struct metric *waiting;
 	pthread_mutex_t lock; /* guards all below, and the waiters */
 	struct feed_drive *drives;
 	struct feed_waiter *all; /* those in state FEED_WAITING */
 	size_t count;
-	int64_t next_ns; /* the earliest deadline, or one before it; NEVER_NS: none */
+	int64_t next_ns; /* the earliest deadline, or an earlier time; NEVER_NS: no deadline */
 	bool closed;	 /* every deadline has passed */
 };
 
@@ -59,7 +59,7 @@ static void unlink_waiter(struct feed *f, struct feed_waiter *waiter)
 	f->count--;
 }
 
-/* Takes a waiting one out, onto a list of those to fire once the lock is released. */
+/* Moves a waiter to a list of those to fire once the lock is released. */
 static void collect(struct feed *f, struct feed_waiter *waiter, struct feed_waiter **list)
 {
 	assert(waiter->state == FEED_WAITING);
@@ -73,7 +73,7 @@ static void fire_all(struct feed_waiter *list, bool changed)
 	while (list) {
 		struct feed_waiter *waiter = list;
 
-		list = waiter->all_next; /* before it fires: it may be gone afterwards */
+		list = waiter->all_next; /* read it before the call: the waiter may be freed by then */
 		waiter->fire(waiter, changed || waiter->own > 0);
 	}
 }
@@ -83,7 +83,8 @@ static int64_t due_ns(const struct feed_waiter *waiter)
 	return waiter->own_ns && waiter->own_ns < waiter->deadline_ns ? waiter->own_ns : waiter->deadline_ns;
 }
 
-/* With the lock held. A timer that is closed does not tick any more: the process ends, and the feed is closed, too. */
+/* The caller holds f->lock. A closed timer does not tick any more; then the process ends, and the feed is
+ * closed, too. */
 static void notice(struct feed *f, int64_t due)
 {
 	if (due >= f->next_ns)
@@ -92,7 +93,7 @@ static void notice(struct feed *f, int64_t due)
 	(void)timer_set(f->timer, &f->tick, due);
 }
 
-/* Those whose time is over; the tick comes again at the earliest deadline of the rest. */
+/* Collects the waiters whose time is over, and sets the tick to the earliest deadline of the rest. */
 static struct feed_waiter *collect_expired(struct feed *f, int64_t now_ns)
 {
 	struct feed_waiter *waiter, *next, *list = NULL;
@@ -245,7 +246,7 @@ bool feed_closed(struct feed *f)
 	return closed;
 }
 
-/* Its own change: true, it can wait for more of them. */
+/* true: the change is one of the waiter's own session, and the waiter can wait for more of them. */
 static bool can_wait(struct feed *f, struct feed_waiter *waiter, int64_t session)
 {
 	if (session == 0 || waiter->session != session || ++waiter->own >= FEED_OWN_MAX)
@@ -262,7 +263,8 @@ static void wake_drive(struct feed *f, struct feed_drive *drive, int64_t session
 {
 	struct feed_waiter *waiter = drive->waiters, *next;
 
-	/* The drive goes with its last waiter, so it is not looked at after one was taken. */
+	/* unlink_waiter frees the drive with its last waiter, so the drive is not used after a waiter was
+	 * collected. */
 	for (; waiter; waiter = next) {
 		next = waiter->next;
 		assert(waiter->state != FEED_IDLE);

@@ -12,27 +12,28 @@
 #include <stdlib.h>
 
 /*
- * Several instances of the docs service share one database. When one of them commits a change, polls that wait at the
- * others must wake, too. PostgreSQL carries the word: NOTIFY at the one, LISTEN at the others.
+ * Several instances of the docs service share one database. When one of them commits a change, polls that wait
+ * at the others must wake, too. PostgreSQL carries these messages: one instance sends NOTIFY, the others LISTEN.
  *
- * The teller thread collects which drives have changed in `waiting`, one entry a drive with its highest position, and
- * tells all of them with one NOTIFY; then it rests for some milliseconds, since each NOTIFY is a commit of its own and
- * wakes every listener. What could not be told is told again. The listener thread waits on a second connection and
- * passes what it hears to the feeds of this process. What this process has told comes back as well, and is dropped.
+ * The teller thread collects in `waiting` which drives have changed, one entry for each drive with its highest
+ * position, and sends all of them with one NOTIFY. Then it rests for some milliseconds, because each NOTIFY is a
+ * commit of its own and wakes every listener. Entries that could not be sent are sent again. The listener thread
+ * waits on a second connection and passes notifications to the feeds of this process. Notifications that this
+ * process has sent come back as well, and are dropped.
  *
- * A word can be lost, with a connection or when too many drives wait. Nothing depends on it but speed: whoever listens
- * anew has everybody look, and a poll looks by itself at its deadline.
+ * A notification can be lost, with a connection or when too many drives wait. That costs only time: after each
+ * new LISTEN all waiters look, and a poll looks by itself at its deadline.
  */
 
 struct notifier {
 	struct feed *feed, *locks;
 	struct pg *tell_pg, *hear_pg;
-	struct docs_store *store; /* over tell_pg */
+	struct docs_store *store; /* uses tell_pg */
 	pthread_t teller, listener;
 	bool has_teller, has_listener;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t wake;
-	pthread_cond_t rest; /* of the teller: only the end cuts it short */
+	pthread_cond_t rest; /* for the teller's rest, which only the end of the process cuts short */
 	struct docs_moved waiting[NOTIFIER_DRIVES_MAX];
 	size_t count;
 	bool stopping;
@@ -48,7 +49,7 @@ static bool is_stopping(struct notifier *n)
 	return stopping;
 }
 
-/* With the lock held. */
+/* The caller holds n->lock. */
 static void add(struct notifier *n, const struct docs_moved *moved)
 {
 	size_t i = 0;
@@ -83,8 +84,8 @@ void notifier_tell_locks(struct notifier *n, uint32_t drive)
 	tell(n, &(struct docs_moved){.drive = drive, .locks = true});
 }
 
-/* What could not be told is told again: with the connection a word is lost, and polls elsewhere would sleep over the
- * change. */
+/* Puts back the entries that could not be sent: a notification is lost with its connection, and polls at other
+ * instances would wait past the change. */
 static void tell_again(struct notifier *n, const struct docs_moved *moved, size_t count)
 {
 	pthread_mutex_lock(&n->lock);
@@ -93,8 +94,8 @@ static void tell_again(struct notifier *n, const struct docs_moved *moved, size_
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* A NOTIFY is a transaction with a commit of its own, and wakes every listener: what moves meanwhile goes with the next
- * one. */
+/* A NOTIFY is a transaction with a commit of its own, and wakes every listener: changes during the rest are sent
+ * with the next one. */
 static void rest(struct notifier *n, unsigned ms)
 {
 	const int64_t until_ns = clock_mono_ns() + ms * NS_PER_MS;
@@ -128,7 +129,7 @@ static void *teller_main(void *cookie)
 			log_warning(NULL,
 				"op=notify error=%d text=\"%s\" outcome=\"polls of other instances wait until it is told\"",
 				r, pg_error(n->tell_pg));
-		/* The first failure may be no more than a connection that was lost while nobody used it. */
+		/* A first failure may only mean that the connection was lost while it was idle. */
 		const unsigned ms = r < 0 && failing ? NOTIFIER_RETRY_MS : NOTIFIER_REST_MS;
 		if (r < 0)
 			tell_again(n, moved, count);
@@ -144,7 +145,7 @@ static void on_moved(const struct docs_moved *moved, void *cookie)
 {
 	struct notifier *n = cookie;
 
-	/* What this process has said comes back, too; its own feed knew before. */
+	/* Notifications of this process come back, too; its own feeds were notified before. */
 	if (moved->teller == pg_backend(n->tell_pg))
 		return;
 	if (moved->seq > 0)
@@ -161,7 +162,7 @@ static void pause_before_retry(struct notifier *n)
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* Listening from scratch: what was said meanwhile is lost, so everybody looks. */
+/* Connects and listens anew. Notifications were lost meanwhile, so all waiters look. */
 static int listen_again(struct notifier *n)
 {
 	int r = pg_connect(n->hear_pg);

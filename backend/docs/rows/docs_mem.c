@@ -287,7 +287,7 @@ static int mem_drive_get(struct docs_store *s, const struct docs_scope *scope, s
 	return docs_mem_leave(m, r);
 }
 
-/* The first of the user's that there is; none is made. */
+/* The first drive of the user that exists; this call makes none. */
 static int mem_drive_home(struct docs_store *s, int64_t user, struct docs_drive *ret)
 {
 	struct docs_mem *m = docs_mem_of(s);
@@ -320,7 +320,7 @@ static int mem_ids_reserve(struct docs_store *s, const struct docs_scope *scope,
 	return docs_mem_leave(m, r);
 }
 
-/* Its tests have one thread where it matters, and content_seq tells of a change in between. */
+/* The tests that need a snapshot have one thread, and content_seq shows a change between two reads. */
 static int mem_snapshot_begin(struct docs_store *s)
 {
 	(void)s;

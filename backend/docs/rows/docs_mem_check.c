@@ -1,15 +1,16 @@
 /*
- * What must hold of a drive, whatever was done to it. Tests of the rules end with docs_mem_check: it walks through all
- * rows of the drive and compares what is counted with what is there.
+ * The invariants of a drive after any operation. Tests of the rules end with docs_mem_check: it walks through
+ * all rows of the drive and compares the counters with the rows.
  *
- * Of each document: its entries are as many as its link count says, it has the name that it says it has, a folder has
- * the children that it counts, and everything that has a name can be reached from the root. Of each file: extents lie
- * within its size and do not overlap, they are as many as it counts, and their sum is what it counts as allocated and
- * what the owner is charged for. Of the drive: its usage, its documents and its extents are the sums of those, and
- * nothing is newer than its own position.
+ * For each document: it has as many entries as its link count says, one of them has the name that its row says,
+ * a folder has as many children as it counts, and everything that has a name can be reached from the root. For
+ * each file: extents lie within its size and do not overlap, their number is the one it counts, and their sum is
+ * what it counts as allocated and what the owner is charged for. For the drive: its usage, documents and extents
+ * are the sums of these, and nothing is newer than its own position.
  *
- * Whatever does not hold is printed with the number of the document, and the check goes on: one mistake of a rule
- * mostly shows in several places, which together say what it was. It is quadratic, and fine for the drives of tests.
+ * Each violation is printed with the number of the document, and the check goes on: one mistake in a rule mostly
+ * violates several invariants, which together show what it was. The check is quadratic, which is fine for the
+ * drives of tests.
  */
 #include "backend/docs/rows/docs_mem_internal.h"
 
@@ -115,7 +116,7 @@ static void check_reach(struct check *c, const struct tree_node *node)
 		node ? node->item.id : 0);
 }
 
-/* The bit that says whether there are xattrs is right, and a mode is that of its ACL. */
+/* The bit that says whether there are xattrs is right, and the mode agrees with the ACL. */
 static void check_xattrs(struct check *c, const struct item *item)
 {
 	bool any = false, is_default;

@@ -1,4 +1,4 @@
-/* docs_mem_internal: what the parts of docs_mem share. */
+/* docs_mem_internal: declarations shared by the files of docs_mem. */
 #ifndef NEPHOS_DOCS_DOCS_MEM_INTERNAL_H
 #define NEPHOS_DOCS_DOCS_MEM_INTERNAL_H
 
@@ -18,7 +18,7 @@ struct mem_drive {
 struct mem_node {
 	struct tree_node node; /* spans own their bytes */
 	uint8_t digest[SHA256_BYTES];
-	int64_t digest_seq; /* of which content it is; 0: none */
+	int64_t digest_seq; /* the content_seq of the digested content; 0: no digest */
 };
 struct mem_entry {
 	int64_t parent, child;
@@ -82,23 +82,23 @@ static inline struct docs_mem *docs_mem_of(struct docs_store *s)
 	return ((struct mem_store *)s)->mem;
 }
 
-/* What is done to a drive is done between these two: with the mutex held. enter says whether the scope may see the
- * drive, and where it is; leave gives back r. */
+/* Every access to a drive happens between these two calls; the mutex is held meanwhile. enter checks that the
+ * scope may see the drive and returns its position; leave returns r. */
 int docs_mem_enter(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at);
 int docs_mem_leave(struct docs_mem *m, int r);
 
 void *docs_mem_at(const struct mem_list *l, size_t n);
-void *docs_mem_add(struct mem_list *l); /* zeroed; aborts without memory: it is for tests */
+void *docs_mem_add(struct mem_list *l); /* zeroed; aborts when there is no memory, which is fine in tests */
 void docs_mem_remove(struct mem_list *l, size_t n);
 struct span docs_mem_dup(struct span s);
 void docs_mem_drop(struct span *s);
-/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a name cannot have them */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a name cannot have parentheses */
 #define MEM_EACH(type, item, list)                                                                            \
 	for (type *item = docs_mem_all(list, sizeof(type)), *item##_end = item ? item + (list)->count : item; \
 		item < item##_end; item++)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-void *docs_mem_all(const struct mem_list *l, size_t element); /* NULL: it is empty */
+void *docs_mem_all(const struct mem_list *l, size_t element); /* NULL: the list is empty */
 struct mem_drive *docs_mem_drive(struct docs_mem *m, uint32_t id);
 struct tree_node *docs_mem_node(struct docs_mem *m, int64_t id);
 struct mem_entry *docs_mem_entry(struct docs_mem *m, int64_t parent, struct span name);

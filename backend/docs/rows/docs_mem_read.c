@@ -1,8 +1,9 @@
 /*
  * Reads of docs_mem: documents by id, name and path, listings, extents, xattrs, the journal.
  *
- * Each holds the mutex from begin to end, so that it shows one moment, and its callbacks run under it. Everything is
- * found by going through the lists, in their order or by the smallest that comes next: a drive of a test is small.
+ * Each read holds the mutex from begin to end, so that it shows one moment; its callbacks run with the mutex
+ * held. Each read walks through the lists, in their order or by the smallest next key: the drive of a test is
+ * small.
  */
 #include "backend/docs/rows/docs_mem_internal.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* With the mutex held. */
+/* The caller holds m->mutex. */
 static int check_scope(struct docs_mem *m, const struct docs_scope *scope, struct docs_position *ret_at)
 {
 	const struct mem_drive *drive = docs_mem_drive(m, scope->drive);
@@ -37,7 +38,7 @@ int docs_mem_leave(struct docs_mem *m, int r)
 	return r;
 }
 
-/* Whoever has a session sees what has no name; a store of rows asks whether that session is alive. */
+/* Any session may see documents without a name here; a store of rows checks that the session is alive. */
 static const struct tree_node *find_visible(struct docs_mem *m, const struct docs_scope *scope, int64_t id)
 {
 	const struct tree_node *node = docs_mem_node(m, id);
@@ -45,7 +46,7 @@ static const struct tree_node *find_visible(struct docs_mem *m, const struct doc
 	return node && (!node->orphan || scope->session) ? node : NULL;
 }
 
-/* As it is called here, whatever other names it has. */
+/* The document under this name, whatever other names it has. */
 static struct item named(struct docs_mem *m, const struct mem_entry *entry)
 {
 	struct item item = docs_mem_node(m, entry->child)->item;
@@ -62,7 +63,7 @@ static int give_named(struct docs_mem *m, const struct mem_entry *entry, docs_on
 	return on_item(&item, cookie);
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_item_get(struct docs_store *s, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
 	void *cookie, struct docs_position *ret_at)
 {
@@ -110,7 +111,7 @@ int docs_mem_digest_get(struct docs_store *s, int64_t id, int64_t content_seq, u
 	return is_known ? 0 : -ENOENT;
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, int64_t parent, struct span name,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -124,7 +125,7 @@ int docs_mem_item_lookup(struct docs_store *s, const struct docs_scope *scope, i
 	return docs_mem_leave(m, r);
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_item_path(struct docs_store *s, const struct docs_scope *scope, struct docs_walk *walk,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -157,7 +158,7 @@ static int compare(struct span a, struct span b)
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* The entry of the folder that comes next. */
+/* The next entry of the folder behind the name `after`. */
 static const struct mem_entry *next_entry(struct docs_mem *m, int64_t folder, struct span after)
 {
 	const struct mem_entry *next = NULL;
@@ -184,7 +185,7 @@ static void set_inline(struct docs_mem *m, struct item *item)
 	}
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_children(struct docs_store *s, const struct docs_scope *scope, const struct docs_children *what,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -221,7 +222,7 @@ static const struct mem_xattr *next_xattr(struct docs_mem *m, int64_t node, stru
 	return next;
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_xattrs(struct docs_store *s, const struct docs_scope *scope, struct docs_xattrs *what,
 	docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at)
 {
@@ -255,7 +256,7 @@ static int extent_order(const void *a, const void *b)
 	return (x->extent.at > y->extent.at) - (x->extent.at < y->extent.at);
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_extents(struct docs_store *s, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at)
 {
@@ -281,7 +282,7 @@ int docs_mem_extents(struct docs_store *s, const struct docs_scope *scope, int64
 	return docs_mem_leave(m, r);
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_changes(struct docs_store *s, const struct docs_scope *scope, int64_t since, uint32_t limit,
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
 {

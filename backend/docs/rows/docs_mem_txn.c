@@ -1,15 +1,16 @@
 /*
  * Transactions of docs_mem, the storage of the rules' tests.
  *
- * txn_begin locks the drive, looks up the keys of the batches (new, a repeat, out of order), and loads into a tree just
- * the rows that were wanted, no others: a rule that looks at something which it did not ask for does not find it here
- * either. txn_commit takes the delta that the tree made of the batches and applies it to the lists: each row that it
- * removes must be there, each that it adds must not, each that it changes must exist, and the journal must have no gap.
- * A rule that forgets something is found here, not much later, and what was wrong is printed.
+ * txn_begin locks the drive, looks up the keys of the batches (new, a repeat, out of order), and loads into a
+ * tree only the rows that were wanted: a rule that looks at a row which it did not ask for does not find it
+ * here. txn_commit takes the delta that the tree made of the batches and applies it to the lists: each row that
+ * it removes must exist, each row that it adds must not exist yet, each row that it changes must exist, and the
+ * journal must have no gap. So an omission in a rule is found here, not much later, and the violation is
+ * printed.
  *
- * The lock of a drive is a flag with a condition variable, as a transaction lasts from begin to commit or abort and
- * threads of a test wait for each other in between. Failures are injected at the begin, before the commit, and after
- * it, which is the one where nobody can know the outcome.
+ * The lock of a drive is a flag with a condition variable, because a transaction lasts from begin to commit or
+ * abort, and threads of a test wait for each other in between. Failures are injected at the begin, before the
+ * commit, and after it; in the last case nobody can know the outcome.
  */
 #include "backend/docs/rows/docs_mem_internal.h"
 
@@ -72,7 +73,7 @@ static void see(struct docs_mem *m, uint32_t drive, const struct docs_key *key, 
 
 /* ---- loading ---- */
 
-/* Into text, as far as it goes. */
+/* Writes the holders into text, as many as fit. */
 static struct span holders_of(struct docs_mem *m, int64_t id, uint8_t *text, size_t room)
 {
 	size_t used = 0;
@@ -146,7 +147,7 @@ static int load_xattr(struct docs_mem *m, const struct tree_name *want, struct t
 	return tree_load_xattr(t, want->parent, want->name, value, &sums);
 }
 
-/* Whether a want takes this extent. The end of a file is where it is now. */
+/* Whether the wanted range touches this extent. TREE_TAIL means the end of the file as it is now. */
 static bool range_takes(struct docs_mem *m, const struct tree_range *want, const struct tree_extent *extent)
 {
 	int64_t from = want->from;
@@ -208,7 +209,7 @@ static int lock_drive(struct docs_mem *m, uint32_t id, struct mem_drive **ret)
 	}
 }
 
-/* budget: the signature is the store's */
+/* budget: the signature is that of docs_store.h */
 int docs_mem_txn_begin(struct docs_store *store, uint32_t id, const struct docs_key *keys, size_t key_count,
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen)
 {
@@ -260,11 +261,11 @@ static void set_node(struct tree_node *row, const struct tree_node *node)
 	*row = *node;
 	row->item.name = name;
 	row->item.target = target;
-	row->access_acl = row->default_acl = (struct span){0}; /* read from the xattrs */
+	row->access_acl = row->default_acl = (struct span){0}; /* loading reads them from the xattrs */
 	row->holders = (struct span){0};
 }
 
-/* The link that the row named went: any other. */
+/* If the link that the row named is gone, the row gets the name of any other link. */
 static void name_again(struct docs_mem *m, struct tree_node *node)
 {
 	if (node->item.parent != 0)

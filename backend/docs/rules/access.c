@@ -8,10 +8,10 @@ enum { OWN, OTHERS, WHOSE };
 #define NO_USER (-ERR_USER_NOT_FOUND)
 #define NOT_HIS (-ERR_FORBIDDEN)
 
-/* An administrator sets limits and makes documents for others, but does not see what lies in their drives; only the
- * check of the whole store names what is damaged there. */
+/* An administrator sets limits and makes documents for other users, but does not see what is in their drives;
+ * only the check of the whole store names what is damaged there. */
 static const int TABLE[ACCESS_ACTIONS][2][WHOSE] = {
-	/*                       a user: his own, others';  an administrator: his own, others' */
+	/*                      a user: own, others';  an administrator: own, others' */
 	[ACCESS_DRIVE] = {{0, NO_DRIVE}, {0, NO_DRIVE}},
 	[ACCESS_DRIVE_QUOTA] = {{NOT_HIS, NO_DRIVE}, {0, NO_DRIVE}},
 	[ACCESS_ACCOUNT_SEE] = {{0, -ERR_NOT_FOUND}, {0, 0}},

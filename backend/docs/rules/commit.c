@@ -1,14 +1,15 @@
 /*
- * Group commit. Each drive with something to do has a queue; the first request of it starts a job, and while that job
- * waits for the database the queue fills: its next transaction takes all of it. So one writer pays one commit, and a
- * crowd shares them. A job gives its worker back after COMMIT_ROUNDS, so that a drive that never rests does not keep
- * others waiting.
+ * Group commit. Each drive with waiting requests has a queue. The first request of a queue starts a job; while
+ * that job waits for the database, the queue fills, and the next transaction of the job takes all of it. So a
+ * single writer pays for one commit, and many writers share one. A job gives its worker back after
+ * COMMIT_ROUNDS, so that a drive that is always busy does not keep others waiting.
  *
- * Two requests with the same key, or of one session, never share a transaction: the second must see what the first left
- * (its answer, its number). Taking stops there, so that a drive's requests are applied in the order in which they came.
+ * Two requests with the same key, or of one session, never share a transaction: the second must see what the
+ * first left (its answer, its number). A transaction takes requests only up to the second one, so that a drive's
+ * requests are applied in the order of their arrival.
  *
- * Locking: one mutex for all queues. A queue is in the table exactly as long as a job works on it, and only that job
- * takes from it.
+ * Locking: one mutex for all queues. A queue is in the table exactly as long as a job works on it, and only that
+ * job takes requests from it.
  */
 #include "backend/docs/rules/commit.h"
 
@@ -27,7 +28,7 @@
 #include <uthash.h>
 
 #define COMMIT_ROUNDS 8 /* transactions of one job: some 10 ms */
-/* of a transaction that did not happen: its connection was lost before its COMMIT was sent, a guess was wrong */
+/* tries of a transaction that did not happen: the connection was lost before COMMIT was sent, or a guess was wrong */
 #define COMMIT_TRIES 3
 
 struct queue {
@@ -40,18 +41,18 @@ struct queue {
 struct commit {
 	struct commit_options options;
 	pthread_mutex_t mutex;
-	struct queue *queues; /* guarded by mutex, as are their lists */
+	struct queue *queues; /* guarded by mutex, as are the lists of all queues */
 	size_t waiting;	      /* requests in all queues; guarded by mutex */
 };
 
 /* One request in its transaction. */
 struct slot {
 	struct commit_request *request;
-	int error; /* what is told instead of an answer */
+	int error; /* reported instead of an answer */
 	bool applied, repeat;
-	const struct op *refused; /* by the rules, as it stands */
+	const struct op *refused; /* the op that the rules refused, and would refuse again */
 	struct docs_answer answer;
-	char *copy; /* of a repeat: what the store showed ends with the transaction */
+	char *copy; /* of a repeated answer, because the store's answer is valid only until the transaction ends */
 };
 
 struct round {
@@ -61,12 +62,14 @@ struct round {
 	struct slot slots[COMMIT_BATCHES_MAX];
 	struct docs_key keys[COMMIT_BATCHES_MAX];
 	size_t count;
-	bool sweep; /* of one batch: what it cuts away whole is counted, see tree_wants_sweep_new */
+	/* for a single batch: extents that it cuts away whole are only counted, see tree_wants_sweep_new */
+	bool sweep;
 	struct tree_drive before, after;
-	struct touched touched; /* where a home is told of it */
+	struct touched touched; /* filled when a home is told of it */
 };
 
-/* A job that was just submitted asks for the mutex that its submitter is about to give back: not worth a sleep. */
+/* A job that was just submitted takes the mutex that its submitter is about to release: spinning a moment is
+ * cheaper than sleeping. */
 static int init_mutex(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attributes;
@@ -115,7 +118,7 @@ static bool keys_clash(const struct docs_key *a, const struct docs_key *b)
 	return a->kind == DOCS_KEY_USER && a->user == b->user && span_eq(a->key, b->key);
 }
 
-/* What a batch asks of the transaction. A clone may be anything, and goes alone. */
+/* A batch's part of COMMIT_OPS_MAX. A clone may be of any size, and runs alone. */
 static size_t weight_of(const struct op_batch *batch)
 {
 	size_t weight = op_batch_count(batch), bytes = 0;
@@ -140,7 +143,7 @@ static bool fits(const struct round *r, const struct commit_request *request, si
 	return true;
 }
 
-/* Moves what can go together from the queue into the round. */
+/* Moves requests that can share a transaction from the queue into the round. */
 static void take(struct queue *q, struct round *r)
 {
 	size_t weight = 0;
@@ -157,7 +160,7 @@ static void take(struct queue *q, struct round *r)
 	}
 	if (!q->first)
 		q->last = NULL;
-	/* A queue has a job only while something waits in it, and what comes first always fits. */
+	/* A queue has a job only while requests wait in it, and the first request always fits. */
 	assert(r->count > 0);
 	assert(q->commit->waiting >= r->count);
 	q->commit->waiting -= r->count;
@@ -171,7 +174,7 @@ static struct docs_position position(const struct tree_drive *drive)
 	return (struct docs_position){.incarnation = drive->incarnation, .seq = drive->seq};
 }
 
-/* What the journal says: a client's own key, or which batch of which session. */
+/* The key in the journal: a client's own key, or which batch of which session. */
 static struct span journal_key(const struct docs_key *key, char text[BATCH_KEY_SIZE])
 {
 	if (key->kind == DOCS_KEY_USER)
@@ -200,20 +203,20 @@ static int slot_repeat(struct slot *s, const struct docs_answer *old)
 	return 0;
 }
 
-/* A refusal after which the same content may well come again: in parts, with what was missing, or on another
- * version. */
+/* Refusals after which the same content may well be sent again: in parts, with the missing blocks, or for
+ * another version. */
 static bool is_to_come_again(int error)
 {
 	return error == -E2BIG || error == -ERR_BLOCK_MISSING || error == -ERR_PRECONDITION;
 }
 
-/* A refusal that would be another one next time is not an answer: nothing may be kept of it. */
+/* A refusal that may be different next time is no answer: it is not kept. */
 static bool is_passing(int error)
 {
 	return error_lookup(error)->http_status == 503 || error_lookup(error)->http_status == 500;
 }
 
-/* Of no op: the disk is full, which is no fault of the batch, and passes, too. */
+/* -ENOSPC of no op: the disk is full, which is not the fault of the batch, and is temporary, too. */
 static bool is_disk_full(int error, int index)
 {
 	return error == -ENOSPC && index < 0;
@@ -246,7 +249,7 @@ static int slot_run(struct slot *s, struct tree *tree, const struct docs_seen *s
 	const struct tree_drive *drive = tree_peek_drive(tree);
 	const struct commit_request *request = s->request;
 
-	/* First of all, also for a repeat: is the drive (still) the caller's, and was it sent by its home? */
+	/* First of all, also for a repeat: is the drive (still) the caller's, and did its home send the request? */
 	const struct access_who who = {.user = request->user};
 	int r = request->user == 0 ? 0 : access_check(&who, ACCESS_DRIVE, drive->owner);
 	if (r == 0)
@@ -270,8 +273,8 @@ static bool must_write(const struct round *r, const struct docs_answer *answers)
 	return false;
 }
 
-/* A home drops what the whole transaction has made untrue before it passes on the first answer of it: so it need not
- * wait for the others. */
+/* Whether a home is told what the transaction has touched. The home drops all of it before it passes on the
+ * first answer of the transaction, so it need not wait for the other answers. */
 static bool tells_home(const struct round *r)
 {
 	for (size_t i = 0; i < r->count; i++)
@@ -324,7 +327,7 @@ static void round_reset(struct round *r)
 	}
 }
 
-/* A refusal for which nobody has asked: of a row that was guessed. */
+/* Whether a refusal is based on a guessed row that the database has not confirmed. */
 static bool is_unfounded(const struct round *r, const struct docs_seen *seen)
 {
 	for (size_t i = 0; i < r->count; i++)
@@ -333,13 +336,14 @@ static bool is_unfounded(const struct round *r, const struct docs_seen *seen)
 	return false;
 }
 
-/* Together they are too much. What each of them was told is told anew. */
+/* Whether the batches together are too much for one transaction. Each gets a new answer when they run one by one. */
 static bool is_to_be_split(const struct round *r, const struct tree *tree)
 {
 	return r->count > 1 && tree_is_overfull(tree);
 }
 
-/* What one of them did cannot be told. Alone, it is told so; of several, what the others did holds all the same. */
+/* Whether the answer to an applied batch is too large. A single batch fails with that; several batches run one
+ * by one, so that the others are committed all the same. */
 static bool is_untold(const struct round *r)
 {
 	for (size_t i = 0; i < r->count; i++)
@@ -348,7 +352,7 @@ static bool is_untold(const struct round *r)
 	return false;
 }
 
-/* Alone it is too much, but it may not have to be read. */
+/* Whether a single batch is too much, but can be tried again without reading the extents that it cuts away whole. */
 static bool is_to_be_swept(struct round *r, const struct tree *tree)
 {
 	const struct slot *s = r->slots;
@@ -366,7 +370,8 @@ static bool is_full(const struct commit *c)
 	return c->options.is_full && c->options.is_full(c->options.is_full_cookie);
 }
 
-/* The whole transaction once. A failure is everybody's; what only one of them did wrong is in its slot. */
+/* Tries the whole transaction once. A failure that is returned applies to all requests; the failure of a single
+ * request is in its slot. */
 static int round_try(struct round *r)
 {
 	const struct docs_seen *seen;
@@ -403,18 +408,18 @@ out:
 	tree_free(tree);
 	tree_wants_free(wants);
 	if (large)
-		(void)malloc_trim(0); /* else what one batch needed stays with the process for good */
+		(void)malloc_trim(0); /* without it, the process would keep the memory that one batch needed */
 	return error;
 }
 
-/* Whose batches they all were; 0: several had part. */
+/* The session of all these batches; 0: several took part. */
 static int64_t round_session(const struct round *r)
 {
 	return r->count == 1 && r->keys[0].kind == DOCS_KEY_SESSION ? r->keys[0].session : 0;
 }
 
-/* Whether others may have something to see. A repeat counts, too: its first try may have changed the drive in a process
- * that died before it could tell. So does a transaction of which nobody knows whether it was committed. */
+/* Whether others may have something to see. A repeat counts, too: its first try may have changed the drive in a
+ * process that died before it could notify anybody. So does a transaction whose outcome is unknown. */
 static bool is_news(const struct round *r, int error)
 {
 	bool repeat = false;
@@ -433,7 +438,7 @@ static void round_tell(struct round *r, int error)
 		struct slot *s = &r->slots[i];
 		struct commit_request *request = s->request;
 
-		/* Whose own failure is known need not hear of the others' lost connection. */
+		/* A request that failed by itself reports that, not the connection that all of them lost. */
 		s->error = s->error < 0 ? s->error : error;
 		if (s->refused && s->error == 0 && options->on_refused)
 			options->on_refused(r->drive, s->refused, options->on_refused_cookie);
@@ -455,7 +460,7 @@ static int round_tries(struct round *r)
 	return error;
 }
 
-/* Of one batch, or of those that fit one transaction. */
+/* For a single batch, or for batches that fit one transaction. */
 static int round_all(struct round *r)
 {
 	const int error = round_tries(r);
@@ -482,7 +487,7 @@ static void round_run(struct round *r)
 {
 	const int error = round_all(r);
 
-	/* Why there is no such drive, only who has it is told. */
+	/* -ERR_NOT_FOUND: only the drive's owner may learn why the drive is gone, so each request runs alone. */
 	if ((error == -E2BIG || error == -ERR_NOT_FOUND) && r->count > 1)
 		round_one_by_one(r);
 	else
@@ -491,7 +496,7 @@ static void round_run(struct round *r)
 
 /* ---- jobs ---- */
 
-/* Nothing waits: the queue is gone, and the next request makes a new one. */
+/* When nothing waits, the queue is freed, and the next request makes a new one. */
 static bool queue_end(struct queue *q)
 {
 	struct commit *c = q->commit;
@@ -521,13 +526,13 @@ static void queue_on_worker(struct docs_store *store, void *cookie)
 			if (queue_end(q))
 				return;
 		}
-		/* A full pool: nobody waits longer when this one goes on. */
+		/* If the pool is full, this job goes on: nobody waits longer because of that. */
 		if (c->options.run_on_worker(queue_on_worker, q, c->options.pool) == 0)
 			return;
 	}
 }
 
-/* With the mutex held. ret_new: it has no job yet. */
+/* The caller holds c->mutex. ret_new: the queue has no job yet. */
 static struct queue *queue_get(struct commit *c, uint32_t drive, bool *ret_new)
 {
 	struct queue *q;
@@ -577,7 +582,8 @@ int commit_submit(struct commit *c, struct commit_request *request)
 	}
 	if (r == 0)
 		queue_append(q, request);
-	/* With the mutex held, so that nobody can append to a queue that gets no job. The pool only stores the job. */
+	/* With the mutex held, so that no request is appended to a queue that gets no job. run_on_worker only
+	 * stores the job. */
 	if (fresh && r == 0 && c->options.run_on_worker(queue_on_worker, q, c->options.pool) < 0) {
 		assert(c->waiting > 0);
 		c->waiting--;

@@ -1,4 +1,5 @@
-/* touches: what journal entries, as the rules made them or as they were read, have made untrue. Pure; any thread. */
+/* touches: what journal entries have made untrue, whether the rules just made them or they were read. Pure; any
+ * thread. */
 #ifndef NEPHOS_DOCS_TOUCHES_H
 #define NEPHOS_DOCS_TOUCHES_H
 

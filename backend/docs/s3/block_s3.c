@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 /*
- * A block is the object PREFIX abcd/DRIVE-SHA256-GENERATION, where abcd begins the hash; so a listing has the folders
- * of blocks in their order, and those in which there is nothing cost nothing.
+ * A block is the object PREFIX abcd/DRIVE-SHA256-GENERATION, where abcd begins the hash. So a listing has the
+ * folders of blocks in their order, and empty folders cost nothing.
  *
- * An object comes whole or not at all, by one PUT, "only if there is none" where the service knows that. When the
- * answer to a PUT was lost and the next try finds an object there, it is looked at: with the same bytes it is ours.
- * A try that comes late, after the block was removed, makes a stray, which `each` finds.
+ * One PUT stores an object whole or not at all, with "only if there is none" where the service supports that.
+ * When the answer to a PUT was lost and the next try finds that the object exists, its bytes are compared: if
+ * they are the same, it is ours. A try that the service carries out late, after the block was removed, makes a
+ * stray, which `each` finds.
  */
 
 #define KEY_SIZE (5 + BLOCK_NAME_SIZE)
@@ -43,7 +44,7 @@ static void key_of(const struct block_name *name, char ret[KEY_SIZE])
 	(void)snprintf(ret, KEY_SIZE, "%04x/%s", (unsigned)block_name_folder(name), text);
 }
 
-/* What an answer, or none, means to the caller; 0: it is a good one. */
+/* Maps an answer, or the lack of one, to an error; 0: success. */
 static int meaning(const char *what, int r, const struct s3_answer *a)
 {
 	if (r == -ENOTCONN || r == -ETIMEDOUT || r == -ENOMEM || (r == 0 && a->status / 100 == 2))
@@ -58,7 +59,7 @@ static int meaning(const char *what, int r, const struct s3_answer *a)
 
 /* ---- get ---- */
 
-/* Fewer bytes than are there from that place on would be a torn block. */
+/* Checks the length: fewer bytes than the object has from that place on would be a torn block. */
 static int check_part(const struct s3_request *request, const struct s3_answer *a)
 {
 	const int64_t left = a->whole - (int64_t)request->from;
@@ -66,11 +67,11 @@ static int check_part(const struct s3_request *request, const struct s3_answer *
 
 	if (a->status == 206 && a->whole >= 0 && (int64_t)a->size == wanted)
 		return 0;
-	/* The whole object, of which we took what we wanted, or there was no more. */
+	/* The service sent the whole object; we took the bytes that we wanted, or it has no more. */
 	return a->status == 200 && request->from == 0 ? 0 : -EIO;
 }
 
-/* ret_whole: -1: not said. */
+/* ret_whole -1: missing in the answer. */
 static int read_part(struct block_s3 *b, const struct block_name *name, struct s3_request *part, int64_t *ret_whole)
 {
 	struct s3_answer answer;
@@ -82,7 +83,7 @@ static int read_part(struct block_s3 *b, const struct block_name *name, struct s
 	part->part = true;
 	int r = s3_ask(b->client, part, &answer);
 	part->key = NULL;
-	if (r == 0 && answer.status == 416) { /* it is there, and has no such bytes */
+	if (r == 0 && answer.status == 416) { /* the object exists, but has no such bytes */
 		part->into_size = 0;
 		*ret_whole = answer.whole;
 		return 0;
@@ -105,14 +106,14 @@ static int block_s3_size(struct block_store *s, const struct block_name *name, u
 	if (r < 0)
 		return r;
 	if (part.into_size == 0)
-		whole = 0; /* there is no first byte */
+		whole = 0; /* the object has no first byte */
 	if (whole < 0 || whole > UINT32_MAX)
 		return -EIO;
 	*ret = (uint32_t)whole;
 	return 0;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int block_s3_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {
@@ -122,7 +123,8 @@ static int block_s3_get(struct block_store *s, const struct block_name *name, ui
 	int r;
 
 	if (size == 0) {
-		r = block_s3_size(s, name, &ignored); /* who wants no byte is told whether it is there all the same */
+		/* a request for 0 bytes still learns whether the block exists */
+		r = block_s3_size(s, name, &ignored);
 		part.into_size = 0;
 	} else {
 		r = read_part((struct block_s3 *)s, name, &part, &whole);
@@ -134,7 +136,7 @@ static int block_s3_get(struct block_store *s, const struct block_name *name, ui
 
 /* ---- put ---- */
 
-/* Whether the service was seen to do what is needed, and how it is asked. */
+/* Tests the service unless that is done. ret_new_only: whether puts may use "only if there is none". */
 static int be_probed(struct block_s3 *b, bool *ret_new_only)
 {
 	int r = 0;
@@ -161,7 +163,7 @@ static int check_same(struct block_s3 *b, const struct block_name *name, struct 
 	if (r == 0 && !span_eq(bytes, span_of(there, all.into_size)))
 		r = -EEXIST;
 	free(there);
-	return r == -ENOENT ? -ENOTCONN : r; /* somebody has removed it since: it is not stored */
+	return r == -ENOENT ? -ENOTCONN : r; /* it was removed since: our bytes are not stored */
 }
 
 static int check_missing(struct block_store *s, const struct block_name *name)
@@ -202,20 +204,20 @@ static int block_s3_remove(struct block_store *s, const struct block_name *name)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* ---- going through all of it ---- */
+/* ---- walking through all blocks ---- */
 
 struct walk {
 	struct block_s3 *store;
 	char *page;		   /* BLOCK_S3_PAGE_BYTES */
-	size_t size;		   /* of the page */
-	char first[12];		   /* behind which keys the first page begins; "": the first of all */
-	struct buf token, encoded; /* of the next page; all of the query */
+	size_t size;		   /* bytes in the page */
+	char first[12];		   /* the first page begins behind this key; "": at the first key */
+	struct buf token, encoded; /* token: of the next page; encoded: the whole query */
 	int64_t before_s;
 	uint32_t folder; /* BLOCK_NAME_FOLDERS: not known yet */
 	bool more;
 };
 
-#define TOKEN_BYTES 4096u /* services have some hundred; ours to bound what they send */
+#define TOKEN_BYTES 4096u /* services use some hundred; this bounds what they may send */
 
 static int make_query(struct walk *w)
 {
@@ -258,7 +260,7 @@ static int read_page(struct walk *w)
 	return r < 0 && r != -ENOMEM ? -EIO : r;
 }
 
-/* Others' objects under our prefix are left alone. */
+/* Objects of others under our prefix are skipped. */
 static bool name_of(struct span key, size_t prefix, struct block_name *ret)
 {
 	char text[BLOCK_NAME_SIZE], again[KEY_SIZE];
@@ -308,7 +310,7 @@ static int walk_folder(struct walk *w, block_store_on_name on_name, void *cookie
 	return r;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int block_s3_each(
 	struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
 {

@@ -7,14 +7,15 @@
 #include <stdio.h>
 
 /*
- * Services differ in what they do with a precondition: some refuse, some ignore it, some know no such header. So it is
- * not believed but seen: an object under a random name is put, put again, read in part, listed, removed and missed.
- * What a probe that dies leaves is a few bytes under a name that is no block's.
+ * Services differ in what they do with a precondition: some refuse the request, some ignore the header, some do
+ * not know it. So the behaviour is tested: an object under a random name is put, put again, read in part,
+ * listed, removed, and then must be missing. A probe that is killed leaves a few bytes under a name that is no
+ * block's.
  */
 
 #define RANDOM_BYTES 8
 #define KEY_SIZE (sizeof("probe-") + 2 * RANDOM_BYTES)
-#define PAGE_BYTES 8192u /* a listing of one object */
+#define PAGE_BYTES 8192u /* for a listing of one object */
 
 static const struct span FIRST = SPAN_LITERAL("first bytes"), SECOND = SPAN_LITERAL("other bytes");
 
@@ -66,7 +67,7 @@ static int try_puts(struct probe *p)
 	return r;
 }
 
-/* Whichever of the two it is now: they end alike. */
+/* The object is FIRST or SECOND now; both have the same end. */
 static int try_part(struct probe *p)
 {
 	static const struct span wanted = SPAN_LITERAL("bytes");

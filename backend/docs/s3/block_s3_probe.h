@@ -1,4 +1,4 @@
-/* block_s3_probe: tries out, with an object of its own, whether a service of S3 does what a store of blocks needs. */
+/* block_s3_probe: tests, with an object of its own, whether a service of S3 does what a store of blocks needs. */
 #ifndef NEPHOS_DOCS_BLOCK_S3_PROBE_H
 #define NEPHOS_DOCS_BLOCK_S3_PROBE_H
 
@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* ret_new_only: it refuses a PUT "only if there is none" where there is one. -EINVAL: it cannot hold blocks; why is
- * logged. Else what s3_ask says: nothing is known yet. */
+/* ret_new_only: the service refuses a PUT "only if there is none" when the object exists. -EINVAL: the service
+ * cannot hold blocks; the reason is logged. Else a failure of s3_ask: nothing is known yet. */
 int block_s3_probe(struct s3_client *client, bool *ret_new_only);
 
 #endif

@@ -64,7 +64,7 @@ int s3_unescape(struct span text, struct buf *ret)
 	return r;
 }
 
-/* "2026-11-28T06:51:11.000Z"; fractions of a second do not matter. */
+/* As "2026-11-28T06:51:11.000Z"; fractions of a second are ignored. */
 static int64_t parse_time(struct span text)
 {
 	char copy[32];

@@ -16,17 +16,17 @@
 #include <stdlib.h>
 
 /*
- * libcurl signs and keeps connections; an easy handle is one of them. Those that are idle are a stack: the one that was
- * last in use is taken first, so that a quiet service has few.
+ * libcurl signs, and keeps connections: each easy handle has one. The idle handles are a stack: the one that was
+ * used last is taken first, so that a quiet service has few connections.
  *
- * What libcurl 7.88 wants to be told: the digest of the payload as a header (it adds none, and signs what is there);
- * the query as it is to be signed; user and password apart, since a key may have a colon. It would ask first before it
- * sends a block (Expect); the header cannot be taken away, as it would be signed empty, so the wait for the answer is
- * short.
+ * libcurl 7.88 needs the following. The digest of the payload as a header: libcurl adds none, and signs what is
+ * there. The query in the form that is to be signed. User and password as separate options, because a key may
+ * have a colon. For a block it sends Expect and waits before the body. The header cannot be removed, because it
+ * would be signed as empty; so that wait is short.
  */
 
 #define HEADER_SIZE 128
-#define EXPECT_MS 100 /* a service that knows Expect answers at once; others are sent the body then */
+#define EXPECT_MS 100 /* a service that supports Expect answers at once; to others the body is sent after this time */
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 struct s3_client {
@@ -37,7 +37,7 @@ struct s3_client {
 	int64_t deadline_ns;
 	atomic_bool down;
 	pthread_mutex_t lock;	 /* guards all below */
-	pthread_cond_t returned; /* a handle */
+	pthread_cond_t returned; /* signalled when a handle is given back */
 	CURL *idle[S3_CONNECTIONS_MAX];
 	size_t idle_count, count; /* count: idle or in use */
 };
@@ -75,13 +75,13 @@ try {
 	const struct s3_request *request;
 	struct s3_answer *answer;
 	CURL *easy;
-	size_t sent; /* of the body */
+	size_t sent; /* bytes of the body */
 	char error[S3_ERROR_BYTES];
 	size_t error_size;
-	curl_off_t moved; /* bytes in both directions, when it was last looked */
+	curl_off_t moved; /* bytes in both directions at the last look */
 	int64_t moved_at_ns;
-	int64_t silence_ns; /* so long nothing may move */
-	bool silent;	    /* it was longer */
+	int64_t silence_ns; /* longest time without a byte */
+	bool silent;	    /* nothing moved for longer */
 	char text[CURL_ERROR_SIZE];
 };
 
@@ -123,8 +123,8 @@ static size_t keep(char *into, size_t *size, size_t room, struct span more)
 	return n;
 }
 
-/* The body of an error is wanted for its code, and cut; that of a good answer is never more than was asked for, or
- * taken in up to there. */
+/* The body of an error is needed for its code only, and cut. The body of a successful answer is kept up to
+ * into_size; when it is longer, the transfer ends there. */
 static size_t on_write(char *data, size_t size, size_t count, void *cookie)
 {
 	struct try *t = cookie;
@@ -233,7 +233,7 @@ static void set_up(struct try *t, const char *url, struct curl_slist *headers, i
 	set_method(t);
 }
 
-/* ---- what came of it ---- */
+/* ---- results ---- */
 
 static int64_t whole_size(CURL *easy)
 {
@@ -293,7 +293,7 @@ static int error_of(const struct try *t, CURLcode code)
 	}
 }
 
-/* Whether somebody may have begun to do it. */
+/* Whether the service may have begun to carry the request out. */
 static bool reached(CURLcode code, const struct try *t)
 {
 	long size = 0;
@@ -334,7 +334,8 @@ static int try_once(struct try *t, const char *url, int64_t left_ns)
 static void wait_before(unsigned tries)
 {
 	const unsigned most = tries < 6 ? S3_PAUSE_MIN_MS << tries : S3_PAUSE_MAX_MS;
-	const unsigned ms = most / 2 + arc4random_uniform(most / 2); /* not all at the same moment */
+	/* random, so that clients do not all retry at the same moment */
+	const unsigned ms = most / 2 + arc4random_uniform(most / 2);
 	const struct timespec pause = clock_timespec(ms * NS_PER_MS);
 
 	(void)nanosleep(&pause, NULL);

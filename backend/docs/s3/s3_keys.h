@@ -1,15 +1,15 @@
-/* s3_keys: the two keys by which a service of S3 knows us, from a private file. Used at start. */
+/* s3_keys: our two keys for a service of S3, from a private file. Used at start. */
 #ifndef NEPHOS_DOCS_S3_KEYS_H
 #define NEPHOS_DOCS_S3_KEYS_H
 
-#define S3_KEY_SIZE 129 /* 128 characters, which is what services give at most, and NUL */
+#define S3_KEY_SIZE 129 /* 128 characters, the most that services give, and NUL */
 
 struct s3_keys {
 	char access[S3_KEY_SIZE], secret[S3_KEY_SIZE];
 };
 
-/* Lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…, and nothing else. What is wrong is logged. -EINVAL, and what
- * envfile_read says. */
+/* The file has the lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…, and nothing else. Errors are logged.
+ * -EINVAL, and failures of envfile_read. */
 int s3_keys_read(const char *path, struct s3_keys *ret);
 
 #endif

@@ -48,6 +48,6 @@ int part_get(struct vault *v, const char *name, FILE *to)
 	}
 	buf_fini(&bytes);
 	if (r == -ENOENT && piece > 1)
-		r = 0; /* it ended with a whole piece */
+		r = 0; /* the last piece was a full one */
 	return r == 0 && fflush(to) == EOF ? -errno : r;
 }

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 /*
- * A file comes to its name when its bytes are on the disk, so one that is there in the right size was whole when it was
- * written. To wait for the disk once for each of many small files would take most of a backup's time: some hundred of
- * them are written under names of their own first, then one syncfs has all of them on the disk, then they are renamed.
- * What a crash leaves is files that end in VAULT_DIR_NEW.
+ * A file is renamed to its name when its bytes are on the disk, so a file that exists in the right size was
+ * complete when it was written. Waiting for the disk once for each of many small files would take most of a
+ * backup's time. So some hundred files are written under temporary names first, then one syncfs writes all of
+ * them to the disk, then they are renamed. A crash leaves files that end in VAULT_DIR_NEW.
  */
 
 #define PATH_SIZE (4096 + VAULT_NAME_SIZE)
@@ -33,7 +33,7 @@ struct vault_dir {
 	int folder;
 	char path[4096];
 	pthread_mutex_t lock; /* guards all below */
-	uint64_t number;      /* of the last file */
+	uint64_t number;      /* of the last file that was written */
 	struct pending *pending;
 	size_t pending_count;
 	uint64_t pending_bytes;
@@ -118,7 +118,7 @@ static bool is_due(const struct vault_dir *d, bool all)
 		(all || d->pending_count == VAULT_DIR_PENDING_MAX || d->pending_bytes >= VAULT_DIR_PENDING_BYTES_MAX);
 }
 
-/* Whoever fills the list takes it, and waits for the disk; others begin a new one meanwhile. */
+/* The thread that fills the list takes it, and waits for the disk; other threads begin a new list meanwhile. */
 static int name_pending(struct vault_dir *d, bool all)
 {
 	struct pending *taken = NULL;
@@ -179,10 +179,10 @@ static int vault_dir_put(struct vault *v, const char *name, struct span bytes)
 	if (r < 0)
 		return r;
 	while (r == 0 && !add_pending(d, name, number, bytes.size))
-		r = name_pending(d, false); /* others were quicker, and it is full again */
+		r = name_pending(d, false); /* other threads were faster, and the list is full again */
 	if (r == 0)
 		return name_pending(d, false);
-	(void)unlinkat(d->folder, path, 0); /* nobody else knows of it */
+	(void)unlinkat(d->folder, path, 0); /* the file is not on the list */
 	return r;
 }
 
@@ -244,7 +244,7 @@ static void vault_dir_free(struct vault *v)
 
 	if (!d)
 		return;
-	/* Without a sync nobody was promised that they stay. */
+	/* Without a sync, put has promised nothing about these files. */
 	for (size_t i = 0; d->pending && i < d->pending_count; i++) {
 		new_name(d->pending[i].name, d->pending[i].number, path);
 		(void)unlinkat(d->folder, path, 0);

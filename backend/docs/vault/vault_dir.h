@@ -4,11 +4,12 @@
 
 #include "backend/docs/vault/vault.h"
 
-#define VAULT_DIR_PENDING_MAX 1024			 /* files that come to their names together */
-#define VAULT_DIR_PENDING_BYTES_MAX (256u * 1024 * 1024) /* that may wait for the disk at once */
-#define VAULT_DIR_NEW ".new" /* ends the name of a file that is not whole yet; what a killed process left may go */
+#define VAULT_DIR_PENDING_MAX 1024			 /* files that are renamed together */
+#define VAULT_DIR_PENDING_BYTES_MAX (256u * 1024 * 1024) /* most bytes that wait for the disk at once */
+/* end of the name of an incomplete file; such files of a killed process may be removed */
+#define VAULT_DIR_NEW ".new"
 
-/* -ENOENT: there is no such folder; what open says. */
+/* -ENOENT: there is no such folder; other failures of open. */
 int vault_dir_new(const char *folder, struct vault **ret);
 
 #endif

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 /*
- * Whether pieces are there is asked for one after the other in the order of their names, a hundred thousand of them. So
- * a page of the listing is kept: it begins just before the name that was asked for, and knows all names up to its last
- * one. In whatever order they are asked for, the answer is right.
+ * A backup asks whether pieces exist, a hundred thousand of them, one after the other in the order of their
+ * names. So one page of the listing is kept: it begins just before the name that was asked for, and has all
+ * names up to its last one. The answers are right in whatever order the names are asked for.
  */
 
 #define BUCKET_SIZE 64
@@ -23,12 +23,12 @@ struct vault_s3 {
 	struct s3_client *client;
 	char *page; /* VAULT_S3_PAGE_BYTES */
 	size_t page_size;
-	bool page_last;			 /* there is nothing behind it */
-	char page_from[VAULT_NAME_SIZE]; /* it has all names behind this one … */
-	char page_to[VAULT_NAME_SIZE];	 /* … up to this one, which it has; "": there is none */
+	bool page_last;			 /* no names follow behind it */
+	char page_from[VAULT_NAME_SIZE]; /* the page has all names behind this one … */
+	char page_to[VAULT_NAME_SIZE];	 /* … up to this one, inclusive; "": it has none */
 };
 
-/* ---- what a service says ---- */
+/* ---- errors of a service ---- */
 
 static const char *reason(const struct s3_answer *a)
 {
@@ -67,7 +67,7 @@ static int append_parameter(struct buf *query, const char *name, const char *pre
 	return r == 0 ? text_url_encode(span_str(value), query) : r;
 }
 
-/* The names behind one that begin so, as many as a page has. */
+/* Reads the names that begin with prefix and come behind `behind`, as many as fit a page. */
 static int read_page(struct vault_s3 *s, const char *prefix, const char *behind, size_t names)
 {
 	const char *const all = s3_client_prefix(s->client);
@@ -93,7 +93,7 @@ static int read_page(struct vault_s3 *s, const char *prefix, const char *behind,
 	return r;
 }
 
-/* The next name of the page, without the prefix of all; what was not put by a vault is passed over. */
+/* The next name of the page, without the client's prefix; names that no vault has put are skipped. */
 static bool next_name(const struct vault_s3 *s, size_t *at, char ret[VAULT_NAME_SIZE], int64_t *ret_size)
 {
 	const size_t prefix = strlen(s3_client_prefix(s->client));
@@ -185,9 +185,9 @@ static int vault_s3_each(struct vault *v, const char *prefix, vault_on_name on_n
 		if (r == 0)
 			r = each_of_page(s, last, on_name, cookie);
 		if (r == 0 && more && !last[0])
-			r = -EBADMSG; /* it says that there is more, and gives nothing to go on from */
+			r = -EBADMSG; /* the service reports more names, but gives none to go on from */
 	}
-	s->page_size = 0; /* is not the page that has asks for */
+	s->page_size = 0; /* this page is not one that vault_s3_has can use */
 	return r;
 }
 
@@ -266,7 +266,7 @@ static int refuse(const char *target, const char *why)
 	return -EINVAL;
 }
 
-/* "s3://BUCKET[/PREFIX[/]]"; the prefix of all names ends with a slash. */
+/* "s3://BUCKET[/PREFIX[/]]"; the prefix that is returned ends with a slash. */
 static int parse_target(const char *target, char ret_bucket[BUCKET_SIZE], char ret_prefix[PREFIX_SIZE])
 {
 	const char *bucket = target + strlen(VAULT_S3_SCHEME);

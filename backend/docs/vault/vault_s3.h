@@ -4,10 +4,11 @@
 
 #include "backend/docs/vault/vault.h"
 
-#define VAULT_S3_NAMES 1000		   /* of one page of a listing, which is what services give at most */
-#define VAULT_S3_PAGE_BYTES (1024u * 1024) /* such a page: a name of 100 takes half a KiB with what stands around it */
+#define VAULT_S3_NAMES 1000 /* names in one page of a listing, the most that services give */
+/* size of such a page: a name of 100 takes half a KiB together with its elements */
+#define VAULT_S3_PAGE_BYTES (1024u * 1024)
 
-/* As vaults_open. The service is asked once, whether the bucket may be listed. */
+/* As vaults_open. Asks the service once, whether the bucket may be listed. */
 int vault_s3_new(const struct vault_options *options, struct vault **ret);
 
 #endif

@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 
-/* Answers under users' keys, and repeats. Always in the order of (user, key) and of sessions: transactions of two
- * drives may have keys in common, and must not wait crosswise. */
+/* Answers under users' keys, and repeats. Their rows are always written in the order of (user, key) and of
+ * sessions: transactions of two drives may have keys in common, and different orders could deadlock. */
 
 struct kept {
 	const struct docs_key *key;
 	const struct docs_answer *answer;
-	enum { KEPT_NOT, KEPT_NEW, KEPT_STALE, KEPT_REPEAT } what; /* KEPT_STALE: new, in place of one that is over */
+	/* KEPT_STALE: new, in place of an answer that is too old */
+	enum { KEPT_NOT, KEPT_NEW, KEPT_STALE, KEPT_REPEAT } what;
 };
 
 static int compare_kept(const void *a, const void *b)
@@ -33,7 +34,7 @@ static int add_key(struct docs_pg *s, const struct kept *k)
 	return r < 0 || k->key->kind == DOCS_KEY_SESSION ? r : pg_array_add_bytes(s->bytes[0], k->key->key);
 }
 
-/* A statement that takes nothing but the keys of that kind and state. */
+/* Queues a statement whose only parameters are the keys of that kind and state. */
 static int queue_keys(
 	struct docs_pg *s, const struct kept *kept, int kind, int what, const struct pg_statement *statement)
 {

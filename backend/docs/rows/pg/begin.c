@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 /*
- * One round trip: BEGIN, the lock of the drive, the keys, the loads. With one session's batch, which is what mounts
- * send, the session's row is locked by the same statement; when that finds nothing (no such drive, or no such session),
- * it is asked again in two. What comes behind the lock has its snapshot after it, so it sees all that the one before us
- * committed. That the drive may turn out to be another's costs a few wasted look-ups.
+ * A transaction begins in one round trip: BEGIN, the lock of the drive, the keys, the loads. For a single batch
+ * of a session, which is what mounts send, one statement locks the drive's row and the session's row. When it
+ * finds nothing (no such drive, or no such session), the begin is repeated with two statements. The statements
+ * behind the lock take their snapshots after it, so they see all that the previous transaction committed. When
+ * the drive turns out to be another user's, a few look-ups were wasted.
  */
 
 enum { AT_BEGIN, AT_LOCK, AT_KEYS };
@@ -58,11 +59,11 @@ static bool has_keys(const struct docs_txn *t, int kind)
 	return false;
 }
 
-/* Where the results of a begin are to be put: DOCS_PG_FLUSH_MAX; freed by the caller as far as count. */
+/* The results of a begin; results has room for DOCS_PG_FLUSH_MAX. The caller frees the first count results. */
 struct asked {
 	struct pg_result *results[DOCS_PG_FLUSH_MAX];
 	size_t count;
-	bool both; /* locked together with the one session */
+	bool both; /* one statement locks the drive together with its only session */
 };
 
 static int ask(struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, struct asked *ret)
@@ -116,8 +117,8 @@ static bool is_same_fingerprint(const struct docs_key *key, struct span fingerpr
 	return span_eq(span_of(key->fingerprint, sizeof(key->fingerprint)), fingerprint);
 }
 
-/* A key that came before in this transaction: the number that is next in its session, or whether the user's key is
- * taken. */
+/* Earlier keys of the same transaction count, too. number_before: the last number of the session, given its
+ * number in the row. is_taken_before: whether an earlier key is the same key of the same user. */
 static int64_t number_before(const struct docs_txn *t, size_t n, int64_t number)
 {
 	for (size_t i = 0; i < n; i++)
@@ -136,7 +137,7 @@ static bool is_taken_before(const struct docs_txn *t, size_t n)
 	return false;
 }
 
-/* column: where those of SQL_SESSION_KEYS begin. */
+/* column: the first of the columns of SQL_SESSION_KEYS. */
 static void see_session(struct docs_txn *t, size_t n, const struct pg_result *rows, int column)
 {
 	const int ID = column, USER = column + 1, NUMBER = column + 2, STATUS = column + 3, FINGERPRINT = column + 4,
@@ -188,7 +189,8 @@ static void see_user(struct docs_txn *t, size_t n, const struct pg_result *rows)
 	}
 }
 
-/* A stranger's drive is no drive. Strangers among others are refused by the caller, one by one. */
+/* Whether any of the callers owns the drive; to others it does not exist. If only some of them own it, commit.c
+ * refuses the others one by one. */
 static bool is_mine(const struct docs_txn *t, int64_t owner)
 {
 	for (size_t i = 0; i < t->key_count; i++)
@@ -197,7 +199,8 @@ static bool is_mine(const struct docs_txn *t, int64_t owner)
 	return t->key_count == 0;
 }
 
-/* Of several who ask, each is told for himself: then they come one by one. */
+/* Why there is no such drive. For several keys it is only -ERR_NOT_FOUND: the caller then repeats each request
+ * alone, and each gets its own reason. */
 static int no_drive(struct docs_pg *s, uint32_t drive)
 {
 	const struct docs_scope scope = {.user = s->txn.key_count > 0 ? s->txn.keys->user : 0, .drive = drive};
@@ -205,7 +208,7 @@ static int no_drive(struct docs_pg *s, uint32_t drive)
 	return s->txn.key_count > 1 ? -ERR_NOT_FOUND : docs_pg_no_drive(s, &scope);
 }
 
-/* Takes what came; results of the keys stay with the transaction. */
+/* Takes the results; those of the keys stay with the transaction. */
 static int take(struct docs_pg *s, uint32_t id, struct asked *a, size_t *ret_first_load)
 {
 	struct docs_txn *t = &s->txn;
@@ -277,7 +280,7 @@ void docs_pg_txn_abort(struct docs_store *store)
 	docs_pg_txn_end(s);
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct docs_key *keys, size_t key_count,
 	const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree, const struct docs_seen **ret_seen)
 {

@@ -2,7 +2,7 @@
 
 enum { BLOCK_GENERATION, BLOCK_SIZE, BLOCK_UPLOADER, BLOCK_TOUCHED };
 
-/* One row of the drive; the block's columns are NULL when it is not there. */
+/* The result is one row for the drive; the block's columns are NULL when the block does not exist. */
 static int ask_block(
 	struct docs_store *store, const struct docs_pg_question *q, const uint8_t sha256[32], struct docs_block *ret)
 {

@@ -18,16 +18,17 @@
 #include <unistd.h>
 
 /*
- * A block is a row of block_data and, unless it is empty, pieces of BLOCK_PIECE_BYTES in block_piece. All of it comes
- * in one transaction and goes by one statement, so there is a whole block or none. The pieces are sent and asked for a
- * few at a time, so that neither side ever has a large message in memory; a part of a piece is read alone.
+ * A block is a row of block_data and, unless it is empty, pieces of BLOCK_PIECE_BYTES in block_piece. One
+ * transaction adds all of it and one statement removes all of it, so a block is there whole or not at all. The
+ * pieces are sent and requested a few at a time, so that neither side ever has a large message in memory; a part
+ * of a piece can be read alone.
  *
- * The row of the block (table block, which the rules know) is written by another transaction, afterwards, as it is with
- * files: the store is one of several, and what is done between the two is the same for all (request/blocks.c). So a
- * crash between them leaves a block here without a row there, which `each` finds.
+ * The row of the block (table block, which the rules use) is written afterwards by another transaction, as it is
+ * for blocks in files: this store is one of several, and the steps between the two are the same for all
+ * (request/blocks.c). A crash between them leaves a block here without a row there, which `each` finds.
  *
- * The connections are a stack: the one that was last in use is taken first, so that a quiet service has few. No
- * connection is held while a callback runs, which may call the store again.
+ * The connections are a stack: the one that was used last is taken first, so that a quiet service has few. No
+ * connection is held while a callback runs, because the callback may call the store again.
  */
 
 static_assert(BLOCK_PG_WAIT_MS == PG_ANSWER_MS, "BLOCK_PG_WAIT_MS");
@@ -36,7 +37,7 @@ struct block_pg {
 	struct block_store base;
 	int spool_folder;
 	pthread_mutex_t lock;	 /* guards all below */
-	pthread_cond_t returned; /* a connection */
+	pthread_cond_t returned; /* signalled when a connection is given back */
 	struct pg *idle[BLOCK_PG_CONNECTIONS_MAX];
 	size_t idle_count, count; /* count: idle or in use */
 };
@@ -66,8 +67,8 @@ static void give_back(struct block_pg *b, struct pg *pg)
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* What a failure means to the caller. That it is not known whether a block came or went is no failure of its own:
- * nobody names one whose put has failed, and one that should have gone is found again. */
+/* Maps an error to what the caller gets. An unknown outcome of adding or removing a block is no error of its
+ * own: nobody refers to a block whose put has failed, and a block that should have been removed is found again. */
 static int meaning(const struct pg *pg, const char *what, int r)
 {
 	if (r == -ERR_UNKNOWN_OUTCOME)
@@ -90,7 +91,7 @@ static void key_of(const struct block_name *name, struct pg_param *ret)
 
 /* ---- put ---- */
 
-/* Begins the transaction. -EEXIST: the block is there. */
+/* Begins the transaction. -EEXIST: the block exists. */
 static int add_block(struct pg *pg, const struct block_name *name, size_t size)
 {
 	struct pg_result *results[2] = {NULL, NULL};
@@ -143,7 +144,7 @@ static int put_all(struct pg *pg, const struct block_name *name, struct span byt
 	if (r == 0)
 		r = pg_pipeline_flush(pg, NULL);
 	if (r < 0)
-		(void)pg_pipeline_rollback(pg); /* closes the connection when it cannot */
+		(void)pg_pipeline_rollback(pg); /* closes the connection when the rollback fails */
 	else
 		pg_pipeline_end(pg);
 	return r;
@@ -168,10 +169,11 @@ static int block_pg_put(struct block_store *s, const struct block_name *name, st
 struct part {
 	uint32_t from, to;
 	char *data;
-	uint32_t size; /* of what was read */
+	uint32_t size; /* bytes read so far */
 };
 
-/* Every row but the first is the next piece; each must be as long as the size of the block says. */
+/* Every row but the first has the next piece; each piece must have the length that follows from the size of the
+ * block. */
 static int take_part(const struct pg_result *result, struct part *part)
 {
 	const int64_t size = pg_rows(result) > 0 ? pg_number(result, 0, BLOCK_DATA_SIZE) : 0;
@@ -234,7 +236,7 @@ static int get_all(struct pg *pg, const struct block_name *name, struct part *wh
 	const uint32_t from = whole->from, to = whole->to;
 	bool ended = false;
 	uint32_t size;
-	/* Who wants no byte is told whether it is there all the same. */
+	/* A request for 0 bytes still learns whether the block exists. */
 	int r = from == to ? read_size(pg, name, &size) : 0;
 
 	while (r == 0 && !ended && from + whole->size < to) {
@@ -249,12 +251,12 @@ static int get_all(struct pg *pg, const struct block_name *name, struct part *wh
 	return r;
 }
 
-/* budget: the vtable's form */
+/* budget: the signature is that of block_store.h */
 static int block_pg_get(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 	uint32_t *ret_size)
 {
 	struct block_pg *b = (struct block_pg *)s;
-	/* No block reaches farther than what an int counts. */
+	/* No block is longer than INT32_MAX. */
 	const uint32_t begin = from < INT32_MAX ? from : INT32_MAX - 1;
 	struct part whole = {begin, size < INT32_MAX - begin ? begin + size : INT32_MAX, data, 0};
 	struct pg *pg;
@@ -297,9 +299,9 @@ static int block_pg_remove(struct block_store *s, const struct block_name *name)
 	return r;
 }
 
-/* ---- going through all of it ---- */
+/* ---- walking through all blocks ---- */
 
-/* The next names behind one, whatever their folder. */
+/* The next page of names behind `behind`, of any folder. */
 static int read_page(struct block_pg *b, const struct block_name *behind, int64_t older_s, struct pg_result **ret)
 {
 	struct pg_param params[KEY_PARAMS + 2];
@@ -321,7 +323,7 @@ static int name_of(const struct pg_result *result, int row, struct block_name *r
 	const struct span sha256 = pg_bytes(result, row, BLOCK_DATA_SHA256);
 
 	if (sha256.size != sizeof(ret->sha256))
-		return -EIO; /* nothing of ours wrote it */
+		return -EIO; /* this program never wrote such a row */
 	memcpy(ret->sha256, sha256.data, sizeof(ret->sha256));
 	ret->generation = pg_number(result, row, BLOCK_DATA_GENERATION);
 	ret->drive = (uint32_t)pg_number(result, row, BLOCK_DATA_DRIVE);
@@ -329,9 +331,9 @@ static int name_of(const struct pg_result *result, int row, struct block_name *r
 }
 
 struct walk {
-	struct block_name at; /* the last one that was seen */
+	struct block_name at; /* the last name that was seen */
 	uint32_t folder;      /* BLOCK_NAME_FOLDERS: not known yet */
-	bool over;	      /* nothing more in it */
+	bool over;	      /* the folder has no more names */
 };
 
 static int visit_page(struct walk *w, const struct pg_result *page, block_store_on_name on_name, void *cookie)
@@ -355,8 +357,8 @@ static int visit_page(struct walk *w, const struct pg_result *page, block_store_
 	return r;
 }
 
-/* A folder in which there is nothing costs nothing: the next one that has a block is the one.
- * budget: the vtable's form */
+/* budget: the signature is that of block_store.h. An empty folder costs nothing: the walk goes to the next
+ * folder that has a block. */
 static int block_pg_each(
 	struct block_store *s, uint32_t *folder, int64_t older_s, block_store_on_name on_name, void *cookie)
 {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define MOVER_LOCK 0x6e65706d6f766572ll /* an advisory one; no other statement takes it */
+#define MOVER_LOCK 0x6e65706d6f766572ll /* of an advisory lock; no other statement takes it */
 
 enum { PLACE_STEP, PLACE_KIND, PLACE_TARGET, PLACE_DRIVE, PLACE_SHA256, PLACE_MOVED };
 enum { PAGE_DRIVE, PAGE_SHA256, PAGE_GENERATION };
@@ -86,7 +86,7 @@ int block_place_page(struct pg *pg, const struct block_place_row *row, struct bl
 		const struct span hash = pg_bytes(result, i, PAGE_SHA256);
 
 		if (hash.size != sizeof(ret[i].sha256)) {
-			r = -EIO; /* nothing of ours wrote it */
+			r = -EIO; /* this program never wrote such a row */
 			break;
 		}
 		memcpy(ret[i].sha256, hash.data, hash.size);

@@ -3,20 +3,23 @@
 #include <stdlib.h>
 
 /*
- * Writes what a transaction has changed. The tree gives a delta: documents, entries, extents and xattrs that go or
- * come, the entries of the journal, the drive's new row. Here it becomes statements, which are sent together with
- * COMMIT in one round trip. The order is that of tree_delta: what goes before what comes.
+ * Writes the changes of a transaction. The tree returns a delta: documents, entries, extents and xattrs to
+ * remove or to add, the entries of the journal, the drive's new row. This file turns it into statements, which
+ * are sent together with COMMIT in one round trip. The order is that of tree_delta: removals before additions.
  *
- * How many ops a batch has does not matter: rows of one kind go as arrays into one statement, and drive, journal,
- * documents, entries and the session's answer into a single one (SQL_COMMIT, in variants by which parts there are).
- * Only inline content goes in pieces of DATA_BYTES, as one parameter has a limit. The most frequent batch, one op on
- * one or two documents, has statements of its own (commit_one.c).
+ * The number of statements does not depend on the number of ops: rows of one kind go as arrays into one
+ * statement, and drive, journal, documents, entries and the session's answer into a single one (SQL_COMMIT, in
+ * variants by the parts that are needed). Only inline content is sent in pieces of DATA_BYTES, because a
+ * parameter has a size limit. The most frequent batch, one op on one or two documents, has statements of its own
+ * (commit_one.c).
  *
- * A transaction that began with a guess (guess.c) has no lock yet: its statement also says what the drive's row must
- * still be. If it is not, nothing was written, and commit answers -ENOTCONN, which has the batch tried again.
+ * A transaction that began with a guess (guess.c) has no lock yet: its statement also checks that the drive's
+ * row is what was assumed. If the row differs, nothing is written, and commit returns -ENOTCONN, after which the
+ * batch is tried again.
  */
 
-#define DATA_BYTES (16u << 20) /* of one parameter: a quarter of what one may have */
+/* of inline content in one parameter; the limit of a parameter is four times as much */
+#define DATA_BYTES (16u << 20)
 
 static int add_numbers(struct pg_array *a, const int64_t *numbers, size_t count)
 {
@@ -27,7 +30,7 @@ static int add_numbers(struct pg_array *a, const int64_t *numbers, size_t count)
 	return r;
 }
 
-/* ---- what goes ---- */
+/* ---- removals ---- */
 
 static int queue_removed_nodes(struct docs_pg *s, const struct tree_delta *d)
 {
@@ -96,7 +99,7 @@ static int add_extent(struct docs_pg *s, const struct tree_extent *x)
 	return r < 0 ? r : pg_array_add_bytes(s->bytes[1], x->data);
 }
 
-/* A small file that is written whole is one. */
+/* A small file that is written whole has a single extent. */
 static int queue_one_extent(struct docs_pg *s, const struct tree_extent *x)
 {
 	const bool block = x->kind == EXTENT_BLOCK;
@@ -235,7 +238,7 @@ static int pack_nodes(struct docs_pg *s, const struct tree_delta *d)
 	return r;
 }
 
-/* Rows in an order in which they are found. */
+/* Rows are sorted so that bsearch finds them. */
 struct node_row {
 	const struct tree_node *node;
 };
@@ -310,7 +313,7 @@ static int pack_entries(struct docs_pg *s, const struct tree_delta *d)
 	for (size_t i = 0; r == 0 && i < d->removed_entry_count; i++) {
 		const struct entry_row removed = {&d->removed_entries[i]};
 
-		/* One that comes again is not removed but changed. */
+		/* A removed entry that is also added is changed, not removed. */
 		if (count > 0 && bsearch(&removed, added, count, sizeof(struct entry_row), compare_entries))
 			continue;
 		r = pg_array_add_number(numbers_of(s, COMMIT_REMOVED), removed.entry->parent);
@@ -321,7 +324,7 @@ static int pack_entries(struct docs_pg *s, const struct tree_delta *d)
 	return r;
 }
 
-/* What a session is to remember: the last of its batches here. */
+/* A session keeps the answer of its last batch in this transaction. */
 static bool is_last_of_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n)
 {
 	for (size_t i = n + 1; i < t->key_count; i++)
@@ -377,7 +380,8 @@ static int queue_main(struct docs_pg *s, const struct tree_delta *d)
 	return pg_pipeline_add(s->pg, &SQL_COMMIT[parts], params, COMMIT_PARAMS);
 }
 
-/* Also of what was made here: by a second name, with the first one gone again. */
+/* Adds the documents whose row must name another link. A created one is among them when it got a second name and
+ * its first name was removed again. */
 static int add_unnamed(struct docs_pg *s, const struct tree_node *const *nodes, size_t count)
 {
 	int r = 0;
@@ -413,7 +417,8 @@ static int queue_all(struct docs_pg *s, const struct tree_delta *d, const struct
 	return r < 0 ? r : queue_main(s, d);
 }
 
-/* A guess is proved before anything else is touched: by the statement that writes one op, or by one in front. */
+/* A guess is verified before anything else is written: by the statement that writes one op, or by a statement
+ * before all others. */
 static int queue_claim(struct docs_pg *s)
 {
 	struct pg_param params[] = {
@@ -470,14 +475,14 @@ static int queue_session_answers(struct docs_pg *s, const struct docs_answer *an
 	return pg_pipeline_add(s->pg, &SQL_SESSION_ANSWERS, params, 4);
 }
 
-/* All in one round trip and without BEGIN: its statements are one transaction, which their synchronisation point
- * commits. */
+/* Sends all statements in one round trip without BEGIN: they are one implicit transaction, which the pipeline's
+ * synchronisation point commits. */
 static int commit_guess(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers)
 {
-	/* A refusal has to be looked at again: what it was founded on may have changed. */
+	/* A refusal has to be checked again under the lock: the rows that it is based on may have changed. */
 	if (!is_changed(&s->txn, delta) || !docs_pg_is_kept_by_session(&s->txn, answers, 0))
 		return -ENOTCONN;
-	/* Only the statement of one op fails when a row that it adds is there. */
+	/* Only the statement of one op fails when a row that it adds exists already. */
 	if (s->txn.assumed && !docs_pg_commit_is_one(&s->txn, delta, answers))
 		return -ENOTCONN;
 	int r = pg_pipeline_begin(s->pg);
@@ -488,8 +493,8 @@ static int commit_guess(struct docs_pg *s, const struct tree_delta *delta, const
 		r = pg_pipeline_flush(s->pg, NULL);
 	if (r < 0) {
 		(void)pg_pipeline_rollback(s->pg);
-		/* The server has refused it, most likely because the guess was wrong; another reason comes again when
-		 * it is asked under the lock. */
+		/* The server has refused it, most likely because the guess was wrong. Any other reason shows
+		 * again when the batch is repeated under the lock. */
 		return r == -EIO ? -ENOTCONN : r;
 	}
 	return 0;
@@ -505,8 +510,8 @@ static int commit_locked(struct docs_pg *s, const struct tree_delta *delta, cons
 		r = pg_pipeline_add(s->pg, &PG_COMMIT, NULL, 0);
 	if (r == 0)
 		r = pg_pipeline_flush(s->pg, NULL);
-	/* The same Idempotency-Key, on another drive, a moment before: nothing happened, and when tried again its
-	 * answer is found. */
+	/* A transaction of another drive took the same Idempotency-Key a moment before. Nothing was written, and
+	 * the next try finds the answer of that transaction. */
 	if (r == -EIO && strcmp(pg_sqlstate(s->pg), "23505") == 0 && strstr(pg_error(s->pg), "idempotency"))
 		r = -ENOTCONN;
 	return r;

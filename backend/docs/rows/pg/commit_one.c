@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* The transaction of one op: see commit_one.sql. */
+/* The commit of a single op: see commit_one.sql. */
 
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child)
 {
@@ -27,12 +27,12 @@ bool docs_pg_commit_is_one(const struct docs_txn *t, const struct tree_delta *d,
 		return false;
 	if (d->added_entry_count == 0 || d->removed_entry_count == 0)
 		return true;
-	/* One that goes and comes back would be two changes of one row in one statement. */
+	/* The same entry removed and added would be two changes of one row in one statement. */
 	return d->added_entries->parent != d->removed_entries->parent ||
 		!span_eq(d->added_entries->name, d->removed_entries->name);
 }
 
-/* Parameters from a place on, up to a kind that is none. */
+/* Copies parameters to `at`. */
 static void put(struct pg_param *at, const struct pg_param *params, size_t count)
 {
 	memcpy(at, params, count * sizeof(*params));

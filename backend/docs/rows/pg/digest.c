@@ -4,9 +4,10 @@
 #include <string.h>
 
 /*
- * Digests of contents. A digest stands beside the position of the content that it is of, so whatever changes that need
- * not know of it. It is written by a transaction of its own: those of changes are made for one round trip, and what a
- * crash between the two takes with it is a digest that may be missing anyway.
+ * Digests of contents. A digest is stored with the content_seq of the content that it was computed from, so that
+ * code which changes the content need not update it. It is written by a transaction of its own, because
+ * transactions of changes are built for one round trip. A crash between the two loses only the digest, which may
+ * be missing anyway.
  */
 
 int docs_pg_digest_keep(struct docs_store *store, int64_t id, int64_t content_seq, const uint8_t sha256[SHA256_BYTES])

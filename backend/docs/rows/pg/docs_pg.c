@@ -5,16 +5,17 @@
 #include <stdlib.h>
 
 /*
- * The storage of the docs service in PostgreSQL. The files: sql* all the SQL; row what rows mean; read,
- * drive, session, block one statement each; standby; lock; begin, load, commit, answer, guess the transaction of a
- * batch; upkeep; notify.
+ * The storage of the docs service in PostgreSQL. The files: sql* has all SQL; row has the meaning of rows; read,
+ * drive, session, block have one statement each; standby; lock; begin, load, commit, answer, guess have the
+ * transaction of a batch; upkeep; notify.
  *
- * Order of locks, always: the drive's row, keys (in their order), the rest. Nothing but the drive's row is ever waited
- * for long; who holds a row of a session or of a block without it holds that one row and finishes by itself. Hence no
- * deadlocks; READ COMMITTED, hence no serialization failures.
+ * The order of locks is always: the drive's row, keys (in their order), the rest. Only the drive's row is ever
+ * waited for long: a statement that holds the row of a session or of a block without the drive's row holds only
+ * that row, and ends without waiting. So there are no deadlocks. The isolation level is READ COMMITTED, so there
+ * are no serialization failures.
  */
 
-#define MIGRATION_LOCK 0x6e6570686f736463ll /* any number that nobody else takes in this database */
+#define MIGRATION_LOCK 0x6e6570686f736463ll /* any number that no other program takes in this database */
 
 void docs_pg_reset(struct docs_pg *s)
 {

@@ -1,4 +1,4 @@
-/* docs_pg_internal: what the files of this storage share. Not for anybody else. */
+/* docs_pg_internal: declarations shared by the files of this storage; not for any other file. */
 #ifndef NEPHOS_DOCS_DOCS_PG_INTERNAL_H
 #define NEPHOS_DOCS_DOCS_PG_INTERNAL_H
 
@@ -9,42 +9,42 @@
 
 #include <errno.h>
 
-/* Array parameters, kept from call to call so that their memory is. Bytes and numbers by turns as a statement needs
- * them. */
+/* Array parameters, kept from call to call so that their memory is reused. Each statement uses as many arrays of
+ * numbers and of bytes as it needs. */
 #define DOCS_PG_NUMBERS 6
 #define DOCS_PG_BYTES 13
-/* Statements of one flush: of a begin (BEGIN, lock, keys, loads) and of a commit. */
+/* Most statements in one flush: of a begin (BEGIN, lock, keys, loads) or of a commit. */
 #define DOCS_PG_FLUSH_MAX 20
 
-/* What the row of a document has as its mode. */
+/* The mode as it is stored in the row of a document. */
 static inline int64_t docs_pg_mode(const struct item *item)
 {
 	return item->mode | (item->bare ? 0 : SQL_MODE_XATTRS);
 }
 
 struct docs_txn {
-	bool open;		     /* BEGIN was sent, and neither COMMIT nor ROLLBACK was answered */
-	bool guess;		     /* began with what is known: nothing was sent yet */
-	bool assumed;		     /* of a guess: a row that is to be added is not known to be new */
-	struct cached_drive *cached; /* taken; NULL: somebody else has it */
+	bool open;		     /* BEGIN was sent, and neither COMMIT nor ROLLBACK was answered yet */
+	bool guess;		     /* began with cached rows (guess.c): nothing was sent yet */
+	bool assumed;		     /* of a guess: it is not known whether a row that is to be added is new */
+	struct cached_drive *cached; /* taken from the cache; NULL: another thread has it */
 	struct tree_drive drive;
-	struct docs_key *keys; /* the caller's, copied; spans and all */
+	struct docs_key *keys; /* a copy of the caller's keys; the spans still point to the caller's bytes */
 	size_t key_count;
 	struct docs_seen *seen;
-	bool *stale;		      /* a user's key that is too old to count: its row goes first */
-	struct pg_result *results[2]; /* of the keys: answers that are repeated lie in them */
+	bool *stale;		      /* a user's key whose row is too old to count: the row is removed first */
+	struct pg_result *results[2]; /* of the keys: the spans of repeated answers point into these results */
 };
 
 struct docs_pg {
 	struct docs_store store; /* first */
 	struct pg *pg;
 	struct drive_cache *cache; /* may be NULL */
-	struct standby *standby;   /* NULL: the primary answers all */
+	struct standby *standby;   /* NULL: the primary answers all reads */
 	struct pg_array *numbers[DOCS_PG_NUMBERS];
 	struct pg_array *bytes[DOCS_PG_BYTES];
 	struct docs_txn txn;
-	int64_t swept;	      /* the last drive whose journal and answers were looked at; upkeep's */
-	char drive_name[256]; /* what the span of the last single drive points to */
+	int64_t swept;	      /* for upkeep: the last drive whose journal and kept answers were swept */
+	char drive_name[256]; /* the bytes of the name in the drive that was returned last */
 };
 
 static inline struct docs_pg *docs_pg_of(struct docs_store *store)
@@ -60,7 +60,7 @@ void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_no
 void docs_pg_extent(const struct pg_result *r, int row, int column, struct tree_extent *ret);
 void docs_pg_drive(const struct pg_result *r, int row, struct docs_drive *ret);
 
-/* 0: a view of that position may be shown to who has seen the floor. */
+/* 0: a client that has seen the floor may be shown a view of that position. */
 int docs_pg_check_floor(const struct docs_position *floor, const struct docs_position *at);
 
 #define DOCS_PG_MORE 6
@@ -70,12 +70,12 @@ struct docs_pg_question { /* a statement whose $1 and $2 are the scope's drive a
 	struct pg_param more[DOCS_PG_MORE]; /* $3… */
 	size_t count;
 };
-/* Alone, or as part of the transaction that is open. ret may be NULL. */
+/* Runs it alone, or as part of the open transaction. ret may be NULL. */
 int docs_pg_run(struct docs_pg *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
 	struct pg_result **ret);
 int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret);
-/* One of the reads: checks the drive (-ERR_NOT_FOUND) and the floor. ret_at (may be NULL) is set as soon as these
- * stand, so also when the document is not found then. */
+/* Runs a read: checks the drive (-ERR_NOT_FOUND) and the floor. ret_at (may be NULL) is set as soon as both are
+ * checked, so it is set also when the document is not found afterwards. */
 int docs_pg_read(
 	struct docs_pg *s, const struct docs_pg_question *q, struct docs_position *ret_at, struct pg_result **ret);
 
@@ -90,7 +90,8 @@ int docs_pg_drive_change(
 int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope, const struct span *confirm);
 int docs_pg_drive_trash_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie);
 int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope, bool *ret_replaced);
-/* There is no such drive for the scope: -ERR_DRIVE_TRASHED or -ERR_NOT_FOUND, or why that cannot be found out. */
+/* For a scope without a usable drive: -ERR_DRIVE_TRASHED or -ERR_NOT_FOUND, or the failure of the statement that
+ * looks. */
 int docs_pg_no_drive(struct docs_pg *s, const struct docs_scope *scope);
 int docs_pg_trash_user(struct docs_store *store, int64_t user);
 int docs_pg_account_get(struct docs_store *store, int64_t user, struct docs_account *ret);
@@ -134,30 +135,32 @@ int docs_pg_txn_begin(struct docs_store *store, uint32_t drive, const struct doc
 int docs_pg_txn_commit(struct docs_store *store, const struct tree_delta *delta, const struct docs_answer *answers);
 void docs_pg_txn_abort(struct docs_store *store);
 int docs_pg_answer_find(struct docs_store *store, const struct docs_key *key, struct docs_seen *ret);
-/* Frees what the transaction held; the connection is not touched. */
+/* Frees all that the transaction held; does not touch the connection. */
 void docs_pg_txn_end(struct docs_pg *s);
-/* Of an entry and the row of its child as this transaction leaves it (NULL: not known): whether that row names another
- * one (see SQL_NAME_AGAIN). */
+/* Whether the row of the entry's child names another entry than this one (see SQL_NAME_AGAIN). child: the row as
+ * this transaction leaves it; NULL: not known, which counts as true. */
 bool docs_pg_is_linked(const struct tree_entry *entry, const struct tree_node *child);
-/* The n-th key is a session's, and its answer is to be kept. */
+/* Whether the n-th key is a session's, and its answer is to be kept. */
 bool docs_pg_is_kept_by_session(const struct docs_txn *t, const struct docs_answer *answers, size_t n);
-/* Whether the delta is that of one op, as most are; then its one statement can be queued. */
+/* Whether the delta is that of one op, as most deltas are. If so, its single statement can be queued. */
 bool docs_pg_commit_is_one(const struct docs_txn *t, const struct tree_delta *d, const struct docs_answer *answers);
 int docs_pg_commit_one_queue(struct docs_pg *s, const struct tree_delta *d, const struct docs_answer *answers);
-/* Answers under users' keys, and repeats; those of sessions that are new go with the delta. */
+/* Queues the answers under users' keys, and all repeats. New answers of sessions are written with the delta. */
 int docs_pg_answers_queue(struct docs_pg *s, const struct docs_answer *answers);
-/* The loads of wants: queued, and (results in the same order) taken into the tree. */
+/* Queues the loads of wants. docs_pg_load_take takes the results, in the same order, into the tree. */
 int docs_pg_load_queue(struct docs_pg *s, uint32_t drive, const struct tree_wants *w, size_t *ret_count);
 /* cached may be NULL. */
 int docs_pg_load_take(
 	struct pg_result *const *results, const struct tree_wants *w, struct tree *tree, struct cached_drive *cached);
-/* ---- transactions that begin with what is known ---- */
-/* Takes the drive's knowledge; true: it is enough for this transaction, whose tree is made and loaded. False: ask. */
+/* ---- transactions that begin with cached rows ---- */
+/* Takes the drive in the cache for this transaction. true: the cached rows are enough for it, and its tree is
+ * made and loaded. false: the database must be asked. */
 bool docs_pg_guess(
 	struct docs_pg *s, uint32_t drive, const struct tree_wants *wants, int64_t now_ns, struct tree **ret_tree);
-/* The drive as it must be: the array of SQL_COMMIT_GUESS_ONE, _TWO and SQL_CLAIM, in an array of the store's. */
+/* The drive's row as it must still be: the array parameter of SQL_COMMIT_GUESS_ONE, _TWO and SQL_CLAIM. The
+ * array is one of the store's. */
 int docs_pg_guess_param(struct docs_pg *s, struct pg_param *ret);
-/* It was committed. */
+/* Tells the cache what was committed. */
 void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, const struct docs_answer *answers);
 
 int docs_pg_block_find(

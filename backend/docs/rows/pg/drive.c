@@ -1,20 +1,20 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
- * Rows of drives and what hangs on their owners: making, listing, changing, the trash, the accounts with their limits,
- * ranges of document ids, and the cursor up to which the deletions of users have been followed.
+ * Rows of drives and of their owners' accounts: making, listing, changing, the trash, the accounts with their
+ * limits, ranges of document ids, and the cursor up to which the deletions of users have been followed.
  *
- * Each function is one statement, or a few that do not depend on each other. That the drive is the caller's is part of
- * every statement ($1 is the drive, $2 its owner), so another user's drive is not found, whatever the function.
+ * Each function is one statement, or a few that do not depend on each other. Every statement checks that the
+ * drive is the caller's ($1 is the drive, $2 its owner), so no function finds another user's drive.
  *
- * A user's first drive is made when he first needs one (docs_pg_drive_home). Two requests may do that at the same time:
- * the statement then makes none for the second, which looks again. The name of the drive that a call returns lives in
- * the store until its next call, since results are freed here.
+ * A user's first drive is made on first use (docs_pg_drive_home). When two requests race to do that, the
+ * statement makes none for the second, which looks again. The name of the drive that a call returns is stored in
+ * the store until its next call, because results are freed here.
  */
 
 #define FOLLOWED "deleted-users" /* name of the cursor in table progress */
 
-/* One drive of a result; its name lives in the store until the next one. */
+/* The drive in the result's first row; its name stays valid in the store until the next call. */
 static void keep_drive(struct docs_pg *s, const struct pg_result *result, struct docs_drive *ret)
 {
 	struct docs_drive drive;
@@ -27,7 +27,7 @@ static void keep_drive(struct docs_pg *s, const struct pg_result *result, struct
 	*ret = drive;
 }
 
-/* 1: made, 0: not, because another first drive of that owner came in between. */
+/* 1: made; 0: not made, because another first drive of that owner was made meanwhile. */
 static int make_drive(struct docs_pg *s, int64_t user, struct span name, int64_t quota, struct docs_drive *ret)
 {
 	const bool home = !name.data;
@@ -50,8 +50,8 @@ int docs_pg_drive_home(struct docs_store *store, int64_t user, struct docs_drive
 	struct docs_pg *s = docs_pg_of(store);
 	const struct pg_param owner = PG_P_I64(user);
 
-	/* Three times: when one is made at the same time elsewhere, the next look finds it, unless it is trashed again
-	 * meanwhile. */
+	/* Three tries: when another request makes the drive at the same time, the next look finds it, unless
+	 * that drive is in the trash again by then. */
 	for (int i = 0; i < 3; i++) {
 		struct pg_result *result = NULL;
 		int r = docs_pg_run(s, &SQL_DRIVE_HOME, &owner, 1, &result);
@@ -133,7 +133,7 @@ int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_
 	return list_drives(docs_pg_of(store), &SQL_DRIVE_LIST, user, on_drive, cookie);
 }
 
-/* Something of the drive that touches its row: none touched is no such drive. */
+/* Runs a statement that touches the drive's row; when it touched none, there is no such drive. */
 static int change_drive(struct docs_pg *s, const struct docs_pg_question *q)
 {
 	struct pg_result *result = NULL;
@@ -278,5 +278,5 @@ int docs_pg_ids_reserve(struct docs_store *store, const struct docs_scope *scope
 	if (reserved)
 		return 0;
 	r = docs_pg_drive_get(store, scope, &drive);
-	return r < 0 ? r : -ENOSPC; /* it is there: its 2^32 numbers are used up */
+	return r < 0 ? r : -ENOSPC; /* the drive exists, but its 2^32 numbers are used up */
 }

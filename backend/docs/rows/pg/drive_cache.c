@@ -8,9 +8,9 @@
 #include <uthash.h>
 
 /*
- * Two tables for each drive, of documents and of entries, in the order in which they came: what is known for longest
- * goes first when there is too much. That something is not there is known, too: an entry without a child, a document
- * that does not exist.
+ * Each drive has two tables, of documents and of entries, in the order of insertion: when they are too large,
+ * the oldest rows are evicted first. The tables also note what does not exist: an entry without a child, or a
+ * document that does not exist.
  */
 
 struct cached_document {
@@ -34,7 +34,7 @@ struct cached_name {
 	} key;
 };
 
-struct key_storage { /* the same for looking */
+struct key_storage { /* room for a key to look up */
 	int64_t parent;
 	char name[NAME_BYTES_MAX];
 };
@@ -48,16 +48,18 @@ struct cached_drive {
 	struct cached_session session;
 	struct cached_document *documents;
 	struct cached_name *names;
-	uint64_t births; /* of both */
+	uint64_t births; /* counts the insertions into both tables */
 	size_t bytes;
 	uint64_t used_at;
 	UT_hash_handle hh;
 };
 
 struct drive_cache {
-	pthread_mutex_t lock; /* guards all below; of a drive that is taken, all but its place here is the taker's */
+	/* guards everything below; of a taken drive, everything but its place in the table belongs to the thread
+	 * that took it */
+	pthread_mutex_t lock;
 	struct cached_drive *drives;
-	size_t bytes; /* of those that are not taken */
+	size_t bytes; /* of the drives that are not taken */
 	uint64_t clock;
 };
 
@@ -92,7 +94,7 @@ static void forget_all(struct cached_drive *d)
 	assert(d->bytes == sizeof(*d));
 }
 
-/* The head of a table is its oldest. */
+/* Evicts the oldest rows; the head of each table is its oldest row. */
 static void make_room(struct cached_drive *d)
 {
 	while (d->bytes > DRIVE_CACHE_DRIVE_BYTES_MAX && (d->documents || d->names)) {
@@ -126,12 +128,13 @@ static struct cached_name *find_name(const struct cached_drive *d, int64_t paren
 	key.parent = parent;
 	if (name.size > 0)
 		memcpy(key.name, name.data, name.size);
-	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it forgets what memcpy filled */
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the analyzer does not see that
+	 * memcpy fills key */
 	HASH_FIND(hh, d->names, &key, key_bytes(name), found);
 	return found;
 }
 
-/* The bytes of a span, copied to at; the span is of them then. */
+/* Copies the bytes of a span to `at`, and lets the span point to the copy. */
 static char *keep_text(char *at, struct span *s)
 {
 	if (s->size > 0)
@@ -179,7 +182,7 @@ static void set_document(struct cached_drive *d, int64_t id, const struct tree_n
 
 void drive_cache_node(struct cached_drive *d, const struct tree_node *node)
 {
-	/* An orphan goes without the drive's row; a name that is to be read again is not known. */
+	/* An orphan can be removed without a change of the drive's row. parent 0: the name has to be read again. */
 	if (node->orphan || node->item.parent == 0)
 		forget_document(d, find_document(d, node->item.id));
 	else
@@ -256,7 +259,7 @@ static bool is_same_row(const struct tree_drive *a, const struct tree_drive *b)
 void drive_cache_found(struct cached_drive *d, const struct tree_drive *row)
 {
 	if (!is_same_row(&d->row, row)) {
-		/* Somebody else writes here: guesses would be wrong again and again. */
+		/* Another process writes to this drive: guesses would be wrong again and again. */
 		if (d->row.id != 0)
 			d->pause = DRIVE_CACHE_PAUSE;
 		forget_all(d);
@@ -264,7 +267,7 @@ void drive_cache_found(struct cached_drive *d, const struct tree_drive *row)
 	} else if (d->pause > 0) {
 		d->pause--;
 	}
-	d->row.quota = row->quota; /* what others of the owner leave: not of this row */
+	d->row.quota = row->quota; /* these limits depend on the owner's other drives, not on this row */
 	d->row.documents_max = row->documents_max;
 	d->row.extents_max = row->extents_max;
 	d->guesses = 0;
@@ -281,8 +284,8 @@ struct loading {
 	bool assumed;
 };
 
-/* A document of which nothing is known, and that may be the one which is to be made: not the folder it is to lie in,
- * nor the root, whose owner new documents get. */
+/* Whether an id without a cached row may be the document that is to be made. It is not when it is the folder of
+ * a wanted name, or the root, whose owner new documents get. */
 static bool may_be_new(const struct loading *l, int64_t id)
 {
 	bool new = l->wants->name_count > 0 && id != ITEM_ROOT(l->d->id);
@@ -317,7 +320,7 @@ static bool load_name(struct loading *l, const struct tree_name *want)
 		tree_load_entry(l->tree, want->parent, want->name, name->child) == 0;
 }
 
-/* Extents are not kept; that there are none is seen by what is allocated. */
+/* Extents are not cached. A document has none when its allocated bytes are 0. */
 static bool load_range(const struct cached_drive *d, const struct tree_range *want)
 {
 	const struct cached_document *document = find_document(d, want->node);
@@ -342,8 +345,8 @@ static bool load_chain(const struct cached_drive *d, int64_t folder, struct tree
 }
 
 /*
- * Xattrs are not kept; but of a document that has none, that is known. So a truncation that clears set-id bits, which
- * asks for this one, needs no more than any other.
+ * Xattrs are not cached, but the row of a document says when it has none. So a truncation that clears set-id
+ * bits, which asks for this one xattr, is loaded from the cache like any other.
  */
 static bool load_xattr(const struct loading *l, const struct tree_name *want)
 {
@@ -358,7 +361,7 @@ bool drive_cache_load(
 	const struct cached_drive *d, const struct tree_wants *wants, struct tree *tree, bool *ret_assumed)
 {
 	struct loading l = {.d = d, .wants = wants, .tree = tree};
-	/* A block's row has to be locked. */
+	/* The row of a block has to be locked, so the database must be asked. */
 	bool known = wants->block_count == 0 && wants->sweep.node == 0;
 
 	for (size_t i = 0; known && i < wants->node_count; i++)
@@ -472,7 +475,7 @@ struct cached_drive *drive_cache_take(struct drive_cache *c, uint32_t drive)
 	return d;
 }
 
-/* With the lock held: few, and only looked through when there is too much. */
+/* The caller holds c->lock. There are few drives, and the search runs only when the cache is over its limit. */
 static void forget_drives(struct drive_cache *c)
 {
 	while (c->bytes > DRIVE_CACHE_BYTES_MAX) {

@@ -6,8 +6,8 @@
 #include <errno.h>
 
 /*
- * The statements are tables here: one of pages by phase, one of mends by kind. Each mend looks for itself whether it is
- * still needed and possible; it is taken for done when its statement touched a row.
+ * The statements are in two tables: those of pages by phase, those of mends by kind. Each mend checks for itself
+ * whether it is still needed and possible; it counts as done when its statement touched a row.
  */
 
 static const struct pg_statement *const PAGES[FSCK_PHASES] = {
@@ -22,8 +22,8 @@ static const struct pg_statement *const PAGES[FSCK_PHASES] = {
 };
 
 static const struct mend {
-	const struct pg_statement *statement; /* NULL: it cannot be derived */
-	bool shown;			      /* somebody may have kept what it changes */
+	const struct pg_statement *statement; /* NULL: the right value cannot be derived */
+	bool shown;			      /* clients may have cached what the mend changes */
 } MENDS[FSCK_KINDS] = {
 	[FSCK_ENTRY_WITHOUT_CHILD] = {&SQL_FSCK_MEND_ENTRY, true},
 	[FSCK_ENTRY_WITHOUT_PARENT] = {&SQL_FSCK_MEND_ENTRY, true},
@@ -182,7 +182,7 @@ static int queue_move(struct pg *pg, const struct fsck_job *job, const struct fs
 	return pg_pipeline_add(pg, &SQL_FSCK_MOVE, params, sizeof(params) / sizeof(params[0]));
 }
 
-/* Flushes count statements; ret: the rows that the one at `which` touched. */
+/* Flushes count statements. ret: number of rows that statement number `which` touched. */
 static int flush(struct pg *pg, size_t count, size_t which, int64_t *ret)
 {
 	struct pg_result **results = calloc(count, sizeof(*results));
@@ -235,7 +235,7 @@ int fsck_pg_move(struct pg *pg, struct fsck_job *job, const struct fsck_step *st
 
 bool fsck_pg_mendable(const struct fsck_found *found)
 {
-	/* What is behind the drive's position is no entry that anybody was told of; it is left for people to see. */
+	/* Nobody was told of the entries behind the drive's position; they are left for people to look at. */
 	if (found->kind == FSCK_JOURNAL_END)
 		return found->is < found->should;
 	return MENDS[found->kind].statement != NULL;
@@ -280,7 +280,7 @@ int fsck_pg_mend(struct pg *pg, const struct fsck_job *job, const struct fsck_fo
 	return finish(pg, r);
 }
 
-/* ---- what the administrator sees and says; calls of docs_store.h ---- */
+/* ---- calls of docs_store.h for the administrator ---- */
 
 int docs_pg_fsck_start(struct docs_store *store, bool repair, bool *ret_new)
 {

@@ -1,13 +1,15 @@
 /*
- * fsck_pg: the rows of a check of the whole store (rows/fsck.h): taking a run, looking at a page of rows, writing down
- * what was found and how far it has come, and mending. The order of it all is backend/docs/fsck.c's. One thread with a
+ * fsck_pg: the rows of a check of the whole store (rows/fsck.h): taking a run, reading a page of rows, writing
+ * down findings and progress, and mending. backend/docs/fsck.c decides the order of all that. One thread with a
  * connection of its own.
  *
- * Looking is one statement, so one snapshot: what holds at every commit holds in it, whoever changes the drive
- * meanwhile. No lock is held, and no transaction but for the writes. Mending is a transaction of its own, which has the
- * lock of the drive and computes anew; what it changed is of another incarnation of the drive.
+ * A look is one statement, so one snapshot: what holds at every commit holds in the snapshot, whatever changes
+ * the drive meanwhile. A look holds no lock, and only writes need a transaction. A mend is a transaction of its
+ * own, which takes the lock of the drive and computes the values again. If clients may have cached what it
+ * changes, the drive gets another incarnation.
  *
- * Failures are those of pg.h. -ESTALE: the run is over, was stopped, or is another's by now; nothing was written.
+ * Failures are those of pg.h. -ESTALE: the run is over, was stopped, or another service has it by now; nothing
+ * was written.
  */
 #ifndef NEPHOS_DOCS_FSCK_PG_H
 #define NEPHOS_DOCS_FSCK_PG_H
@@ -18,9 +20,9 @@
 #define FSCK_PLACE_BYTES_MAX 256 /* a name, a hash or a number */
 #define FSCK_HOLDER_SIZE 17	 /* 16 digits */
 
-/* In this order, for each drive; STRAYS once, behind the last one. Numbers of rows. */
+/* In this order for each drive, but STRAYS only once, after the last drive. The numbers are stored in rows. */
 enum fsck_phase {
-	FSCK_PHASE_DRIVE, /* the next one is looked for */
+	FSCK_PHASE_DRIVE, /* look for the next drive */
 	FSCK_PHASE_ENTRIES,
 	FSCK_PHASE_NAMES,
 	FSCK_PHASE_NODES,
@@ -35,7 +37,7 @@ enum fsck_phase {
 
 struct fsck_place { /* the last row that was looked at */
 	int phase;
-	uint32_t drive, page; /* page: rows of the next step */
+	uint32_t drive, page; /* page: number of rows in the next step */
 	int64_t number;
 	uint8_t bytes[FSCK_PLACE_BYTES_MAX];
 	size_t size;
@@ -51,7 +53,7 @@ struct fsck_job {
 struct fsck_found {
 	int kind;
 	uint32_t drive;
-	int64_t id, parent; /* parent 0: none is known */
+	int64_t id, parent; /* parent 0: not known */
 	struct span name;
 	int64_t is, should;
 };
@@ -60,17 +62,17 @@ struct fsck_counts {
 	int64_t drives, rows, blocks, bytes;
 };
 
-struct fsck_step {			/* what came of one */
-	const struct fsck_found *found; /* that was not mended */
+struct fsck_step {			/* the result of one step */
+	const struct fsck_found *found; /* those that were not mended */
 	size_t count;
 	struct fsck_place to;
 	struct fsck_counts counts;
 };
 
-/* What a mend is told, by its kind. */
+/* The parameters of a mend; their meaning depends on the kind. */
 struct fsck_mend {
 	int64_t number, other; /* by default the document and its parent */
-	struct span bytes;     /* its name */
+	struct span bytes;     /* by default the name */
 };
 
 enum fsck_page_column {
@@ -87,24 +89,25 @@ enum fsck_page_column {
 enum fsck_block_column { FSCK_SHA256, FSCK_GENERATION, FSCK_SIZE, FSCK_LEAKED };
 enum fsck_user_column { FSCK_USER_ID, FSCK_USER_PARENT, FSCK_USER_NAME };
 
-/* 1: a run is this holder's now; 0: there is none to be worked on. */
+/* 1: this holder has a run now; 0: there is no run to work on. */
 int fsck_pg_take(struct pg *pg, struct fsck_job *job);
-int fsck_pg_next_drive(struct pg *pg, uint32_t after, uint32_t *ret); /* -ENOENT: that was the last one */
-/* The rows behind at, of a phase whose rows tell all: columns are enum fsck_page_column, at least one row. */
+int fsck_pg_next_drive(struct pg *pg, uint32_t after, uint32_t *ret); /* -ENOENT: `after` was the last drive */
+/* The rows behind `at`, for a phase whose findings come from the rows alone. Columns: enum fsck_page_column; at
+ * least one row. */
 int fsck_pg_page(struct pg *pg, const struct fsck_place *at, struct pg_result **ret);
 int fsck_pg_blocks(struct pg *pg, const struct fsck_place *at, struct pg_result **ret); /* enum fsck_block_column */
-int fsck_pg_block_is(struct pg *pg, const struct block_name *name); /* 1: there still is a row of it */
-/* Documents that it is content of: enum fsck_user_column, at most limit rows. */
+int fsck_pg_block_is(struct pg *pg, const struct block_name *name); /* 1: the block still has a row */
+/* The documents whose content is in the block: enum fsck_user_column, at most limit rows. */
 int fsck_pg_block_users(struct pg *pg, const struct block_name *name, int limit, struct pg_result **ret);
 /* The block of an extent; -ENOENT. */
 int fsck_pg_extent_block(struct pg *pg, int64_t node, int64_t at, struct block_name *ret, uint32_t *ret_size);
 
 bool fsck_pg_mendable(const struct fsck_found *found);
-/* Mends, and writes it down as mended; ret: whether it could be. */
+/* Mends, and writes the finding down as mended. ret: whether it could be mended. */
 int fsck_pg_mend(struct pg *pg, const struct fsck_job *job, const struct fsck_found *found, const struct fsck_mend *how,
 	bool *ret);
-/* What was found, and how far it has come: both or none. job->at is step->to then. */
+/* Writes findings and progress in one transaction. Afterwards job->at is step->to. */
 int fsck_pg_move(struct pg *pg, struct fsck_job *job, const struct fsck_step *step);
-int fsck_pg_end(struct pg *pg, const struct fsck_job *job, int state); /* enum docs_fsck_state */
+int fsck_pg_end(struct pg *pg, const struct fsck_job *job, int state); /* state: enum docs_fsck_state */
 
 #endif

@@ -1,13 +1,14 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
- * A mount's batch follows the one before it: of its drive and its session this process knows what that one left
- * (drive_cache.h). Then the batch is applied to that, and the one round trip there is writes it, provided that nothing
- * has changed since. Otherwise nothing happened, and the batch is tried again in the ordinary way, under the lock. What
- * it saves of a create: docs/bench.md.
+ * A batch of a mount mostly follows that mount's previous batch, and this process still has the rows that the
+ * previous batch left of drive and session (drive_cache.h). Then the batch is applied to these rows, and a
+ * single round trip writes it on condition that nothing has changed since. If something has, nothing was
+ * written, and the batch is tried again in the ordinary way, under the lock. What this saves for a create:
+ * docs/bench.md.
  */
 
-/* One batch of a session, and the next one of it. */
+/* Whether the transaction is a single batch, the next one of the cached session. */
 static bool is_next(const struct docs_txn *t)
 {
 	const struct cached_session *session = drive_cache_peek_session(t->cached);
@@ -17,7 +18,8 @@ static bool is_next(const struct docs_txn *t)
 		key->user == session->user && key->number == session->number + 1;
 }
 
-/* What the owner's other drives hold is seen under the lock only: now and then, where it counts. */
+/* What the owner's other drives hold is read only under the lock: so now and then a transaction must take the
+ * lock, more often where a quota depends on it. */
 static bool must_look(const struct cached_drive *cached)
 {
 	const struct tree_drive *row = drive_cache_row(cached);
@@ -74,5 +76,5 @@ void docs_pg_guess_learn(struct docs_pg *s, const struct tree_delta *delta, cons
 	if (t->cached && delta)
 		drive_cache_committed(t->cached, delta, &session);
 	else if (t->cached)
-		drive_cache_doubt(t->cached); /* a change that is no op: it may have moved the row */
+		drive_cache_doubt(t->cached); /* a change that is no op may have changed the drive's row */
 }

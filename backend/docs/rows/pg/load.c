@@ -1,15 +1,15 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
- * The loads of a transaction. The tree says what it wants (tree_wants: documents, entries, ranges, chains of folders,
- * xattrs, blocks), and this module asks for that in one round trip together with the lock of the drive, and fills the
- * tree with the rows.
+ * The loads of a transaction. The tree says what it wants (tree_wants: documents, entries, ranges, chains of
+ * folders, xattrs, blocks). This module requests that in one round trip together with the lock of the drive, and
+ * fills the tree with the rows.
  *
- * docs_pg_load_queue adds the statements to the pipeline, one for each kind of want that there is; documents and
- * entries share one. docs_pg_load_take reads their results, in the same order. The variants of a statement are there
- * because PostgreSQL plans for one row differently than for many: a mount mostly wants one document or one name, and
- * most batches one range. What is loaded is told to the cache of the drive, too, which begins the next transaction with
- * it.
+ * docs_pg_load_queue adds the statements to the pipeline, one for each kind of want that occurs; documents and
+ * entries share one. docs_pg_load_take reads their results, in the same order. A statement has variants because
+ * PostgreSQL plans for one row differently than for many: a mount mostly wants one document or one name, and
+ * most batches one range. The loaded documents and entries are put into the drive's cache, too; the next
+ * transaction begins with them.
  *
  * Ids of another drive are left out here, whoever asks: for the rules such a document does not exist.
  */

@@ -1,16 +1,17 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
- * File locks of mounts: who holds which range of which document. A mount sends all that it holds of a document, with a
- * number that grows; the rows of its session are replaced by that, or nothing is changed if somebody else's are in the
- * way.
+ * File locks of mounts: which session holds which range of which document. A mount sends all ranges that it
+ * holds of a document, with a number that grows. They replace the rows of its session; when a range of another
+ * session is in the way, nothing is changed.
  *
- * It is one round trip: BEGIN, the document's advisory lock (so that two mounts are decided one after the other), a
- * look at the own session, the ending of sessions that hold something in the way and have been silent for too long,
- * then the question itself, COMMIT. Nothing else is waited for inside, so that nobody waits longer than for the commits
- * of those before. A question that is sent again has the same number, and gets the same answer from the row.
+ * This takes one round trip: BEGIN, the document's advisory lock (so that two mounts are decided one after the
+ * other), a look at the own session, the end of sessions that hold something in the way and have been silent for
+ * too long, then the request itself, COMMIT. Inside of it nothing else is waited for, so a request waits only
+ * for the commits of those before it. A request that is sent again has the same number, and gets the same answer
+ * from the row.
  *
- * To test a lock, as F_GETLK does, changes nothing, and is a single statement without a transaction.
+ * Testing a lock, as F_GETLK does, changes nothing, and is a single statement without a transaction.
  */
 
 #define PARAMS_MAX 10
@@ -22,7 +23,7 @@ struct step {
 	size_t count;
 };
 
-/* ret_broke: sessions that were ended. The caller frees *ret. */
+/* ret_broke: whether sessions were ended. The caller frees *ret. */
 static int run(struct docs_pg *s, const struct step *steps, bool *ret_broke, struct pg_result **ret)
 {
 	struct pg_result *results[STEPS] = {NULL};
@@ -47,10 +48,10 @@ static int run(struct docs_pg *s, const struct step *steps, bool *ret_broke, str
 	return 0;
 }
 
-/* Every answer begins with these. */
+/* The result of each request begins with these columns. */
 enum { AT_INCARNATION, AT_SEQ, MY_SESSION };
 
-/* -ERR_NOT_FOUND, -ERR_DRIVE_TRASHED: no such drive of the caller's. */
+/* -ERR_NOT_FOUND, -ERR_DRIVE_TRASHED: the caller has no such drive. */
 static int check(
 	struct docs_pg *s, const struct docs_scope *scope, const struct pg_result *r, struct docs_position *ret_at)
 {
@@ -105,7 +106,7 @@ static int fill_ranges(struct docs_pg *s, const struct docs_lock_held *held)
 	return r;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_lock_hold(struct docs_store *store, const struct docs_scope *scope, const struct docs_lock_held *held,
 	const struct docs_lock_terms *terms, struct docs_lock_reply *ret, docs_on_item on_item, void *cookie,
 	struct docs_position *ret_at)
@@ -152,7 +153,7 @@ int docs_pg_lock_hold(struct docs_store *store, const struct docs_scope *scope, 
 
 enum { SEEN_OTHER = MY_SESSION + 1, SEEN_LEASE_MS = SEEN_OTHER + 3 };
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_lock_look(struct docs_store *store, const struct docs_scope *scope, const struct docs_lock_wanted *wanted,
 	const struct docs_lock_terms *terms, struct docs_lock_seen *ret, struct docs_position *ret_at)
 {

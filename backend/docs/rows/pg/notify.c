@@ -22,7 +22,7 @@ int docs_pg_notify(struct docs_store *store, const struct docs_moved *moved, siz
 			moved[i].locks ? "!" : "");
 		if (r != -E2BIG || payload.size == 0)
 			continue;
-		/* Full: it goes, and this one comes first in the next. */
+		/* The payload is full: it is sent as it is, and this entry begins the next one. */
 		r = pg_array_add_bytes(s->bytes[0], buf_span(&payload));
 		buf_reset(&payload);
 		i--;
@@ -52,7 +52,7 @@ int docs_pg_wait(struct pg *pg, unsigned timeout_ms, void (*on_moved)(const stru
 	int r = pg_notification(pg, timeout_ms, payload, sizeof(payload), &teller);
 	if (r <= 0)
 		return r;
-	/* What is not of this form was said by somebody else. */
+	/* A payload of another form was sent by another program. */
 	for (char *at = payload; *at;) {
 		char *end = NULL;
 		const unsigned long drive = strtoul(at, &end, 10);

@@ -3,20 +3,22 @@
 #include <sys/stat.h>
 
 /*
- * Reads: one statement each, so that what it says and the position it says it for are one snapshot.
+ * Reads: one statement each, so that the result and the position that it is of belong to one snapshot.
  *
- * Every statement begins with the drive: whether it is the caller's, and at which position it stands (READ_COLUMNS).
- * The rest is an outer join, so that a row comes back even when the document is not there, and the caller learns where
- * the drive stood when it was not. A client may say which position it has seen already, the floor; an instance whose
- * view is older must not answer (docs_pg_read checks it), or a client would see its own change undone.
+ * Every statement begins with the drive: whether it is the caller's, and at which position it stands
+ * (READ_COLUMNS). The rest is an outer join, so that there is a row even when the document does not exist, and
+ * the caller learns the position at which it did not. A client may say which position it has seen already, the
+ * floor. An instance whose view is older must not answer (docs_pg_read checks it), or a client would see its own
+ * change undone.
  *
- * Rows are handed to a callback one by one, while the result lives; what is to be kept is copied there. Reads that take
- * several statements and must show one moment (a file in pages) are put between snapshot_begin and snapshot_end.
+ * Rows are passed to a callback one by one, while the result exists; the callback copies what it keeps. Reads
+ * that take several statements and must show one moment (a file in pages) run between snapshot_begin and
+ * snapshot_end.
  */
 
 #define ITEM_AT READ_COLUMNS
 
-/* The document of a row whose outer join may have found none. */
+/* Passes on the document of a row; the outer join may have found none. */
 static int give_item(const struct pg_result *r, int row, int column, docs_on_item on_item, void *cookie)
 {
 	struct tree_node node;
@@ -32,7 +34,7 @@ static int is_of_drive(const struct docs_scope *scope, int64_t id)
 	return ITEM_DRIVE(id) == scope->drive;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_item_get(struct docs_store *store, const struct docs_scope *scope, int64_t id, docs_on_item on_item,
 	void *cookie, struct docs_position *ret_at)
 {
@@ -48,7 +50,7 @@ int docs_pg_item_get(struct docs_store *store, const struct docs_scope *scope, i
 	return r;
 }
 
-/* As it is called here, whatever other names it has. */
+/* Passes on a document under this name, whatever other names it has. */
 struct named {
 	int64_t parent;
 	struct span name;
@@ -66,7 +68,7 @@ static int give_named(const struct item *item, void *cookie)
 	return named->on_item(&copy, named->cookie);
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope, int64_t parent, struct span name,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -83,7 +85,7 @@ int docs_pg_item_lookup(struct docs_store *store, const struct docs_scope *scope
 	return r;
 }
 
-/* Where each name was looked up: row i is what the first i names led to. */
+/* The folder in which each name was looked up: row i is the document that the first i names led to. */
 static void give_folders(const struct pg_result *r, struct docs_walk *walk)
 {
 	for (size_t i = 0; i <= walk->depth && i < walk->count; i++)
@@ -92,7 +94,7 @@ static void give_folders(const struct pg_result *r, struct docs_walk *walk)
 
 static int give_walked(const struct pg_result *r, struct docs_walk *walk, docs_on_item on_item, void *cookie)
 {
-	const bool all = walk->folders != NULL; /* steps have a row each */
+	const bool all = walk->folders != NULL; /* SQL_ITEM_PATH_STEPS returns a row for each step */
 	const int last = pg_rows(r) - 1;
 	struct named named = {pg_number(r, last, ITEM_AT + 1), SPAN_LITERAL(""), on_item, cookie};
 
@@ -106,7 +108,7 @@ static int give_walked(const struct pg_result *r, struct docs_walk *walk, docs_o
 	return walk->depth < walk->count ? -ERR_NOT_FOUND : give_item(r, last, ITEM_AT + 2, give_named, &named);
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, struct docs_walk *walk,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -114,7 +116,7 @@ int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, 
 	struct pg_result *result = NULL;
 	int r = 0;
 
-	if (walk->count == 1) { /* no walk is needed, and it would cost a third more */
+	if (walk->count == 1) { /* no walk is needed; it would cost a third more */
 		r = docs_pg_item_lookup(store, scope, ITEM_ROOT(scope->drive), walk->names[0], on_item, cookie, ret_at);
 		walk->depth = r == 0;
 		if (walk->folders)
@@ -136,7 +138,8 @@ int docs_pg_item_path(struct docs_store *store, const struct docs_scope *scope, 
 
 enum { CHILD_FOLDER_MODE = READ_COLUMNS, CHILD_NAME, CHILD_NODE, CHILD_DATA = CHILD_NODE + NODE_COLUMNS };
 
-/* A document is wholly inline when it is empty, or when the one extent that covers it came along. */
+/* The content of a document is inline when it is empty, or when the one extent that covers it is part of the
+ * result. */
 static void set_inline(const struct pg_result *r, int row, struct item *item)
 {
 	if (!S_ISREG(item->mode))
@@ -168,7 +171,7 @@ static int give_children(
 	for (int row = 0; row < pg_rows(result) && !pg_is_null(result, row, CHILD_NAME); row++) {
 		struct tree_node node;
 
-		/* The order is that of the plan, not of an ORDER BY. */
+		/* The order is that of the plan, not of an ORDER BY, so it is checked. */
 		if (pg_is_null(result, row, CHILD_NODE + NODE_ID) ||
 			!is_after(pg_bytes(result, row, CHILD_NAME), before))
 			return -EIO;
@@ -185,7 +188,7 @@ static int give_children(
 	return 0;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, const struct docs_children *what,
 	docs_on_item on_item, void *cookie, struct docs_position *ret_at)
 {
@@ -207,7 +210,7 @@ int docs_pg_children(struct docs_store *store, const struct docs_scope *scope, c
 	return r;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_extents(struct docs_store *store, const struct docs_scope *scope, int64_t id, int64_t from, int64_t len,
 	uint32_t limit, docs_on_item on_item, docs_on_extent on_extent, void *cookie, struct docs_position *ret_at)
 {
@@ -242,7 +245,7 @@ void docs_pg_snapshot_end(struct docs_store *store)
 {
 	struct docs_pg *s = docs_pg_of(store);
 
-	/* A connection of which this is not known is none for the next request. */
+	/* If the end of the snapshot is not confirmed, the next request must not use this connection. */
 	if (pg_run(s->pg, &SQL_SNAPSHOT_END, NULL, 0, NULL) < 0)
 		pg_close(s->pg);
 }
@@ -259,14 +262,14 @@ static int give_xattrs(const struct pg_result *result, struct docs_xattrs *what,
 	for (int row = 0; r >= 0 && row < pg_rows(result) && !pg_is_null(result, row, XATTR_NAME); row++) {
 		const struct span name = pg_bytes(result, row, XATTR_NAME);
 
-		/* The order is that of the plan, as with children. */
+		/* The order is that of the plan, as in give_children. */
 		r = is_after(name, before) ? on_xattr(name, pg_bytes(result, row, XATTR_VALUE), cookie) : -EIO;
 		before = name;
 	}
 	return r;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_xattrs(struct docs_store *store, const struct docs_scope *scope, struct docs_xattrs *what,
 	docs_on_xattr on_xattr, void *cookie, struct docs_position *ret_at)
 {
@@ -320,7 +323,7 @@ static int give_change(const struct pg_result *r, int row, docs_on_change on_cha
 	return on_change(&change, cookie);
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, int64_t since, uint32_t limit,
 	docs_on_change on_change, void *cookie, struct docs_position *ret_at)
 {
@@ -330,8 +333,8 @@ int docs_pg_changes(struct docs_store *store, const struct docs_scope *scope, in
 	int r = docs_pg_read(docs_pg_of(store), &q, ret_at, &result);
 	if (r < 0)
 		return r;
-	/* There are no gaps: when the first is not the next, or there is none although the drive went on, those between
-	 * are no longer kept. */
+	/* The journal has no gaps. If the first entry is not the next one, or if there is none although the
+	 * drive went on, the entries between are no longer kept. */
 	const bool none = pg_is_null(result, 0, CHANGE_SEQ);
 	if (none ? limit > 0 && since < pg_number(result, 0, READ_SEQ) : pg_number(result, 0, CHANGE_SEQ) != since + 1)
 		r = -ERR_GONE;

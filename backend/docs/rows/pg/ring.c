@@ -5,10 +5,11 @@
 #include <string.h>
 
 /*
- * The book of the ring of gateways. A call is two round trips: BEGIN, the ring's row locked, the gateways read; then,
- * when the rules have changed the book, the rows that are others now, those that went, the ring's row, COMMIT. Calls
- * wait for each other at that row, and for nothing else: it is in no other transaction. A look is one round trip and
- * waits for nobody. Rows that are no book, as no rule leaves them behind, are -EIO and stay as they are.
+ * The book of the ring of gateways. A call takes two round trips. First: BEGIN, lock the ring's row, read the
+ * gateways. Then, after the rules have changed the book: write the rows of gateways, remove those that are gone,
+ * write the ring's row, COMMIT. At the ring's row calls wait for each other, and for claims, which hold it for
+ * one statement; they wait for nothing else. A look is one round trip and waits for nothing. Rows that are not a
+ * valid book, which no rule leaves behind, are -EIO and stay as they are.
  */
 
 enum { READ_RING = 1, READ_GATEWAYS, READ_STEPS }; /* 0: BEGIN */
@@ -45,7 +46,7 @@ static int get_gateway(const struct pg_result *r, int row, struct membership_gat
 	return error;
 }
 
-/* -EIO: what lies there is no book. */
+/* -EIO: the rows are not a valid book. */
 static int take_book(struct pg_result *const *results, struct membership *ret)
 {
 	const struct pg_result *ring = results[READ_RING];
@@ -63,7 +64,7 @@ static int take_book(struct pg_result *const *results, struct membership *ret)
 	return error == 0 && membership_check(ret) < 0 ? -EIO : error;
 }
 
-/* last: NULL when there is more to come in the transaction. */
+/* last: NULL when the transaction goes on. */
 static int read_book(struct docs_pg *s, const struct pg_statement *const steps[READ_STEPS],
 	const struct pg_statement *last, struct membership *ret)
 {
@@ -95,7 +96,7 @@ static int begin(struct docs_pg *s, struct membership *ret)
 
 int docs_pg_ring_look(struct docs_store *store, struct membership *ret_book)
 {
-	/* One round trip. A row's lock would be a write, and each look would wait for a disk. */
+	/* One round trip without a lock: locking a row would be a write, and each look would wait for a disk. */
 	static const struct pg_statement *const STEPS[READ_STEPS] = {
 		&SQL_SNAPSHOT_BEGIN, [READ_RING] = &SQL_RING_LOOK, [READ_GATEWAYS] = &SQL_RING_GATEWAYS};
 	struct docs_pg *s = docs_pg_of(store);
@@ -184,7 +185,7 @@ int docs_pg_ring_call(
 	struct docs_store *store, const struct membership_call *call, struct membership *ret_book, bool *ret_lease)
 {
 	struct docs_pg *s = docs_pg_of(store);
-	struct membership *before = malloc(sizeof(*before)); /* 50 KiB: a worker's stack may have less */
+	struct membership *before = malloc(sizeof(*before)); /* 50 KiB: too much for a worker's stack */
 	int r = before ? begin(s, before) : -ENOMEM;
 
 	assert(!s->txn.open);

@@ -3,11 +3,11 @@
 #include <assert.h>
 
 /*
- * What rows mean: documents, extents and drives by their columns.
+ * The meaning of rows: documents, extents and drives by their columns.
  *
- * And how a read is asked: of a standby first where that may answer, else of the primary; then whether the drive is
- * there, and whether what was seen is as new as the client's floor. What a standby has said is as new as that already,
- * or it is not taken.
+ * And how a read is sent: first to a standby where one may answer, else to the primary. Then it is checked
+ * whether the drive exists, and whether the result is as new as the client's floor. An answer of a standby is
+ * that new already, or it is not taken.
  */
 
 void docs_pg_node(const struct pg_result *r, int row, int column, struct tree_node *ret)
@@ -107,8 +107,8 @@ int docs_pg_ask(struct docs_pg *s, const struct docs_pg_question *q, struct pg_r
 	return docs_pg_run(s, q->statement, params, count, ret);
 }
 
-/* What a standby says that stands where the drive does. Within a snapshot the rest comes from there. false: the primary
- * is to be asked. */
+/* The answer of a standby that stands where the drive does. Inside of a snapshot all reads go to the primary.
+ * false: the primary must be asked. */
 static bool ask_standby(struct docs_pg *s, const struct docs_pg_question *q, struct pg_result **ret)
 {
 	const struct docs_stand *stand = &q->scope->stand;

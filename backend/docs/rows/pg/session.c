@@ -1,6 +1,6 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
-/* Waits for whoever writes to it, so that what was written is seen by the statement that follows. */
+/* Waits for statements that write to the session, so that the next statement sees what they wrote. */
 static int lock_session(struct docs_pg *s, const struct docs_scope *scope, int64_t session)
 {
 	const struct docs_pg_question q = {&SQL_SESSION_LOCK, scope, {PG_P_I64(session)}, 1};
@@ -12,7 +12,7 @@ static int lock_session(struct docs_pg *s, const struct docs_scope *scope, int64
 	return r;
 }
 
-/* No session was made: there is no such drive, or it has enough of them. */
+/* Why no session was made: there is no such drive, or it has the most sessions that it may have. */
 static int why_none(struct docs_store *store, const struct docs_scope *scope)
 {
 	struct docs_scope bare = {.user = scope->user, .drive = scope->drive};
@@ -54,8 +54,8 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 	if (pg_touched(result) == 0) {
 		struct docs_drive drive;
 
-		/* Where the drive is not the caller's, the answer is that there is no such drive: -ERR_SESSION_GONE
-		 * would tell that it exists. */
+		/* If the drive is not the caller's, the answer is that there is no such drive: -ERR_SESSION_GONE
+		 * would reveal that it exists. */
 		r = docs_pg_drive_get(store, scope, &drive);
 		r = r < 0 ? r : -ERR_SESSION_GONE;
 	}
@@ -64,7 +64,7 @@ int docs_pg_session_end(struct docs_store *store, const struct docs_scope *scope
 }
 
 struct looked {
-	bool renew; /* the poll says something new */
+	bool renew; /* the poll has something to write */
 	int64_t others;
 };
 

@@ -1,12 +1,13 @@
 /*
- * sql: all SQL of the docs service. The statements lie in backend/sql/docs/statements, one a file, where the first line
- * says what $1 and the following are, and are made C at build time (cmake/SqlStatements.cmake): SQL_NAME is NAME.sql.
- * Here is what C and SQL must agree about. Only for the files of this folder.
+ * sql: all SQL of the docs service. The statements lie in backend/sql/docs/statements, one in a file. The first
+ * line of a file says what $1 and the following are. The build compiles them into C (cmake/SqlStatements.cmake):
+ * SQL_NAME is NAME.sql. This header has what C and SQL must agree about. Only for the files of this folder.
  *
- * Three kinds of things are agreed on. Columns: a statement that reads documents, extents or drives has these columns
- * in this order, and C reads them by these names. Parameters of the statements that write a whole transaction, which
- * has rows of several kinds: they come as arrays of numbers with a fixed stride for each row, and texts beside them.
- * And variants: where a statement exists with and without some of its parts, a set of bits picks one.
+ * Three kinds of things are agreed on. Columns: a statement that reads documents, extents or drives has these
+ * columns in this order, and C reads them by these names. Parameters of the statements that write a whole
+ * transaction, which has rows of several kinds: they are arrays of numbers with a fixed stride for each row,
+ * with texts in arrays beside them. And variants: where a statement exists with and without some of its parts, a
+ * set of bits selects one.
  *
  * docs_pg_internal.h has the functions that read rows by these columns.
  */
@@ -42,10 +43,11 @@ enum docs_sql_node_column {
 	NODE_CHILDREN,
 	NODE_COLUMNS
 };
-/* Where a transaction loads one, behind them: of those that have ACLs. */
+/* Further columns behind them, where a transaction loads a document; the ACLs are those of documents that have
+ * some. */
 enum { NODE_ACCESS_ACL = NODE_COLUMNS, NODE_DEFAULT_ACL, NODE_NAMELESS_AT, NODE_HOLDERS, NODE_EXTENTS };
 
-#define SQL_MODE_XATTRS 65536	 /* the bit of a mode that says: it has xattrs */
+#define SQL_MODE_XATTRS 65536	 /* the bit of a mode that says that the document has xattrs */
 #define SQL_MODE_LINKABLE 262144 /* ITEM_LINKABLE */
 
 /* Columns of an extent. */
@@ -72,24 +74,24 @@ enum docs_sql_drive_column {
 	DRIVE_LEASE_EPOCH,
 	DRIVE_LEASE_SESSION,
 	DRIVE_NEXT_NUMBER,
-	DRIVE_QUOTA, /* with what the account leaves */
+	DRIVE_QUOTA, /* together with what the account still allows */
 	DRIVE_USED,
 	DRIVE_NAME,
 	DRIVE_QUOTA_OWN,
 	DRIVE_DOCUMENTS,
-	DRIVE_DOCUMENTS_MAX, /* with what the account leaves */
+	DRIVE_DOCUMENTS_MAX, /* together with what the account still allows */
 	DRIVE_EXTENTS,
-	DRIVE_EXTENTS_MAX, /* the same */
+	DRIVE_EXTENTS_MAX, /* together with what the account still allows */
 	DRIVE_COLUMNS
 };
-enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* behind them, where people ask */
+enum { DRIVE_BARE = DRIVE_COLUMNS, DRIVE_TRASHED_AT }; /* further columns, where users ask for drives */
 
-/* Every read begins with these two columns: where the drive stood in its snapshot. No row: no such drive, or
- * another's. */
+/* Every read begins with these two columns: the drive's position in the snapshot. No row: no such drive, or
+ * another user's. */
 enum { READ_INCARNATION, READ_SEQ, READ_COLUMNS };
 
 extern const struct pg_statement SQL_ACCOUNT_GET, SQL_ACCOUNT_SET, SQL_ACCOUNT_UNSET;
-/* Drives. Where a drive is meant, $1 is its id and $2 its owner (0: whoever). */
+/* Drives. In statements about one drive, $1 is its id and $2 its owner (0: any owner). */
 extern const struct pg_statement SQL_DRIVE_HOME, SQL_DRIVE_MAKE, SQL_DRIVE_GET, SQL_DRIVE_LIST, SQL_DRIVE_CHANGE,
 	SQL_DRIVE_TRASH, SQL_DRIVE_TRASHED, SQL_DRIVE_RESTORE, SQL_DRIVE_TRASH_LIST, SQL_TRASH_USER, SQL_PROGRESS_GET,
 	SQL_PROGRESS_SET, SQL_IDS_RESERVE;
@@ -105,17 +107,17 @@ extern const struct pg_statement SQL_DIGEST_KEEP, SQL_DIGEST_GET;
 extern const struct pg_statement SQL_SNAPSHOT_BEGIN, SQL_SNAPSHOT_END, SQL_SESSION_CREATE, SQL_SESSION_LOCK,
 	SQL_SESSION_REPLACE, SQL_SESSION_END, SQL_SESSION_LOOK, SQL_SESSION_RENEW;
 
-/* File locks. In this order in one transaction: ENTER, SESSION, a BREAK, then PUT or LOOK. */
+/* File locks. In one transaction, in this order: ENTER, SESSION, a BREAK, then PUT or LOOK. */
 extern const struct pg_statement SQL_FILE_LOCK_ENTER, SQL_FILE_LOCK_SESSION, SQL_FILE_LOCK_BREAK,
 	SQL_FILE_LOCK_BREAK_ONE, SQL_FILE_LOCK_PUT, SQL_FILE_LOCK_KEPT, SQL_FILE_LOCK_TEST, SQL_FILE_LOCK_LOOK;
 
-/* The transaction: what it begins with. */
+/* The begin of a transaction. */
 extern const struct pg_statement SQL_LOCK_DRIVE, SQL_LOCK_BOTH, SQL_SESSION_KEYS, SQL_USER_KEYS, SQL_LOAD_ONE, SQL_LOAD,
 	SQL_LOAD_EXTENTS, SQL_LOAD_EXTENTS_MIXED, SQL_LOAD_EXTENTS_WIDE, SQL_LOAD_EXTENTS_TAIL, SQL_LOAD_EXTENTS_ONE,
 	SQL_LOAD_ANCESTORS, SQL_LOAD_XATTRS, SQL_LOAD_BLOCKS, SQL_LOAD_SWEEP;
 
-/* And what it ends with. */
-enum docs_sql_parts { /* what a commit writes beside drive, journal and changed documents */
+/* The end of a transaction. */
+enum docs_sql_parts { /* the parts that a commit writes beside drive, journal and changed documents */
 	SQL_PART_CREATED = 1,
 	SQL_PART_ENTRIES_ADDED = 2,
 	SQL_PART_ENTRIES_REMOVED = 4,
@@ -153,17 +155,18 @@ enum docs_sql_commit_param {
 #define SQL_ENTRY_STRIDE 3
 #define SQL_SESSION_STRIDE 3
 #define SQL_EXTENT_STRIDE 7
-/* owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents, extents */
+/* the values: owner, incarnation, seq, epoch, lease_epoch, lease_session, next_number, quota, used, documents,
+ * extents */
 #define SQL_GUESS_COUNT 11
 extern const struct pg_statement SQL_COMMIT[SQL_PARTS];
 
-/* The same of one op that changes one document, or two: where the parameters of each part begin; those up to the last
- * one that a variant uses are given. */
+/* The same for one op that changes one document, or two: the index at which the parameters of each part begin. A
+ * variant gets the parameters up to the last one that it uses. */
 enum docs_sql_one {
 	ONE_DRIVE = 0,	  /* id, seq, next_number, used, documents, extents */
 	ONE_JOURNAL = 6,  /* seq, op, what, id, parent, old_parent, replaced, from, len, name, old_name, key */
 	ONE_SESSION = 18, /* id, number, status, fingerprint, headers, body */
-	ONE_GUESS = 24,	  /* the drive as it must be, as bigint[]; not used by SQL_COMMIT_ONE */
+	ONE_GUESS = 24,	  /* the drive's row as it must still be, as bigint[]; not used by SQL_COMMIT_ONE */
 	ONE_CHANGED =
 		/* id, parent, size, allocated, charged, mode, uid, gid, nlink, atime, mtime, ctime, seq, content_seq,
 		 * orphan, children, extents, name */
@@ -177,9 +180,9 @@ enum docs_sql_one {
 	ONE_CHANGED_2 = 69,
 	ONE_PARAMS = 87
 };
-/* By the set of parts, for one changed document and for two. */
+/* Indexed by the set of parts, for one changed document and for two. */
 extern const struct pg_statement SQL_COMMIT_ONE[SQL_PARTS], SQL_COMMIT_TWO[SQL_PARTS];
-/* The same without a transaction around it, provided that drive and session are as they were: see
+/* The same without a transaction around it, on condition that drive and session are unchanged: see
  * commit_guess_one.sql. Only sets with a session's answer are used. */
 extern const struct pg_statement SQL_COMMIT_GUESS_ONE[SQL_PARTS], SQL_COMMIT_GUESS_TWO[SQL_PARTS], SQL_CLAIM,
 	SQL_REMOVE_NODES, SQL_REMOVE_EXTENTS, SQL_SWEEP_EXTENTS, SQL_ADD_EXTENTS, SQL_ADD_EXTENT, SQL_REMOVE_XATTRS,
@@ -190,13 +193,13 @@ extern const struct pg_statement SQL_COMMIT_GUESS_ONE[SQL_PARTS], SQL_COMMIT_GUE
 extern const struct pg_statement SQL_BLOCK_FIND, SQL_BLOCK_DROP, SQL_BLOCK_REFUSED, SQL_BLOCK_STRAYS,
 	SQL_BLOCK_GENERATION, SQL_BLOCK_STORED, SQL_BLOCK_REFERENCED;
 
-/* Their bytes, where those are rows. $1 to $3 are hash, generation and drive. */
+/* The bytes of blocks that are stored as rows. $1 to $3 are hash, generation and drive. */
 enum { BLOCK_DATA_SIZE, BLOCK_DATA_PIECE, BLOCK_DATA_BYTES };
 enum { BLOCK_DATA_SHA256, BLOCK_DATA_GENERATION, BLOCK_DATA_DRIVE, BLOCK_DATA_IS_OLD };
 extern const struct pg_statement SQL_BLOCK_DATA_ADD, SQL_BLOCK_DATA_ADD_PIECE, SQL_BLOCK_DATA_READ, SQL_BLOCK_DATA_SIZE,
 	SQL_BLOCK_DATA_REMOVE, SQL_BLOCK_DATA_PAGE;
 
-/* Where they lie. */
+/* Where blocks lie. */
 extern const struct pg_statement SQL_BLOCK_PLACE_READ, SQL_BLOCK_PLACE_FIRST, SQL_BLOCK_PLACE_BEGIN,
 	SQL_BLOCK_PLACE_PROGRESS, SQL_BLOCK_PLACE_SWITCH, SQL_BLOCK_PLACE_PAGE, SQL_BLOCK_PLACE_LOCK;
 
@@ -204,12 +207,12 @@ extern const struct pg_statement SQL_BLOCK_PLACE_READ, SQL_BLOCK_PLACE_FIRST, SQ
 extern const struct pg_statement SQL_LOCK_ANY, SQL_DOUBTFUL, SQL_DOUBTFUL_SHORT, SQL_DOUBTFUL_LOCK, SQL_DOUBTFUL_SETTLE,
 	SQL_ORPHANS, SQL_ORPHAN_EXTENTS, SQL_ORPHAN_NODES, SQL_EXPIRED_SESSIONS, SQL_EXPIRED_KEYS, SQL_EXPIRED_DRIVE,
 	SQL_ORPHANS_HELD, SQL_ORPHANS_CHARGE, SQL_SWEEP_NEXT, SQL_SWEEP_JOURNAL, SQL_SWEEP_ANSWERS, SQL_SWEEP_SESSIONS;
-/* Pieces of a drive that is over, in this order; the last one ends it. */
+/* The parts of a drive that is removed, in this order; the last one removes its row. */
 extern const struct pg_statement SQL_PURGE_EXTENT, SQL_PURGE_XATTR, SQL_PURGE_ENTRY, SQL_PURGE_NODE, SQL_PURGE_JOURNAL,
 	SQL_PURGE_SESSION, SQL_PURGE_IDEMPOTENCY, SQL_PURGE_BLOCK, SQL_PURGE_SUM, SQL_PURGE_DRIVE;
 
-/* The ring of gateways: LOCK and GATEWAYS, then WRITE, PUT and REMOVE, in one transaction; or LOOK and GATEWAYS, in one
- * snapshot. */
+/* The ring of gateways. LOCK and GATEWAYS, then WRITE, PUT and REMOVE, in one transaction; or LOOK and GATEWAYS,
+ * in one snapshot. */
 enum { RING_EPOCH, RING_CALLS, RING_PREPARING };
 enum docs_sql_ring_column {
 	RING_NAME,
@@ -226,13 +229,13 @@ enum docs_sql_ring_column {
 	RING_LEAVING
 };
 enum { CLAIM_IN_EPOCH, CLAIM_HAS_DRIVE, CLAIM_INCARNATION, CLAIM_SEQ, CLAIM_OWNER };
-/* Of the last array of SQL_RING_PUT. */
+/* Bits in the last array of SQL_RING_PUT. */
 enum { RING_FLAG_MEMBER = 1, RING_FLAG_NEXT = 2, RING_FLAG_LEAVING = 4 };
 extern const struct pg_statement SQL_RING_LOCK, SQL_RING_LOOK, SQL_RING_GATEWAYS, SQL_RING_WRITE, SQL_RING_PUT,
 	SQL_RING_REMOVE, SQL_RING_CLAIM;
 
-/* The check of the whole store: the run; pages by phase, as fsck_pg.h has their columns; blocks; and what mends, with
- * the drive, two numbers and a name or hash. */
+/* The check of the whole store: the run; pages by phase, with the columns of fsck_pg.h; blocks; and the
+ * statements that mend, whose parameters are the drive, two numbers and a name or hash. */
 extern const struct pg_statement SQL_FSCK_START, SQL_FSCK_GET, SQL_FSCK_STOP, SQL_FSCK_END, SQL_FSCK_TAKE,
 	SQL_FSCK_MOVE, SQL_FSCK_FOUND, SQL_FSCK_FINDINGS, SQL_FSCK_NEXT_DRIVE;
 extern const struct pg_statement SQL_FSCK_ENTRIES, SQL_FSCK_NAMES, SQL_FSCK_NODES, SQL_FSCK_EXTENTS, SQL_FSCK_XATTRS,
@@ -244,7 +247,7 @@ extern const struct pg_statement SQL_FSCK_MEND_ENTRY, SQL_FSCK_MEND_MARK, SQL_FS
 
 extern const struct pg_statement SQL_NOTIFY, SQL_LISTEN;
 
-/* Which primary the rows come from. */
+/* The timeline of the primary that the rows come from. */
 enum { TIMELINE_NUMBER, TIMELINE_FOLLOWS };
 extern const struct pg_statement SQL_TIMELINE_MARK, SQL_TIMELINE_SEEN;
 

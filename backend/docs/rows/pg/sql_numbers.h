@@ -1,5 +1,5 @@
-/* sql_numbers: numbers that stand in statements ({{NAME}} in a .sql file): digits alone, without the suffix that the
- * literals of limits.h have. */
+/* sql_numbers: numbers for use in statements ({{NAME}} in a .sql file). They are bare digits, without the suffix
+ * that the literals of limits.h have. */
 #ifndef NEPHOS_DOCS_SQL_NUMBERS_H
 #define NEPHOS_DOCS_SQL_NUMBERS_H
 
@@ -14,9 +14,10 @@
 #define IDEMPOTENCY_TEXT 24
 #define TRASH_TEXT 30
 #define SQL_LOCKS_STEP_SECONDS 2
-/* Of a block that lies in rows, all but its last piece. What was stored has it: another number needs a migration. */
+/* The size of each piece but the last of a block that is stored in rows. Stored blocks have this size: another
+ * number needs a migration. */
 #define BLOCK_PIECE_BYTES 262144
-/* An entry of the journal that says nothing new: attributes of the root. */
+/* The entry that fills a gap in the journal; it says only that attributes of the root changed. */
 #define FSCK_JOURNAL_OP 2
 #define FSCK_JOURNAL_WHAT 4
 

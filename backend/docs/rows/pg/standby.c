@@ -12,17 +12,18 @@
 #include <string.h>
 
 /*
- * What a standby's rows say of their timeline is asked once for each connection, and again when another timeline is
- * asked for: while a connection lasts, the server goes on to later timelines only, and by a way that has all that it
- * showed before. A server that has left that way, or is rewound, is started anew, and its connections end.
+ * The timeline in a standby's rows is read once for each connection, and again when a request names another
+ * timeline. This is enough because, while a connection lasts, its server only moves on to later timelines, which
+ * contain all that it showed before. A server that is rewound, or left that path, is restarted, and its
+ * connections end.
  */
 
 enum refusal {
 	REFUSAL_UNREACHABLE, /* no standby, or none that answers in time */
-	REFUSAL_TIMELINE,    /* it has not the row of that timeline */
+	REFUSAL_TIMELINE,    /* the standby does not have the row of that timeline */
 	REFUSAL_BEHIND,
 	REFUSAL_AHEAD,
-	REFUSAL_OTHER, /* no such drive there, or in another life; an error */
+	REFUSAL_OTHER, /* no such drive there, or one with another incarnation; or an error */
 	REFUSALS
 };
 
@@ -31,9 +32,9 @@ static const char *const REFUSAL_LABELS[REFUSALS] = {
 
 struct standbys {
 	char *conninfo;
-	atomic_llong next_try_ns; /* nobody connects before */
+	atomic_llong next_try_ns; /* no store connects before this time */
 	struct metric *from_standby, *from_primary, *refused[REFUSALS];
-	struct pg *primary; /* the thread's */
+	struct pg *primary; /* used by the thread only */
 	pthread_t thread;
 	bool started;
 
@@ -45,14 +46,15 @@ struct standbys {
 struct standby {
 	struct standbys *all;
 	struct pg *pg;
-	uint64_t connection; /* of which timeline says something */
-	int64_t timeline;    /* 0: the row is not there */
+	uint64_t connection; /* the connection that `timeline` was read on */
+	int64_t timeline;    /* 0: the row does not exist there */
 	int64_t looked_ns;
 };
 
 /* ---- the thread that writes the row ---- */
 
-/* Whether the primary's timeline is written down. A primary that has just become one has told nobody yet. */
+/* Writes the primary's timeline down unless that is done; returns whether it is written down. A server that has
+ * just become the primary has not told anybody its timeline yet. */
 static bool mark(struct standbys *all, int64_t marked)
 {
 	if (pg_timeline(all->primary) == marked)
@@ -73,7 +75,7 @@ static void *mark_main(void *cookie)
 	pthread_mutex_lock(&all->lock);
 	while (!all->stopping) {
 		pthread_mutex_unlock(&all->lock);
-		/* What is met while it is written is written the next time. */
+		/* A timeline that is met while mark() writes is written in the next round. */
 		const int64_t met = pg_timeline(all->primary);
 		if (mark(all, marked))
 			marked = met;
@@ -184,7 +186,7 @@ static void pause_all(struct standbys *all)
 	atomic_store(&all->next_try_ns, clock_mono_ns() + STANDBY_PAUSE_MS * NS_PER_MS);
 }
 
-/* There is a connection, or one may be tried now. */
+/* Whether there is a connection, or one could be made now. */
 static bool connect_in_time(struct standby *s)
 {
 	if (pg_fd(s->pg) >= 0)
@@ -197,8 +199,8 @@ static bool connect_in_time(struct standby *s)
 	return false;
 }
 
-/* One over which the connection was lost is left alone for a while: each attempt at one that hangs costs a read its
- * time. */
+/* Runs a statement. After a lost connection no store connects for a while: each attempt to reach a standby that
+ * hangs delays a read. */
 static int run(struct standby *s, const struct pg_statement *statement, const struct pg_param *params, size_t count,
 	struct pg_result **ret)
 {
@@ -214,7 +216,8 @@ static bool is_known(const struct standby *s, int64_t timeline)
 	return s->connection == pg_connections(s->pg) && s->timeline == timeline;
 }
 
-/* What the rows of this connection's server say. Not all reads ask while a failover is on its way to it. */
+/* Whether the rows of this connection's server are of that timeline. Not every read looks while the standby has
+ * yet to receive a failover. */
 static bool look(struct standby *s, int64_t timeline)
 {
 	const int64_t now_ns = clock_mono_ns();
@@ -235,13 +238,14 @@ static bool look(struct standby *s, int64_t timeline)
 		s->timeline = pg_number(r, 0, TIMELINE_NUMBER);
 	const bool follows = pg_rows(r) == 0 || pg_number(r, 0, TIMELINE_FOLLOWS) != 0;
 	pg_result_free(r);
-	/* It has become the primary. That would do, but its load is to be taken off it. */
+	/* The server has become the primary. Its answers would be right, but these reads are meant to spare the
+	 * primary. */
 	if (!follows)
 		pg_close(s->pg);
 	return follows && s->timeline == timeline;
 }
 
-/* 0, or why the answer is none. */
+/* REFUSALS: the answer is right; else the reason why it is not. */
 static int judge(const struct pg_result *r, const struct docs_stand *stand)
 {
 	if (pg_rows(r) == 0 || pg_number(r, 0, READ_INCARNATION) != stand->at.incarnation)
@@ -259,7 +263,7 @@ static int ask(struct standby *s, const struct standby_question *q, struct pg_re
 		return pg_fd(s->pg) >= 0 ? REFUSAL_TIMELINE : REFUSAL_UNREACHABLE;
 	if (run(s, q->statement, q->params, q->count, ret) < 0)
 		return pg_fd(s->pg) >= 0 ? REFUSAL_OTHER : REFUSAL_UNREACHABLE;
-	/* It may have connected anew, to another server. */
+	/* pg_run may have reconnected, to another server. */
 	return is_known(s, q->stand->timeline) ? judge(*ret, q->stand) : REFUSAL_TIMELINE;
 }
 

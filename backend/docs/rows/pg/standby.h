@@ -1,22 +1,23 @@
 /*
- * standby: reads of a store that a standby answers, and how what it says is known to be right.
+ * standby: reads of a store that a standby answers, and the check that its answer is right.
  *
- * Who asks says where the drive stands, as its home knows it, and which timeline of the database is the newest
- * that the home was told of (docs_stand). The rows themselves must say that they are of that moment:
+ * The request says where the drive stands, as its home knows it, and the newest timeline of the database that
+ * the home was told of (docs_stand). The rows themselves must show that they are of that moment:
  *
- *   the drive's row, in the snapshot of the answer, stands exactly there. Behind it the standby has not replayed what
- *   somebody was told of; beyond it stands what nobody may have been told of, and which a failover may take back;
- *   the row of table timeline names that timeline. A position is unique on a timeline, and in those that follow it. On
- *   one that was left it may be another change's, which was never acknowledged.
+ * - The drive's row, in the snapshot of the answer, stands exactly there. If it is behind, the standby has not
+ *   replayed a change that somebody was told of. If it is ahead, it has a change that perhaps nobody was told
+ *   of, and that a failover may undo.
+ * - The row of table timeline names that timeline. A position is unique on a timeline and on those that follow
+ *   it. On a timeline that was left, it may belong to another change, which was never acknowledged.
  *
- * Whatever else a standby says, the primary is asked. docs/adr/0040 has the reasons.
+ * In all other cases the primary is asked. docs/adr/0040 has the reasons.
  *
- * A thread of the process writes the row when the primary is of another timeline. Until a standby has it, nothing is
- * read there.
+ * A thread of the process writes the row when the primary is on another timeline. Until a standby has that row,
+ * nothing is read from it.
  *
- * struct standbys: one for a process, any thread. struct standby: one for each store, used by its thread; it has a
- * connection of its own. A standby that hangs costs a read STANDBY_ANSWER_MS or PG_STANDBY_CONNECT_MS; then nobody
- * connects for STANDBY_PAUSE_MS.
+ * struct standbys: one for a process, any thread. struct standby: one for each store, used by the store's
+ * thread; it has a connection of its own. A standby that hangs costs a read STANDBY_ANSWER_MS or
+ * PG_STANDBY_CONNECT_MS; after that no store connects for STANDBY_PAUSE_MS.
  */
 #ifndef NEPHOS_DOCS_ROWS_PG_STANDBY_H
 #define NEPHOS_DOCS_ROWS_PG_STANDBY_H
@@ -25,31 +26,32 @@
 #include "backend/pg/pg.h"
 #include "common/base/metrics.h"
 
-#define STANDBY_ANSWER_MS 500 /* a page of 512 small files takes a tenth of it; who waits longer asks the primary */
-#define STANDBY_PAUSE_MS 1000 /* between attempts to connect that fail, of all stores together */
-#define STANDBY_LOOK_MS 100   /* how often a store looks whether its standby is of the timeline that is asked for */
-#define STANDBY_MARK_MS 1000  /* how often it is looked whether the primary is of another timeline */
-#define STANDBY_MARK_ANSWER_MS 5000 /* of writing it down: the end of the process may have to wait for that */
+/* a page of 512 small files takes a tenth of it; a read that waits longer goes to the primary */
+#define STANDBY_ANSWER_MS 500
+#define STANDBY_PAUSE_MS 1000	    /* pause after a failed attempt to connect, for all stores together */
+#define STANDBY_LOOK_MS 100	    /* how often a store checks whether its standby is on the requested timeline */
+#define STANDBY_MARK_MS 1000	    /* how often the thread checks whether the primary is on another timeline */
+#define STANDBY_MARK_ANSWER_MS 5000 /* deadline for writing the row: the end of the process may have to wait for it */
 
 struct standbys;
 struct standby;
 
-/* metrics: may be NULL. -EINVAL: the connection string names one host, or none; -E2BIG, -ENOMEM, -EAGAIN. */
+/* metrics may be NULL. -EINVAL: the connection string names only one host, or none; -E2BIG, -ENOMEM, -EAGAIN. */
 int standbys_new(const char *conninfo, struct metrics *metrics, struct standbys **ret);
-void standbys_free(struct standbys *all); /* after those of all stores; NULL is fine */
+void standbys_free(struct standbys *all); /* after the standbys of all stores are freed; NULL is fine */
 
 int standby_new(struct standbys *all, struct standby **ret); /* -ENOMEM, -EAGAIN */
 void standby_free(struct standby *s);			     /* NULL is fine */
 
-/* A statement that begins with READ_COLUMNS. */
+/* The statement must begin with READ_COLUMNS. */
 struct standby_question {
 	const struct pg_statement *statement;
 	const struct pg_param *params;
 	size_t count;
 	const struct docs_stand *stand;
 };
-/* true: ret is the answer, true at the stand. false: the primary is to be asked. */
+/* true: *ret is an answer of exactly that stand. false: the caller must ask the primary. */
 bool standby_ask(struct standby *s, const struct standby_question *q, struct pg_result **ret);
-void standby_count_primary(struct standby *s); /* a read goes to the primary; NULL is fine */
+void standby_count_primary(struct standby *s); /* counts a read that goes to the primary; NULL is fine */
 
 #endif

@@ -1,17 +1,16 @@
 #include "backend/docs/rows/pg/docs_pg_internal.h"
 
 /*
- * What is no longer needed is found without a lock, then removed under the lock of its drive, looked at once more:
- * batches, which alone make references, wait for that lock. Uploads do not; the rows of blocks are locked before it is
- * decided about them. Each piece is a transaction of its own, bounded in rows.
+ * Rows that are no longer needed are found without a lock. Then they are checked again and removed under the
+ * lock of their drive: batches, which alone create references, wait for that lock. Uploads do not wait for it,
+ * so the rows of blocks are locked before the decision about them. Each piece of work is a transaction of its
+ * own with a bounded number of rows.
  */
 
-#define SWEPT_AT_ONCE \
-	1024 /* drives whose journals and answers are looked at in one round: one look into an index each */
-#define PURGED_AT_ONCE 32 /* drives of which one round removes a piece each */
+#define SWEPT_AT_ONCE 1024 /* drives whose journals and kept answers are checked in one round: one index look-up each */
+#define PURGED_AT_ONCE 32  /* drives from each of which one round removes a piece */
 
-/* BEGIN, the lock, the statements (each with the parameters that it takes), COMMIT: one round trip. Results of the
- * statements in order; the caller frees. */
+/* The steps that remove a drive, in this order; the last one removes its row. */
 static const struct pg_statement *const PURGES[] = {&SQL_PURGE_EXTENT, &SQL_PURGE_XATTR, &SQL_PURGE_ENTRY,
 	&SQL_PURGE_NODE, &SQL_PURGE_JOURNAL, &SQL_PURGE_SESSION, &SQL_PURGE_IDEMPOTENCY, &SQL_PURGE_BLOCK,
 	&SQL_PURGE_SUM, &SQL_PURGE_DRIVE};
@@ -23,6 +22,8 @@ struct step {
 	size_t count;
 };
 
+/* BEGIN, the lock, the statements (each with as many parameters as it uses), COMMIT: one round trip. ret_results: the
+ * results of the statements in order; the caller frees them. */
 static int run_locked(
 	struct docs_pg *s, uint32_t drive, const struct step *steps, size_t count, struct pg_result **ret_results)
 {
@@ -59,13 +60,13 @@ static int run_locked(
 
 struct block_pass {
 	int64_t grace_s;
-	bool short_of_room; /* what was let go has none */
+	bool short_of_room; /* no grace for blocks that were let go */
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie);
 	void *cookie;
 	uint32_t count;
 };
 
-/* Rows that are committed as gone: their bytes go now. */
+/* The removal of these rows is committed; now their bytes are removed. */
 static int give_gone(const struct pg_result *result, uint32_t drive, struct block_pass *pass)
 {
 	enum { SHA256, GENERATION, SIZE, UPLOADER };
@@ -88,7 +89,7 @@ static int give_gone(const struct pg_result *result, uint32_t drive, struct bloc
 	return r;
 }
 
-/* The blocks in bytes[0], all of one drive. */
+/* Settles the blocks in bytes[0], all of one drive. */
 static int settle(struct docs_pg *s, uint32_t drive, struct block_pass *pass)
 {
 	const struct pg_param params[] = {
@@ -104,7 +105,7 @@ static int settle(struct docs_pg *s, uint32_t drive, struct block_pass *pass)
 	return r;
 }
 
-/* Rows of drives and hashes, in the order of drives. */
+/* Rows of drives and hashes, sorted by drive. */
 static int settle_each(struct docs_pg *s, const struct pg_result *doubtful, struct block_pass *pass)
 {
 	const int rows = pg_rows(doubtful);
@@ -123,7 +124,7 @@ static int settle_each(struct docs_pg *s, const struct pg_result *doubtful, stru
 	return r < 0 ? r : 0;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t limit,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie,
 	uint32_t *ret_count)
@@ -141,12 +142,12 @@ int docs_pg_collect_blocks(struct docs_store *store, int64_t grace_s, uint32_t l
 	pg_result_free(doubtful);
 	if (r < 0)
 		return r;
-	/* Blocks that turned out to be needed are work done too: a full piece says that there may be more. */
+	/* Blocks that turned out to be needed are counted as work, too: a full count means that there may be more. */
 	*ret_count = rows > pass.count ? rows : pass.count;
 	return 0;
 }
 
-/* Under the drive's lock, by a statement that gives what went. */
+/* Under the drive's lock, by a statement that returns the removed rows. */
 static int drop(struct docs_pg *s, uint32_t drive, const struct step *step, struct block_pass *pass)
 {
 	struct pg_result *result = NULL;
@@ -158,7 +159,7 @@ static int drop(struct docs_pg *s, uint32_t drive, const struct step *step, stru
 	return r;
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct docs_block *blocks, size_t count,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
 {
@@ -177,7 +178,7 @@ int docs_pg_block_drop(struct docs_store *store, uint32_t drive, const struct do
 	return r < 0 ? r : drop(s, drive, &step, &pass);
 }
 
-/* budget: the signature is the seam's */
+/* budget: the signature is that of docs_store.h */
 int docs_pg_block_refused(struct docs_store *store, uint32_t drive, const uint8_t (*hashes)[32], size_t count,
 	int (*on_block)(uint32_t drive, const struct docs_block *block, void *cookie), void *cookie)
 {
@@ -214,7 +215,7 @@ int docs_pg_collect_short(struct docs_store *store, const struct docs_shortage *
 
 /* ---- documents without a name ---- */
 
-/* The documents in numbers[0], all of one drive. *count grows by the rows that went. */
+/* Removes the documents in numbers[0], all of one drive. *count grows by the number of removed rows. */
 static int end_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s, uint32_t *count)
 {
 	const struct pg_param params[] = {
@@ -232,7 +233,7 @@ static int end_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s, uint3
 	return 0;
 }
 
-/* The documents in numbers[0], all of one drive. */
+/* Charges the drive for the documents in numbers[0], all of one drive. */
 static int charge_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s)
 {
 	const struct pg_param params[] = {pg_array_param(s->numbers[0]), PG_P_I64(grace_s)};
@@ -245,7 +246,7 @@ static int charge_orphans(struct docs_pg *s, uint32_t drive, int64_t grace_s)
 	return r;
 }
 
-/* Rows of ids, those of one drive together. */
+/* Charges for documents without a name that a session still holds, one document at a time. */
 static int charge_held(struct docs_pg *s, int64_t grace_s, uint32_t limit)
 {
 	const struct pg_param params[] = {PG_P_I64(grace_s), PG_P_I64(limit)};
@@ -291,7 +292,7 @@ int docs_pg_collect_orphans(struct docs_store *store, int64_t grace_s, uint32_t 
 	return r;
 }
 
-/* ---- what is over ---- */
+/* ---- expired rows ---- */
 
 static int expire(struct docs_pg *s, const struct pg_statement *statement, uint32_t limit, uint32_t *count)
 {
@@ -305,7 +306,7 @@ static int expire(struct docs_pg *s, const struct pg_statement *statement, uint3
 	return r;
 }
 
-/* A piece of a drive. */
+/* Removes a piece of a drive. */
 static int purge_piece(struct docs_pg *s, uint32_t drive, uint32_t limit, uint32_t *count)
 {
 	struct pg_result *results[PURGE_COUNT] = {NULL};
@@ -323,8 +324,8 @@ static int purge_piece(struct docs_pg *s, uint32_t drive, uint32_t limit, uint32
 	return r;
 }
 
-/* Of drives that have been in the trash for longest: several, as one may wait for its blocks, or for answers that
- * are kept. */
+/* Removes a piece each of several drives whose time in the trash is over: one drive may have to wait for its
+ * blocks, or for answers that are kept. */
 static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
 {
 	const struct pg_param few = PG_P_I64(PURGED_AT_ONCE);
@@ -343,8 +344,8 @@ static int purge(struct docs_pg *s, uint32_t limit, uint32_t *count)
 	return r;
 }
 
-/* Of some drives what is beyond what a journal, and kept answers, may be. The next call looks at the next drives,
- * unless there was as much as one call removes. */
+/* Removes from the next SWEPT_AT_ONCE drives the journal entries and kept answers that exceed their limits. The
+ * next call takes the following drives, unless this call removed as much as one call may. */
 static int sweep(struct docs_pg *s, uint32_t *count)
 {
 	const struct pg_param from[] = {PG_P_I64(s->swept), PG_P_I64(SWEPT_AT_ONCE)};
