@@ -22,16 +22,16 @@ struct api {
 	void *silence_cookie;
 };
 
-/* One request on its way: through all tries. */
+/* One request, through all its attempts. */
 struct trip {
 	const struct api_request *request;
 	struct api_answer *answer;
 	struct http_headers headers;
 	char *body;
-	bool pulled;		   /* since the last rewind */
-	int64_t until_ns;	   /* of all tries; content that is under way by then may go on */
-	unsigned failures, absent; /* tries; and of these, those that found no gateway */
-	struct buf problem;	   /* body of an answer that is no success, while there is a stream */
+	bool pulled;		   /* bytes were taken since the last rewind */
+	int64_t until_ns;	   /* deadline of all attempts; content that is in flight by then may continue */
+	unsigned failures, absent; /* failed attempts; absent: those of them that found no gateway */
+	struct buf problem;	   /* body of a failed answer, if the request has a stream */
 	int status;
 };
 
@@ -51,7 +51,7 @@ int api_new(const struct credentials *c, struct api **ret)
 	r = gateways_new(GATEWAYS_GIVEN_MAX, &a->gateways);
 	for (size_t i = 0; r == 0 && i < c->url_count; i++) {
 		r = gateways_add(a->gateways, span_str(c->urls[i]));
-		r = r == -EEXIST ? 0 : r; /* in other letters */
+		r = r == -EEXIST ? 0 : r; /* the same URL in another spelling */
 	}
 	if (r == 0)
 		r = http_client_new(&options, &a->client);
@@ -110,7 +110,7 @@ static int set_headers(struct api *a, struct trip *t)
 	return r == 0 ? http_headers_add(&t->headers, "Idempotency-Key", key) : r;
 }
 
-/* ---- streams: what is no success goes aside ---- */
+/* ---- streams: the body of a failure goes to t->problem ---- */
 
 static int on_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 {
@@ -195,9 +195,9 @@ static int try_once(struct api *a, struct trip *t, struct http_response *ret)
 	return r;
 }
 
-/* ---- again? ---- */
+/* ---- repeats ---- */
 
-/* Whether the same request may go to another gateway, or again to this one. */
+/* Whether the same request may be sent to another gateway, or again to this one. */
 static bool may_again(struct trip *t, enum gateways_verdict verdict)
 {
 	const struct api_stream *s = t->request->stream;
@@ -227,7 +227,7 @@ static void leave(struct api *a, const struct http_response *response)
 		a->on_silence(left, api_url(a), a->silence_cookie);
 }
 
-/* What is asked next is mostly about the same drive, and its home need not ask another gateway. */
+/* The next request is mostly about the same drive, and its home then need not ask another gateway. */
 static void follow_home(struct api *a, const struct http_response *response)
 {
 	const char *home = http_headers_get(&response->headers, HEADER_HOME);
@@ -273,7 +273,7 @@ static void copy_text(char *ret, size_t size, const char *text)
 
 	if (length >= size)
 		length = size - 1;
-	/* Not through the middle of a character. */
+	/* Does not cut through a character. */
 	while (length > 0 && text[length] && (text[length] & 0xc0) == 0x80)
 		length--;
 	if (length > 0)
@@ -317,7 +317,7 @@ static int read_answer(struct trip *t, struct http_response *response)
 		answer->json = json_loadb(body.data, body.size, JSON_ALLOW_NUL, NULL);
 	if (!STATUS_IS_GOOD(answer->status))
 		return read_problem(answer);
-	/* Something else than a store answers there. */
+	/* A body that is not JSON does not come from a store. */
 	return body.size > 0 && !answer->json ? -EPROTO : 0;
 }
 

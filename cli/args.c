@@ -16,7 +16,7 @@ struct line {
 	struct buf *why;
 };
 
-/* Words of a command line may hold anything: they are shown as names are. */
+/* A word of a command line may contain any bytes, so it is escaped like a name. */
 static int refuse(struct line *l, const char *before, const char *word, const char *after)
 {
 	buf_reset(l->why);
@@ -108,7 +108,7 @@ static int add_word(struct line *l, const char *word, struct args *args)
 	return 0;
 }
 
-/* budget: argc and argv are one thing, as main has them */
+/* budget: argc and argv belong together, as in main */
 int args_parse(
 	const struct args_flag *flags, int argc, char **argv, void *options, struct args *ret, struct buf *ret_why)
 {

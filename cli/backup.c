@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /*
- * A backup has everything of everybody, and the keys of the store. So there is no route for it at the gateways: it is
- * made on the machine of the store, by whoever owns the store's files, and so is a restore. Both are scripts of the
- * sources, which know how a store is set up; this command finds them where it was built, and becomes them. What a flag
- * may be, they say.
+ * A backup contains everything of all users, and the keys of the store. So the gateways have no route for it: the
+ * owner of the store's files makes it on the machine of the store, and restores it there. Both are scripts of the
+ * source tree, which know how a store is set up. This command finds the scripts where it was built, and replaces
+ * itself by one of them. The scripts check the values of flags.
  */
 
 #ifndef NEPHOS_SCRIPTS
@@ -31,7 +31,7 @@ struct line {
 static void add(struct line *l, const char *word)
 {
 	assert(l->count + 1 < WORDS_MAX);
-	l->words[l->count++] = (char *)(uintptr_t)word; /* execv takes it without const, and changes nothing */
+	l->words[l->count++] = (char *)(uintptr_t)word; /* execv wants no const, but changes nothing */
 }
 
 static void add_flag(struct line *l, const char *flag, const char *value)
@@ -42,7 +42,7 @@ static void add_flag(struct line *l, const char *flag, const char *value)
 	add(l, value);
 }
 
-/* The services that lie beside this program are of the same build. */
+/* Services in the folder of this program are of the same build: the script uses them. */
 static void use_own_build(void)
 {
 	char path[PATH_MAX], service[PATH_MAX + sizeof(SERVICE)];

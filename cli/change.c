@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 /*
- * Small changes by path: "nephos rm" and "nephos mkdir". One request each, but for "mkdir -p", which looks at each
- * folder on the way, from the root down, and makes those that are missing.
+ * Small changes by path: "nephos rm" and "nephos mkdir". They send one request each, except "mkdir -p", which
+ * looks at each folder on the way, from the root down, and makes those that are missing.
  *
- * A folder is made in its parent by the parent's id. A path in JSON would have to be UTF-8, while names in the store
- * may be any bytes, and the path of a URL can say those. With -p it is no failure that somebody else makes one of the
- * folders at the same time: it is looked at again, and taken when it is a folder.
+ * A folder is made in its parent by the parent's id. A path in JSON would have to be UTF-8, but names in the
+ * store may have any bytes, which the path of a URL can express. With -p it is no failure if another client makes
+ * one of the folders at the same time: the command looks at the name again, and accepts it if it is a folder.
  */
 
 static int rm_run(struct command_run *run)
@@ -39,7 +39,7 @@ static int rm_run(struct command_run *run)
 	return code;
 }
 
-/* GET of what is at path. 0: a folder, whose id ret_id gets. -ENOTDIR: something else. */
+/* Gets the document at path. 0: it is a folder, and ret_id gets its id. -ENOTDIR: it is something else. */
 static int look_for_folder(struct command_run *run, const char *path, char ret_id[24], struct api_answer *ret)
 {
 	struct api_request request = {.method = "GET"};
@@ -69,7 +69,8 @@ static int look_for_folder(struct command_run *run, const char *path, char ret_i
 	return r;
 }
 
-/* The folder that holds path, by its id: a path in JSON is text, in a URL it may have any bytes. */
+/* Finds the id of the folder that contains path, by a URL: a path in JSON would have to be text, one in a URL may
+ * have any bytes. */
 static int find_parent(struct command_run *run, const char *path, char ret_id[24])
 {
 	char *above = strndup(path, (size_t)(remote_last(path).data - path));
@@ -90,7 +91,7 @@ static int find_parent(struct command_run *run, const char *path, char ret_id[24
 	return code;
 }
 
-/* -ERR_EXISTS: something has the name. */
+/* -ERR_EXISTS: the name is taken. */
 static int post_folder(struct command_run *run, const char *path, const char *parent, struct api_answer *ret)
 {
 	json_t *body = json_pack("{s:s}", "parent", parent);
@@ -118,7 +119,7 @@ static int make_folder(struct command_run *run, const char *path, const char *pa
 
 /* ---- mkdir -p ---- */
 
-/* The folder at path, which lies in parent, is there afterwards, whoever makes it; id becomes its own. */
+/* Makes the folder at path in the folder `id` unless it exists, whoever made it; id becomes its own id. */
 static int have_folder(struct command_run *run, const char *path, char id[24])
 {
 	struct api_answer answer;
@@ -133,7 +134,7 @@ static int have_folder(struct command_run *run, const char *path, char id[24])
 			r = item_json_get_id(answer.json, "id", &made) < 0 ? -EPROTO : 0;
 		(void)snprintf(own, sizeof(own), "%" PRId64, made);
 	}
-	if (r == -ERR_EXISTS || r == -EEXIST) { /* somebody was quicker */
+	if (r == -ERR_EXISTS || r == -EEXIST) { /* another client was quicker */
 		api_answer_fini(&answer);
 		r = look_for_folder(run, path, own, &answer);
 	}
@@ -147,7 +148,7 @@ static int have_folder(struct command_run *run, const char *path, char id[24])
 	return code;
 }
 
-/* Each folder on the way, from the root down. */
+/* Makes each missing folder on the way, from the root down. */
 static int make_all(struct command_run *run, const char *path)
 {
 	char *way = strdup(path), id[24];
@@ -192,7 +193,7 @@ static int mkdir_run(struct command_run *run)
 	if (remote_last(path).size == 0)
 		return command_say(run, EXIT_USAGE, path, "the path names no folder to make: add its name at the end");
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
-	code = command_path(run, REMOTE_ITEM, path, &url); /* before anything of it is asked or made */
+	code = command_path(run, REMOTE_ITEM, path, &url); /* checks the path before any request */
 	buf_fini(&url);
 	if (code != EXIT_DONE)
 		return code;

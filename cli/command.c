@@ -50,11 +50,11 @@ static const char key_text[] =
 	"or several with commas: gateways of one store) and NEPHOS_TOKEN, else what \"nephos login\" left in\n"
 	"${XDG_CONFIG_HOME:-~/.config}/nephos/credentials.\n";
 
-/* ---- what is said ---- */
+/* ---- messages ---- */
 
 static void print_all(FILE *to, const struct buf *text)
 {
-	/* What fails on stdout is seen at the end (ferror), what fails on stderr nowhere. */
+	/* An error of stdout is noticed at the end (ferror), an error of stderr never. */
 	if (text->size > 0)
 		(void)fwrite(text->data, 1, text->size, to);
 }
@@ -75,7 +75,7 @@ bool command_on_terminal(void)
 	return isatty(STDOUT_FILENO) == 1;
 }
 
-/* problem: what the store said, or NULL. */
+/* problem: the problem that the store answered, or NULL. */
 static void say_json(const struct command_run *run, int code, const char *what, const char *why, const json_t *problem)
 {
 	static const char *const members[] = {"type", "status", "errno", "trace_id"};
@@ -125,7 +125,7 @@ int command_fail(const struct command_run *run, int r, const char *what)
 	return command_say(run, EXIT_REFUSED, what, error_text(r));
 }
 
-/* Why nothing answered: what stands before the URL, and behind it. */
+/* Why there was no answer: the text before the URL, and the text after it. */
 static const struct unreachable {
 	int error;
 	const char *before, *behind;
@@ -350,7 +350,7 @@ static int refuse_name(int argc, char **argv)
 
 /* ---- running one ---- */
 
-/* Whoever looks at a terminal learns why it takes a second longer. */
+/* Tells the user at the terminal why the command takes a second longer. */
 static void say_silence(const char *silent, const char *now, void *cookie)
 {
 	const struct command_run *run = cookie;
@@ -426,7 +426,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return code;
 }
 
-/* Output that did not arrive must not look like success. */
+/* A failed write of the output must not look like success. */
 static int end_output(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -440,7 +440,7 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
-/* "help NAME": as "NAME --help". argv[0] is "help". */
+/* "help NAME" does the same as "NAME --help". argv[0] is "help". */
 static int help_about(int argc, char **argv, int (*mount)(int argc, char **argv))
 {
 	static char flag[] = "--help";

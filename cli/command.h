@@ -1,15 +1,15 @@
 /*
- * command: what "nephos NAME …" is, and what all commands share. Used by one thread.
+ * command: the commands "nephos NAME …", and what they share. Used by one thread.
  *
- * Each command has a file of its own, and describes itself in a struct command: its name, flags, help, how many words
- * it takes, whether it needs a store and a key, and a function that does it. One list in command.c has them all; the
- * help, and what is suggested for a misspelt name, come from there.
+ * Each command has a file of its own, and describes itself in a struct command: its name, flags, help, how many
+ * words it takes, whether it needs a store and a key, and a function that runs it. One list in command.c contains
+ * them all; the help and the suggestions for a misspelt name come from that list.
  *
- * The life of a command: its name is found; its flags and words are read (args); when it needs a store, URL and key are
- * found (credentials) and the way there is made (api); then its function runs, and what that returns is what the
- * program ends with (enum command_exit). At the end it is seen whether all output has arrived, as a full disk must not
- * look like success. Failures are said by command_say, command_judge and command_fail only, so that all of them have
- * one form, for people or with --json for programs.
+ * The life of a command: its name is found; its flags and words are parsed (args). If it needs a store, its URL
+ * and key are looked up (credentials) and a client is made (api). Then its function runs, and the result of that
+ * is the exit code of the program (enum command_exit). At the end the program checks whether all output has
+ * arrived, because a full disk must not look like success. Failures are printed only by command_say,
+ * command_judge and command_fail, so that all of them have one form, for people or with --json for programs.
  */
 #ifndef NEPHOS_CLI_COMMAND_H
 #define NEPHOS_CLI_COMMAND_H
@@ -23,13 +23,13 @@
 
 enum command_exit {
 	EXIT_DONE = 0,
-	EXIT_REFUSED = 1,	  /* by the store, or something failed on this machine */
-	EXIT_USAGE = 2,		  /* the command line, or a file that it names */
-	EXIT_UNREACHABLE = 3,	  /* no gateway answers, or what it needs is not up: later may be better */
-	EXIT_UNAUTHENTICATED = 4, /* no key, one that does not hold, a wrong password */
+	EXIT_REFUSED = 1,	  /* the store refused, or something failed on this machine */
+	EXIT_USAGE = 2,		  /* the command line is wrong, or a file that it names */
+	EXIT_UNREACHABLE = 3,	  /* no gateway answers, or a service that it needs is down: may work later */
+	EXIT_UNAUTHENTICATED = 4, /* no key, an invalid key, a wrong password */
 };
 
-/* All flags of all commands; each lists those it has. */
+/* All flags of all commands; each command lists those that it takes. */
 struct command_options {
 	bool json, details, recursive, parents, admin, force, revoke, keep, defaults, ring, repair, last, stop, check;
 	const char *credentials, *user, *password_file, *old_password_file, *email, *exec, *count;
@@ -46,7 +46,7 @@ struct command_run {
 
 enum command_needs {
 	COMMAND_NEEDS_NOTHING,
-	COMMAND_NEEDS_URL,   /* a store: the default is this machine's */
+	COMMAND_NEEDS_URL,   /* a store; the default is the one on this machine */
 	COMMAND_NEEDS_TOKEN, /* and a key to it */
 };
 
@@ -58,7 +58,7 @@ struct command {
 	const struct args_flag *flags;
 	size_t words_min, words_max;
 	enum command_needs needs;
-	int (*run)(struct command_run *run); /* what the program ends with */
+	int (*run)(struct command_run *run); /* returns the exit code */
 };
 
 #define COMMAND_DEFAULT_URL "http://127.0.0.1:8050"
@@ -84,35 +84,37 @@ extern const struct command command_user_add, command_user_list, command_user_pa
 	command_user_quota;
 extern const struct command command_key_add, command_key_list, command_key_revoke;
 
-/* mount: runs the mount (argv[0] is then "mount"); given by the caller, so that this does not hang on FUSE. Returns
- * what the program ends with. */
+/* mount: runs the mount (argv[0] is then "mount"); the caller passes it, so that this module does not depend on
+ * FUSE. Returns the exit code of the program. */
 int command_main(int argc, char **argv, int (*mount)(int argc, char **argv));
 
 /* ---- for commands ---- */
 
 /*
- * "nephos NAME: WHAT: WHY" on stderr, what may be NULL; names in it are escaped. With --json it is one object there:
- * {"error": {"command", "what", "detail", "exit"}}, and what
- * the store's problem says of itself: "type", "status", "errno", "trace_id". Returns code.
+ * Prints "nephos NAME: WHAT: WHY" on stderr; what may be NULL; names are escaped. With --json it prints one
+ * object there: {"error": {"command", "what", "detail", "exit"}}, with these members of the store's problem:
+ * "type", "status", "errno", "trace_id". Returns code.
  */
 int command_say(const struct command_run *run, int code, const char *what, const char *why);
-/* What api_call has returned and answered, said; what (may be NULL) is what it was about. Returns the exit code; r 0:
- * EXIT_DONE. */
+/* Prints the failure that api_call has returned; what (may be NULL) is the thing that the request was about.
+ * Returns the exit code; r 0: EXIT_DONE. */
 int command_judge(const struct command_run *run, int r, const struct api_answer *answer, const char *what);
-/* A local failure. */
+/* Prints a local failure. */
 int command_fail(const struct command_run *run, int r, const char *what);
 
-/* On stderr, when that is a terminal; else nothing happens. name is borrowed until the end; total -1: not known. */
+/* Progress on stderr if that is a terminal; else nothing is printed. name is borrowed until the end; total -1:
+ * not known. */
 void command_progress_begin(struct progress *p, const char *name, int64_t total);
 void command_progress(struct progress *p, uint64_t done);
 void command_progress_end(struct progress *p);
 
-/* To stdout. Whether it worked is seen once, at the end. */
+/* Prints to stdout. Errors are checked once, at the end of the program. */
 void command_print(const struct buf *text);
 void command_print_json(const json_t *value); /* one line */
-bool command_on_terminal(void);		      /* stdout */
+bool command_on_terminal(void);		      /* whether stdout is a terminal */
 
-/* Encodes a path of the store; says what is wrong with it. 0 or EXIT_USAGE. */
+/* Encodes a path of the store; prints what is wrong with it. EXIT_DONE, EXIT_USAGE or, without memory,
+ * EXIT_REFUSED. */
 int command_path(const struct command_run *run, const char *prefix, const char *path, struct buf *ret_url);
 
 #endif

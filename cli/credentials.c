@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A shell that sources the file must not get a variable that no program knows: the key's id is a comment. */
+/* A shell that sources the file must not get a variable that no program uses, so the key's id is a comment. */
 #define KEY_LINE "# device key "
 
 void credentials_init(struct credentials *c)
@@ -118,7 +118,7 @@ int credentials_set_token(struct credentials *c, const char *token)
 	for (size_t i = 0; i < size; i++)
 		if (token[i] <= ' ' || token[i] >= 0x7f)
 			return -EINVAL;
-	copy = strdup(token); /* it may be the one that goes */
+	copy = strdup(token); /* token may be c->token, which is freed below */
 	if (!copy)
 		return -ENOMEM;
 	drop_token(c);
@@ -131,8 +131,8 @@ int credentials_set_token(struct credentials *c, const char *token)
 struct reading {
 	struct credentials *c;
 	struct buf *why;
-	bool said;  /* why has the reason */
-	char *urls; /* of NEPHOS_URLS: behind that of NEPHOS_URL, wherever it stands */
+	bool said;  /* why already has the reason */
+	char *urls; /* of NEPHOS_URLS: added after that of NEPHOS_URL, in whichever order the lines are */
 };
 
 static int on_pair(void *cookie, const char *key, const char *value, unsigned line)
@@ -159,7 +159,7 @@ static int on_pair(void *cookie, const char *key, const char *value, unsigned li
 	return r;
 }
 
-/* The id in the comment that login writes; 0: there is none. */
+/* The id in the comment that login writes; 0: there is no such comment. */
 static uint64_t find_key_id(struct span text)
 {
 	static const struct span mark = SPAN_LITERAL(KEY_LINE);
@@ -211,7 +211,7 @@ int credentials_read(const char *path, struct credentials *ret, struct buf *ret_
 	if (r == 0)
 		c.key_id = find_key_id(buf_span(&text));
 	if (r == 0 && file_is_shared(path))
-		c.shared = strdup(path); /* without memory there is no word, and no harm */
+		c.shared = strdup(path); /* without memory only the warning is missing */
 	if (r < 0 && !reading.said)
 		say_why(path, r, line, ret_why);
 	if (text.data)
@@ -235,7 +235,7 @@ int credentials_path(const char *named, char **ret)
 		named = variable;
 	if (named)
 		r = asprintf(&path, "%s", named);
-	else if (config && *config == '/') /* others are not valid, says the XDG specification */
+	else if (config && *config == '/') /* the XDG specification says that relative paths are invalid */
 		r = asprintf(&path, "%s/nephos/credentials", config);
 	else if (home && *home)
 		r = asprintf(&path, "%s/.config/nephos/credentials", home);
@@ -299,7 +299,7 @@ int credentials_write(const char *path, const struct credentials *c)
 	return r;
 }
 
-/* ---- where they come from ---- */
+/* ---- sources ---- */
 
 static int from_variables(struct credentials *c, struct buf *ret_why)
 {
@@ -329,7 +329,7 @@ static bool shares_url(const struct credentials *a, const struct credentials *b)
 	return false;
 }
 
-/* What login left; that there is none is no failure. */
+/* Reads the file that login left; a missing file is no failure. */
 static int from_login(struct credentials *c, struct buf *ret_why)
 {
 	struct credentials found;
@@ -342,7 +342,7 @@ static int from_login(struct credentials *c, struct buf *ret_why)
 	if (r == 0)
 		r = credentials_read(path, &found, &why);
 	if (r == 0 && (c->url_count == 0 || shares_url(c, &found))) {
-		/* The URLs of the variable stay: they may be more than those of the file. */
+		/* The URLs of the variable are used: there may be more of them than in the file. */
 		if (c->url_count > 0) {
 			drop_urls(&found);
 			memcpy(found.urls, c->urls, sizeof(c->urls));

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#define ITEM_STORAGE_BYTES (8u * 1024) /* a name and a target that are not UTF-8, as item.h asks for */
+#define ITEM_STORAGE_BYTES (8u * 1024) /* for a name and a target that are not UTF-8, as item.h requires */
 
 struct folder {
 	int64_t id, parent;
@@ -110,7 +110,8 @@ int folders_path(struct folders *f, int64_t id, struct buf *ret)
 	size_t depth = 0;
 	int r = 0;
 
-	/* Room for all that may be asked for here: what is in the chain must not be forgotten. */
+	/* Makes room for all folders that may be asked for here, because those in the chain must not be forgotten
+	 * meanwhile. */
 	if (HASH_COUNT(f->by_id) + FOLDERS_DEPTH_MAX > FOLDERS_MAX)
 		forget_all(f);
 	while (id != f->top && r == 0) {
@@ -120,7 +121,7 @@ int folders_path(struct folders *f, int64_t id, struct buf *ret)
 		if (!one)
 			r = ask(f, id, &one);
 		if (r == 0 && (one->parent == id || depth == FOLDERS_DEPTH_MAX))
-			r = -ENOENT; /* the root, which is not below the top */
+			r = -ENOENT; /* the root of the drive was reached: the folder is not below the top */
 		if (r < 0)
 			break;
 		chain[depth++] = one;

@@ -8,17 +8,17 @@
 #include <time.h>
 
 /*
- * The check of the whole store. A docs service does it, whether somebody looks or not: this command starts it, or finds
- * one that runs already, shows how far it is, and says at the end what was found. When it is interrupted the check goes
- * on, and the next call follows it.
+ * The check of the whole store. A docs service runs it, whether or not a command follows it. This command starts
+ * a check, or finds one that is running already, shows its progress, and prints at the end what was found. If the
+ * command is interrupted the check continues, and the next call of the command follows it.
  *
- * The exit code is that of fsck programs and of scripts that ask one question, not that of the other commands: 0
- * nothing is wrong, 1 something was found (mended or not), 2 it could not be done.
+ * The exit codes are those of fsck programs and of scripts that ask one question, not those of the other
+ * commands: 0 nothing is wrong, 1 something was found (mended or not), 2 the check could not be done.
  */
 
 #define FSCK "/api/v2/docs/fsck"
-#define POLL_MS 250 /* between two looks: one cheap request each */
-#define PATIENCE 40 /* looks in a row that may fail: the services are exchanged in less than ten seconds */
+#define POLL_MS 250 /* between two requests for the state, which are cheap */
+#define PATIENCE 40 /* requests in a row that may fail: an exchange of the services takes less than ten seconds */
 
 enum { FOUND_NOTHING = 0, FOUND_SOMETHING = 1, COULD_NOT = 2 };
 
@@ -156,7 +156,7 @@ static int ask(struct command_run *run, const char *method, json_t *body, json_t
 	return code;
 }
 
-/* Asks how far the check has come. A failure that may pass is told only when it has come PATIENCE times in a row. */
+/* Asks how far the check has come. A failure that may be temporary is reported only after PATIENCE times in a row. */
 static int look(struct command_run *run, json_t **state)
 {
 	struct api_request request = {.method = "GET", .path = FSCK};

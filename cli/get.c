@@ -13,19 +13,19 @@
 #include <sys/stat.h>
 
 /*
- * "nephos get": a file of the store becomes a file here, or goes to the standard output.
+ * "nephos get": writes a file of the store to a local file, or to the standard output.
  *
- * Content comes in one stream. When it breaks, the rest is asked for, from another gateway if need be, on condition
- * that the document is still the one that was begun (If-Match): what lies here in the end is one state of it, never the
- * beginning of one and the end of another.
+ * Content comes in one stream. If the stream breaks, the command asks for the rest, from another gateway if need
+ * be, on condition that the document is still the one that was begun (If-Match). So the local file is one state
+ * of the document, never the beginning of one state and the end of another.
  *
- * The bytes go into a file without a name that replaces the target only when everything has come and was found right
- * (local): its size is that which was announced, and its SHA-256 that of the Repr-Digest field, where the store has
- * one. So a command that fails leaves nothing behind, and what was there before stays. What goes to the standard output
- * cannot be taken back; then the end of the command says whether it was right.
+ * The bytes go into a file without a name, which replaces the target only when all bytes have come and were
+ * verified (local): the size is the announced one, and the SHA-256 is that of the Repr-Digest field, if the store
+ * has one. So a command that fails leaves nothing behind, and the former file stays. Bytes that went to the
+ * standard output cannot be taken back; then the exit code says whether they were right.
  */
 
-#define PIECES_MAX 8 /* times that a stream may break without an end */
+#define PIECES_MAX 8 /* attempts, each of which continues where the last one broke off */
 
 struct download {
 	struct command_run *run;
@@ -33,16 +33,16 @@ struct download {
 	struct local *local;
 	struct sha256 hash;
 	uint64_t received;
-	uint64_t expected; /* whole size; UINT64_MAX: not said */
-	char etag[128];	   /* of what was begun */
+	uint64_t expected; /* size of the whole content; UINT64_MAX: not known */
+	char etag[128];	   /* of the state that was begun */
 	bool has_digest;
 	uint8_t digest[SHA256_BYTES];
-	int local_error; /* of writing here */
+	int local_error; /* of writing the local file */
 	bool to_terminal;
 	struct progress progress;
 };
 
-/* The size that the whole has: of a part it stands behind the slash of Content-Range. */
+/* Reads the size of the whole content; for a part it is the number after the slash of Content-Range. */
 static int read_size(struct download *d, const struct http_response *head)
 {
 	const char *length = http_headers_get(&head->headers, "Content-Length");
@@ -61,7 +61,7 @@ static int read_size(struct download *d, const struct http_response *head)
 		return 0;
 	}
 	if (d->received > 0)
-		return -EPROTO; /* the rest was asked for, and the whole comes */
+		return -EPROTO; /* the rest was asked for, but the whole content comes */
 	if (length && text_parse_u64(span_str(length), INT64_MAX, &size) < 0)
 		return -EPROTO;
 	d->expected = length ? size : UINT64_MAX;
@@ -133,7 +133,7 @@ static bool is_cut(const struct download *d, int r)
 		(d->expected == UINT64_MAX || d->received < d->expected);
 }
 
-/* What came is what was announced. */
+/* Checks that the content that came is the one that was announced. */
 static int check(struct download *d)
 {
 	uint8_t sha256[SHA256_BYTES];
@@ -166,7 +166,7 @@ static int download(struct download *d, const char *path)
 	struct api_answer answer;
 	int code, r;
 
-	/* Not into what is shown there. */
+	/* No progress line between the lines of content on a terminal. */
 	command_progress_begin(&d->progress, d->to_terminal ? NULL : d->path, -1);
 	r = receive(d, path, &answer);
 	for (unsigned piece = 1; piece < PIECES_MAX && is_cut(d, r); piece++) {
@@ -185,7 +185,7 @@ static int download(struct download *d, const char *path)
 	return code;
 }
 
-/* LOCAL, or the document's own name: in LOCAL when that is a folder, else here. */
+/* LOCAL; if it is a folder: the document's own name in that folder; without LOCAL: the own name in this folder. */
 static int choose_target(const struct command_run *run, char **ret)
 {
 	const char *local = run->args.count > 1 ? run->args.words[1] : NULL;

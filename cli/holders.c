@@ -13,11 +13,11 @@
 
 struct search {
 	const char *proc, *directory;
-	struct holder found; /* of the process that is looked at */
+	struct holder found; /* of the current process */
 	struct holders *holders;
 };
 
-/* What lies at or below the directory, without it; NULL: elsewhere. */
+/* The part of the path below the directory, empty for the directory itself; NULL: the path is elsewhere. */
 static const char *below(const char *directory, const char *path)
 {
 	size_t size = strlen(directory);
@@ -40,7 +40,7 @@ static bool note(struct search *s, const char *by, const char *path)
 	return true;
 }
 
-/* A link of the process. */
+/* Looks at a link of the process. */
 static bool look_at(struct search *s, const char *process, const char *link, const char *by)
 {
 	char path[PATH_MAX], target[PATH_MAX];
@@ -74,7 +74,7 @@ static bool look_at_files(struct search *s, const char *process)
 	return found;
 }
 
-/* "from-to rights offset device inode      path" */
+/* Lines are "from-to rights offset device inode      path". */
 static bool look_at_mappings(struct search *s, const char *process)
 {
 	char path[PATH_MAX], line[PATH_MAX + 256];
@@ -158,7 +158,7 @@ struct namespaces {
 	size_t count;
 };
 
-/* false: it was looked at before, or may not be looked at. */
+/* false: the namespace was seen before, or we have no right to look. */
 static bool is_new_namespace(struct namespaces *n, const char *proc, const char *process)
 {
 	char path[PATH_MAX], name[sizeof(n->seen[0])];
@@ -203,7 +203,7 @@ int holders_elsewhere(const char *proc, unsigned connection, struct holders *ret
 	*ret = (struct holders){0};
 	if (!list)
 		return -errno;
-	(void)is_new_namespace(&namespaces, proc, "self"); /* from where it is off */
+	(void)is_new_namespace(&namespaces, proc, "self"); /* the own namespace, where the mount is off */
 	while ((d = readdir(list)))
 		if (text_parse_u64(span_str(d->d_name), INT_MAX, &pid) == 0 &&
 			is_new_namespace(&namespaces, proc, d->d_name) && has_mount(proc, d->d_name, connection))

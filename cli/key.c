@@ -9,12 +9,13 @@
 #include <stdio.h>
 
 /*
- * Device keys: "nephos key add", "list" and "revoke". A key is what a machine, a mount or a script logs in by. The
- * store keeps a hash of it only, so its token is shown once, when it is made: in the form of a credentials file, which
- * a shell can source and a mount can read.
+ * Device keys: "nephos key add", "list" and "revoke". A machine, a mount or a script logs in by a key. The store
+ * keeps only a hash of the key, so the token is shown once, when the key is made: in the form of a credentials
+ * file, which a shell can source and a mount can read.
  *
- * A key is revoked by its id or by its name. Several keys may have one name, and a name may look like an id, so all
- * keys are looked through first: an id that is one counts as that, and a name counts only when nothing has it as an id.
+ * A key is revoked by its id or by its name. Several keys may have one name, and a name may look like an id. So
+ * the command looks through all keys first: if a key has the word as its id, that key is revoked; otherwise the
+ * word is taken as a name.
  */
 
 #define KEYS "/api/v2/user/keys"
@@ -28,7 +29,7 @@ static const char *text_of(const json_t *object, const char *key)
 
 /* ---- add ---- */
 
-/* What a credentials file has: the token is shown only now. */
+/* Prints the lines of a credentials file: the token is shown only this time. */
 static int print_credentials(const struct command_run *run, const char *token)
 {
 	const struct credentials *c = &run->credentials;
@@ -82,7 +83,7 @@ struct listing {
 	bool escape;
 };
 
-/* A time that is not there is no time at all: 0 would be one. */
+/* A missing time is shown as "-", since 0 would be a time. */
 static void print_when(const json_t *key, const char *field, char ret[PRINT_TIME_SIZE])
 {
 	int64_t ns;
@@ -134,11 +135,11 @@ static int key_list_run(struct command_run *run)
 
 struct search {
 	const char *wanted;
-	char by_id[24], by_name[24]; /* ids of what was found */
+	char by_id[24], by_name[24]; /* ids of the keys that were found */
 	size_t names;
 };
 
-/* An id is looked for first: a name can be given to several keys, and look like an id. */
+/* Notes matches by id and by name: several keys can have one name, and a name can look like an id. */
 static int on_key(void *cookie, json_t *key)
 {
 	struct search *s = cookie;

@@ -10,19 +10,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NEW_MODE 0666 /* less the umask */
+#define NEW_MODE 0666 /* the umask is taken off it */
 #define RANDOM_BYTES 6
 
 /*
- * A file without a name (O_TMPFILE) leaves nothing behind, however the program ends; it gets a temporary one just
- * before the rename, because link does not replace. Where the file system has no such files, the temporary name is
- * there from the start.
+ * A file without a name (O_TMPFILE) leaves nothing behind, however the program ends. It gets a temporary name
+ * just before the rename, because link does not replace a file. If the file system does not support O_TMPFILE,
+ * the file has the temporary name from the start.
  */
 struct local {
 	int fd;
-	char *path;	 /* final, NULL: written directly */
-	char *temporary; /* beside it */
-	bool named;	 /* temporary is there */
+	char *path;	 /* final path; NULL: written directly */
+	char *temporary; /* temporary name, in the same folder */
+	bool named;	 /* the temporary name exists */
 	bool owned;	 /* fd is ours */
 	mode_t mode;
 };
@@ -96,7 +96,7 @@ static int open_path(struct local *l, const char *path)
 		l->fd = open(path, O_WRONLY | O_CLOEXEC);
 		return l->fd < 0 ? -errno : 0;
 	}
-	/* What may not be written is not replaced either, although the folder would allow it. */
+	/* A file that the user may not write is not replaced either, even if the folder would allow that. */
 	if (access(path, W_OK) < 0)
 		return -errno;
 	l->mode = st.st_mode & 0777;
@@ -163,7 +163,7 @@ static int sync_folder(const char *path)
 	if (fd >= 0)
 		(void)close(fd);
 	free(folder);
-	/* Some file systems cannot, and some folders may be written but not read. */
+	/* Some file systems cannot sync a folder, and some folders may be written but not read. */
 	return r == -EINVAL || r == -EACCES ? 0 : r;
 }
 

@@ -12,16 +12,17 @@
 #include <unistd.h>
 
 /*
- * "nephos login" and "nephos logout": a key for this machine, and its end.
+ * "nephos login" and "nephos logout": make and revoke a key for this machine.
  *
- * Logging in leaves a device key, not the session it took: a key is named after this machine, does not end by itself,
+ * A login leaves a device key, not the session that it used: a key is named after this machine, does not expire,
  * and can be revoked from elsewhere without a new password. The session ends before the command does.
  *
- * The steps of a login: whom and where is chosen (the command line, then variables, then the last login); the password
- * is asked for; a session is opened with it; under the session a key is made; the key is written to the credentials
- * file; then the key of an earlier login of the same account is revoked, and the session. When the file cannot be
- * written it is the new key that is revoked, so that no key is left which nobody has. Logging out revokes the key and
- * removes the file; when the store cannot be reached, the file stays, since the key still holds.
+ * The steps of a login: the command chooses the account and the store (from the command line, then variables,
+ * then the last login); asks for the password; opens a session with it; makes a key in that session; writes the
+ * key to the credentials file; then revokes the key of an earlier login of the same account, and ends the
+ * session. If the file cannot be written, it revokes the new key instead, so that no key is left which nobody
+ * has. Logout revokes the key and removes the file; if the store cannot be reached, the file stays, because the
+ * key is still valid.
  */
 
 #define KEY_PATH_SIZE 64
@@ -58,7 +59,7 @@ static int revoke_key(struct command_run *run, uint64_t key_id, struct api_answe
 	return delete_at(run, path, ret);
 }
 
-/* Takes the token of an answer; a store that gives none is none. */
+/* Takes the token of an answer; an answer without a token does not come from a store. */
 static int take_token(struct command_run *run, const struct api_answer *answer)
 {
 	const char *token = json_string_value(json_object_get(answer->json, "token"));
@@ -81,7 +82,8 @@ static int open_session(struct command_run *run, const char *password)
 	return code;
 }
 
-/* The session's token is replaced by the key's, which ret gets; the caller still needs both. */
+/* The key's token replaces the session's in run->credentials; ret_session gets the session's token, as the caller
+ * still needs both. */
 static int make_key(struct command_run *run, char **ret_session)
 {
 	struct api_answer answer;
@@ -146,8 +148,8 @@ static bool same_account(const struct credentials *a, const struct credentials *
 		strcmp(a->user, b->user) == 0;
 }
 
-/* The key of an earlier login goes: nothing holds it any more. Then the session. What fails here hurts nobody: both can
- * be seen and revoked. */
+/* Revokes old_key, which nothing uses any more, then ends the session. A failure here does no harm: the user can
+ * see and revoke both later. */
 static void tidy(struct command_run *run, char *session, uint64_t old_key)
 {
 	struct api_answer answer;
@@ -208,7 +210,7 @@ static int ask_password(struct command_run *run, char **ret)
 	return r < 0 ? EXIT_USAGE : EXIT_DONE;
 }
 
-/* Who, where, and the way there. */
+/* Chooses the store and the account, and makes the client. */
 static int prepare(struct command_run *run, const struct credentials *old)
 {
 	struct buf why;
@@ -237,7 +239,7 @@ static int login_run(struct command_run *run)
 		return command_say(run, EXIT_USAGE, NULL, "where to? There is no HOME; use --credentials FILE");
 	buf_init(&ignored, PRINT_LINE_BYTES_MAX);
 	credentials_init(&old);
-	(void)credentials_read(path, &old, &ignored); /* what cannot be read will be replaced */
+	(void)credentials_read(path, &old, &ignored); /* a file that cannot be read is replaced later */
 	code = prepare(run, &old);
 	if (code == EXIT_DONE)
 		code = ask_password(run, &password);
@@ -259,7 +261,7 @@ static int give_back(struct command_run *run, const char *path)
 	struct api_answer answer;
 	int code, r = revoke_key(run, run->credentials.key_id, &answer);
 
-	/* A key that does not hold any more is as good as revoked. */
+	/* A key that is not valid any more counts as revoked. */
 	if (r == -ERR_UNAUTHENTICATED || r == -ERR_NOT_FOUND)
 		r = 0;
 	code = command_judge(run, r, &answer, NULL);

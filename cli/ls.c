@@ -12,18 +12,19 @@
 #include <sys/stat.h>
 
 /*
- * "nephos ls": a document, the entries of a folder, or with -R everything below it.
+ * "nephos ls": shows a document, the entries of a folder, or with -R everything below it.
  *
- * Folders are listed page by page and printed as they come, so that the first lines of a large one are there at once,
- * and its size in memory is that of a page. With -R the folders found in one are kept until it is done, ids and paths
- * only, and then walked in order: as ls does, and without more than one folder's listing in memory.
+ * Folders are listed page by page and printed as they come, so that the first lines of a large folder appear at
+ * once, and the command needs the memory of one page. With -R, the ids and paths of the folders found in a folder
+ * are kept until that folder is done, and these folders are listed then: in the order of ls, and with the listing
+ * of only one folder in memory.
  *
- * For people an entry is one line, with -l in the form of ls -l; names are escaped when they go to a terminal, so that
- * none of them can move its cursor. With --json the output is one array, each entry as the store describes it and with
- * its path added, which neither its name nor its parent's number says.
+ * For people an entry is one line, with -l in the form of ls -l. Names are escaped on a terminal, so that none of
+ * them can move its cursor. With --json the output is one array, with each entry as the store describes it, and
+ * its path added, which neither its name nor its parent's id contains.
  */
 
-#define ITEM_STORAGE_BYTES (8u * 1024) /* a name and a target that are not UTF-8, as item.h asks for */
+#define ITEM_STORAGE_BYTES (8u * 1024) /* for a name and a target that are not UTF-8, as item.h requires */
 
 struct folder {
 	int64_t id;
@@ -54,7 +55,7 @@ static int join(struct listing *l, struct span name)
 	return r == 0 ? buf_append_span(&l->full, name) : r;
 }
 
-/* With its path, which its name and its parent's id do not say. */
+/* Adds the path, which the name and the parent's id do not contain. */
 static int print_json(struct listing *l, json_t *object)
 {
 	int r = item_json_set_bytes(object, "path", buf_span(&l->full));
@@ -125,7 +126,7 @@ static int on_item(void *cookie, json_t *object)
 		r = l->run->options.json ? print_json(l, object) : print_line(l, &item, item.name);
 	if (r == 0 && l->run->options.recursive && S_ISDIR(item.mode))
 		r = keep_folder(l, item.id);
-	/* Nobody reads on. */
+	/* The reader has closed its end. */
 	return r == 0 && ferror(stdout) ? -EPIPE : r;
 }
 
@@ -162,7 +163,7 @@ static void folder_free(struct folder *f)
 	free(f);
 }
 
-/* Takes the first one; what is found in it comes before what was found beside it. */
+/* Lists the first folder of the queue; folders found in it go to the front of the queue. */
 static int walk(struct listing *l, struct folder *queue)
 {
 	bool first = true;

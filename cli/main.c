@@ -1,4 +1,4 @@
-/* The program "nephos": the commands, and the mount, also under the names and with the words that mount(8) uses. */
+/* The program "nephos": the commands, and the mount, which also starts under the names and arguments of mount(8). */
 #include "cli/command.h"
 #include "fusefs/mount/mount.h"
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A log is the one file that it only appends to. */
+/* The log is the only file that the process opens for appending. */
 static bool is_log(pid_t pid, const char *fd)
 {
 	char path[PATH_MAX], line[128];
@@ -22,7 +22,7 @@ static bool is_log(pid_t pid, const char *fd)
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, fd);
-	/* The link is looked at first: what it leads to may be the mount itself, which answers nobody. */
+	/* The link is read first: its target may be on the mount itself, which may not answer. */
 	if (readlink(path, line, sizeof(line)) <= 0 || line[0] != '/' || strncmp(line, "/dev/", 5) == 0)
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", (int)pid, fd);
@@ -61,7 +61,7 @@ int mount_log_open(pid_t pid)
 	return fd;
 }
 
-/* One line of the log, when it is an error. */
+/* Takes a line of the log if it is an error. */
 static int take_line(struct span line, size_t *told, struct buf *ret)
 {
 	json_t *object = json_loadb(line.data, line.size, 0, NULL);

@@ -15,11 +15,11 @@
 #define OUR_TYPE "fuse.nephos"
 #define COMMAND_LINE_BYTES_MAX (64u * 1024)
 #define READ_PIECE_BYTES 16384u
-#define FIELD_DEVICE 2 /* of a line of mountinfo, from 0 */
+#define FIELD_DEVICE 2 /* index of a field in a line of mountinfo, from 0 */
 #define FIELD_DIRECTORY 4
 #define FIELDS_BEFORE_OPTIONAL 6
 
-/* Files of /proc have no size to go by. */
+/* Reads until the end: files of /proc have no useful size. */
 static int read_all(const char *path, size_t max, struct buf *ret)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -44,7 +44,7 @@ static int read_all(const char *path, size_t max, struct buf *ret)
 
 /* ---- mountinfo ---- */
 
-/* The next word of a line; empty at its end. */
+/* The next word of a line; empty at the end of the line. */
 static struct span next_word(struct span *line)
 {
 	size_t size = 0;
@@ -179,8 +179,9 @@ const struct mounts_entry *mounts_find(const struct mounts *m, const char *direc
 /* ---- the process ---- */
 
 /*
- * Whoever serves a mount has /dev/fuse open. Which mount, newer kernels say in fdinfo; for older ones the command line
- * is asked, where the directory stands as it was typed: absolute, or the end of it.
+ * The process that serves a mount has /dev/fuse open. Newer kernels say in its fdinfo which mount that is. On
+ * older ones the command line is compared: it contains the directory as it was typed, absolute or as the end of
+ * the path.
  */
 enum match { MATCH_NO, MATCH_PERHAPS, MATCH_YES };
 

@@ -1,13 +1,15 @@
 /*
- * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves one. Any thread.
+ * mounts: the mounts of nephos on this machine, as the kernel lists them, and the process that serves each. Any
+ * thread.
  *
- * The kernel's list (/proc/self/mountinfo) has a line for each mount, with its type, directory and source; those of our
- * type are ours. Nobody else is asked: a mount whose store is gone, or whose process hangs, is listed like any other,
- * and looking for it waits for nothing.
+ * The kernel's list (/proc/self/mountinfo) has a line for each mount, with its type, directory and source; mounts
+ * of our type are ours. Nothing else is asked: a mount whose store is gone, or whose process hangs, is listed
+ * like any other, and finding it does not block.
  *
- * The list does not say which process serves a mount. That one has /dev/fuse open, and newer kernels say in its fdinfo
- * which connection that is: then it is certain. With older kernels its command line is compared with the directory, as
- * both end in the same words. Several mounts may lie on one directory, each hiding the one before; the topmost counts.
+ * The list does not say which process serves a mount. That process has /dev/fuse open, and newer kernels say in
+ * its fdinfo which connection this is: then the match is certain. With older kernels its command line is compared
+ * with the directory, as both end in the same words. Several mounts may lie on one directory, each hiding the one
+ * before; the topmost counts.
  */
 #ifndef NEPHOS_CLI_MOUNTS_H
 #define NEPHOS_CLI_MOUNTS_H
@@ -22,7 +24,7 @@
 struct mounts_entry {
 	char *directory;
 	char *source;	     /* URL of the store */
-	unsigned connection; /* the kernel's number of it */
+	unsigned connection; /* the kernel's number of the mount's connection */
 };
 
 struct mounts {
@@ -31,14 +33,14 @@ struct mounts {
 };
 
 int mounts_read(struct mounts *ret);
-/* Those that a process sees: path is its mountinfo. -errno of opening it. */
+/* The mounts that a process sees; path: its mountinfo. -errno of opening that. */
 int mounts_read_from(const char *path, struct mounts *ret);
-/* From the text of a mountinfo; lines that are not understood are not ours. -ENOMEM. */
+/* Parses the text of a mountinfo, and skips lines that it does not understand. -ENOMEM. */
 int mounts_parse(struct span text, struct mounts *ret);
 void mounts_fini(struct mounts *m);
-/* The topmost on this directory, or NULL. */
+/* The topmost mount on this directory, or NULL. */
 const struct mounts_entry *mounts_find(const struct mounts *m, const char *directory);
-/* The process that serves it. -ESRCH: none is seen, or it is another user's. */
+/* The process that serves the mount. -ESRCH: none was found, perhaps because it is another user's. */
 int mounts_process(const struct mounts_entry *entry, pid_t *ret);
 
 #endif

@@ -11,12 +11,12 @@
 #include <string.h>
 
 /*
- * The item says its number, and that its drive; a gateway says which gateways the drive belongs to. Whether it is in
- * memory there is tried out, by the head of what "nephos get" or "nephos ls" would ask for: that takes nothing into
- * memory.
+ * The item gives its id, which contains its drive; a gateway says which gateways own the drive. Whether the item
+ * is in memory there is found out by a HEAD of what "nephos get" or "nephos ls" would request: a HEAD takes
+ * nothing into memory.
  */
 
-#define PATH_SIZE 96 /* of a question by number */
+#define PATH_SIZE 96 /* of a request by number */
 
 static int ask(struct command_run *run, const char *method, const char *path, struct api_answer *ret)
 {
@@ -42,7 +42,7 @@ static int find_item(struct command_run *run, const char *path, int64_t *ret_id,
 	return r;
 }
 
-/* The home speaks first (RFC 9211). */
+/* The home's entry is the first of the list (RFC 9211). */
 static bool is_in_memory(const char *cache_status)
 {
 	static const char HIT[] = "; hit";
@@ -71,7 +71,7 @@ static int find_in_memory(struct command_run *run, const char *path, const json_
 	*ret = r == 0 && is_in_memory(http_headers_get(&answer.headers, "Cache-Status"));
 	api_answer_fini(&answer);
 	buf_fini(&url);
-	return r == -EISDIR || r == -EINVAL ? 0 : r; /* neither a file nor a folder: there is no content */
+	return r == -EISDIR || r == -EINVAL ? 0 : r; /* neither a file nor a folder: it has no content */
 }
 
 static int find_owners(struct command_run *run, uint32_t drive, struct api_answer *ret)

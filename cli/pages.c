@@ -43,7 +43,7 @@ int pages_each(struct api *api, const char *path, void *cookie, int (*on_item)(v
 		r = buf_append_span(&before, buf_span(&url));
 		if (r == 0)
 			r = page_path(&url, path, cursor);
-		/* A page that names itself as the next one would be asked for without end. */
+		/* A page that names itself as the next one would lead to an endless loop. */
 		if (r == 0 && span_eq(buf_span(&url), buf_span(&before)))
 			r = -EPROTO;
 		if (r < 0)

@@ -35,7 +35,7 @@ static int take_line(struct buf *text, char **ret)
 	return 0;
 }
 
-/* Up to the end of a line, or of all. */
+/* Reads up to the end of a line, or of the input. */
 static int read_line(int fd, struct buf *ret)
 {
 	char c = 0;
@@ -80,13 +80,13 @@ static int from_file(const char *path, char **ret, struct buf *ret_why)
 
 static void on_signal(int number)
 {
-	(void)number; /* it ends the read; the terminal is put right before the signal does what it does */
+	(void)number; /* the signal only ends the read; ask_line then restores the terminal */
 }
 
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 #define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
 
-/* One line; what is typed is shown or not. */
+/* Reads one line; echo: the typed text is shown. */
 static int ask_line(int tty, const char *prompt, bool echo, struct buf *ret)
 {
 	struct sigaction quiet = {.sa_handler = on_signal}, before[WATCHED_COUNT];

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* Bytes of the character at the start of text (UTF-8) when it must not reach a terminal, else 0. */
+/* If the first character of text (UTF-8) must not reach a terminal: its length in bytes; else 0. */
 static size_t unfit(const unsigned char *text, size_t size)
 {
 	if (text[0] < 0x20 || text[0] == 0x7f)
 		return 1;
-	/* U+0080 to U+009F: the same controls, for terminals that take eight bits. */
+	/* U+0080 to U+009F: the same control characters, for terminals that interpret eight bits. */
 	if (size >= 2 && text[0] == 0xc2 && text[1] < 0xa0)
 		return 2;
 	/* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
@@ -56,7 +56,7 @@ int print_name(struct buf *ret, struct span name, bool escape)
 			at += bad;
 			continue;
 		}
-		/* One character: those that go on with 10xxxxxx belong to it. */
+		/* One character: bytes of the form 10xxxxxx continue it. */
 		size_t size = 1;
 		while (size < run && (here[size] & 0xc0) == 0x80)
 			size++;

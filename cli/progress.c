@@ -13,7 +13,7 @@ void progress_begin(struct progress *p, const char *name, int64_t total, int64_t
 	*p = (struct progress){.name = name, .total = total, .began_ns = now_ns, .mark_ns = {now_ns, now_ns}};
 }
 
-/* "12.3 MiB": three digits that matter, in the units of ls -h. */
+/* "12.3 MiB": three significant digits, in the units of ls -h. */
 static void append_bytes(struct buf *ret, double bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -26,7 +26,7 @@ static void append_bytes(struct buf *ret, double bytes)
 	(void)buf_printf(ret, unit > 0 && bytes < 99.95 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }
 
-/* The last columns of a long path say most. */
+/* Shows the last columns of a long path, which are the most useful. */
 static void append_name(struct buf *ret, const char *name)
 {
 	struct buf shown;
@@ -39,7 +39,7 @@ static void append_name(struct buf *ret, const char *name)
 	}
 	if (shown.size > PROGRESS_NAME_COLUMNS) {
 		from = shown.size - (PROGRESS_NAME_COLUMNS - 1);
-		while (from < shown.size && (shown.data[from] & 0xc0) == 0x80) /* not through a character */
+		while (from < shown.size && (shown.data[from] & 0xc0) == 0x80) /* does not cut through a character */
 			from++;
 		(void)buf_append_str(ret, "…");
 	}
@@ -91,7 +91,7 @@ static void append_line(const struct progress *p, int64_t now_ns, struct buf *re
 
 bool progress_at(struct progress *p, uint64_t done, int64_t now_ns, struct buf *ret)
 {
-	if (done < p->done) { /* it began anew */
+	if (done < p->done) { /* the transfer began anew */
 		p->mark_ns[0] = p->mark_ns[1] = now_ns;
 		p->mark_done[0] = p->mark_done[1] = done;
 	}

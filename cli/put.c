@@ -14,16 +14,18 @@
 #include <unistd.h>
 
 /*
- * "nephos put": a file here, or the standard input, becomes a file in the store.
+ * "nephos put": stores a local file, or the standard input, as a file in the store.
  *
- * A file is read twice: once for its digest, which goes ahead, and once to be sent. A file that changes in between is
- * refused by the store instead of being stored as something that never was. It is sent as it is read, a piece at a
- * time, whatever its size; when an attempt breaks off, it is read from its beginning again and sent to another gateway
- * if need be, under the same key, so that it is stored once.
+ * The command reads a file twice: once for its digest, which it sends first, and once to send the content. If the
+ * file changes in between, the store refuses it, instead of storing content that the file never had. The content
+ * is sent as it is read, piece by piece, whatever its size. When an attempt breaks off, the command reads the
+ * file from the beginning again and sends it under the same key, to another gateway if need be, so that it is
+ * stored once.
  *
- * What comes from a pipe has no digest, and cannot be sent again once some of it was: then a break is a failure. The
- * same holds for a standard input that is a file of which somebody has read a part. The store replaces the document
- * when all has come: until then, and when that fails, what it had before stays.
+ * Content from a pipe has no digest, and cannot be sent again once a part of it was sent: then a broken
+ * connection is a failure. The same holds for a standard input that is a file of which a part was read already.
+ * The store replaces the document only when all content has come: until then, and after a failure, the document
+ * keeps its former content.
  */
 
 #define HASH_PIECE_BYTES (256u * 1024)
@@ -34,7 +36,7 @@ struct upload {
 	int fd;
 	bool is_file;
 	int64_t size; /* -1: not known */
-	int error;    /* of reading here */
+	int error;    /* of reading the local file */
 	uint64_t done;
 	struct progress progress;
 };
@@ -55,7 +57,7 @@ static int upload_open(struct upload *u)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	/* The standard input may be a file that was read in part: then it is as good as a pipe. */
+	/* The standard input may be a file of which a part was read already: then it is handled like a pipe. */
 	u->is_file = S_ISREG(st.st_mode) && lseek(u->fd, 0, SEEK_CUR) == 0;
 	u->size = u->is_file ? st.st_size : -1;
 	return u->is_file && (uint64_t)u->size > CONTENT_BYTES_MAX ? -EFBIG : 0;
@@ -91,7 +93,7 @@ static int on_rewind(void *cookie)
 	return u->is_file && lseek(u->fd, 0, SEEK_SET) == 0 ? 0 : -ESPIPE;
 }
 
-/* sha-256 of the file as it is now; it is at its beginning again afterwards. */
+/* Computes the SHA-256 of the file as it is now. Afterwards the file is at its beginning again. */
 static int hash_file(struct upload *u, uint8_t ret[SHA256_BYTES])
 {
 	char *piece = malloc(HASH_PIECE_BYTES);
@@ -139,7 +141,7 @@ static int judge(struct upload *u, int r, const struct api_answer *answer, const
 {
 	if (u->error < 0)
 		return command_fail(u->run, u->error, u->local);
-	/* The file ended before the length that was announced, or has other bytes by now. */
+	/* The file ended before the announced length, or its bytes have changed meanwhile. */
 	if (u->is_file && ((answer->status == 0 && r == -EPROTO) || r == -ERR_BAD_DIGEST))
 		return command_say(
 			u->run, EXIT_REFUSED, u->local, "the file changed while it was sent; nothing was stored");
@@ -174,7 +176,7 @@ static int send_content(struct upload *u, const char *url, const char *path)
 	return code;
 }
 
-/* PATH, or LOCAL's name in it when it names a folder. */
+/* PATH; if it names a folder: LOCAL's name in that folder. */
 static int choose_target(const struct upload *u, char **ret)
 {
 	const char *path = u->run->args.words[1];

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-/* The next segment of *at, which moves behind it; false at the end. */
+/* Gets the next segment of *at, and moves *at past it; false at the end. */
 static bool next_segment(const char **at, struct span *ret)
 {
 	const char *start = *at + strspn(*at, "/");

@@ -1,6 +1,6 @@
 /*
- * remote: paths in the store, as people type them and as they stand in a URL. "/a/b", "a/b" and "a/./b/" are the same;
- * ".." is refused: what it means would have to be asked from the store. Pure, any thread.
+ * remote: paths in the store, as people type them and as a URL contains them. "/a/b", "a/b" and "a/./b/" are the
+ * same; ".." is refused: only the store could say what it means. Pure, any thread.
  */
 #ifndef NEPHOS_CLI_REMOTE_H
 #define NEPHOS_CLI_REMOTE_H
@@ -16,11 +16,11 @@
 #define REMOTE_ITEM REMOTE_HOME "/items?path="
 
 /* Appends "/a/b%20c", or nothing for the root. -EINVAL: ".."; -ENAMETOOLONG: a name over 255 bytes; -E2BIG: the
- * whole. */
+ * whole URL is too long. */
 int remote_encode(const char *path, struct buf *ret);
-/* Whether it can only be a folder: it is the root, or ends with a slash or a dot segment. */
+/* Whether the path can only be a folder: it is the root, or ends with a slash or a dot segment. */
 bool remote_is_folder(const char *path);
-/* The last name, borrowed; empty for a root or what ends with dots. */
+/* The last name, borrowed; empty for the root, and for a path that ends with a dot segment. */
 struct span remote_last(const char *path);
 
 #endif

@@ -12,33 +12,34 @@
 #include <stdlib.h>
 
 /*
- * "nephos status": what the gateways say of themselves and of the services behind them, and what is mounted here. It
- * needs no key, but for the question who owns a path.
+ * "nephos status": shows the state of the gateways, of the services behind them, and of the mounts on this
+ * machine. It needs no key, except for the question who owns a path.
  *
- * The gateways that the command was told of are asked all at once, each with a deadline of its own, so that one that
- * hangs costs its deadline once, whatever their number. What they name is asked in the next round, and so on until
- * nothing new is named. A service counts as known when one gateway knows it. Mounts are those of the kernel's list,
- * which needs no gateway. All of it is gathered as JSON first, and then printed, as it is or for people.
+ * The command asks all gateways that it was given at once, each with a deadline of its own, so that gateways that
+ * hang cost one deadline in all, whatever their number. In the next round it asks the gateways that these named,
+ * and so on until no new one is named. A service counts as known if one gateway knows it. Mounts come from the
+ * kernel's list, which needs no gateway. Everything is collected as JSON first, and then printed, as JSON or for
+ * people.
  */
 
 #define GATEWAYS_MAX 64
-#define STATUS_DEADLINE_MS 2000 /* a gateway that needs longer to say how it is, is not well */
+#define STATUS_DEADLINE_MS 2000 /* a gateway that needs longer to report its state is not healthy */
 #define STATUS_BYTES_MAX (1024u * 1024)
 
-/* What a gateway says of its part in the ring. */
+/* The members of a gateway's status that --ring shows. */
 static const char *const RING_PARTS[] = {"ring", "homes", "cache", "blocks", "replicas", "replication"};
 
 struct survey {
 	struct command_run *run;
 	struct http_client *client;
-	struct gateways *known; /* those that were asked come first, as in the answer's list */
+	struct gateways *known; /* those that were asked come first, in the order of `gateways` */
 	json_t *gateways, *services, *mounts;
-	json_t *owner; /* of the path that was asked about; NULL: none was, or it was said why not */
+	json_t *owner; /* of the path on the command line; NULL: no path, or the failure was printed */
 	int owner_code;
 	bool any_ready;
 };
 
-/* One gateway may not have heard of a service yet that another knows. */
+/* A gateway may not have learned yet of a service that another gateway knows. */
 static void merge_services(struct survey *s, const json_t *services)
 {
 	for (size_t i = 0; i < json_array_size(services); i++) {
@@ -54,7 +55,7 @@ static void merge_services(struct survey *s, const json_t *services)
 	}
 }
 
-/* ---- all gateways at once: one that hangs costs its deadline once, whatever their number ---- */
+/* ---- all gateways at once: those that hang cost one deadline in all, whatever their number ---- */
 
 struct question {
 	struct answers *answers;
@@ -64,7 +65,7 @@ struct question {
 struct answers {
 	pthread_mutex_t lock;
 	pthread_cond_t all_there;
-	size_t missing; /* guarded by the lock */
+	size_t missing; /* guarded by lock */
 	struct question *list;
 	size_t count;
 };
@@ -75,7 +76,7 @@ static void on_answer(void *cookie, struct http_response *response)
 	struct answers *a = q->answers;
 
 	pthread_mutex_lock(&a->lock);
-	assert(q->response.error == -ENOENT); /* ask_all set it: each answer comes once */
+	assert(q->response.error == -ENOENT); /* set by ask_all: each answer comes once */
 	q->response = *response;
 	memset(response, 0, sizeof(*response));
 	assert(a->missing > 0);
@@ -104,8 +105,8 @@ static bool is_good(const struct http_response *r)
 	return r->error == 0 && r->status == 200;
 }
 
-/* What it names is asked in the next round, by the rule for those who are shown a key: whom a mount would not go to,
- * nobody needs to know of. */
+/* Adds the gateways that a gateway names to the next round, by the rule for clients that send their key to
+ * gateways: a gateway to which a mount would not go need not be shown. */
 static void learn_peers(struct survey *s, size_t from, const json_t *peers)
 {
 	for (size_t i = 0; i < json_array_size(peers); i++) {
@@ -119,7 +120,7 @@ static void learn_peers(struct survey *s, size_t from, const json_t *peers)
 static void add_gateway(struct survey *s, size_t at, const struct http_response *r, const struct http_response *ready)
 {
 	const char *url = gateways_url(s->known, at);
-	const bool is_ready = is_good(ready); /* whatever it says in words */
+	const bool is_ready = is_good(ready); /* only the HTTP status counts */
 	json_t *page = is_good(r) ? json_loadb(r->body.data ? r->body.data : "", r->body.size, 0, NULL) : NULL;
 	json_t *gateway =
 		json_pack("{s:s, s:b, s:b}", "url", url, "reachable", page != NULL, "ready", page && is_ready);
@@ -144,12 +145,12 @@ static void add_gateway(struct survey *s, size_t at, const struct http_response 
 	json_decref(page);
 }
 
-/* Of the gateways from first on, those that answered before; NULL: all. */
+/* Asks the gateways from `first` on; before: only those that gave a good answer there; NULL: all. */
 static void ask_all(struct survey *s, size_t first, const char *path, const struct question *before, struct answers *a)
 {
 	for (size_t i = 0; i < a->count; i++)
 		a->list[i] = (struct question){.answers = a, .response.error = -ENOENT};
-	a->missing = 1; /* ours, so that nobody signals before all are asked */
+	a->missing = 1; /* counts this loop, so that no answer signals before all are asked */
 	for (size_t i = 0; i < a->count; i++) {
 		if (before && !is_good(&before[i].response))
 			continue;
@@ -165,7 +166,7 @@ static void ask_all(struct survey *s, size_t first, const char *path, const stru
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* Those known and not asked yet; they may name others. */
+/* Asks the gateways that are known and were not asked yet; they may name others. */
 static int survey_round(struct survey *s)
 {
 	const size_t first = json_array_size(s->gateways), count = gateways_count(s->known) - first;
@@ -239,7 +240,7 @@ static void print_gateway(struct buf *line, const json_t *g)
 								    : "not ready");
 }
 
-/* What a gateway says of itself among the others: its share of the keys is in the row of the members that is its. */
+/* Prints the state of a gateway in the ring; its share of the keys is in its own row of the list of members. */
 static void print_ring(struct buf *line, const json_t *g)
 {
 	const json_t *ring = json_object_get(g, "ring");
@@ -319,7 +320,8 @@ static void print_kept(struct buf *line, const json_t *g)
 	print_blocks(line, g);
 }
 
-/* What it keeps for the time when it is the home of others' drives, and what of its own others keep. */
+/* Prints what the gateway keeps as copies of other gateways' drives, for the time when it becomes their home, and
+ * how much of its own was copied to others. */
 static void print_copies(struct buf *line, const json_t *g)
 {
 	const json_t *cache = json_object_get(g, "cache"), *homes = json_object_get(g, "homes");

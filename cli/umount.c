@@ -20,22 +20,24 @@
 #include <unistd.h>
 
 /*
- * Nothing may be lost on the way: first the mount is asked to store all it has (fsync of its root), and stays when it
- * cannot; then it is taken off as umount(8) does, never while somebody uses it; then its process is waited for, which
- * stores what came in between. How that went is the process's exit status: others than its parent read it before init
- * has, or are told by newer kernels (6.15); where neither succeeds, it is taken for well.
+ * Nothing may be lost: first the mount is asked to store all its data (fsync of its root), and it stays mounted
+ * if it cannot. Then it is taken off as by umount(8), never while a process uses it. Then the command waits for
+ * the mount's process, which stores what came in between. Its exit status shows whether that succeeded: a process
+ * other than its parent can read the status only before init has collected it, or gets it from newer kernels
+ * (6.15). If neither works, success is assumed.
  *
- * By force nobody is asked: the kernel's connection is cut, so that whoever hangs in a call on it gets an error; the
- * process may store what it has, for a while; then it is killed. What was lost is said, as far as its log has it.
+ * With --force the mount is not asked: the kernel's connection is cut, so that processes that hang in a call on
+ * it get an error. The mount's process gets some time to store what it has, and then it is killed. The command
+ * prints what was lost, as far as the log has it.
  */
 
-/* the mount waits out 30 s without a gateway, for what is dirty and for its op log, and more with a slow one */
+/* the mount waits 30 s for a gateway to store dirty data and its op log, and longer with a slow one */
 #define END_MS 120000
-#define LOOK_MS 1000   /* between looks at who else may have the mount, for which its process goes on */
-#define FORCE_MS 45000 /* by force: the 30 s that the process takes to store what it has, and to end */
+#define LOOK_MS 1000   /* between checks whether another namespace has the mount, for which its process goes on */
+#define FORCE_MS 45000 /* by force: the process takes 30 s to store what it has, and some time to end */
 #define KILL_MS 5000   /* from SIGKILL to its end */
 #define SAY_BYTES_MAX 8192u
-#define REAP_MS 1000 /* from its end to its exit status: init is told first */
+#define REAP_MS 1000 /* from the end of the process to its exit status: init gets it first */
 
 /* As in linux/pidfd.h of 6.15, which no build machine has yet. */
 struct pidfd_exit {
@@ -46,7 +48,8 @@ struct pidfd_exit {
 #define PIDFD_ASK_EXIT (1u << 3)
 #define PIDFD_ASK _IOWR(0xff, 11, struct pidfd_exit)
 
-/* Without a look at what it names: a mount that hangs answers nothing, not even where it is. NULL: no memory. */
+/* Makes the path absolute without accessing its last part: a mount that hangs does not even answer such a
+ * request. NULL: no memory. */
 static char *absolute(const char *directory)
 {
 	char *copy = strdup(directory), *last, *parent, *path = NULL;
@@ -67,7 +70,7 @@ static char *absolute(const char *directory)
 	return path;
 }
 
-/* -ENOTCONN: nobody serves it any more. */
+/* -ENOTCONN: no process serves the mount any more. */
 static int store_all(const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -85,7 +88,8 @@ static int take_off(const char *directory)
 	return umount2(directory, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* Field 52 of /proc/PID/stat, while nobody has taken note of its end. The name in parentheses may hold anything. */
+/* Reads field 52 of /proc/PID/stat, as long as no process has collected the status. The name in parentheses may
+ * contain any bytes. */
 static bool status_of_zombie(pid_t pid, int *ret_status)
 {
 	char path[64], text[1024];
@@ -123,7 +127,8 @@ static bool status_of_reaped(int process, int *ret_status)
 	return true;
 }
 
-/* 0: it ended well, or how is not known; -EIO: not; -ETIMEDOUT: it has not ended. */
+/* 0: the process ended with success, or its status is not known; -EIO: it ended with a failure; -ETIMEDOUT: it
+ * has not ended. */
 static int await_end(pid_t pid, int process, int deadline_ms)
 {
 	struct pollfd p = {.fd = process, .events = POLLIN};
@@ -139,7 +144,7 @@ static int await_end(pid_t pid, int process, int deadline_ms)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-/* What stays when the store has not got it. */
+/* Reports that the mount stays, because not everything could be stored. */
 static int refuse(struct command_run *run, const char *directory, int r)
 {
 	char why[128];
@@ -148,7 +153,7 @@ static int refuse(struct command_run *run, const char *directory, int r)
 	return command_say(run, EXIT_REFUSED, directory, why);
 }
 
-/* By whom, as far as can be seen. */
+/* Reports by whom the mount is used, as far as that can be found out. */
 static int refuse_busy(struct command_run *run, const char *directory, pid_t server)
 {
 	struct holders holders;
@@ -171,7 +176,7 @@ static int refuse_busy(struct command_run *run, const char *directory, pid_t ser
 
 /* ---- by force ---- */
 
-/* Who has no right to umount(2) may still end the conversation of his own mount. */
+/* A user who may not call umount(2) may still abort the connection of his own mount. */
 static void abort_connection(unsigned connection)
 {
 	char path[64];
@@ -180,7 +185,7 @@ static void abort_connection(unsigned connection)
 	(void)snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort", connection);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return; /* it ends with its process, then */
+		return; /* then the connection ends with its process */
 	if (write(fd, "1", 1) < 0)
 		errno = 0;
 	(void)close(fd);
@@ -198,7 +203,7 @@ static int end_process(pid_t pid, int process)
 {
 	int r;
 
-	/* One that was stopped has to run to store anything, and to end. */
+	/* A process that was stopped has to run again to store anything, and to end. */
 	(void)syscall(SYS_pidfd_send_signal, process, SIGCONT, NULL, 0);
 	(void)syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0);
 	r = await_end(pid, process, FORCE_MS);
@@ -252,7 +257,7 @@ static int force(struct command_run *run, const struct mounts_entry *entry, pid_
 	return code;
 }
 
-/* As await_end; -EBUSY: a mount namespace of others (a container, a service) still has it, which may be for ever. */
+/* As await_end; -EBUSY: another mount namespace (of a container, a service) still has the mount, perhaps for ever. */
 static int await_end_or_others(const struct mounts_entry *entry, pid_t pid, int process, struct holders *ret_others)
 {
 	int r;
@@ -311,7 +316,7 @@ static int unmount(struct command_run *run, const struct mounts_entry *entry, pi
 	}
 }
 
-/* As it was typed; or, by links and dots, as the tree has it. */
+/* Finds the mount by the path as typed, or else by the real path, with links and dots resolved. */
 static const struct mounts_entry *find(const struct mounts *mounts, const char *typed)
 {
 	char *path = absolute(typed), *real;
@@ -340,7 +345,7 @@ static int umount_run(struct command_run *run)
 	if (!entry) {
 		code = command_say(run, EXIT_REFUSED, typed, "no nephos drive is mounted there");
 	} else {
-		/* The descriptor names this process even when its number is another's by then. */
+		/* The descriptor refers to this process even if its number is reused later. */
 		if (mounts_process(entry, &pid) == 0)
 			process = (int)syscall(SYS_pidfd_open, pid, 0);
 		code = run->options.force ? force(run, entry, pid, process) : unmount(run, entry, pid, process);

@@ -12,13 +12,13 @@
 #include <stdio.h>
 
 /*
- * Accounts: "nephos user add", "list", "passwd", "rm" and "quota". All of it is for administrators but the password of
- * whoever runs the command; the store decides, and the command only says what it answered.
+ * Accounts: "nephos user add", "list", "passwd", "rm" and "quota". All of these are for administrators, except
+ * changing one's own password. The store decides; the command only prints its answer.
  *
- * People are found by name with one request, and named by their ids in all others: a name could be somebody else's by
- * the time the next request comes. A new password is asked for twice on a terminal, or comes from a file or the
- * environment. Whoever types it is also asked whether the device keys go, because mounts and scripts would stop with
- * them; a script says so by a flag, and keeps the keys when it says nothing.
+ * One request finds an account by its name, and all other requests use its id: the name could belong to another
+ * account by the time of the next request. A new password is typed twice at the terminal, or comes from a file or
+ * the environment. A user who types it is also asked whether to revoke the device keys, because mounts and
+ * scripts that use them would stop. A script decides that by a flag; without the flag the keys are kept.
  */
 
 #define USERS "/api/v2/user/users"
@@ -31,7 +31,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* A request with a JSON body, which is taken; what it answers is said when it failed, and printed on demand. */
+/* Sends a request with a JSON body, and drops the body. Prints the failure, or with --json the answer. */
 static int send_json(struct command_run *run, const char *method, const char *path, json_t *body, const char *what)
 {
 	struct api_request request = {.method = method, .path = path, .body = body};
@@ -89,7 +89,7 @@ static int ask_old_password(struct command_run *run, char **ret)
 	return r < 0 ? EXIT_USAGE : EXIT_DONE;
 }
 
-/* ---- finding one by name ---- */
+/* ---- finding an account by its name ---- */
 
 /* ret_user is a new reference. */
 static int find_user(struct command_run *run, const char *name, json_t **ret_user)
@@ -217,7 +217,7 @@ static int user_list_run(struct command_run *run)
 
 /* ---- passwd ---- */
 
-/* Who types the password is asked; a script says it by a flag, and keeps the keys when it says nothing. */
+/* A user who types the password is asked; a script decides by a flag, and without one the keys are kept. */
 static int decide_revoke(struct command_run *run, bool *ret)
 {
 	const struct password_source source = new_password_source(run);
@@ -230,7 +230,7 @@ static int decide_revoke(struct command_run *run, bool *ret)
 	return r < 0 ? command_say(run, EXIT_USAGE, NULL, strerror(-r)) : EXIT_DONE;
 }
 
-/* The body of a change; NULL: what was typed is no UTF-8. */
+/* The body of a change; NULL: the typed text is not UTF-8. */
 static json_t *password_body(const char *new, const char *old, bool revoke)
 {
 	json_t *body = json_pack("{s:s, s:s*}", "password", new, "old_password", old);
@@ -350,7 +350,7 @@ static int print_account(struct command_run *run, const json_t *account, const c
 	return EXIT_DONE;
 }
 
-/* "none": no limit; "default": what holds for all. ret_body: a new reference. */
+/* "none": no limit; "default": the limit of all accounts without one of their own. ret_body: a new reference. */
 static int parse_quota(struct command_run *run, const char *text, json_t **ret_body)
 {
 	uint64_t size = 0;

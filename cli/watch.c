@@ -20,29 +20,30 @@
 #include <unistd.h>
 
 /*
- * inotify tells a program what its own machine did. What others did (another mount, the web page, curl) stands in the
- * drive's journal, which this follows by long poll: every change below one folder, in the order in which they were
- * made, whoever made them. Nothing is missed while it runs: a poll names the last change that was told of. After an
- * outage it goes on where it was; where the journal does not reach back so far it says "reset" of the whole folder.
+ * inotify reports only what the own machine did. What others did (another mount, the web page, curl) is in the
+ * drive's journal, which this command follows by long poll. It reports every change below one folder, in the
+ * order in which the changes were made, whoever made them. Nothing is missed while it runs, because each poll
+ * names the last change that was reported. After an outage it continues from there; if the journal does not reach
+ * back so far, it reports "reset" for the whole folder.
  */
 
-#define WAIT_S 20		/* of one poll: below API_DEADLINE_MS, and what proxies leave open */
+#define WAIT_S 20		/* of one poll: less than API_DEADLINE_MS, and than the timeouts of proxies */
 #define NAME_STORAGE_BYTES 4096 /* one name that is not UTF-8 */
 #define PAUSE_NS NS_PER_S	/* between attempts while no gateway answers */
 
 struct watch {
 	struct command_run *run;
-	const char *prefix; /* what stands before every path: the folder as it was named, without a slash at its end */
+	const char *prefix; /* put before every path: the folder as typed, without a slash at its end */
 	int64_t top;	    /* the folder's id */
-	int64_t since;	    /* the seq that was told of last */
-	uint64_t left;	    /* changes to tell of until the end; UINT64_MAX: for ever */
+	int64_t since;	    /* the seq that was reported last */
+	uint64_t left;	    /* changes to report before the end; UINT64_MAX: no limit */
 	struct folders *folders;
 	struct buf path, old_path, line, storage;
 };
 
 /* ---- the folder ---- */
 
-/* A folder on a mount: its number there is its id in the store. -ENOENT: it is none. */
+/* A folder on a mount: its inode number is its id in the store. -ENOENT: the path is not on a mount of ours. */
 static int find_on_mount(const char *path, int64_t *ret_id)
 {
 	struct statfs fs;
@@ -56,7 +57,7 @@ static int find_on_mount(const char *path, int64_t *ret_id)
 	return ITEM_DRIVE(*ret_id) > 0 ? 0 : -ENOENT;
 }
 
-/* A folder of the first drive, as the other commands name it. */
+/* A folder of the first drive, named as in other commands. */
 static int find_in_store(struct watch *w, const char *path)
 {
 	struct api_request request = {.method = "GET"};
@@ -84,7 +85,7 @@ static int find_in_store(struct watch *w, const char *path)
 	return code;
 }
 
-/* From the end of the journal on. */
+/* Starts at the end of the journal. */
 static int find_position(struct watch *w)
 {
 	struct api_request request = {.method = "GET"};
@@ -102,7 +103,7 @@ static int find_position(struct watch *w)
 	return code;
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static void print_change(struct watch *w, const char *op)
 {
@@ -138,8 +139,8 @@ static int print_json(const struct watch *w, const char *op, int64_t seq)
 	return r;
 }
 
-/* sh -c COMMAND sh OP PATH OLD-PATH, waited for: commands never overtake each other. How it ends is its own
- * business. */
+/* Runs sh -c COMMAND sh OP PATH OLD-PATH, and waits for it: commands never overtake each other. Their exit status
+ * is ignored. */
 static int run_command(struct watch *w, const char *op)
 {
 	const char *argv[] = {"sh", "-c", w->run->options.exec, "sh", op, w->path.data ? w->path.data : "",
@@ -169,13 +170,13 @@ static int tell(struct watch *w, const char *op, int64_t seq)
 	if (w->left != UINT64_MAX)
 		w->left--;
 	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-		r = -EPIPE; /* nobody reads on */
+		r = -EPIPE; /* the reader has closed its end */
 	return r;
 }
 
 /* ---- one change ---- */
 
-/* "PREFIX/a/b/name", or nothing when it does not lie below the folder. */
+/* Makes "PREFIX/a/b/name", or an empty text if the place is not below the folder. */
 static int place(struct watch *w, const json_t *change, const char *parent_key, const char *name_key, struct buf *ret)
 {
 	int64_t parent;
@@ -221,7 +222,7 @@ static int on_change(struct watch *w, const json_t *change)
 		folders_forget(w->folders, id);
 	if (r == 0 && (w->path.size > 0 || w->old_path.size > 0))
 		r = tell(w, op, seq);
-	/* Its children were told of before it. */
+	/* Forgotten only now: the removals of its children were reported before. */
 	if (r == 0 && strcmp(op, "rmdir") == 0)
 		folders_forget(w->folders, id);
 	if (r == 0)
@@ -231,7 +232,7 @@ static int on_change(struct watch *w, const json_t *change)
 
 /* ---- the journal ---- */
 
-/* The journal does not reach back: everything may have changed. */
+/* The journal does not reach back so far: everything may have changed. */
 static int reset(struct watch *w)
 {
 	int code = find_position(w);
@@ -266,7 +267,7 @@ static int on_page(struct watch *w, const json_t *page)
 	return r;
 }
 
-/* Says once that nobody answers, and goes on asking: an outage is no end. */
+/* Says once that no gateway answers, and has the caller ask again: an outage does not end the command. */
 static bool goes_on(struct watch *w, const struct api_answer *answer, bool *said)
 {
 	const struct timespec pause = clock_timespec(PAUSE_NS);

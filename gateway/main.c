@@ -1,13 +1,14 @@
 /*
- * nephos-gateway: the settings of the program, and what is made of them. How a process starts, logs, hears signals and
- * ends is common/process; all that a gateway does is gateway/front/gateway.
+ * nephos-gateway: the settings of the program, and what is made of them. common/process starts the process,
+ * logs, handles signals and ends it; all that a gateway does is gateway/front/gateway.
  *
- * The table SETTINGS is what can be said on the command line, in the environment or in a file. The table PHASES is the
- * start, in order: each phase does one thing or says in words for a person why it cannot, and the process ends.
- * Settings are checked first and the ports opened last, so that a gateway which listens is one that works.
+ * The table SETTINGS is what can be set on the command line, in the environment or in a file. The table PHASES
+ * is the start, in order: each phase does one thing, or says in words for a person why it cannot, and the
+ * process ends. Settings are checked first and the ports opened last, so that a gateway which listens is one
+ * that works.
  *
- * At the end the gateway stops taking connections and lets what is under way finish, for DRAIN_MS at most; long polls
- * are cut, as their clients come again through another gateway.
+ * At the end the gateway stops taking connections and lets requests in flight finish, for DRAIN_MS at most;
+ * long polls are cut, as their clients come again through another gateway.
  */
 #include "common/base/descriptors.h"
 #include "common/base/limits.h"
@@ -26,8 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVICES_WAIT_MS 2500 /* services register once a second; without any there is still somebody who says 503 */
-#define DRAIN_MS 10000	      /* what is under way may finish; a long poll is cut */
+#define SERVICES_WAIT_MS 2500 /* services register once a second; if none does, clients get 503 after this */
+#define DRAIN_MS 10000	      /* requests in flight may finish; a long poll is cut */
 
 static const char HELP[] = "nephos-gateway: the front door of a nephos store.\n"
 			   "Services register here; clients are authenticated and sent on to them.\n";
@@ -88,12 +89,12 @@ struct main {
 	const struct config *config;
 	char internal[PATH_MAX]; /* where services register */
 	uint16_t internal_port;
-	char ring[PATH_MAX]; /* where other gateways reach it */
+	char ring[PATH_MAX]; /* where other gateways reach this one */
 	uint16_t ring_port;
 	struct gateway *gateway;
 };
 
-/* ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH; address gets the part that is listened on. */
+/* ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH; address gets the part to listen on. */
 static int parse_listen(const char *text, char *address, size_t size, uint16_t *ret_port)
 {
 	const char *colon = text ? strrchr(text, ':') : NULL;
@@ -165,7 +166,7 @@ static int load_keys(void *cookie, struct buf *why)
 	return process_load_keys(m->process, why);
 }
 
-/* A connection of a client each, beside those to services and of other gateways. */
+/* How many connections clients may have: one descriptor each, beside those to services and of other gateways. */
 static unsigned allow_connections(void)
 {
 	const unsigned others = GATEWAY_CALLS_MAX + GATEWAY_HOPS_MAX;
@@ -174,7 +175,7 @@ static unsigned allow_connections(void)
 
 	if (allowed == wanted)
 		return GATEWAY_CONNECTIONS_MAX;
-	/* More than half goes to clients only when the others have all they may need; few have 63 of them. */
+	/* Clients get more than half only when the others have all they may need; few gateways have 63 others. */
 	unsigned clients = allowed > 2 * others ? allowed - others : allowed / 2;
 
 	clients = clients < GATEWAY_CONNECTIONS_MAX ? clients : GATEWAY_CONNECTIONS_MAX;

@@ -15,17 +15,18 @@
 #include <xxhash.h>
 
 /*
- * Who asks. Every request passes auth_guard before it goes anywhere. It takes the bearer token out of the head; a token
- * that it knows from before (tokens, for some seconds) is answered at once. Otherwise a user service is asked, and the
- * request waits without a thread: the guard says that it has kept it, and on_answer lets it go on or refuses it.
+ * Finds out who asks. Every request passes auth_guard before it goes anywhere. The guard takes the bearer token
+ * out of the head; if the token's meaning is remembered (tokens, for some seconds), the request goes on at
+ * once. Otherwise a user service is asked, and the request waits without a thread: the guard returns that the
+ * request is not to go on yet, and on_answer lets it go on or refuses it.
  *
- * What comes back is an identity: the user's number and name, whether he is an administrator, the id of the token. It
- * is attached to the request, and from there it goes to the service as header fields; what the client said in those
- * fields was dropped before.
+ * The result is an identity: the user's number and name, whether he is an administrator, the id of the token.
+ * It is attached to the request, and from there it goes to the service as header fields; what the client said
+ * in those fields was dropped before.
  *
- * A token can be revoked while the question about it is under way. So each question notes a fence, a counter that grows
- * with each revocation; an answer that was asked for before the last one is not kept. Tokens that nobody knows cost a
- * question each: one address may have only so many under way.
+ * A token can be revoked while the question about it is in flight. So each question notes a fence, a counter
+ * that grows with each revocation; an answer that was asked for before the last revocation is not remembered.
+ * Each unknown token costs a question: one address may have only so many in flight.
  */
 
 struct auth {
@@ -36,7 +37,7 @@ struct auth {
 /* One question to a user service. */
 struct question {
 	struct auth *auth;
-	struct http_request *req; /* that waits for it; NULL: asked again, for done */
+	struct http_request *req; /* the request that waits for it; NULL: asked again, for done */
 	void (*done)(void *cookie, int outcome);
 	void *cookie;
 	struct share_claim place;
@@ -89,8 +90,8 @@ bool auth_may_have_ended(struct auth *auth, const struct token_identity *identit
 	return tokens_fence(auth->tokens) != identity->fence && !tokens_get(auth->tokens, token, clock_mono_ns(), &now);
 }
 
-/* A token is what we make: visible ASCII without quotes. Anything else is not worth a question, and needs no JSON
- * escaping. */
+/* A token is what we make: letters, digits, '_' and '-'. Anything else is not worth a question; and a token of
+ * these characters needs no JSON escaping. */
 static bool token_is_plausible(struct span token)
 {
 	if (token.size == 0 || token.size > TOKENS_TOKEN_BYTES_MAX)
@@ -222,7 +223,7 @@ static int question_new(struct auth *auth, struct span token, struct question **
 	return 0;
 }
 
-/* Who waits for an answer that few of one address may wait for: tokens that nobody knows cost a question each. */
+/* Takes a place for a question. One address may have few of them: each unknown token costs a question. */
 static int take_place(struct question *q)
 {
 	const char *peer = http_request_peer(q->req);
@@ -234,7 +235,7 @@ static int take_place(struct question *q)
 	return error;
 }
 
-/* Takes q, also when it fails. */
+/* Takes over q, also when it fails. */
 static int question_send(struct question *q, const char *trace)
 {
 	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)q->token.size, q->token.data);

@@ -11,18 +11,19 @@
 #include <stdlib.h>
 
 /*
- * Where a request comes from, for limits by address and for the log. The connection says it; but behind a reverse proxy
- * every connection is the proxy's, and the client's address is only in a header field, which anybody can write.
+ * Where a request comes from, for limits by address and for the log. The connection shows it; but behind a
+ * reverse proxy every connection is the proxy's, and the client's address is only in a header field, which
+ * anybody can write.
  *
- * So the operator names his proxies. X-Forwarded-For is a list to which each proxy appends whom it got the request
- * from. It is read from its end: as long as the address in hand is one of the named proxies, the entry before it was
- * written by somebody who is trusted, and is taken instead. The first address that is no such proxy is the client's;
- * whatever stands before it in the list may be invented, and is not looked at.
+ * So the operator names the proxies. X-Forwarded-For is a list to which each proxy appends the address that it
+ * got the request from. It is read from its end: as long as the address in hand is one of the named proxies,
+ * the entry before it was written by a trusted proxy, and is taken instead. The first address that is no such
+ * proxy is the client's; the entries before it may be invented, and are not looked at.
  *
  * IPv4 addresses are kept as IPv6 ones (::ffff:a.b.c.d), so that there is one comparison, of the first bits.
  */
 
-#define BITS_V4 96 /* IPv4 lies behind so many bits of IPv6 */
+#define BITS_V4 96 /* an IPv4 address comes after so many bits of its IPv6 form */
 #define BITS_MAX 128
 
 struct network {
@@ -35,7 +36,7 @@ struct client_address {
 	size_t count;
 };
 
-/* IPv4 as IPv6, so that there is one kind. */
+/* Parses an address; IPv4 becomes IPv6, so that there is one kind. */
 static bool parse(const char *text, struct in6_addr *ret, bool *ret_v4)
 {
 	struct in6_addr mapped = {{{[10] = 0xff, [11] = 0xff}}};

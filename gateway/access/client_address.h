@@ -1,18 +1,18 @@
 /*
- * client_address: where a request comes from: whoever has the connection; or, when that is a reverse proxy that was
- * named, the last one in its X-Forwarded-For that is none of those. What any other says of where it comes from is not
- * believed. Read-only once made; any thread.
+ * client_address: the address that a request comes from: the peer of the connection; or, when the peer is a
+ * reverse proxy that was named, the last address in its X-Forwarded-For that is no named proxy. What any other
+ * peer says about where it comes from is not believed. Read-only once made; any thread.
  */
 #ifndef NEPHOS_GATEWAY_ACCESS_CLIENT_ADDRESS_H
 #define NEPHOS_GATEWAY_ACCESS_CLIENT_ADDRESS_H
 
 #define CLIENT_ADDRESS_SIZE 48	       /* INET6_ADDRSTRLEN, rounded up */
-#define CLIENT_ADDRESS_PROXIES_MAX 64u /* networks: each is compared with every request of a proxy */
+#define CLIENT_ADDRESS_PROXIES_MAX 64u /* networks: a request of a proxy is compared with each */
 
 struct client_address;
 
-/* trusted: addresses and networks with commas between ("127.0.0.1,10.0.0.0/8,fd00::/8"); NULL, "": none. -EINVAL:
- * one that is none; -E2BIG; -ENOMEM. */
+/* trusted: addresses and networks with commas between ("127.0.0.1,10.0.0.0/8,fd00::/8"); NULL, "": none.
+ * -EINVAL: an entry is neither; -E2BIG; -ENOMEM. */
 int client_address_new(const char *trusted, struct client_address **ret);
 void client_address_free(struct client_address *c); /* NULL is fine */
 /* forwarded: the values of X-Forwarded-For, in the order of their lines, with commas between; may be empty. c

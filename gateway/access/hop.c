@@ -11,7 +11,7 @@
 
 static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
-/* A number has one spelling. */
+/* A number has only one spelling. */
 static int parse_number(struct span text, int64_t *ret)
 {
 	uint64_t number;
@@ -96,7 +96,7 @@ static int remember(struct http_request *req)
 	return r;
 }
 
-/* 0, or what it is answered with, and why. */
+/* 0, or the error to answer with, and why. */
 static int admit(struct http_request *req, const char *self, const char **ret_why)
 {
 	const char *name;
@@ -109,7 +109,7 @@ static int admit(struct http_request *req, const char *self, const char **ret_wh
 	}
 	if (strcmp(name, self) == 0)
 		return -ERR_LOOP;
-	/* What it would mean beside the user that the sender names, nobody could say. */
+	/* Nobody could say what a token would mean beside the user that the sender names. */
 	if (http_request_header(req, "Authorization")) {
 		*ret_why = "a request that was passed on has no token";
 		return -ERR_BAD_REQUEST;

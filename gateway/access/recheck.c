@@ -19,7 +19,7 @@ struct recheck {
 	pthread_cond_t wake;
 	unsigned asking;
 	bool sooner;
-	bool unknown; /* nobody could say, in this round */
+	bool unknown; /* some question of this round got no verdict */
 	bool stopping;
 };
 
@@ -37,7 +37,8 @@ static void on_outcome(void *cookie, int outcome)
 	const bool unknown = outcome != 0 && outcome != -ERR_UNAUTHENTICATED;
 	const bool too_long = q->asked_ns - q->doubt.confirmed_ns > RECHECK_UNKNOWN_S * NS_PER_S;
 
-	/* What is doubted has no such time: it is asked about again, and changes nothing until then. */
+	/* A doubted token has no confirmed_ns: it is asked about again, and nothing is changed under it until
+	 * then. */
 	if (outcome == -ERR_UNAUTHENTICATED || (unknown && q->doubt.confirmed_ns && too_long))
 		under_way_end(u, q->doubt.token_id, outcome);
 	else
@@ -74,7 +75,8 @@ static bool begin_inquiry(struct recheck *r)
 	return error == 0;
 }
 
-/* With the lock held, as all below. While nobody can say, the next round is soon enough. */
+/* The caller holds r->lock; so for ask_all and wait_for_round. After "nobody can say", the next round is soon
+ * enough. */
 static bool may_ask(const struct recheck *r)
 {
 	return !r->stopping && !r->unknown && r->asking < RECHECK_AT_ONCE;

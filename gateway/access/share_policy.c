@@ -36,7 +36,7 @@ struct holder {
 };
 
 struct share_policy {
-	struct holder *holders; /* of whom anything is taken */
+	struct holder *holders; /* those that have taken anything */
 	uint64_t taken[SHARE_LANES];
 };
 

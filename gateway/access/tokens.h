@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TOKENS_MAX 16384	/* remembered at once, 400 bytes each: one that falls out costs one question */
+#define TOKENS_MAX 16384	/* remembered at once, 400 bytes each: an evicted one costs one question */
 #define TOKENS_NAME_SIZE 257	/* a user's name, 64 characters of UTF-8, and NUL */
 #define TOKENS_TOKEN_ID_SIZE 24 /* "k" and 20 digits */
 #define TOKENS_TOKEN_BYTES_MAX 256u
@@ -27,9 +27,11 @@ struct token_identity {
 	char name[TOKENS_NAME_SIZE];
 	char token_id[TOKENS_TOKEN_ID_SIZE];
 	int64_t asked_ns; /* before the user service was asked */
-	/* when this was found out: with another one by now, the token may be one that was forgotten meanwhile */
+	/* the fence when this was found out: if it is another one by now, this token may have been forgotten
+	 * meanwhile */
 	uint64_t fence;
-	/* said by another gateway (hop), which has the token, and ends the request with it; here there is none */
+	/* named by another gateway (hop), which has the token, and ends the request with it; here there is no
+	 * token */
 	bool hopped;
 };
 
@@ -37,7 +39,7 @@ int tokens_new(struct tokens **ret);
 void tokens_free(struct tokens *t);
 bool tokens_get(struct tokens *t, struct span token, int64_t now_ns, struct token_identity *ret);
 uint64_t tokens_fence(struct tokens *t);
-/* Kept for TOKEN_CACHE_S from asked_ns, the time before the user service was asked. */
+/* Remembered for TOKEN_CACHE_S from asked_ns, the time before the user service was asked. */
 void tokens_put(
 	struct tokens *t, struct span token, const struct token_identity *identity, int64_t asked_ns, uint64_t fence);
 void tokens_forget_token(struct tokens *t, const char *token_id);

@@ -8,7 +8,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-/* One under which something is under way. */
+/* A token that requests in flight came with. */
 struct under_way_token {
 	char id[TOKENS_TOKEN_ID_SIZE];
 	char text[TOKENS_TOKEN_BYTES_MAX + 1];
@@ -22,7 +22,7 @@ struct under_way_token {
 
 struct under_way {
 	struct under_way_ops ops;
-	pthread_mutex_t lock; /* guards all below; before the locks of those who own entries */
+	pthread_mutex_t lock; /* guards all below; taken before the locks of the entries' owners */
 	struct share_policy *shares;
 	struct under_way_token *tokens;
 };
@@ -158,7 +158,7 @@ void under_way_end(struct under_way *u, const char *token_id, int error)
 	pthread_mutex_unlock(&u->lock);
 	while (list) {
 		entry = list;
-		list = entry->ending; /* before it goes */
+		list = entry->ending; /* before the entry is freed */
 		u->ops.end(entry, error);
 	}
 }
@@ -173,7 +173,7 @@ void under_way_doubt_user(struct under_way *u, int64_t user, int64_t now_ns)
 			continue;
 		token->confirmed_ns = 0;
 		token->doubted_ns = now_ns;
-		token->asking = false; /* a question that is under way may be answered as it was before */
+		token->asking = false; /* the answer to a question in flight may be older than the change */
 	}
 	pthread_mutex_unlock(&u->lock);
 }

@@ -12,11 +12,11 @@ struct block_answer {
 	int status;
 	const struct http_headers *headers;
 	size_t from, len;	    /* inside the block */
-	void (*over)(void *cookie); /* it is sent, or will not be. May be NULL */
+	void (*over)(void *cookie); /* called when the part was sent, or will not be sent. May be NULL */
 	void *cookie;
 };
 
-/* Answers the request; to HEAD with the length alone. The block is borrowed. */
+/* Answers the request; a HEAD gets the length alone. The block is borrowed. */
 void block_answer_send(struct http_request *req, struct block *block, const struct block_answer *answer);
 
 #endif

@@ -11,9 +11,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define SMALL_PART 10u /* of the room: for what has come and was not read again yet */
-#define READS_MAX 3u   /* that are counted of a block */
-#define MARKS 4096u    /* fingerprints of what fell out: 16 GiB of whole blocks, in 32 KiB */
+#define SMALL_PART 10u /* part of the room for blocks that were not read again yet: a tenth */
+#define READS_MAX 3u   /* the most that are counted of a block */
+#define MARKS 4096u    /* fingerprints of evicted blocks: 16 GiB of whole blocks, in 32 KiB */
 
 struct entry {
 	struct block *block;
@@ -30,8 +30,8 @@ struct block_cache {
 	struct entry *table;
 	struct entry *small, *main;
 	size_t small_bytes;
-	struct ghost gone;   /* what fell out of the small queue */
-	struct ghost wanted; /* of which parts were asked for */
+	struct ghost gone;   /* evicted from the small queue */
+	struct ghost wanted; /* blocks of which parts were asked for */
 	struct block_cache_counters counters;
 };
 
@@ -57,7 +57,7 @@ int block_cache_new(size_t bytes, struct block_cache **ret)
 
 static size_t entry_cost(const struct entry *e)
 {
-	/* Its place in the table: a pointer's worth of buckets. */
+	/* The last term is the entry's place in the table: a pointer's worth of buckets. */
 	return block_cost(e->block) + cost_of(sizeof(*e)) + sizeof(void *);
 }
 
@@ -100,7 +100,7 @@ bool block_cache_keeps(const struct block_cache *c)
 	return c->room > 0;
 }
 
-/* A hash is as random as any other of its parts. */
+/* The first bytes of a hash are as random as any others. */
 static uint64_t mark_of(const uint8_t sha256[SHA256_BYTES])
 {
 	uint64_t mark;
@@ -143,7 +143,7 @@ struct block *block_cache_peek(struct block_cache *c, const uint8_t sha256[SHA25
 	return block;
 }
 
-/* ---- making room; with the lock held ---- */
+/* ---- making room; the caller holds c->lock ---- */
 
 static void move_to_main(struct block_cache *c, struct entry *e)
 {
@@ -155,7 +155,8 @@ static void move_to_main(struct block_cache *c, struct entry *e)
 	DL_APPEND(c->main, e);
 }
 
-/* The oldest of a queue moves on, goes round once more, or falls out: its block then, for who frees it. */
+/* The oldest entry of a queue moves to the main queue, goes round once more, or is evicted: then its block is
+ * returned, and the caller drops it. */
 static struct block *turn(struct block_cache *c)
 {
 	const bool from_small = c->small && (c->small_bytes > c->room / SMALL_PART || !c->main);
@@ -177,7 +178,9 @@ static struct block *turn(struct block_cache *c)
 	return take_out(c, e);
 }
 
-#define GOING_MAX 64u /* blocks that fall out for one: small ones for a whole one; the rest by the next that comes */
+/* Blocks that are evicted for one new block: many small ones for a whole one. If that is not enough, the new block is
+ * not kept, and the next one evicts more. */
+#define GOING_MAX 64u
 
 static void insert(struct block_cache *c, struct entry *e)
 {
@@ -230,7 +233,7 @@ bool block_cache_wanted_before(struct block_cache *c, const uint8_t sha256[SHA25
 		return false;
 	pthread_mutex_lock(&c->lock);
 	const bool before = ghost_take(&c->wanted, mark_of(sha256));
-	/* As if it had been kept whole, so that it reaches back as far as the room does. */
+	/* Counts as if the whole block had been kept, so that the ghost reaches back as far as the room does. */
 	if (!before)
 		ghost_add(&c->wanted, mark_of(sha256), c->room / MARKS);
 	pthread_mutex_unlock(&c->lock);

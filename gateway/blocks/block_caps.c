@@ -12,7 +12,7 @@ struct block_caps {
 	struct cluster *cluster;
 	struct service_clock *clock;
 	pthread_mutex_t lock; /* guards the rest */
-	uint64_t generation;  /* of the cluster's keys that these were derived from; 0: none yet */
+	uint64_t generation;  /* of the cluster's keys from which `keys` were derived; 0: none yet */
 	struct cap_key keys[CLUSTER_KEYS_MAX];
 	size_t count;
 };
@@ -38,7 +38,7 @@ void block_caps_free(struct block_caps *c)
 	free(c);
 }
 
-/* Returns how many there are. */
+/* Derives the keys again if the cluster's have changed. Returns how many there are. */
 static size_t read_keys(struct block_caps *c, struct cap_key ret[CLUSTER_KEYS_MAX])
 {
 	pthread_mutex_lock(&c->lock);

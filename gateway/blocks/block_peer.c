@@ -73,7 +73,7 @@ void block_peer_put(const struct block_peer *peer, struct http_request *req)
 	if (r == 0 && !block)
 		r = body.size > 0 ? -ENOMEM : -ERR_BAD_REQUEST;
 	if (r == 0) {
-		(void)block_append(block, body); /* it was made for it */
+		(void)block_append(block, body); /* the block has exactly this size */
 		r = block_source_take(peer->source, block, on_taken, req);
 	}
 	if (r < 0)

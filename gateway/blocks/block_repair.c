@@ -19,9 +19,9 @@ struct job {
 	struct block *block;
 	struct block_name name;
 	struct ring_owners owners;
-	size_t owner; /* which is asked */
-	bool brings;  /* it has said that it does not have it */
-	bool failed;  /* somebody could not be asked, or did not take it */
+	size_t owner; /* index of the owner that is asked */
+	bool brings;  /* this owner does not have the block, which is sent to it */
+	bool failed;  /* an owner could not be asked, or did not take the block */
 	char target[TARGET_SIZE];
 	struct job *prev, *next;
 };
@@ -57,7 +57,7 @@ static struct job *next_turn(struct block_repair *r)
 	return j;
 }
 
-/* One whose owners could not all be seen to is offered again by the next who reads it. */
+/* If an owner failed, the block is marked as not settled, so that its next reader offers it again. */
 static void finish(struct job *j)
 {
 	struct block_repair *r = j->repair;
@@ -159,7 +159,8 @@ static void go_on(struct job *j)
 	finish(j);
 }
 
-/* NULL: not now. Who has made sure of a block has said so before others offer it. */
+/* Queues a job, and returns the job that has to begin now; NULL: none. The block is marked as settled at once, so
+ * that other readers do not offer it again. */
 static struct job *take_in(struct block_repair *r, const struct job *what)
 {
 	struct job *j = malloc(sizeof(*j));

@@ -1,8 +1,9 @@
 /*
- * A fetch has steps: each owner but this gateway, then a docs service, and another one if that is killed while it
- * answers. A step is one call; its answer is collected into a block, and is verified when it is whole. What is no
- * such block makes the next step; when the last one has failed, who waits is told. A fetch lies in a table by what is
- * wanted, so that who asks for the same joins it; it leaves the table before its waiters are called.
+ * A fetch has steps: each owner except this gateway, then a docs service, and another docs service if the first
+ * one is killed while it answers. A step is one call. Its answer is collected into a block and verified when it
+ * is complete. If the step does not bring the block, the next step follows; after the last one has failed, the
+ * waiters get an error. Fetches lie in a table by the name of the block, so that a caller that asks for the same
+ * block joins the fetch. A fetch leaves the table before its waiters are called.
  */
 #include "gateway/blocks/block_source.h"
 
@@ -26,21 +27,21 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define VERIFIERS 1u /* threads: 1 GB/s each */
+#define VERIFIERS 1u /* threads; each verifies 1 GB/s */
 #define TARGET_SIZE 256
 
 struct block_fetch {
 	struct block_source *source;
-	struct block_name name; /* all of it is set, its gaps too: the key of the table */
+	struct block_name name; /* the key of the table: all its bytes are set, padding too */
 	UT_hash_handle hh;
-	struct block_fetch *prev, *next; /* of those that wait for their turn */
+	struct block_fetch *prev, *next; /* in the queue of fetches that wait for their turn */
 	struct block_waiter *waiters;
 	bool begun;
-	bool out; /* of the table: nobody joins it any more */
-	/* Of who is at work on it. */
+	bool out; /* of the table: no waiter joins it any more */
+	/* Used only by the thread that works on the fetch. */
 	struct ring_owners owners;
-	size_t step; /* owners, then a service, then once more */
-	bool again;  /* the last step is taken: the first service has cut its answer */
+	size_t step; /* index of the source: owners, then a service, then another one */
+	bool again;  /* a further step is allowed: the first service has cut its answer off */
 	char target[TARGET_SIZE];
 	struct block *block;
 	int status;
@@ -53,9 +54,9 @@ struct block_source {
 	struct http_headers headers;
 	struct worker *verifier;
 	struct block_repair *repair;
-	struct suspects *suspects; /* owners that have not answered: the next block does not wait for them */
+	struct suspects *suspects; /* owners that did not answer: they are not asked for the next block */
 	struct metric *from_owners, *from_services, *failures, *wrong;
-	pthread_mutex_t lock; /* guards the rest, and of fetches what is not of who is at work on them */
+	pthread_mutex_t lock; /* guards the rest, and of each fetch the fields above `owners` */
 	struct block_fetch *fetches;
 	struct block_fetch *queue;
 	size_t under_way;
@@ -78,8 +79,8 @@ static struct block_fetch *next_turn(struct block_source *s)
 	return f;
 }
 
-/* NULL: nothing. Where nobody can be called, each fetch ends at once and hands on to the next: in a loop, as so many
- * may wait that a stack would not do. */
+/* NULL: does nothing. If no source can be called, each fetch ends at once and returns the next one. They are
+ * handled in a loop, because so many may wait that recursion would overflow the stack. */
 static void begin(struct block_fetch *f)
 {
 	while (f) {
@@ -104,8 +105,8 @@ static struct block_fetch *fetch_new(struct block_source *s, const struct block_
 	return f;
 }
 
-/* With the lock held, of one that has failed: who came when it was on its way already waits for another one. What
- * failed may have been over when he came. */
+/* The caller holds s->lock; the fetch has failed. Waiters that joined it while it was in flight are moved to a
+ * new fetch: the call that failed may have been over before they came. */
 static void move_latecomers(struct block_fetch *f)
 {
 	struct block_source *s = f->source;
@@ -128,7 +129,7 @@ static void move_latecomers(struct block_fetch *f)
 	}
 }
 
-/* Calls who waits; frees it. Returns whose turn it is now, who has to begin. */
+/* Calls the waiters and frees the fetch. Returns the fetch whose turn it is now, which the caller has to begin. */
 static struct block_fetch *finish(struct block_fetch *f, int error)
 {
 	struct block_source *s = f->source;
@@ -163,7 +164,7 @@ static void fail_step(struct block_fetch *f, int error)
 {
 	block_unref(f->block);
 	f->block = NULL;
-	/* That an owner does not have it says nothing. */
+	/* Only the error of the last step is reported: an owner without the block proves nothing. */
 	f->error = error;
 	f->step++;
 	begin(take_step(f));
@@ -190,7 +191,7 @@ static void verify(struct worker_job *job)
 	begin(finish(f, 0));
 }
 
-/* false: it ends, and the verifier with it. */
+/* false: the block_source is stopping, and its verifier, too. */
 static bool hand_over(struct block_source *s, struct worker_job *job)
 {
 	pthread_mutex_lock(&s->lock);
@@ -214,7 +215,7 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	f->block = NULL;
 	f->status = head->status;
 	if (head->status != 200)
-		return 0; /* what else it says is read away: the connection stays */
+		return 0; /* the body is read and thrown away, so that the connection can be kept */
 	if (!text || text_parse_u64(span_str(text), BLOCK_BYTES_MAX, &size) < 0 || size == 0)
 		return -EBADMSG;
 	f->block = block_new(f->name.sha256, (size_t)size);
@@ -228,7 +229,7 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return f->block ? block_append(f->block, span_of(data, size)) : 0;
 }
 
-/* It says nothing of other services that one has cut its answer. */
+/* Whether a docs service has cut its answer off; another service may still have the block. */
 static bool is_cut(const struct block_fetch *f, const struct http_response *response)
 {
 	return f->step == f->owners.count && response && !response->ours && response->first_byte &&
@@ -303,7 +304,8 @@ static bool is_stopping(struct block_source *s)
 	return stopping;
 }
 
-/* What nobody waits for any more is not fetched on, and nobody begins to wait for it. */
+/* Whether the fetch still has waiters. If not, it leaves the table, so that no new waiter joins it, and is not
+ * continued. */
 static bool is_wanted(struct block_fetch *f)
 {
 	pthread_mutex_lock(&f->source->lock);
@@ -314,7 +316,8 @@ static bool is_wanted(struct block_fetch *f)
 	return !f->out;
 }
 
-/* Calls the next who may have it. Returns who has to begin, when this one is over instead. */
+/* Calls the next source that may have the block. If none is left, ends the fetch and returns the fetch that the
+ * caller has to begin. */
 static struct block_fetch *take_step(struct block_fetch *f)
 {
 	while (f->step <= f->owners.count + f->again && is_wanted(f) && !is_stopping(f->source)) {
@@ -503,7 +506,7 @@ int block_source_new(const struct block_source_options *options, struct block_so
 	return r;
 }
 
-/* What is under way ends with the HTTP client; what is not begun ends here. */
+/* Fetches in flight end with the HTTP client; those that have not begun end here. */
 void block_source_stop(struct block_source *s)
 {
 	struct block_fetch *f, *more;
@@ -524,7 +527,8 @@ void block_source_stop(struct block_source *s)
 		DL_DELETE(queue, f);
 		(void)finish(f, -ERR_UNAVAILABLE);
 	}
-	/* What is being verified ends before the client does, which it might have asked for more. */
+	/* The verifier ends here, before the HTTP client does: after a wrong block it might use the client for
+	 * another call. */
 	worker_free(s->verifier);
 	s->verifier = NULL;
 }
@@ -533,7 +537,7 @@ void block_source_free(struct block_source *s)
 {
 	if (!s)
 		return;
-	worker_free(s->verifier); /* what is being verified is handed over */
+	worker_free(s->verifier); /* finishes the block that is being verified */
 	assert(!s->fetches && s->under_way == 0);
 	block_repair_free(s->repair);
 	suspects_free(s->suspects);

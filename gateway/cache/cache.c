@@ -1,7 +1,8 @@
 /*
- * Why no late answer slips in: who drops tells the fence first, then goes through the shards. Who puts asks the fence
- * while he holds his shard's lock. Either he asks after it was told, and is refused; or his entry is in before the drop
- * takes that lock, and goes with the others.
+ * Why no late answer gets in: a thread that drops notes the tags in the fence first, then goes through the
+ * shards. A thread that puts asks the fence while it holds its shard's lock. Either it asks after the drop was
+ * noted, and is refused; or its entry is in the shard before the drop takes that lock, and is dropped with the
+ * others.
  */
 #include "gateway/cache/cache.h"
 
@@ -25,9 +26,9 @@ static_assert(KEYS_AT_ONCE >= TAG_LIST_MAX, "the tags of one answer are dropped 
 
 struct cache {
 	uint64_t seed;
-	size_t fixed; /* bytes that it takes itself */
+	size_t fixed; /* bytes that the cache itself takes */
 	struct fence *fence;
-	atomic_uint_fast64_t untagged; /* fills that came to no shard */
+	atomic_uint_fast64_t untagged; /* fills that were refused before they came to a shard */
 	struct cache_listener listener;
 	size_t shard_count; /* a power of two */
 	struct shard *shards[CACHE_SHARDS_MAX];
@@ -78,7 +79,7 @@ void cache_free(struct cache *c)
 	free(c);
 }
 
-/* By the upper bits: tables in a shard use the lower ones. */
+/* Uses the upper bits, as tables in a shard use the lower ones. */
 static struct shard *shard_of(struct cache *c, uint64_t hash)
 {
 	return c->shards[hash >> 60 & (c->shard_count - 1)];

@@ -1,6 +1,6 @@
-/* cost: what an allocation takes of the heap, as near as it can be said without asking the allocator: glibc's chunks
- * have a head of 8 bytes, are multiples of 16 and at least 32; a large one may be pages of its own. What lies between
- * chunks that are gone is not counted. Pure. */
+/* cost: how many bytes of the heap an allocation takes, as nearly as possible without asking the allocator.
+ * glibc's chunks have a head of 8 bytes, are multiples of 16 and at least 32; a large one may consist of pages of
+ * its own. Free memory between chunks is not counted. Pure. */
 #ifndef NEPHOS_GATEWAY_CACHE_COST_H
 #define NEPHOS_GATEWAY_CACHE_COST_H
 

@@ -9,18 +9,18 @@
 #include <stdlib.h>
 
 #define WAYS 8u
-#define SEQ_ALL INT64_MAX /* of a drive's own key: forgotten as a whole */
+#define SEQ_ALL INT64_MAX /* in the slot of a drive's own key: the drive was forgotten as a whole */
 
 struct slot {
 	uint64_t key;
-	int64_t seq; /* the newest position at which it was dropped */
-	uint64_t at; /* number of the last call that dropped it; 0: nothing is here */
+	int64_t seq; /* the highest position at which the key was dropped */
+	uint64_t at; /* number of the last call that dropped the key; 0: the slot is free */
 };
 
 struct fence {
 	pthread_mutex_t lock; /* guards all below */
 	uint64_t now;	      /* number of the last call */
-	uint64_t floor;	      /* of the last one of which something is not remembered */
+	uint64_t floor;	      /* number of the last call whose drops are not all remembered */
 	size_t sets;	      /* a power of two */
 	struct slot slots[];
 };
@@ -79,7 +79,7 @@ static struct slot *find(struct fence *f, uint64_t key)
 	return NULL;
 }
 
-/* A slot for a key that has none: what was in it is not remembered. */
+/* Takes a slot for a key that has none. The former content of the slot is not remembered any more. */
 static struct slot *take(struct fence *f, uint64_t key)
 {
 	struct slot *set = set_of(f, key), *oldest = set;
@@ -136,7 +136,7 @@ void fence_raise(struct fence *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* Lock held. */
+/* The caller holds f->lock. */
 static enum fence_verdict check(struct fence *f, const uint64_t *keys, size_t count, int64_t seq, uint64_t sent)
 {
 	const struct slot *drive = find(f, keys[0]);

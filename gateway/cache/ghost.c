@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 #define WAYS 8u
-#define POINT_BYTES 64u /* points have 32 bits: they begin anew after 256 GiB */
+#define POINT_BYTES 64u /* points have 32 bits: they wrap around after 256 GiB */
 
 struct ghost_mark {
-	uint32_t print; /* 0: nothing is here */
+	uint32_t print; /* 0: the mark is free */
 	uint32_t point;
 };
 
@@ -72,7 +72,7 @@ static struct ghost_mark *find(struct ghost *g, uint64_t hash)
 	return NULL;
 }
 
-/* The one of a set that is free, or the oldest. */
+/* A free mark of the set, or else its oldest one. */
 static struct ghost_mark *room_in(const struct ghost *g, struct ghost_mark *set)
 {
 	struct ghost_mark *oldest = set;

@@ -1,6 +1,7 @@
 /*
- * Bytes: `used` is what entries and nodes of tags take, `room` what they may take: what was given, less the tables.
- * Room is made before an entry is linked, for the most that its nodes can take; so `used` never exceeds `room`.
+ * Bytes: entries and nodes of tags take `used`, and may take `room`: all that the shard was given, less its
+ * tables. Room is made before an entry is linked, for the most that its nodes can take; so `used` never exceeds
+ * `room`.
  */
 #include "gateway/cache/shard.h"
 
@@ -13,33 +14,33 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define READS_MAX 3u	 /* that are counted */
-#define READS_TO_STAY 2u /* in the small queue, to move on to the main one */
-#define SMALL_PART 10u	 /* of the room is for the small queue */
-#define ROUNDS_MAX 256u	 /* entries that go round in a search for one that falls out: bounds the time of the lock */
-#define BYTES_PER_BUCKET 1024u	  /* about what an entry takes */
-#define BYTES_PER_TAG_BUCKET 256u /* most look-ups are of tags that nobody has: an empty bucket ends them */
+#define READS_MAX 3u	       /* the most reads that are counted */
+#define READS_TO_STAY 2u       /* reads that move an entry from the small queue to the main one */
+#define SMALL_PART 10u	       /* part of the room for the small queue: a tenth */
+#define ROUNDS_MAX 256u	       /* entries that go round in one search for one to evict: bounds the time of the lock */
+#define BYTES_PER_BUCKET 1024u /* about what an entry takes */
+#define BYTES_PER_TAG_BUCKET 256u /* most look-ups are of tags that no entry has: an empty bucket ends them */
 #define BYTES_PER_MARK 1024u
 #define WALK_BUCKETS 1024u /* looked at under one lock */
 
-#define COPY_PART 3u /* of the room is for copies; they have more where nobody else wants it */
+#define COPY_PART 3u /* part of the room for copies: a third; they get more while other entries do not need it */
 
 enum queue_name { SMALL, MAIN, COPIES, QUEUES };
 
 struct entry {
-	struct entry *next;	     /* in its bucket; once it is gone, in the list of those to be freed */
+	struct entry *next;	     /* in its bucket; after removal, in the list of entries to be freed */
 	struct entry *older, *newer; /* in its queue */
 	struct answer *answer;
 	uint64_t hash;
 	int64_t user;
 	int64_t expires_ns; /* INT64_MAX: not by the clock */
-	size_t cost;	    /* with its answer, without nodes of tags */
+	size_t cost;	    /* bytes of the entry and its answer, without nodes of tags */
 	uint32_t key_size;
 	uint32_t drive;
 	uint16_t links_room, links_used;
 	uint8_t queue; /* enum queue_name */
 	uint8_t reads;
-	struct tag_link links[]; /* links_room; the key lies behind */
+	struct tag_link links[]; /* links_room of them; the key lies after them */
 };
 
 struct queue {
@@ -57,7 +58,7 @@ struct shard {
 	size_t bucket_count;
 	struct tag_index tags;
 	struct ghost ghost;
-	int64_t stamps;	    /* that were given: no two answers to one key have the same */
+	int64_t stamps;	    /* given so far: no two answers to one key have the same */
 	struct entry *gone; /* to be freed when the lock is released */
 	struct cache_counters counters;
 };
@@ -103,7 +104,7 @@ static void entries_free(struct entry *list)
 	}
 }
 
-/* ---- queues; lock held ---- */
+/* ---- queues; the caller holds s->lock ---- */
 
 static void push(struct shard *s, struct entry *e, enum queue_name name)
 {
@@ -132,7 +133,7 @@ static void pull(struct shard *s, struct entry *e)
 	*(e->newer ? &e->newer->older : &q->newest) = e->older;
 }
 
-/* ---- the table; lock held ---- */
+/* ---- the table; the caller holds s->lock ---- */
 
 static struct entry **place_of(struct shard *s, uint64_t hash, struct span key)
 {
@@ -143,7 +144,7 @@ static struct entry **place_of(struct shard *s, uint64_t hash, struct span key)
 	return place;
 }
 
-/* What nodes of tags take changes with what is linked. */
+/* Corrects `used` after links, and so perhaps nodes of tags, have come or gone. */
 static void use_links(struct shard *s, size_t nodes_before)
 {
 	s->used += tag_index_node_bytes(&s->tags) - nodes_before;
@@ -165,7 +166,7 @@ static void remove_entry(struct shard *s, struct entry *e)
 	s->gone = e;
 }
 
-/* -ENOMEM: it is not there. */
+/* -ENOMEM: the entry was not added. */
 static int add_entry(struct shard *s, struct entry *e, const uint64_t *keys, enum queue_name queue)
 {
 	const size_t before = tag_index_node_bytes(&s->tags);
@@ -185,7 +186,7 @@ static int add_entry(struct shard *s, struct entry *e, const uint64_t *keys, enu
 	return 0;
 }
 
-/* ---- what falls out; lock held ---- */
+/* ---- eviction; the caller holds s->lock ---- */
 
 static void evict_entry(struct shard *s, struct entry *e)
 {
@@ -308,7 +309,7 @@ static void forget_queue(struct shard *s, enum queue_name name, const int64_t *u
 	}
 }
 
-/* user: only what was given to him; NULL: all. */
+/* user: forgets only answers that were given to this user; NULL: all. */
 static void forget(struct shard *s, const int64_t *user)
 {
 	pthread_mutex_lock(&s->lock);
@@ -341,7 +342,7 @@ void shard_free(struct shard *s)
 	free(s);
 }
 
-/* Lock held. */
+/* The caller holds s->lock. */
 static struct entry *find(struct shard *s, uint64_t hash, struct span key, int64_t now_ns)
 {
 	struct entry *e = *place_of(s, hash, key);
@@ -354,14 +355,15 @@ static struct entry *find(struct shard *s, uint64_t hash, struct span key, int64
 	return e;
 }
 
-/* Lock held. Who reads a copy is this gateway's client now: what was worth to be copied is worth to stay. */
+/* The caller holds s->lock. A copy is read by a client of this gateway now: what was worth copying is worth
+ * keeping. */
 static void adopt(struct shard *s, struct entry *e)
 {
 	pull(s, e);
 	push(s, e, MAIN);
 }
 
-/* Lock held. */
+/* The caller holds s->lock. */
 static void count_read(struct shard *s, struct entry *e)
 {
 	if (e->reads < READS_MAX)
@@ -419,12 +421,13 @@ void shard_forget_answer(struct shard *s, uint64_t hash, struct span key, int64_
 	release(s);
 }
 
-/* What is there already, and what was there before, say where a fill goes and whether it does. Lock held. */
+/* Where a fill goes, and whether it is kept, by the entry with its key that is present, and by the fingerprints
+ * of earlier entries. The caller of the judge_ functions holds s->lock. */
 struct place {
 	struct entry *present;
 	enum queue_name queue;
 	uint8_t reads;
-	size_t bytes; /* the most that it can take */
+	size_t bytes; /* the most that the fill can take */
 };
 
 static enum cache_verdict judge_fence(struct shard *s, const struct cache_copy *what, uint64_t sent)
@@ -437,7 +440,8 @@ static enum cache_verdict judge_fence(struct shard *s, const struct cache_copy *
 	return fence == FENCE_DROPPED ? CACHE_OUTDATED : CACHE_FENCED;
 }
 
-/* What is there already stays where it is; but a copy is a new entry like others once it was filled here. */
+/* The new entry takes the queue and the reads of the present one. But a fill that replaces a copy is a new entry
+ * like others, in the small queue. */
 static enum cache_verdict judge_present(const struct cache_copy *what, bool copy, struct place *p)
 {
 	p->queue = (enum queue_name)p->present->queue;
@@ -456,7 +460,7 @@ static enum cache_verdict judge_fill(struct shard *s, uint64_t hash, struct plac
 	return CACHE_FIRST_TIME;
 }
 
-/* Lock held. *e is NULL afterwards if it was kept. */
+/* The caller holds s->lock. Sets *e to NULL if the entry was kept. */
 static enum cache_verdict put(struct shard *s, struct entry **e, const struct shard_put *put, size_t bytes)
 {
 	struct place p = {.bytes = bytes, .queue = COPIES, .reads = put->what->reads};
@@ -496,7 +500,7 @@ enum cache_verdict shard_put(struct shard *s, const struct shard_put *p)
 		verdict = put(s, &e, p, bytes);
 	(*(p->copy ? &s->counters.copied[verdict] : &s->counters.fills[verdict]))++;
 	release(s);
-	entries_free(e); /* it was not kept, and stands in no list */
+	entries_free(e); /* it was not kept, and is in no list */
 	return verdict;
 }
 
@@ -525,7 +529,7 @@ size_t shard_walk(struct shard *s, size_t *bucket, struct cache_mark *list, size
 		for (; e && count < max; e = e->next)
 			if (e->drive != CACHE_NO_DRIVE)
 				list[count++] = (struct cache_mark){.drive = e->drive, .hash = e->hash};
-		/* A bucket goes as a whole, but where it alone is too much. */
+		/* A bucket is returned as a whole, unless it alone has more than max entries. */
 		if (e && before > 0) {
 			count = before;
 			break;
@@ -540,7 +544,7 @@ bool shard_walked(const struct shard *s, size_t bucket)
 	return bucket >= s->bucket_count;
 }
 
-/* Lock held. One allocation: keys of tags, then the key. */
+/* The caller holds s->lock. One allocation: the copy, keys of tags, then the key. */
 static struct cache_copy *copy_entry(struct entry *e)
 {
 	struct cache_copy *copy = malloc(sizeof(*copy) + e->links_used * sizeof(uint64_t) + e->key_size);
@@ -578,7 +582,7 @@ struct cache_copy *shard_copy(struct shard *s, const struct cache_mark *mark)
 	return copy;
 }
 
-/* Lock held. Its successor is worth what it was worth. */
+/* The caller holds s->lock. Leaves a fingerprint of an entry worth keeping: its successor is worth as much. */
 static void drop_entry(struct shard *s, struct entry *e)
 {
 	if (e->queue == MAIN || e->reads > 0)
@@ -597,7 +601,7 @@ void shard_drop(struct shard *s, const uint64_t *keys, size_t count, int64_t seq
 		for (struct tag_link *link = tag_index_first(&s->tags, keys[i]); link; link = next) {
 			struct entry *e = link->owner;
 
-			next = link->next; /* another entry's: that one stays when this one goes */
+			next = link->next; /* a link of another entry, which stays when this entry goes */
 			if (answer_seq(e->answer) < seq)
 				drop_entry(s, e);
 		}

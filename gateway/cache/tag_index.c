@@ -44,7 +44,7 @@ size_t tag_index_node_bytes(const struct tag_index *ix)
 	return tag_index_nodes_cost(ix->nodes);
 }
 
-/* What points to the node of a key, or would. */
+/* The pointer that points to the node of a key, or would if there were one. */
 static struct tag_node **place_of(const struct tag_index *ix, uint64_t key)
 {
 	struct tag_node **place = &ix->buckets[key & (ix->count - 1)];
@@ -82,7 +82,7 @@ int tag_index_add(struct tag_index *ix, void *owner, struct tag_link *links, con
 			return -ENOMEM;
 		}
 		if (node->first && node->first->owner == owner)
-			continue; /* it was among the keys before: nobody else has come in between */
+			continue; /* the key came before in this call: no other owner has been added since */
 		*link = (struct tag_link){.next = node->first, .prev = &node->first, .node = node, .owner = owner};
 		if (link->next)
 			link->next->prev = &link->next;

@@ -1,5 +1,5 @@
-/* terms: what the modules of the cache say to each other and to whom they serve: kinds of answers, what a fill is,
- * whether it was kept, and what is counted. */
+/* terms: the types that the modules of the cache share with each other and with their callers: kinds of answers,
+ * what a fill is, whether it was kept, and what is counted. */
 #ifndef NEPHOS_GATEWAY_CACHE_TERMS_H
 #define NEPHOS_GATEWAY_CACHE_TERMS_H
 
@@ -9,8 +9,9 @@
 
 #include <stdint.h>
 
-/* Hits and misses are counted by these; they are no part of a key. OTHERS: what other gateways have answered; a hit is
- * one that they are asked about then. ASKED: other gateways' questions; a hit is an answer that is still the same. */
+/* Hits and misses are counted by kind; the kind is no part of a key. OTHERS: answers of other gateways; at a hit
+ * those are asked whether the answer still holds. ASKED: questions of other gateways; a hit is an answer that is
+ * still the same. */
 enum cache_kind {
 	CACHE_ITEM,
 	CACHE_LISTING,
@@ -25,30 +26,30 @@ enum cache_kind {
 /* What became of a fill. */
 enum cache_verdict {
 	CACHE_KEPT,
-	CACHE_OUTDATED,	  /* one of its tags was dropped behind the position that it saw */
-	CACHE_FENCED,	  /* something was forgotten, or is not remembered, since it was asked for */
+	CACHE_OUTDATED,	  /* one of its tags was dropped at a later position than it saw */
+	CACHE_FENCED,	  /* something was forgotten, or a drop is not remembered, since it was asked for */
 	CACHE_SUPERSEDED, /* an answer of a later position is kept */
-	CACHE_UNTAGGED,	  /* it was made from more than its tags can say */
+	CACHE_UNTAGGED,	  /* it was made from more than its tags can name */
 	CACHE_TOO_LARGE,
 	CACHE_FIRST_TIME, /* it is large, and nobody has asked for it before */
 	CACHE_NO_MEMORY,
 	CACHE_VERDICTS
 };
 
-/* An answer to be kept. All is borrowed; of the answer the cache takes a reference of its own. */
+/* An answer to be kept. Everything is borrowed; the cache takes its own reference of the answer. */
 struct cache_fill {
 	struct span key;
-	int64_t user; /* to whom it was given */
+	int64_t user; /* the user to whom it was given */
 	struct answer *answer;
 	const struct tag_list *tags;
-	uint64_t sent;	  /* cache_fence, before it was asked for */
-	int64_t asked_ns; /* the time before it was asked for: its lifetime counts from there */
+	uint64_t sent;	  /* cache_fence before the answer was asked for */
+	int64_t asked_ns; /* the time before the answer was asked for: its lifetime counts from there */
 };
 
-/* Stands for the drive of what is no answer about a drive of this gateway's: it is not copied to others. */
+/* The drive of an entry that is no answer about a drive of this gateway. Such an entry is not copied to others. */
 #define CACHE_NO_DRIVE 0u
 
-/* Whether an entry is still there: that of this key, for this user and drive, with this stamp. */
+/* A question whether an entry is still there: the one with this key, user, drive and stamp. */
 struct cache_question {
 	struct span key;
 	int64_t user;
@@ -56,7 +57,7 @@ struct cache_question {
 	int64_t stamp;
 };
 
-/* An entry by itself, as one gateway has it and another one may. */
+/* An entry by itself, in the form in which one gateway gives it to another. */
 struct cache_copy {
 	struct span key;
 	int64_t user;
@@ -65,26 +66,26 @@ struct cache_copy {
 	const uint64_t *keys; /* of its tags (tag_key), the drive's first */
 	size_t key_count;
 	int64_t expires_ns; /* INT64_MAX: not by the clock */
-	uint8_t reads;	    /* not long ago, at most three are counted */
+	uint8_t reads;	    /* recent reads, at most three are counted */
 };
 
-/* Which entry: enough to find it again while it is there. */
+/* Identifies an entry while it is there. */
 struct cache_mark {
-	uint64_t hash; /* of its key, in this cache alone */
+	uint64_t hash; /* of its key; valid in this cache alone */
 	uint32_t drive;
 };
 
-/* Numbers since the cache began, but for entries and bytes, which are there now. */
+/* Numbers since the cache was made, except entries and bytes, copies and copy_bytes, which are present numbers. */
 struct cache_counters {
-	uint64_t entries, bytes; /* bytes: with all tables, which are there from the beginning */
+	uint64_t entries, bytes; /* bytes: including all tables, which exist from the beginning */
 	uint64_t hits[CACHE_KINDS], misses[CACHE_KINDS];
 	uint64_t expired; /* misses because a lifetime was over */
 	uint64_t fills[CACHE_VERDICTS];
-	uint64_t copies, copy_bytes;	 /* of entries and bytes: not read here since they came from another gateway */
-	uint64_t copied[CACHE_VERDICTS]; /* as fills, of what other gateways sent */
-	uint64_t evicted, evicted_bytes; /* to make room */
-	uint64_t dropped;		 /* by a tag */
-	uint64_t forgotten;		 /* with a drive, a user, or all */
+	uint64_t copies, copy_bytes;	 /* part of entries and bytes: copies that were not read here yet */
+	uint64_t copied[CACHE_VERDICTS]; /* like fills, for what other gateways sent */
+	uint64_t evicted, evicted_bytes; /* evicted to make room */
+	uint64_t dropped;		 /* dropped by a tag */
+	uint64_t forgotten;		 /* forgotten with a drive, a user, or all */
 };
 
 #endif

@@ -48,7 +48,7 @@ void assembly_init(struct assembly *a, const struct assembly_options *options)
 	rewind_extents(a);
 }
 
-/* What stands before part n, or behind the last. */
+/* The text before part n, or after the last part. */
 static int say_text(struct assembly *a, size_t n, struct piece *ret)
 {
 	const bool last = n == a->with.parts->ranges.count;
@@ -65,7 +65,7 @@ static int say_text(struct assembly *a, size_t n, struct piece *ret)
 	return r;
 }
 
-/* The next part begins, or all is said. */
+/* Begins the next part, or finishes after the last one. */
 static int turn(struct assembly *a, struct piece *ret)
 {
 	int r = say_text(a, a->part, ret);

@@ -1,9 +1,10 @@
 /*
- * Two walks over the same pieces: `now` is sent, `ahead` asks for the blocks in the order in which they will be wanted.
- * Blocks are counted as they come up; number n lies in slot n % window, so that `ahead` may be window - 1 blocks before
- * `now`. Several pieces of one block in a row are one block.
+ * Two walks over the same pieces: `now` is sent, `ahead` asks for the blocks in the order in which they will be
+ * needed. Blocks are numbered as a walk reaches them. Block n lies in slot n % window, so that `ahead` may be up
+ * to window - 1 blocks further than `now`. Consecutive pieces of the same block count as one block.
  *
- * A slot that waits holds the reader: it is freed when the last of them was called, or has left.
+ * A slot that waits for a block holds a reference of the reader: the reader is freed when the last such slot was
+ * called, or has given up waiting.
  */
 #include "gateway/content/content_reader.h"
 
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPE_SIZE 64 /* of media types: ours are shorter */
+#define TYPE_SIZE 64 /* of a media type: ours are shorter */
 
 struct slot {
 	struct content_reader *reader;
@@ -27,11 +28,11 @@ struct slot {
 	int error;
 };
 
-/* The blocks that a walk has come by. */
+/* A walk, and the blocks that it has reached. */
 struct walk {
 	struct assembly pieces;
 	struct piece piece;
-	uint64_t blocks;    /* so many */
+	uint64_t blocks;    /* number of blocks reached */
 	uint8_t sha256[32]; /* of the last one */
 	int64_t generation;
 };
@@ -41,14 +42,14 @@ struct content_reader {
 	struct assembly_options assembly;
 	char type[TYPE_SIZE];
 	int64_t length;
-	/* Of who pulls. */
+	/* Used only by the thread that pulls. */
 	struct walk now, ahead;
 	int64_t sent; /* of now.piece */
 
 	pthread_mutex_t lock; /* guards the rest */
 	struct slot slots[CONTENT_WINDOW];
 	unsigned holders;
-	bool waits; /* who pulls wants to be woken */
+	bool waits; /* pull has returned -EAGAIN: wake is to be called */
 	bool over;
 };
 
@@ -87,7 +88,7 @@ static void on_block(struct block_waiter *waiter, int error, struct block *block
 	release(r, 1);
 }
 
-/* On to the next piece; *ret_another: that is of another block than the one before. */
+/* Moves to the next piece; *ret_another: the piece is of another block than the one before. */
 static int walk_on(struct walk *w, bool *ret_another)
 {
 	const bool first = w->blocks == 0;
@@ -130,11 +131,12 @@ static void ask_for(struct content_reader *r, struct slot *slot, const struct pi
 	pthread_mutex_lock(&r->lock);
 	slot->state = SLOT_FAILED;
 	slot->error = error;
-	r->holders--; /* the puller's is left */
+	r->holders--; /* the reference of the reader's owner remains */
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* A slot whose block was sent; false: it is still waited for (its answer was cut short by a part's end). */
+/* Empties a slot whose block was sent; false: it still waits for its block (whose answer was cut short by the end
+ * of a part). */
 static bool empty(struct content_reader *r, struct slot *slot)
 {
 	pthread_mutex_lock(&r->lock);
@@ -149,7 +151,7 @@ static bool empty(struct content_reader *r, struct slot *slot)
 	return free;
 }
 
-/* Asks for as much as the window has room for behind what is being sent. */
+/* Asks for as many blocks as the window has room for after the one that is being sent. */
 static int look_ahead(struct content_reader *r)
 {
 	while (r->ahead.piece.kind != PIECE_END && r->ahead.blocks < r->now.blocks + r->with.window - 1) {
@@ -169,7 +171,7 @@ static int look_ahead(struct content_reader *r)
 	return 0;
 }
 
-/* ---- what is sent ---- */
+/* ---- sending ---- */
 
 static int copy_block(struct content_reader *r, void *data, size_t size)
 {
@@ -185,7 +187,7 @@ static int copy_block(struct content_reader *r, void *data, size_t size)
 	if (slot->state == SLOT_FAILED)
 		return slot->error;
 	const struct span bytes = block_bytes(slot->block);
-	/* One of another size under the same name would be another one: the list is wrong. */
+	/* A block of another size cannot be the named one: the list is wrong. */
 	if (bytes.size != piece->block_size)
 		return -EBADMSG;
 	memcpy(data, bytes.data + piece->from + r->sent, size);
@@ -205,7 +207,8 @@ static int copy_piece(struct content_reader *r, void *data, size_t size)
 	return 0;
 }
 
-/* With a window of one block, that one is asked for when it is needed, and the one before has gone. */
+/* Moves to the next piece. With a window of one block, a block is asked for only when it is needed, after the one
+ * before was dropped. */
 static int go_on(struct content_reader *r)
 {
 	bool another;
@@ -237,7 +240,7 @@ int content_reader_pull(struct content_reader *r, void *data, size_t size, size_
 
 		error = copy_piece(r, (char *)data + got, more);
 		if (error == -EAGAIN && got > 0)
-			break; /* who comes again is told */
+			break; /* the next call returns -EAGAIN */
 		if (error < 0)
 			return error;
 		r->sent += (int64_t)more;
@@ -268,7 +271,7 @@ int content_reader_new(const struct content_reader_options *options, struct cont
 	r->assembly = (struct assembly_options){.page = answer_body(options->page), .parts = &r->with.parts};
 	assembly_init(&r->now.pieces, &r->assembly);
 	assembly_init(&r->ahead.pieces, &r->assembly);
-	r->ahead.piece.kind = PIECE_ZEROS; /* none yet: it is at no end */
+	r->ahead.piece.kind = PIECE_ZEROS; /* no piece yet, but also not the end */
 	for (size_t i = 0; i < CONTENT_WINDOW; i++)
 		r->slots[i] = (struct slot){.reader = r, .waiter = {.done = on_block}};
 	*ret = r;
@@ -284,7 +287,7 @@ void content_reader_free(struct content_reader *r)
 	pthread_mutex_unlock(&r->lock);
 	unsigned left = 1;
 	for (size_t i = 0; i < CONTENT_WINDOW; i++)
-		left += block_source_leave(r->with.source, &r->slots[i].waiter); /* each held it */
+		left += block_source_leave(r->with.source, &r->slots[i].waiter); /* each held a reference */
 	release(r, left);
 }
 

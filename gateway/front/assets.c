@@ -13,17 +13,18 @@
 #include <sys/stat.h>
 
 /*
- * The files of the API pages, which the gateway itself serves. There are few, and they do not change while it runs: so
- * they are read into memory at the start, and a request never touches the disk. A name in a URL is compared with the
- * names that were found, and never becomes a path; so there is no way out of the folder.
+ * The files of the API pages, which the gateway itself serves. There are few, and they do not change while the
+ * gateway runs: so they are read into memory at the start, and a request never touches the disk. A name in a
+ * URL is compared with the names that were found, and never becomes a path; so there is no way out of the
+ * folder.
  *
- * Each file has an etag made of its bytes. Browsers are told to ask each time ("no-cache"), and mostly hear that what
- * they have is still right (304): so a new version of the gateway shows its own pages at once. The content type comes
- * from the ending, and browsers are told not to guess another one. The security policy lets scripts come from here
- * only.
+ * Each file has an etag made of its bytes. "no-cache" makes browsers ask each time, and mostly the answer is
+ * that their copy is still right (304): so a new version of the gateway shows its own pages at once. The
+ * content type comes from the ending of the name, and "nosniff" keeps browsers from guessing another one. The
+ * security policy lets scripts come from here only.
  *
- * How many files there may be, and how many bytes together, is limited, so that a wrong folder in the settings is
- * noticed at the start.
+ * How many files there may be, and how many bytes together, is limited, so that a wrong folder in the settings
+ * is noticed at the start.
  */
 
 struct asset {

@@ -6,7 +6,7 @@
 
 struct block_report {
 	struct block_cache *cache;
-	pthread_mutex_t lock; /* of who refreshes: each adds what has come since the one before */
+	pthread_mutex_t lock; /* one refresh at a time: each adds what has come since the one before */
 	struct metric *blocks, *bytes, *hits, *misses, *evicted;
 };
 

@@ -28,7 +28,7 @@ static const char *const VERDICTS[CACHE_VERDICTS] = {
 
 struct cache_report {
 	struct cache *cache;
-	pthread_mutex_t lock; /* of who refreshes: each adds what has come since the one before */
+	pthread_mutex_t lock; /* one refresh at a time: each adds what has come since the one before */
 	struct metric *entries, *bytes, *copies, *copy_bytes, *evicted, *dropped, *forgotten;
 	struct metric *hits[CACHE_KINDS], *misses[CACHE_KINDS];
 	struct metric *fills[CACHE_VERDICTS];

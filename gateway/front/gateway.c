@@ -31,11 +31,12 @@
 #include <string.h>
 
 #define GATEWAY_UPSTREAM_MAX 256    /* connections kept alive to services */
-#define GATEWAY_SERVICES_LOOK_MS 10 /* apart, until services have registered at its start */
+#define GATEWAY_SERVICES_LOOK_MS 10 /* between two looks, until services have registered at its start */
 
-/* To leave the ring takes three calls. After the length of a lease there is nothing left to give back. */
+/* Leaving the ring takes three calls. After the length of a lease there is nothing left to give back. */
 #define GATEWAY_LEAVE_MS 3000
-/* Before that, for what its successors lack yet: mostly nothing. At 100 MB/s the most that they keep of others. */
+/* Before that, to copy what the successors still lack: mostly nothing. Enough at 100 MB/s for the most that
+ * they keep of others. */
 #define GATEWAY_COPY_MS 2000
 
 static_assert(SHARE_CALLS_MAX + RECHECK_AT_ONCE + KEEPER_CALLS_MAX + BLOCK_FETCHES_MAX + GATEWAY_UPSTREAM_MAX <=
@@ -47,21 +48,21 @@ static_assert(GATEWAY_UPSTREAM_MAX <= HOP_IDLE_MAX && HOP_CONNECTIONS_MAX == GAT
 struct gateway {
 	char *name;
 	json_t *peers;			/* array of URLs */
-	struct client_address *clients; /* which reverse proxies are believed */
+	struct client_address *clients; /* the reverse proxies that are trusted */
 	struct metrics *metrics;
-	struct door *door;	    /* the cluster's proof: who of this store is at the other end */
+	struct door *door;	    /* the cluster's proof of which part of this store is at the other end */
 	struct http_client *client; /* to services */
-	struct registry *registry;  /* which of them live */
+	struct registry *registry;  /* which services live */
 	struct under_way *under_way;
 	struct auth *auth;
 	struct proxy *proxy;
 	struct recheck *recheck;
 	struct ring *ring;
-	struct cache *cache; /* what is kept of services' answers */
+	struct cache *cache; /* answers of services that are kept */
 	struct cache_report *report;
-	struct keeper *keeper;	       /* which drives this gateway is home of */
-	struct replicas *replicas;     /* what others copy here */
-	struct replicator *replicator; /* what is copied from here */
+	struct keeper *keeper;	       /* the drives that this gateway is home of */
+	struct replicas *replicas;     /* takes what others copy here */
+	struct replicator *replicator; /* copies from here to others */
 	struct service_clock *clock;
 	struct block_caps *caps;
 	struct block_cache *block_cache;
@@ -75,7 +76,7 @@ struct gateway {
 	struct hop_listener *hops;    /* for other gateways */
 };
 
-/* ---- internal routes: the guard of their listener knows who comes ---- */
+/* ---- internal routes: the guard of their listener has checked who comes ---- */
 
 static void handle_hello(struct http_request *req, void *cookie)
 {
@@ -96,7 +97,8 @@ static void respond_json(struct http_request *req, int status, json_t *body_take
 	http_headers_fini(&headers);
 }
 
-/* Where services listen, and as whom they are greeted there, is for those that have the cluster's key. */
+/* The addresses at which services listen, and the names by which they are greeted there, are only for holders
+ * of the cluster's key. */
 static json_t *services_to_json(struct registry *registry, bool with_addresses)
 {
 	struct registry_instance live[REGISTRY_INSTANCES_MAX];
@@ -137,13 +139,13 @@ static void forget_token(void *cookie, const char *id)
 	under_way_end(g->under_way, id, -ERR_UNAUTHENTICATED);
 }
 
-/* A user may be gone, or be called something else: what is under way goes on if its token is still good, and changes
- * nothing before that is known. */
+/* The user may be gone, or have another name: a request in flight goes on if its token is still good, and
+ * changes nothing before that is known. */
 static void forget_user(void *cookie, int64_t user)
 {
 	struct gateway *g = cookie;
 	auth_forget_user(g->auth, user);
-	cache_forget_user(g->cache, user); /* copies of what others keep, too */
+	cache_forget_user(g->cache, user); /* copies of what other gateways keep, too */
 	under_way_doubt_user(g->under_way, user, clock_mono_ns());
 	recheck_now(g->recheck);
 }
@@ -166,7 +168,7 @@ static void handle_gateways(struct http_request *req, void *cookie)
 	respond_json(req, 200, json_pack("{so}", "gateways", peer_list_for(g->peers, req)));
 }
 
-/* By a drive's number, whosever it is: it says no more than that the members are these. */
+/* For any drive's number, whoever owns the drive: the answer says no more than that the members are these. */
 static void handle_owners(struct http_request *req, void *cookie)
 {
 	const struct gateway *g = cookie;
@@ -246,7 +248,7 @@ static int monitoring_status(void *cookie, struct buf *ret)
 	return error;
 }
 
-/* What the gateway sends on is described by the services that answer it: nothing here is in the gateway's own
+/* Forwarded requests are described by the services that answer them: none of these is in the gateway's own
  * OpenAPI. */
 /* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are initialisers */
 #define INTERNAL(method_, pattern_, handler_)                                                                \
@@ -266,7 +268,7 @@ static int monitoring_status(void *cookie, struct buf *ret)
 		.summary = "Answered by a service", .doc = "{}"                                       \
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
-/* What there is to be done at a target is the service's to say, to anybody: the description is public, too. */
+/* The service says which methods a target has, to anybody: the description of the API is public, too. */
 #define FORWARD_ALL(pattern_, handler_)                                                                           \
 	FORWARD("GET", pattern_, HTTP_BODY_NONE, handler_), FORWARD("PUT", pattern_, HTTP_BODY_STREAM, handler_), \
 		FORWARD("POST", pattern_, HTTP_BODY_STREAM, handler_),                                            \
@@ -326,8 +328,8 @@ static bool internal_guard(struct http_request *req, const struct http_route *ro
 	return route->open || door_admits(g->door, req);
 }
 
-/* Blocks have half of the room, if that holds some; answers the rest. Each has its own: what is read is mostly one or
- * the other, and a store of large files is not to have no room for its listings. */
+/* Blocks have half of the memory, if that is enough for some; answers have the rest. Each has its own room:
+ * clients mostly read one or the other, and a store of large files must still have room for its listings. */
 static size_t block_bytes_of(const struct gateway_options *options)
 {
 	const size_t half = (options->cache_bytes ? options->cache_bytes : GATEWAY_CACHE_BYTES) / 2;
@@ -465,7 +467,7 @@ static int build(const struct gateway_options *options, struct gateway *g, struc
 	return error;
 }
 
-/* Services are few, and each keeps a connection or makes one a second. */
+/* Services are few, and each keeps a connection open or opens one a second. */
 static int start_internal(const struct gateway_options *options, struct gateway *g, struct buf *why)
 {
 	const struct http_server_options server = {
@@ -499,7 +501,7 @@ static int start_hops(const struct gateway_options *options, struct gateway *g, 
 	return hop_listener_start(&hops, why, &g->hops);
 }
 
-/* Where it is reached is known when it listens. */
+/* The URL at which the gateway is reached is known only when it listens. */
 static int start_ring(const struct gateway_options *options, struct gateway *g, struct buf *why)
 {
 	struct member_self self = {.weight = 1};
@@ -539,7 +541,7 @@ static bool knows_services(struct gateway *g)
 	return true;
 }
 
-/* Each registers once a second, and nothing tells when. */
+/* Each service registers once a second, and no event tells when. */
 static void await_services(const struct gateway_options *options, struct gateway *g)
 {
 	const int64_t until_ns = clock_mono_ns() + options->services_wait_ms * NS_PER_MS;
@@ -625,7 +627,7 @@ void gateway_drain(struct gateway *g, unsigned deadline_ms)
 	http_server_drain(g->server, deadline_ms);
 	const int64_t left_ns = until_ns - clock_mono_ns();
 	hop_listener_drain(g->hops, left_ns > 0 ? (unsigned)(left_ns / NS_PER_MS) : 0);
-	/* Services were heard until here: what is under way asks whether they live. */
+	/* Services could register until here: requests in flight ask whether services live. */
 	http_server_drain(g->internal, 0);
 }
 
@@ -638,10 +640,10 @@ void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
-	keeper_stop(g->keeper); /* who waits for a home is answered */
+	keeper_stop(g->keeper); /* requests that wait for a home are answered */
 	replicator_stop(g->replicator);
-	/* The server first: it begins calls. What it had under way is kept by whoever is to answer it, until the client
-	 * ends its calls. */
+	/* The servers first: they begin calls. Each request in flight is kept by the part that is to answer it,
+	 * until the HTTP client ends its calls. */
 	http_server_stop(g->server);
 	http_server_stop(g->internal);
 	hop_listener_stop(g->hops);

@@ -96,7 +96,7 @@ static void handle_validate(struct http_request *req, void *cookie)
 		.handler = (handler_), .internal = true                                                          \
 	}
 
-/* What is said to the docs services, as on the public listener; but none of it is open to anybody. */
+/* Requests for the docs services, as on the public listener; but none of these routes is open to strangers. */
 #define HOP(method_, pattern_, body_)                                                                       \
 	{                                                                                                   \
 		.method = (method_), .pattern = (pattern_), .body = (body_), .body_max = CONTENT_BYTES_MAX, \
@@ -129,7 +129,7 @@ static const struct http_route HOP_ROUTES[] = {
 	{0},
 };
 
-/* Of copies: what is refused is counted, by its reason. */
+/* For routes of copies: each refusal is counted, by its reason. */
 static bool guard_replicas(const struct hop_listener *l, struct http_request *req)
 {
 	const int64_t length = http_request_length(req);
@@ -154,8 +154,8 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 		return true;
 	if (route->handler == handle_offer || route->handler == handle_entries)
 		return guard_replicas(l, req);
-	/* A block is asked for by a gateway, and not for somebody: a capability says that it may be. What it asks about
-	 * kept answers, it asks for many users at once. */
+	/* A gateway asks for a block on its own behalf, and not for a user: a capability says that it may. Its
+	 * questions about kept answers are for many users at once. */
 	return door_admits_kind(l->door, req, "gateway") &&
 		(strcmp(route->pattern, BLOCKS) == 0 || route->handler == handle_validate || hop_admit(req, l->name));
 }
@@ -165,7 +165,7 @@ static bool outdated(const void *guest, void *cookie)
 	return door_is_outdated(((const struct hop_listener *)cookie)->door, guest);
 }
 
-/* All addresses of this machine: good to listen on, and none that others could go to. */
+/* All addresses of this machine: good to listen on, but not an address that others could connect to. */
 static bool is_wildcard(const char *address)
 {
 	struct in6_addr v6;

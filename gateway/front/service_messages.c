@@ -38,7 +38,7 @@ int service_messages_register(struct registry *registry, struct span body)
 	return error;
 }
 
-/* 0: a user, tokens, or both, each of which makes sense. */
+/* 0: the message names a user, tokens, or both, and all of these make sense. */
 static int check_forget(const json_t *message, int64_t *ret_user)
 {
 	const json_t *ids = json_object_get(message, "token_ids");

@@ -1,6 +1,6 @@
 /*
- * service_messages: what services say to a gateway, apart from HTTP: registrations, and which tokens are to be
- * forgotten (PROTOCOL.md, "Gateway and services"). Any bytes may be given. Any thread.
+ * service_messages: what services send to a gateway, without the HTTP around it: registrations, and which
+ * tokens are to be forgotten (PROTOCOL.md, "Gateway and services"). Any bytes may be given. Any thread.
  */
 #ifndef NEPHOS_GATEWAY_FRONT_SERVICE_MESSAGES_H
 #define NEPHOS_GATEWAY_FRONT_SERVICE_MESSAGES_H
@@ -14,7 +14,7 @@ struct service_messages_forgetter {
 	void (*token)(void *cookie, const char *id);
 	void (*user)(void *cookie, int64_t user); /* positive */
 };
-/* Tokens first. -ERR_BAD_JSON, -ERR_BAD_REQUEST: nothing was forgotten. */
+/* Calls back for the tokens first. -ERR_BAD_JSON, -ERR_BAD_REQUEST: nothing was forgotten. */
 int service_messages_forget(struct span body, const struct service_messages_forgetter *forgetter, void *cookie);
 
 #endif

@@ -6,16 +6,16 @@
 
 #include <string.h>
 
-#define SEGMENT_SIZE 72 /* the hash of a block has 64; a number of 19 digits, each escaped, 57 */
+#define SEGMENT_SIZE 72 /* a block's hash has 64 characters; a number of 19 digits, each escaped, 57 */
 
-/* The segments of a path, one after the other. Most have no escapes, and are compared where they stand. */
+/* Visits the segments of a path, one after the other. Most have no escapes, and are compared in place. */
 struct walk {
 	const char *at; /* behind the last segment: '/', or the end */
 	struct span segment;
 	char decoded[SEGMENT_SIZE];
 };
 
-/* false: there is none, or it is nothing that a name of ours could be. */
+/* false: there is no further segment, or it cannot be a name of ours. */
 static bool next(struct walk *w)
 {
 	struct buf decoded;
@@ -70,7 +70,8 @@ static struct drive_ref find_v2(struct walk *w)
 	return ref;
 }
 
-/* A document's number has its drive in it; the list, and what is made without saying for whom, is of the first one. */
+/* The number of a document has its drive in it. The list, and a document that is created for no named user,
+ * belong to the caller's first drive. */
 static struct drive_ref find_v1(struct walk *w)
 {
 	int64_t number = 0;

@@ -55,7 +55,7 @@ uint32_t first_drives_get(struct first_drives *f, int64_t user, int64_t now_ns)
 	return drive;
 }
 
-/* An older answer that comes late does not displace what was asked for after it. */
+/* A late answer to an earlier question does not replace the answer to a later one. */
 void first_drives_put(struct first_drives *f, int64_t user, uint32_t drive, int64_t asked_ns)
 {
 	struct place *p = place_of(f, user);
@@ -66,7 +66,8 @@ void first_drives_put(struct first_drives *f, int64_t user, uint32_t drive, int6
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* What was asked for before now and comes later is not believed for longer than it would have been anyway. */
+/* An answer to a question that was asked before this call, if it comes after the call, is believed no longer
+ * than it would have been anyway. */
 void first_drives_forget(struct first_drives *f, int64_t user)
 {
 	struct place *p = place_of(f, user);

@@ -44,7 +44,7 @@ void flights_free(struct flights *f)
 	free(f);
 }
 
-/* With the lock held. */
+/* The caller holds f->lock. */
 static enum flights_verdict lead(struct flights *f, struct span key, struct flight_rider *rider)
 {
 	struct flight *flight = HASH_COUNT(f->by_key) < f->max ? calloc(1, sizeof(*flight) + key.size) : NULL;
@@ -58,7 +58,7 @@ static enum flights_verdict lead(struct flights *f, struct span key, struct flig
 	return FLIGHTS_LEADS;
 }
 
-/* With the lock held. */
+/* The caller holds f->lock. */
 static enum flights_verdict follow(struct flights *f, struct flight *flight, struct flight_rider *rider)
 {
 	if (f->followers == f->followers_max)
@@ -110,7 +110,7 @@ struct flight_rider *flights_land(struct flights *f, struct flight_rider *leader
 	*leader = (struct flight_rider){.flight = NULL};
 	list = flight->followers;
 	DL_FOREACH(list, rider) {
-		rider->flight = NULL; /* it cannot leave any more */
+		rider->flight = NULL; /* flights_leave does not remove it any more */
 		f->followers--;
 	}
 	pthread_mutex_unlock(&f->lock);

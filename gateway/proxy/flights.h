@@ -1,12 +1,12 @@
 /*
- * flights: which answers are being asked for, and who waits for the same one. The first who asks for a key leads: he
- * asks a service. Who comes while he does follows, and is handed back to the leader when that has landed; what he is
- * told then is the caller's business.
+ * flights: which answers are being asked for, and which requests wait for the same answer. The first request
+ * for a key leads: it asks a service. A request that comes meanwhile follows, and is handed back to the leader
+ * when the leader has landed; what the follower gets then is up to the caller.
  *
  * 	flights_join    FLIGHTS_LEADS: the caller must call flights_land, once
  * 	                FLIGHTS_FOLLOWS: the leader gets this rider, unless flights_leave says that it was taken out
- * 	                FLIGHTS_ALONE: there is no place: the caller asks for himself
- * 	flights_land    from then on the next who asks for the key leads
+ * 	                FLIGHTS_ALONE: there is no place: the caller asks on its own
+ * 	flights_land    from then on the next request for the key leads
  *
  * Pure, but for its lock: any thread, no callbacks.
  */
@@ -18,16 +18,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* At once. Each belongs to a request at a service, of which a gateway has no more (SHARE_REQUESTS_MAX); 2 KiB each, for
- * its key. */
+/* Flights at once. Each belongs to a request at a service, of which a gateway has no more (SHARE_REQUESTS_MAX);
+ * 2 KiB each, for the key. */
 #define FLIGHTS_MAX 2048u
-/* Of all flights: who follows has a place among the requests as well. */
+/* Followers of all flights: each follower has a place among the requests as well. */
 #define FLIGHTS_FOLLOWERS_MAX 2048u
 
 struct flights;
 struct flight;
 
-/* Embedded by who asks; all zeros: he does not. */
+/* Embedded by the caller; all zeros: it is in no flight. */
 struct flight_rider {
 	struct flight *flight;
 	bool leads;
@@ -37,13 +37,13 @@ struct flight_rider {
 enum flights_verdict { FLIGHTS_LEADS, FLIGHTS_FOLLOWS, FLIGHTS_ALONE };
 
 int flights_new(size_t max, size_t followers_max, struct flights **ret); /* -ENOMEM */
-void flights_free(struct flights *f);					 /* nobody may be on his way; NULL is fine */
+void flights_free(struct flights *f);					 /* it must have no flights; NULL is fine */
 
-/* may_lead: his answer will do for others; else he follows or goes alone. */
+/* may_lead: the answer of this rider will do for others; else it follows or goes alone. */
 enum flights_verdict flights_join(struct flights *f, struct span key, bool may_lead, struct flight_rider *rider);
-/* true: he followed, and nobody else will hear of him. */
+/* true: the rider was a follower, and no leader gets it any more. */
 bool flights_leave(struct flights *f, struct flight_rider *rider);
-/* Of a leader: the list of those who followed, linked by next, in the order in which they came. */
+/* For a leader: the list of its followers, linked by next, in the order in which they came. */
 struct flight_rider *flights_land(struct flights *f, struct flight_rider *leader);
 size_t flights_followers(struct flights *f);
 

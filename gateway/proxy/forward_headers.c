@@ -13,22 +13,22 @@
 
 struct copy {
 	struct http_headers *to;
-	const char *const *ours;		      /* which fields of ours pass, up to NULL */
+	const char *const *ours;		      /* which fields of ours pass; the last is NULL */
 	const char *connection[CONNECTION_LINES_MAX]; /* values of Connection: names of further fields that stop here */
 	size_t lines;
 	int error;
 };
 
-/* RFC 9110 §7.6.1, and what is set anew on the other side. */
+/* Fields of one connection (RFC 9110 §7.6.1), and fields that are set anew on the other side. */
 static const char *const STOPS_HERE[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
 	"Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
 	"Authorization", "Cookie", "Date", "Server"};
 
-/* Of the fields of ours only these: all others are between the parts of the store, those that are yet to come as well.
- * A client's word for who asks, or for the epoch of a drive's home, is worth nothing. */
+/* Of the fields of ours only these pass: all others are between the parts of the store, future ones as well. A
+ * client's claim about who asks, or about the epoch of a drive's home, counts for nothing. */
 static const char *const OF_CLIENTS[] = {HEADER_FLOOR, HEADER_SESSION, HEADER_BATCH, HEADER_LEASE, NULL};
 static const char *const FOR_CLIENTS[] = {HEADER_SEQ, HEADER_USAGE, HEADER_BATCH, NULL};
-/* Another gateway has made its answer for a client: what it says of itself passes. */
+/* Another gateway has made its answer for a client: what that gateway says of itself passes. */
 static const char *const OF_GATEWAYS[] = {HEADER_SEQ, HEADER_USAGE, HEADER_BATCH, HEADER_ATTEMPTS, HEADER_HOME, NULL};
 
 static int fold(char c)
@@ -36,7 +36,7 @@ static int fold(char c)
 	return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-/* An underscore is as good as a dash: some of those behind us might read it so. */
+/* An underscore counts as a dash: some of the servers behind us might read it so. */
 static bool same_name(const char *a, const char *b)
 {
 	while (*a && fold(*a) == fold(*b)) {
@@ -178,7 +178,7 @@ void forward_headers_key(const char *target, const struct token_identity *identi
 		write_key_of_user(identity->user, ret);
 }
 
-/* A client that says it is a gateway is told no more than the address as it is. */
+/* A client that claims to be a gateway gets no more than the URL as it is. */
 const char *forward_headers_home(const struct http_request *req, const char *url, char *ret)
 {
 	return http_request_header(req, HEADER_HOP) ? url : told_url(url, http_request_header(req, "Host"), ret);

@@ -23,7 +23,7 @@ bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const cha
 	return whole;
 }
 
-/* No other key begins like that: those of this gateway's own begin with a number. */
+/* No other key begins like that: the keys of this gateway's own answers begin with a number. */
 bool kept_key_of_other(struct kept_key *key, const char *boot, struct span theirs)
 {
 	struct line line;

@@ -14,12 +14,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define PAGE_HEAD_SIZE 32		     /* of a page in a compact form: the position is in it */
+#define PAGE_HEAD_SIZE 32		     /* head of a page in a compact form: has the position in it */
 #define PIECES_MAX (2 * RANGE_PARTS_MAX + 1) /* of a body: each part with its head, and the end */
 
 /* ---- what is kept ---- */
 
-/* Fields lie as NAME NUL VALUE NUL each. false: there is none at *at. */
+/* Each field lies as NAME NUL VALUE NUL. false: there is none at *at. */
 static bool next_field(struct span head, size_t *at, struct http_header *ret)
 {
 	if (*at >= head.size)
@@ -60,7 +60,8 @@ static bool is_get(const struct kept_reply *r)
 	return strcmp(http_request_method(r->req), "GET") == 0;
 }
 
-/* The second in which it was changed. The first one of all stands for times that the form cannot show as well. */
+/* Finds the second in which the document was changed. Second 0 counts as unknown: it also stands for times that
+ * the date format cannot show. */
 static bool find_mtime(const struct kept_reply *r, struct precondition_target *target)
 {
 	const char *date = field_of(r->answer, "Last-Modified");
@@ -77,7 +78,8 @@ static bool asks_for_date(const struct precondition *p)
 	return (!p->if_match && p->if_unmodified_since) || (!p->if_none_match && p->if_modified_since);
 }
 
-/* Whether a part is as good as the whole; what a date says of it must not depend on the part of a second. */
+/* Whether If-Range allows to send a part. What a date decides must not depend on the fraction of its second
+ * (-EAGAIN). */
 static int judge_if_range(const struct kept_reply *r, struct precondition_target *target, bool *ret)
 {
 	const char *if_range = http_request_header(r->req, "If-Range");
@@ -93,7 +95,7 @@ static int judge_if_range(const struct kept_reply *r, struct precondition_target
 	return *ret == early ? 0 : -EAGAIN;
 }
 
-/* Ranges are of GET alone (RFC 9110, 14.2). */
+/* Ranges apply to GET alone (RFC 9110, 14.2). */
 static int judge_ranges(struct kept_reply *r, struct precondition_target *target)
 {
 	const char *range = http_request_header(r->req, "Range");
@@ -153,7 +155,7 @@ bool kept_reply_has_body(const struct kept_reply *r)
 	return r->error == 0 && !r->unchanged && is_get(r);
 }
 
-/* What another gateway may keep: the answer itself. */
+/* Whether another gateway may keep this reply: it must be the answer itself. */
 static bool is_all_of_it(const struct kept_reply *r)
 {
 	return is_get(r) && !r->unchanged && r->ranges.count == 0 && (r->error == 0 || r->error == -ERR_NOT_FOUND) &&
@@ -184,18 +186,18 @@ int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 
 /* ---- the body ---- */
 
-/* What is large is not copied for each who reads it, but its reader may hold it in memory after it has fallen out: that
- * counts as his. */
+/* A large body is not copied for each reader. But a reader may hold it in memory after the cache has evicted
+ * it: so it counts in the share of that reader. */
 struct sending {
 	struct under_way *under_way;
 	struct share_claim room;
 	struct answer *answer;
-	struct buf text; /* what is not in the answer: heads of parts, or of a page */
+	struct buf text; /* bytes that are not in the answer: heads of parts, or of a page */
 	struct {
 		bool in_text;
 		size_t at, size;
 	} pieces[PIECES_MAX];
-	size_t count, next, sent; /* pieces; sent: of the next */
+	size_t count, next, sent; /* count, next: pieces; sent: bytes of the next piece */
 };
 
 static void add_piece(struct sending *s, bool in_text, size_t at, size_t size)
@@ -252,7 +254,7 @@ static struct sending *sending_new(struct kept_reply *r)
 		return NULL;
 	s->under_way = r->under_way;
 	s->room = r->room;
-	r->room.amount = 0; /* moved */
+	r->room.amount = 0; /* moved to s */
 	s->answer = answer_ref(r->answer);
 	buf_init(&s->text, BYTERANGES_TEXT_MAX);
 	return s;
@@ -276,7 +278,7 @@ static int add_parts(struct sending *s, const struct byteranges *b)
 	return error;
 }
 
-/* A page in a compact form says in its head which position it saw. */
+/* Writes the head of a page in a compact form, which says what position the page saw; 0: there is no such head. */
 static size_t make_head(const struct kept_reply *r, char ret[PAGE_HEAD_SIZE])
 {
 	static const char COMPACT[] = "application/vnd.nephos.";
@@ -310,7 +312,7 @@ static size_t length_of(const struct sending *s)
 	return length;
 }
 
-/* parts: NULL: all. */
+/* parts: NULL: the whole body. */
 static void send_pieces(
 	struct kept_reply *r, int status, const struct http_headers *headers, const struct byteranges *parts)
 {

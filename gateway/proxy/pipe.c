@@ -20,7 +20,7 @@ int pipe_new(struct pipe **ret)
 	struct pipe *p = malloc(sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	memset(p, 0, offsetof(struct pipe, ring)); /* the ring's pages are touched when they are used */
+	memset(p, 0, offsetof(struct pipe, ring)); /* pages of the ring take memory only when they are used */
 	pthread_mutex_init(&p->lock, NULL);
 	*ret = p;
 	return 0;

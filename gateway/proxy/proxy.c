@@ -1,6 +1,6 @@
 /*
- * Takes a request: what kind it is, whose, which drive it is about; collects its body. What comes after that is said in
- * proxy_internal.h.
+ * Takes a request: finds out its kind, its user and its drive, and collects its body. proxy_internal.h
+ * describes what comes after that.
  */
 #include "gateway/proxy/proxy.h"
 
@@ -18,13 +18,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* Memory for the next step of the body; false: there is none for this one now. */
+/* Takes memory for the next step of the body; false: there is none for this exchange now. */
 static bool keep_more(struct exchange *x)
 {
 	size_t left = x->body_size - x->body_filled;
 	struct share_claim more = x->kept;
 	more.amount = left < PROXY_COLLECT_STEP ? left : PROXY_COLLECT_STEP;
-	/* Pages of the whole are there when they are written to. */
+	/* The whole size is allocated: pages take memory only when they are written to. */
 	if (!x->body)
 		x->body = malloc(x->body_size ? x->body_size : 1);
 	if (!x->body || under_way_take(x->proxy->under_way, &more) < 0)
@@ -61,8 +61,8 @@ static void collect_body(struct http_request *req, void *cookie)
 		proxy_home_send(x);
 }
 
-/* From here on the end of its token ends it. What ended between the guard and here was not in the index: in doubt it is
- * asked about first. */
+/* From here on the end of the token ends the exchange. If the token ended between the guard's check and here,
+ * the exchange was not in the index yet: where that is possible, the token is asked about first. */
 static int be_under_way(struct exchange *x, const struct token_identity *identity)
 {
 	struct span token = auth_token(x->req);
@@ -96,7 +96,8 @@ static void on_token_known(void *cookie, int outcome)
 	begin(x);
 }
 
-/* A slow sender's request is let in when more of it comes: meanwhile other tokens ended, or this one. */
+/* Asks about the token again. The request of a slow sender is let in only when more of it arrives: meanwhile
+ * other tokens may have ended, or this one. */
 void proxy_begin_in_doubt(struct exchange *x)
 {
 	x->doubted_ns = clock_mono_ns();
@@ -113,7 +114,7 @@ static void note_forwarded(const char *name, const char *value, void *cookie)
 		(void)buf_append_str(list, value); /* it fits: it was in the head */
 }
 
-/* The user service shares log-ins out by where they come from; nobody else asks. */
+/* The user service divides its room for log-ins by client address; no other service needs that address. */
 static bool find_client(
 	const struct proxy *p, const struct http_request *req, enum registry_kind kind, char ret[CLIENT_ADDRESS_SIZE])
 {
@@ -158,7 +159,8 @@ static void on_request_freed(void *data)
 	proxy_exchange_release(data);
 }
 
-/* Which drive it is about; one that came from another gateway says which one that meant. */
+/* Finds out which drive the request is about. A request from another gateway says which drive that gateway
+ * meant. */
 static int find_drive(struct exchange *x, const struct token_identity *identity)
 {
 	const char *name, *meant = http_request_header(x->req, HEADER_DRIVE);
@@ -188,9 +190,9 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 	x->proxy = p;
 	x->req = req;
 	x->kind = kind;
-	/* What means nothing there goes no further (of a GET). */
+	/* A body goes no further where the route takes none (of a GET). */
 	x->length = http_request_route(req)->body == HTTP_BODY_NONE ? 0 : http_request_length(req);
-	x->holders = 2; /* the request, and whoever collects the body or waits for the instance */
+	x->holders = 2; /* the request, and the work on it: collecting the body, or waiting for the instance */
 	pthread_mutex_init(&x->lock, NULL);
 	http_headers_init(&x->headers);
 	http_headers_init(&x->answer_headers);
@@ -211,7 +213,7 @@ static int exchange_new(struct proxy *p, struct http_request *req, enum registry
 	if (error == 0)
 		error = be_under_way(x, identity);
 	if (error < 0) {
-		/* Not freed at once: whoever ends its token may hold it. */
+		/* Not freed directly: a thread that ends the token may hold the exchange. */
 		pthread_mutex_lock(&x->lock);
 		x->req = NULL;
 		assert(x->holders > 1);
@@ -240,7 +242,7 @@ void proxy_forward_past_memory(struct proxy *p, struct http_request *req, enum r
 		http_respond_error(req, error == -ENOSPC ? -ERR_HEADERS_TOO_LARGE : error, NULL);
 		return;
 	}
-	/* The identity is in the headers by now; the request's own data becomes the exchange. */
+	/* The identity is in the headers by now; the exchange takes its place as the request's data. */
 	http_request_set_data(req, x, on_request_freed);
 	if (x->traits.poll)
 		http_request_is_poll(req);

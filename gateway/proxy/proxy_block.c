@@ -1,10 +1,11 @@
 /*
- * Blocks from memory. A GET of a block with a capability, which the docs service has signed into a list of extents, is
- * answered here when this gateway is the home of the drive and may serve from memory: the capability is judged without
- * asking anybody, and the block comes from this gateway, from another that owns it, or from a docs service, whole and
- * verified, and is kept. Of one of which a part is asked for, only the second part has it fetched: who reads here and
- * there in a large file does not need four MiB for each. Without a capability, or with a bad one, the docs service is
- * asked as ever: it lets the owner of a drive read what that refers to.
+ * Blocks from memory. A GET of a block with a capability, which the docs service has signed into a list of
+ * extents, is answered here when this gateway is the home of the drive and may serve from memory. The
+ * capability is judged without asking anybody. The block comes from this gateway, from another gateway that
+ * owns it, or from a docs service, whole and verified, and is kept. When a part of a block is asked for, only
+ * the second such request has the block fetched: a client that reads here and there in a large file does not
+ * need four MiB for each part. Without a capability, or with a bad one, the docs service is asked as ever: it
+ * lets the owner of a drive read the blocks that the drive refers to.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -24,11 +25,11 @@
 
 #define BLOCK_CACHE_CONTROL "private, max-age=31536000, immutable"
 
-/* What the docs service understands of conditions of a block, and is not judged here. */
+/* Conditions that the docs service understands for a block, and that are not judged here. */
 static const char *const BEYOND[] = {
 	"If-Match", "If-None-Match", "If-Range", "If-Modified-Since", "If-Unmodified-Since"};
 
-/* What is asked for, and may be read. */
+/* Reads which block and which part is asked for; true: it may be read. */
 static bool read_request(struct exchange *x, struct block_request_part *part)
 {
 	const bool reads = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
@@ -63,7 +64,7 @@ static int add_digest(struct http_headers *headers, struct span bytes)
 	return r;
 }
 
-/* As the docs service says it. */
+/* The same fields as the docs service sends. */
 static int make_fields(const struct exchange *x, struct http_headers *headers)
 {
 	char hex[SHA256_HEX_SIZE], home[TOLD_URL_SIZE];
@@ -113,15 +114,15 @@ static bool take_room(struct exchange *x, size_t size)
 	return false;
 }
 
-/* false: it has to be asked. */
+/* false: a service has to be asked. */
 static bool respond(struct exchange *x, struct block *block, const struct block_request_part *part)
 {
 	const struct span whole = block_bytes(block);
-	const bool head = strcmp(x->method, "HEAD") == 0; /* ranges are of GET alone */
+	const bool head = strcmp(x->method, "HEAD") == 0; /* ranges apply to GET alone */
 	struct block_answer answer = {.status = 200, .len = whole.size, .over = on_sent, .cookie = x};
 	struct http_headers headers;
 
-	/* What reaches beyond the end is the docs service's to cut, or to refuse. */
+	/* A part that reaches beyond the end is for the docs service to cut, or to refuse. */
 	if (!part->whole && !head && (part->from >= whole.size || part->len > whole.size - part->from))
 		return false;
 	if (!take_room(x, whole.size))
@@ -147,7 +148,8 @@ static bool respond(struct exchange *x, struct block *block, const struct block_
 
 /* ---- a fetch ---- */
 
-/* Whatever came of it: if it is in memory now it is answered from there, else a service is asked. */
+/* Whatever the outcome: if the block is in memory now the request is answered from there, else a service is
+ * asked. */
 static void on_fetched(struct block_waiter *waiter, int error, struct block *block)
 {
 	struct exchange *x = (struct exchange *)((char *)waiter - offsetof(struct exchange, block.waiter));
@@ -155,7 +157,7 @@ static void on_fetched(struct block_waiter *waiter, int error, struct block *blo
 	(void)block;
 	under_way_give_back(x->proxy->under_way, &x->block.room);
 	x->block.room.amount = 0;
-	if (error == -ECANCELED) /* this gateway ends: nobody can be asked any more */
+	if (error == -ECANCELED) /* this gateway stops: nobody can be asked any more */
 		proxy_exchange_fail(x, -ERR_UNAVAILABLE);
 	else
 		proxy_home_send(x);

@@ -1,11 +1,12 @@
 /*
- * Content that is longer than what is kept as one answer. The docs service is asked for it in a form that says where
- * its bytes lie (Nephos-Content), with the fields that the content itself would have come with. That is an answer as
- * any other: it is kept under its user's key with its tags, and is as little stale. What the client gets is made of it
- * here: the whole or parts of it, HEAD and 304 as well, from blocks (gateway/content), in constant memory.
+ * Content that is longer than what is kept as one answer. The docs service is asked for such content in a form
+ * that says where its bytes lie (Nephos-Content), with the fields that the content itself would have come with.
+ * This form is an answer as any other: it is kept under its user's key with its tags, and is no staler than
+ * others. From it the gateway makes what the client gets: the whole content or parts of it, HEAD and 304 as
+ * well, from blocks (gateway/content), in constant memory.
  *
- * An answer in that form reaches no client. When it cannot be made use of, as its user has no room left for what he
- * reads, the content is asked for as it is.
+ * No client gets an answer in that form. When the gateway cannot make use of it, for example as the user has no
+ * room left for what he reads, the content is asked for as it is.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -35,7 +36,7 @@ static bool may_be_made_here(const struct exchange *x)
 
 /* ---- what is kept ---- */
 
-/* Fields as they were kept, NAME NUL VALUE NUL each. */
+/* The fields as they were kept, NAME NUL VALUE NUL each. */
 static const char *field_of(const struct answer *answer, const char *name)
 {
 	const struct span head = answer_head(answer);
@@ -98,7 +99,7 @@ static int pull(void *cookie, void *data, size_t size, size_t *ret_size)
 	int error =
 		proxy_exchange_ended(x) ? -ECONNRESET : content_reader_pull(x->content.reader, data, size, ret_size);
 
-	/* What the list names must be there: this list is not to be believed any longer. */
+	/* The blocks that the list names must be there: this list is not to be believed any longer. */
 	if (error == -ERR_NOT_FOUND || error == -EBADMSG)
 		keeper_forget(x->proxy->with.keeper, x->drive);
 	return error < 0 && error != -EAGAIN ? -ECONNRESET : error;
@@ -132,7 +133,7 @@ static void wake(void *cookie)
 	pthread_mutex_unlock(&x->lock);
 }
 
-/* A window for its user, or half of one: he reads more slowly then, but he reads. 0: none. */
+/* Takes room for a window, or for half of one: its user reads more slowly then, but he reads. 0: there is none. */
 static unsigned take_window(struct exchange *x, const struct answer *page)
 {
 	for (unsigned window = CONTENT_WINDOW; window > 0; window--) {
@@ -164,7 +165,8 @@ static int make_reader(struct making *m, const struct byteranges *parts)
 	return content_reader_new(&options, &x->content.reader);
 }
 
-/* Its place at the services is another's; its memory is its window. From here on the stream has the exchange. */
+/* The exchange gives back its place at the services; its memory is its window. From here on the stream holds
+ * the exchange. */
 static void begin_stream(struct making *m)
 {
 	struct exchange *x = m->x;
@@ -186,7 +188,7 @@ static int make_fields(struct making *m, const struct byteranges *parts)
 					 : http_headers_add(&m->headers, "Content-Type", m->reply.content_type);
 }
 
-/* false: there is no room for it, and nothing was answered. */
+/* false: nothing was answered, for example as there is no room. */
 static bool respond_body(struct making *m)
 {
 	struct exchange *x = m->x;
@@ -210,7 +212,7 @@ static bool respond_body(struct making *m)
 	return error == 0;
 }
 
-/* From COLLECTS, HELD or ANSWERS. true: it is answered, and may be gone. */
+/* From COLLECTS, HELD or ANSWERS. true: the request is answered, and the exchange may be freed. */
 static bool respond(struct exchange *x, struct answer *page)
 {
 	struct making m = {.x = x, .page = page};
@@ -286,7 +288,7 @@ int proxy_content_on_head(struct exchange *x, const struct http_response *head)
 	return x->content.comes ? http_headers_add(&x->answer_headers, HEADER_CONTENT, type) : 0;
 }
 
-/* When it is not to be kept, it is collected here. */
+/* When the list is not to be kept, it is collected here. */
 int proxy_content_collect(struct exchange *x, const struct http_response *head)
 {
 	int64_t incarnation, seq;

@@ -1,8 +1,9 @@
 /*
- * The life of an exchange: its states, who holds it, and its ends before its time: the client goes (on_abort in
- * proxy.c), or the token ends (PROXY_UNDER_WAY). Neither frees anything: they say so in the exchange, cancel the call,
- * and whoever works on it finds out. Only one who waits for another's answer (proxy_flight.c) is told at once.
- * Everybody who may still touch it holds it; the last one frees it, on whatever thread that is.
+ * The life of an exchange: its states, who holds it, and its early ends: the client goes away (on_abort in
+ * proxy.c), or the token ends (PROXY_UNDER_WAY). Neither of these frees anything: it sets a flag in the
+ * exchange and cancels the call, and the thread that works on the exchange finds out. Only an exchange that
+ * waits for the answer to another one (proxy_flight.c) is ended at once. Each party that may still touch the
+ * exchange holds it; the last one to release it frees it, on whatever thread that is.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -28,7 +29,7 @@ static const struct {
 	[DONE] = {false, 0},
 };
 
-/* With the lock held. */
+/* The caller holds x->lock. */
 void proxy_exchange_move(struct exchange *x, enum exchange_state to)
 {
 	assert(STATES[x->state].to & 1u << to);
@@ -79,7 +80,8 @@ static bool entry_hold(struct under_way_entry *entry)
 	return alive;
 }
 
-/* Nobody works on it any more; who calls this holds it, too. */
+/* Answers the exchange, and drops the hold of the work on it, as nothing works on it any more. The caller has a
+ * hold of its own. */
 static void fail_waiting(struct exchange *x, int error)
 {
 	pthread_mutex_lock(&x->lock);
@@ -89,8 +91,8 @@ static void fail_waiting(struct exchange *x, int error)
 	http_respond_error(proxy_exchange_take_request(x, DONE), error, NULL);
 }
 
-/* A log-out ends its own token, and is answered when the gateways have forgotten it: it was done, and its client hears
- * so. */
+/* A log-out ends its own token, and is answered when the gateways have forgotten the token. The log-out was
+ * done, and its client gets that answer: so an exchange that is judged does not end. */
 static void entry_end(struct under_way_entry *entry, int error)
 {
 	struct exchange *x = (struct exchange *)entry;
@@ -99,7 +101,7 @@ static void entry_end(struct under_way_entry *entry, int error)
 		x->ended = error;
 		if (x->call)
 			upstream_cancel(x->call);
-		/* What is put together here has no call: whoever pulls it finds out. */
+		/* Content that is assembled here has no call: the thread that pulls it finds out. */
 		if (x->stream && x->state == DRAINS)
 			http_stream_wake(x->stream);
 	}
@@ -127,13 +129,13 @@ bool proxy_exchange_is_over(struct exchange *x, int *ret_why)
 	return over;
 }
 
-/* Before the last byte of a body goes on, its token must be known to be good. */
+/* Before the last byte of a body is passed on, its token must be known to be good. */
 bool proxy_exchange_is_confirmed(struct exchange *x)
 {
 	return under_way_is_confirmed(x->proxy->under_way, &x->entry, clock_mono_ns() - RECHECK_BELIEVED_NS);
 }
 
-/* The request is the server's again after this; the abort callback cannot come any more. */
+/* After this the request is the server's again, and its abort callback cannot come any more. */
 struct http_request *proxy_exchange_take_request(struct exchange *x, enum exchange_state to)
 {
 	pthread_mutex_lock(&x->lock);

@@ -1,9 +1,10 @@
 /*
- * Keeps answers: what a service answered to a GET, its status, its fields but for ours, its body; all of it, or that
- * there is nothing. Everything else (parts, refusals, what has no tags) is asked for each time. What is large is
- * gathered before any of it goes on, so that whoever waits for the same does not wait for this client.
+ * Keeps what services answered to a GET: status, fields except ours, and body; the whole answer, or that there
+ * is nothing. Everything else (parts, refusals, answers without tags) is asked for each time. A large answer is
+ * gathered before any of it is sent, so that other requests that wait for it do not wait for this client.
  *
- * An answer is kept when it says what it was made from; the number of its fence was taken before it was asked for.
+ * An answer is kept when it says what it was made from; the number of its fence was taken before it was asked
+ * for.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -21,8 +22,8 @@ static bool is_read(const struct exchange *x)
 	return strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 }
 
-/* What could be answered from memory at this moment, if it were there, a standby may answer that stands where the drive
- * is known to stand. */
+/* An answer that could come from memory at this moment, if it were there, may also come from a standby of the
+ * database that stands where the drive is known to stand. */
 static int say_stand(struct exchange *x)
 {
 	const struct headers_stand stand = {x->where.incarnation, x->where.known, x->where.timeline};
@@ -34,7 +35,8 @@ static int say_stand(struct exchange *x)
 	return http_headers_set(&x->headers, HEADER_STANDBY, text);
 }
 
-/* A service that is asked for tags gives a listing a length; so HEAD asks for them, too, and says the same as GET. */
+/* A service that is asked for tags gives a listing a length. So HEAD asks for tags, too, and gets the same head
+ * as GET. */
 int proxy_fill_want(struct exchange *x)
 {
 	if (!x->proxy->with.cache || x->traits.poll || !is_read(x))
@@ -48,7 +50,7 @@ int proxy_fill_want(struct exchange *x)
 static bool is_kept_field(const char *name)
 {
 	if (strcmp(name, HEADER_CONTENT) == 0)
-		return true; /* it says what kind of answer that is, here and wherever it is copied to */
+		return true; /* it says what kind of answer this is, here and wherever the answer is copied to */
 	return strncasecmp(name, HEADER_OURS, strlen(HEADER_OURS)) != 0 && strcasecmp(name, HEADER_CACHE_STATUS) != 0;
 }
 
@@ -68,7 +70,8 @@ int proxy_fill_write_head(const struct http_headers *headers, struct buf *ret)
 	return error;
 }
 
-/* What is larger than what is collected anyway takes its user's share of bodies until it is kept or not. */
+/* An answer that is larger than what is collected anyway takes room in its user's share of bodies, until it is
+ * kept or given up. */
 static bool take_room(struct exchange *x, int64_t length)
 {
 	struct share_claim *room = &x->fill.room;
@@ -111,7 +114,7 @@ static int begin_fill(struct exchange *x, const struct http_response *head)
 	x->fill.tags = malloc(sizeof(*x->fill.tags));
 	error = x->fill.tags ? tag_list_parse(span_str(tags), x->fill.tags) : -ENOMEM;
 	if (error == 0 && x->fill.tags->tags[0].id != x->drive)
-		error = -EBADMSG; /* what touches this drive would not drop it */
+		error = -EBADMSG; /* a change of this drive would not drop it */
 	if (error == 0 && head->status == 200)
 		error = proxy_fill_write_head(&x->answer_headers, &kept);
 	if (error == 0) {
@@ -145,7 +148,7 @@ int proxy_fill_on_data(struct exchange *x, struct span bytes)
 	return 0;
 }
 
-/* What the service hears must be what the next one is looked for by. */
+/* The service must get the same Accept as the key has, by which the next request is looked up. */
 bool proxy_fill_key(const struct exchange *x, struct kept_key *ret)
 {
 	const char *sent = http_headers_get(&x->headers, "Accept"), *came = http_request_header(x->req, "Accept");
@@ -173,14 +176,14 @@ static void keep(struct exchange *x)
 	x->fill.stamp = x->fill.kept ? answer_stamp(x->fill.answer) : 0;
 }
 
-/* What came too late to be kept still does for those who came before it was too late. */
+/* An answer that comes too late to be kept still does for the requests that came before it was too late. */
 void proxy_fill_on_end(struct exchange *x, bool complete)
 {
 	if (x->fill.answer && (!complete || (int64_t)answer_body(x->fill.answer).size != x->answer_length))
 		proxy_fill_give_up(x);
 	if (x->fill.answer)
 		keep(x);
-	/* Where long content lies is for nobody: who waits finds it in memory, or asks for himself. */
+	/* Where long content lies is an answer for no client: a follower finds it in memory, or asks on its own. */
 	if (x->fill.answer && proxy_content_is(x->fill.answer))
 		proxy_flight_part(x);
 	else
@@ -200,7 +203,7 @@ void proxy_fill_respond(struct exchange *x, struct http_request *req)
 		.room = x->fill.room,
 	};
 
-	x->fill.room.amount = 0; /* moved */
+	x->fill.room.amount = 0; /* moved to reply */
 	kept_reply_send_whole(&reply, &x->answer_headers);
 	under_way_give_back(x->proxy->under_way, &reply.room);
 }

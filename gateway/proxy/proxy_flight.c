@@ -1,26 +1,28 @@
 /*
- * One request to a service for all who want the same answer at the same time.
+ * One request to a service for all clients that want the same answer at the same time.
  *
- * Where a read would be sent to a service by the home of its drive, and its answer may be kept, it leads a flight
- * (flights.h); who asks for the same meanwhile waits for its answer. A request for parts, for the head, or under
- * conditions never leads, but may follow: it gets of the whole what it wants, as from memory.
+ * When the home of a drive would send a read to a service, and the answer may be kept, that read leads a flight
+ * (flights.h). A request for the same answer that comes meanwhile waits for it, as a follower. A request for
+ * parts, for the head, or under conditions never leads, but may follow: it gets what it wants of the whole
+ * answer, as from memory.
  *
- * The rule about who waits (tests/model/ring.pml, MAY_HAND_OUT): an answer is handed to a follower only if it saw at
- * least what this home had told anybody when he came, and only while this gateway has a lease and the claim. Else he
- * asks anew, which may be together with others again. Whoever cannot know what was told when he came, as the home is in
- * doubt itself, does not follow.
+ * The rule about followers (tests/model/ring.pml, MAY_HAND_OUT): an answer is handed to a follower only if it
+ * saw at least what this home had told anybody when the follower came, and only while this gateway has a lease
+ * and the claim. Otherwise the follower asks anew, perhaps together with others again. While the home is in
+ * doubt itself, what was told when a request came cannot be known, and the request does not follow.
  *
- * What becomes of the leader is not to harm those who follow:
+ * What happens to the leader must not harm its followers:
  *
  *   landed     all of the answer is here: they get it
- *   cut        it failed, its client has gone, its token has ended, the drive has moved: the first of them leads
- *   alone      its answer does for nobody else (too large, a refusal, made from more than it can say): each asks for
- *              himself, at once, as one after the other would be slow. Where long content lies is such an answer, too:
- *              who asks then finds that in memory (proxy_content.c)
+ *   cut        the leader failed, its client has gone, its token has ended, the drive has moved: the first follower
+ *              leads
+ *   alone      the answer does for nobody else (too large, a refusal, made from more than it can say): each follower
+ *              asks on its own, at once, as one after the other would be slow. Where long content lies is such an
+ *              answer, too: a follower that asks then finds it in memory (proxy_content.c)
  *
- * Each wait ends with the leader's request, whose deadlines are those of any other, and after FLIGHTS_TAKEN_MAX of them
- * nobody waits any more. An answer that may be kept is gathered whole before its leader gets it, so that no slow client
- * of his is waited for.
+ * Each wait ends with the leader's request, whose deadlines are those of any other, and after FLIGHTS_TAKEN_MAX
+ * flights a request waits no more. An answer that may be kept is gathered whole before its leader gets it, so
+ * that no follower waits for a slow client of the leader.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -30,7 +32,8 @@
 
 #define FLIGHTS_TAKEN_MAX 3u /* of one request: the leaders of so many were cut, or came too late */
 
-/* The newest position that the answer must have seen; false: it is not known, or only a service can say. */
+/* Finds the newest position that the answer must have seen; false: it is not known, or only a service can
+ * answer. */
 static bool find_needed(struct exchange *x)
 {
 	const char *floor = http_headers_get(&x->headers, HEADER_FLOOR);
@@ -45,7 +48,7 @@ static bool find_needed(struct exchange *x)
 		seq <= x->where.known;
 }
 
-/* Its answer, if it is one that is kept, is all that anybody may ask for under the key. */
+/* Whether its answer, if it is one that is kept, is all that anybody may ask for under the key. */
 static bool may_lead(const struct exchange *x)
 {
 	static const char *const LESS[] = {
@@ -71,23 +74,23 @@ bool proxy_flight_board(struct exchange *x)
 		return false;
 	x->flights_taken++;
 	pthread_mutex_lock(&x->lock);
-	proxy_exchange_move(x, HELD); /* before a leader can have it */
+	proxy_exchange_move(x, HELD); /* before a leader can get it */
 	pthread_mutex_unlock(&x->lock);
 	metric_add(x->proxy->waiting, 1);
 	const enum flights_verdict verdict =
 		flights_join(x->proxy->flights, span_of(key.text, key.size), may_lead(x), &x->rider);
 	if (verdict == FLIGHTS_FOLLOWS)
-		return true; /* and may be gone by now */
+		return true; /* and the exchange may be freed by now */
 	metric_add(x->proxy->waiting, -1);
-	/* The leader before may have landed since this one was looked for in memory. */
+	/* An earlier leader may have landed since this request was looked up in memory. */
 	return verdict == FLIGHTS_LEADS && proxy_hit_answer_again(x);
 }
 
-/* The answer that its leader got, and up to which position of that life it is true. */
+/* The answer that the leader got, and the position of that incarnation up to which it is true. */
 struct landing {
 	struct answer *answer; /* NULL: there is none for others */
 	int64_t incarnation, seq;
-	bool alone; /* each asks for himself then */
+	bool alone; /* each follower asks on its own then */
 };
 
 static bool hand_out(struct exchange *x, const struct landing *landing)
@@ -129,7 +132,7 @@ static void land(struct exchange *x, const struct landing *landing)
 	if (!x->rider.leads)
 		return;
 	for (rider = flights_land(x->proxy->flights, &x->rider); rider; rider = next) {
-		next = rider->next; /* he may be gone after that, or in another list */
+		next = rider->next; /* the rider may be freed after that, or be in another list */
 		disembark((struct exchange *)((char *)rider - offsetof(struct exchange, rider)), landing);
 	}
 }

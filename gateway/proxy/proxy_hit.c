@@ -1,11 +1,12 @@
 /*
- * Answers from memory: to a plain GET what is kept (proxy_fill.c), and from that also to HEAD, to conditions and to
- * Range (kept_reply.h).
+ * Answers from memory. A plain GET gets the answer that is kept (proxy_fill.c); HEAD, conditions and Range are
+ * answered from that answer, too (kept_reply.h).
  *
- * A request is answered from memory at once when this gateway is the drive's home, has a lease, has followed the drive,
- * and keeps the answer under this user, drive, target and Accept: an answer is only ever repeated to whom it was given.
- * The position that it says is that up to which the drive was followed, as the answer is true there. What is kept of
- * another home's answers is given when that has said that it still would (proxy_validate.c).
+ * A request is answered from memory at once when this gateway is the drive's home, has a lease, has followed
+ * the drive, and keeps the answer under this user, drive, target and Accept: an answer is only ever repeated to
+ * the user that it was given to. The reply names the position up to which the drive was followed, as the answer
+ * is true there. An answer of another home that is kept here is given when that home has said that it still
+ * would give it (proxy_validate.c).
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -24,7 +25,7 @@ struct hit {
 	const char *home_url;
 };
 
-/* The drive, as far as it is known without asking; 0: it is not. */
+/* The drive, if it is known without asking; 0: it is not. */
 static uint32_t known_drive(const struct proxy *p, const struct http_request *req, int64_t user, bool *ret_hopped)
 {
 	const struct drive_ref about = drive_ref_find(http_request_target(req));
@@ -37,7 +38,7 @@ static uint32_t known_drive(const struct proxy *p, const struct http_request *re
 	return about.first ? first_drives_get(p->first_drives, user, clock_boot_ns()) : about.drive;
 }
 
-/* What is true at that position does for this request. */
+/* Whether an answer that is true at that position is new enough for this request. */
 static bool reaches_floor(const struct http_request *req, int64_t incarnation, int64_t seq)
 {
 	const char *text = http_request_header(req, HEADER_FLOOR);
@@ -46,7 +47,8 @@ static bool reaches_floor(const struct http_request *req, int64_t incarnation, i
 	return !text || (headers_position_parse(text, &life, &floor) == 0 && life == incarnation && floor <= seq);
 }
 
-/* false: this user has no more room for answers that he reads slowly; a service's is bounded otherwise. */
+/* Takes room for a large body; false: this user has no more room for answers that he reads slowly. An answer of
+ * a service is bounded in another way. */
 static bool take_sending_room(struct kept_reply *reply, int64_t user)
 {
 	const size_t size = answer_body(reply->answer).size;
@@ -60,8 +62,8 @@ static bool take_sending_room(struct kept_reply *reply, int64_t user)
 	return false;
 }
 
-/* Whether it can be answered by this answer, which is true at the reply's position. Its reference is taken; false: it
- * is dropped again. */
+/* Whether this answer, which is true at the reply's position, can answer the request. Takes over the reference
+ * to the answer; false: it has dropped the reference. */
 static bool take(struct hit *hit, struct answer *answer, int64_t user)
 {
 	struct kept_reply *reply = &hit->reply;
@@ -74,7 +76,7 @@ static bool take(struct hit *hit, struct answer *answer, int64_t user)
 	return false;
 }
 
-/* The same, of an answer that is kept here, or was just asked for. */
+/* The same, for an answer that is kept here, or was just asked for. */
 static bool take_own(struct hit *hit, struct answer *answer, int64_t user)
 {
 	const int64_t saw = answer_seq(answer);
@@ -85,7 +87,8 @@ static bool take_own(struct hit *hit, struct answer *answer, int64_t user)
 	return take(hit, answer, user);
 }
 
-/* The answer, and where it is known to be true; false: it is to be asked. again: a miss was counted already. */
+/* Finds the answer, and the position at which it is known to be true; false: it must be asked for. again: a
+ * miss was counted already. */
 static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 {
 	const struct http_request *req = hit->reply.req;
@@ -102,7 +105,7 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	const struct span text = span_of(key.text, key.size);
 	struct answer *answer =
 		again ? cache_peek(cache, text, now_ns) : cache_get(cache, kept_key_kind(target), text, now_ns);
-	/* Where content lies is passed on to nobody: the exchange looks at it (proxy_content.c). */
+	/* An answer that says where content lies goes to no client: the exchange handles it (proxy_content.c). */
 	if (answer && proxy_content_is(answer)) {
 		answer_unref(answer);
 		return false;
@@ -110,7 +113,7 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	return answer && take_own(hit, answer, user);
 }
 
-/* first: what the gateway before this one would have said of itself; may be empty. */
+/* first: the Cache-Status entry that the home would have written before this gateway's; may be empty. */
 static void respond(struct hit *hit, const char *first, const char *how)
 {
 	char status[HOME_STATUS_SIZE];
@@ -198,7 +201,7 @@ bool proxy_hit_answer_again(struct exchange *x)
 
 	if (!find(&hit, x->user, x->drive, true))
 		return false;
-	/* Memory knows it to be true where the drive is now, however long ago it was made. */
+	/* The answer is known to be true where the drive is now, however long ago it was made. */
 	proxy_flight_land(x, hit.reply.answer, hit.reply.seq);
 	respond_held(&hit, x, "hit");
 	return true;

@@ -1,16 +1,19 @@
 /*
- * Where a request for a drive goes. It is found out anew each time that it cannot be answered where it was sent:
+ * Where a request for a drive goes. This is decided anew each time that the request cannot be answered where it
+ * was sent:
  *
- *   which drive      its target says the number, or that it is the caller's first one: then a service is asked, and
- *                    believed for a while (first_drives). A service that says 421 says which drive it is.
- *   here             this gateway is the home. A change goes with the epoch of its claim, and waits until it has
- *                    one; a read goes at once. What the answer tells is noted before it is passed on.
- *   there            another one is: it goes there, with the epoch that it was found by. If that gateway does not
- *                    answer, reads go to the services, and changes wait for the ring to go on without it, if they may
- *                    be sent again. 421: that gateway knows better; it is looked at again when the ring was heard.
- *   nowhere          the ring changes: the same, without having been sent.
+ *   which drive      the target has its number, or means the caller's first one: then a service is asked, and its
+ *                    answer believed for a while (first_drives). A service that says 421 says which drive it is.
+ *   here             this gateway is the home. A change goes with the epoch of the home's claim, and waits until there
+ *                    is one; a read goes at once. What the answer says of the drive is noted before it is passed on.
+ *   there            another gateway is the home: the request goes there, with the epoch by which the home was found.
+ *                    If nobody listens there any more, reads go to the services. After any other failure, requests
+ *                    that may be sent again wait for the ring to go on without that gateway, as changes always do.
+ *                    421: that gateway has newer information; this one looks again when it has news of the ring.
+ *   nowhere          the ring is changing: reads go to the services, and changes wait.
  *
- * A request that came from another gateway goes to no third one: 421. Each wait has an end (PROXY_HOME_WAIT_MS).
+ * A request that came from another gateway goes to no third one: it gets 421. Each wait has an end
+ * (PROXY_HOME_WAIT_MS).
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -28,12 +31,12 @@
 #include <string.h>
 
 #define MOVES_MAX 3	  /* of a drive while it is read: after that the answer is passed on, and is as new as any */
-#define CORRECTIONS_MAX 4 /* a first drive that is made another one while it is asked for is met once */
+#define CORRECTIONS_MAX 4 /* of the drive by answers: a first drive that changes while it is asked for is met once */
 #define FIRST_DRIVE_BYTES_MAX 32 /* a number of 10 digits */
 
 /* ---- going ---- */
 
-/* Fields of ours that the last way had. */
+/* Removes our fields that were set for the last way. */
 static void clear_fields(struct exchange *x)
 {
 	http_headers_remove(&x->headers, HEADER_EPOCH);
@@ -48,7 +51,7 @@ static void clear_fields(struct exchange *x)
 		(void)line_of_number(x->drive, x->key);
 }
 
-/* What it was found to be about, and not what that has become since. */
+/* Names the drive that the target was found to mean, even if it means another one since. */
 static int say_drive(struct exchange *x)
 {
 	return x->drive ? http_headers_add_number(&x->headers, HEADER_DRIVE, x->drive) : 0;
@@ -112,8 +115,8 @@ static void go_there(struct exchange *x)
 	pass_on(x, error, &hop);
 }
 
-/* It belongs to another gateway, and the one that has sent it goes by an older epoch, or the same: that one looks
- * again. */
+/* The drive belongs to another gateway, and the gateway that has sent the request went by an older epoch, or by
+ * the same one: the sender looks again. */
 static void refuse(struct exchange *x)
 {
 	struct http_headers headers;
@@ -136,7 +139,7 @@ static void on_look(struct keeper_waiter *waiter)
 	if (proxy_exchange_is_over(x, &why))
 		proxy_exchange_fail(x, why);
 	else if (waiter->absent)
-		go_to_service(x); /* which says so */
+		go_to_service(x); /* the service says that there is no such drive */
 	else
 		proxy_home_send(x);
 }
@@ -194,7 +197,7 @@ static void on_first_drive(void *cookie, int error, struct http_response *respon
 	if (proxy_exchange_is_over(x, &why))
 		proxy_exchange_fail(x, why);
 	else if (error < 0)
-		proxy_exchange_fail(x, -ERR_UNAVAILABLE); /* past the home it may be told what is not to be known yet */
+		proxy_exchange_fail(x, -ERR_UNAVAILABLE); /* not past the home: a read may see changes too early */
 	else if (!proxy_hit_answer_held(x))
 		proxy_home_send(x);
 }
@@ -236,8 +239,8 @@ static void ask_first_drive(struct exchange *x)
 
 /* ---- the way ---- */
 
-/* It came from a gateway that went by a later epoch, if by none that is known here: reads have the services, and
- * changes wait until this one has heard of it. */
+/* The request came from another gateway. If that gateway went by a later epoch, or if no home is known here,
+ * reads go to the services, and changes wait until this gateway has got the newer state of the ring. */
 static void find_way_of_hopped(struct exchange *x)
 {
 	if (x->traits.reads && (x->where.way == KEEPER_NOWHERE || x->hop_epoch > x->where.epoch))
@@ -263,8 +266,8 @@ static void find_way_there(struct exchange *x)
 		hold(x);
 }
 
-/* A read that no home answers has the services, but not while nothing at all was heard of the ring: somebody is the
- * home then, and does not know yet of the newest changes that the services would show. */
+/* A read that no home answers goes to the services, but not while this gateway has no news of the ring at all:
+ * then some gateway is the home, and has not noted yet the newest changes, which the services would show. */
 static void find_way(struct exchange *x)
 {
 	if (!x->drive && x->about.first)
@@ -273,7 +276,8 @@ static void find_way(struct exchange *x)
 		ask_first_drive(x);
 		return;
 	}
-	/* Of before it was looked whether this gateway is the home: what is given up in between is not kept. */
+	/* The fence is taken before the look whether this gateway is the home: if the drive is given up in
+	 * between, the answer is not kept. */
 	if (x->proxy->with.cache)
 		x->fill.sent = cache_fence(x->proxy->with.cache);
 	keeper_place(x->proxy->with.keeper, x->drive, x->user, &x->where);
@@ -306,7 +310,7 @@ void proxy_home_send(struct exchange *x)
 	int error = x->streams ? 0 : proxy_exchange_ended(x);
 
 	if (error == 0 && !x->streams && x->body_filled > 0 && !proxy_exchange_is_confirmed(x)) {
-		proxy_begin_in_doubt(x); /* which comes back here */
+		proxy_begin_in_doubt(x); /* this calls proxy_home_send again */
 		return;
 	}
 	if (error == 0 && x->place.amount == 0)
@@ -321,8 +325,8 @@ void proxy_home_send(struct exchange *x)
 
 /* ---- the answer ---- */
 
-/* A service says which drive it is about: a first drive has become another one, or a document is made in another
- * user's. */
+/* A service says which drive the request is about: another drive has become the first one, or a document is
+ * created in the drive of another user. */
 static void learn_drive(struct exchange *x, const struct http_headers *headers)
 {
 	const char *text = http_headers_get(headers, HEADER_DRIVE);
@@ -336,14 +340,14 @@ static void learn_drive(struct exchange *x, const struct http_headers *headers)
 		first_drives_forget(x->proxy->first_drives, x->user);
 }
 
-/* It says where the drive stands: so it is about one that the caller may see. */
+/* Whether the answer says where the drive stands: then the caller may see that drive. */
 static bool is_told(const struct http_headers *headers)
 {
 	return http_headers_get(headers, HEADER_SEQ) || http_headers_get(headers, HEADER_TOUCHED);
 }
 
-/* A refusal tells that something is there, or is not. The list of version 1 is made by many looks, and says the
- * position of the first. What changes the drive itself is in no journal. */
+/* A refusal tells that something is there, or is not. The list of version 1 is made of many reads, and has the
+ * position of the first. A change of the drive itself is in no journal. */
 static void note_answer(struct exchange *x, const struct http_response *head)
 {
 	const bool refused = head->status >= 400 && head->status < 500 && head->status != 401 && head->status != 429;
@@ -365,8 +369,9 @@ void proxy_home_on_failure(struct exchange *x)
 		keeper_forget(x->proxy->with.keeper, x->drive);
 }
 
-/* A read that was sent while this gateway was the home, or nobody was, may have seen what only the home of now has
- * changed, and has not been heard of: it is not passed on from here. Asked after the answer was noted. */
+/* A read that was sent while this gateway was the home, or nobody was, may have seen a change that only the
+ * present home has made, and that this gateway has not noted: such an answer must not be passed on from here.
+ * Call it after the answer was noted. */
 static bool has_moved(struct exchange *x)
 {
 	struct keeper_place now;
@@ -386,7 +391,7 @@ static const char *forward_reason(const struct exchange *x)
 	return x->fill.answer ? "miss" : "bypass";
 }
 
-/* That gateway has said where it is as others of the store are told. */
+/* Another gateway gives its URL in the form for members of the store: it is rewritten here for the client. */
 static int say_home(struct exchange *x)
 {
 	const char *url = x->way == WAY_HERE ? x->where.home.url : http_headers_get(&x->answer_headers, HEADER_HOME);
@@ -445,7 +450,7 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 		if (error < 0)
 			return error;
 	}
-	/* Of a drive that he may not see, nobody is told anything. */
+	/* If the caller may not see the drive, the answer tells nothing about it. */
 	if (x->way == WAY_HOP ? !http_headers_get(&head->headers, HEADER_CACHE_STATUS) : !is_told(&head->headers))
 		return 0;
 	return say_where(x);
@@ -463,8 +468,8 @@ void proxy_home_say_kept(struct exchange *x)
 		(void)http_headers_add_number(&x->answer_headers, HEADER_STAMP, x->fill.stamp);
 }
 
-/* What has no length may be put together while it is sent, and tell of changes behind the position in its head. One
- * that goes on for longer than this gateway is the home ends here: its client asks again. */
+/* An answer without a length may be made while it is sent, and tell of changes behind the position in its head.
+ * If it lasts longer than this gateway is the home, it ends here: its client asks again. */
 int proxy_home_on_data(struct exchange *x)
 {
 	static const struct keeper_answer TOLD = {.told = true};
@@ -475,14 +480,14 @@ int proxy_home_on_data(struct exchange *x)
 	return has_moved(x) ? -ECONNRESET : 0;
 }
 
-/* Of a refusal that came whole: its problem's type. */
+/* Whether the answer is a refusal that came whole, with this type of problem. */
 static bool is_problem(const struct exchange *x, const char *type)
 {
 	return x->status == 409 && x->answer.size > 0 && memmem(x->answer.data, x->answer.size, type, strlen(type));
 }
 
-/* What a refusal says about the claim. A client that named an epoch of its own, by a lease or a floor, may have been
- * refused for that. */
+/* What a refusal says about the claim. If the client named an epoch of its own, by a lease or a floor, the
+ * refusal may be due to that epoch. */
 static void judge_refusal(struct exchange *x)
 {
 	if (x->way != WAY_HERE)
@@ -496,8 +501,8 @@ static void judge_refusal(struct exchange *x)
 	}
 }
 
-/* absent: nobody listens there any more. One that is slow, or cut an answer, goes on giving others from memory: past
- * it, more could be seen than it knows. */
+/* absent: nobody listens there any more. A gateway that is slow, or cut an answer, goes on answering others
+ * from memory: past it, a read could see more than that gateway has noted. */
 static void note_failed_hop(struct exchange *x, bool absent)
 {
 	metric_inc(x->proxy->hop_failures);
@@ -514,8 +519,9 @@ int proxy_home_leave(struct exchange *x, bool absent)
 	return say_drive(x);
 }
 
-/* A service was killed in the midst of an answer to a read of which nothing has gone on yet: another one may have it.
- * One that was killed before is left by upstream. */
+/* A service was killed in the midst of its answer to a read, and nothing of the answer has been passed on yet:
+ * another service may get the read. If a service is killed before its answer begins, upstream tries the next
+ * one. */
 static bool try_after_cut(struct exchange *x, int error, bool absent)
 {
 	if (!x->traits.reads || x->traits.poll || !absent || error != -ECONNRESET || x->rest.times >= PROXY_RESTS_MAX)
@@ -551,7 +557,8 @@ bool proxy_home_try_again(struct exchange *x, int error, bool absent)
 		return false;
 	if (!x->misplaced)
 		return try_after_failure(x, error, absent);
-	/* A service has named another drive: that is looked at now. Else the ring has to be heard first. */
+	/* A service has named another drive, or the drive has moved: this looks again now. Else this gateway
+	 * needs news of the ring first. */
 	if (x->corrections > x->corrected || x->moves > x->moved) {
 		x->corrected = x->corrections;
 		x->moved = x->moves;

@@ -1,21 +1,23 @@
 /*
- * The rest of an answer that is passed on as it comes, when who sends it is killed, or stalls. Its client has the head
- * and a part by then, and cannot be told anything else. So a service is asked for what is missing, under the ETag that
- * the client was told, and what comes goes on in the same stream:
+ * Resumes an answer that is passed on as it comes, when its sender is killed or stalls. The client has the head
+ * and a part of the answer by then, and nothing else can be said to it. So the gateway asks a service for what
+ * is missing, under the ETag that the client has got, and the rest goes on in the same stream:
  *
- *   asked      GET of the same target by the same user, Range from the first byte that is not in the pipe, If-Match. A
- *              document that was changed meanwhile is a 412. (With If-Range it would be 200 with all of the new one.)
+ *   asked      GET of the same target by the same user, Range from the first byte that is not in the pipe, If-Match.
+ *              If the document was changed meanwhile, the answer is 412. (With If-Range it would be 200 with all of
+ *              the new document.)
  *   taken      206 with that ETag, exactly that range of the same size, and its length
- *   later      nobody is there, it is cut before its head, or 503: it is asked for again after a pause
- *   given up   whatever else comes: the stream is cut, as it is without all this. What a client gets is bytes of one
+ *   later      no service is there, the answer is cut before its head, or it is 503: asked again after a pause
+ *   given up   any other answer: the stream is cut, as it would be without all this. A client gets bytes of one
  *              version, or less than it was promised
  *
- * Always from a service, wherever the first part came from: what comes under the same ETag tells nobody anything new of
- * the drive, so neither is a home needed for it, nor is what the answer says of the drive noted.
+ * The rest always comes from a service, wherever the first part came from. An answer under the same ETag tells
+ * nobody anything new about the drive: so the rest needs no home, and what its head says of the drive is not
+ * noted.
  *
- * Left as they are: answers without a length, as of listings and events; without a strong ETag; without Accept-Ranges;
- * several parts (multipart/byteranges), whose boundary is made anew each time. There is an end to it: PROXY_RESTS_MAX,
- * PROXY_REST_WAIT_MS.
+ * Not resumed are answers without a length, such as listings and events; answers without a strong ETag or
+ * without Accept-Ranges; and several parts (multipart/byteranges), whose boundary is made anew each time.
+ * Resuming has its limits: PROXY_RESTS_MAX, PROXY_REST_WAIT_MS.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -34,7 +36,7 @@
 #define LAST_PAUSE_NS NS_PER_S
 #define RANGE_SIZE 80 /* "bytes FIRST-LAST/SIZE" */
 
-/* ---- what can be gone on with ---- */
+/* ---- what can be resumed ---- */
 
 static int64_t number_until(const char **at, char end)
 {
@@ -92,13 +94,13 @@ bool proxy_rest_is_late(const struct exchange *x)
 	return x->rest.without_ns + clock_mono_ns() - x->rest.since_ns > PROXY_REST_WAIT_MS * NS_PER_MS;
 }
 
-/* Of the other side's making: what failed here is none. */
+/* Whether the other side has cut the answer: a failure on this side is no cut. */
 static bool is_cut(int error, const struct http_response *response)
 {
 	return response && !response->ours && (error == -ECONNRESET || error == -ETIMEDOUT);
 }
 
-/* What was asked for may be asked for again, as long as nothing that came says that it is of no use. */
+/* Whether a rest that was asked for may be asked for again: nothing has come yet that makes this useless. */
 static bool is_wanted_still(struct exchange *x, int error, const struct http_response *response)
 {
 	return (error == -ERR_UNAVAILABLE || is_cut(error, response)) && !proxy_rest_is_late(x);
@@ -125,7 +127,7 @@ bool proxy_rest_is_wanted(struct exchange *x, int error, const struct http_respo
 
 /* ---- asking ---- */
 
-/* What the client asked under was judged when its answer began. */
+/* Replaces the client's own conditions and Range: they were judged when its answer began. */
 static int set_fields(struct exchange *x)
 {
 	static const char *const JUDGED[] = {
@@ -156,7 +158,8 @@ static void wait(struct exchange *x)
 		give_up(x, -ERR_UNAVAILABLE);
 }
 
-/* The keeper's ticks are the clock. That the client has gone, or its token, is found out here as well. */
+/* The keeper's ticks serve as the clock. This function also finds out when the client is gone, or its token has
+ * ended. */
 static void on_look(struct keeper_waiter *waiter)
 {
 	struct exchange *x = (struct exchange *)((char *)waiter - offsetof(struct exchange, waiter));

@@ -1,9 +1,9 @@
 /*
- * Sends an exchange to a service, or to the gateway that is the home of its drive, and passes the answer on. What the
- * head says is noted first (proxy_home_on_head). A short answer is collected, and can still become another try; a long
- * one is passed through a pipe, and from its head on it is the answer: if it is cut, only the rest can be asked for
- * (proxy_rest.c). Callbacks run on the HTTP client's thread, but for those of the answer's stream, which are the
- * server's.
+ * Sends an exchange to a service, or to the gateway that is the home of its drive, and passes the answer on.
+ * What the head of the answer says is noted first (proxy_home_on_head). A short answer is collected, and can
+ * still be dropped for another try. A long one is passed through a pipe, and is final from its head on: if it
+ * is cut, only the rest can be asked for (proxy_rest.c). Callbacks run on the HTTP client's thread, but for
+ * those of the answer's stream, which run on the server's.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -74,14 +74,14 @@ static int begin_stream(struct exchange *x)
 	proxy_rest_begin(x);
 	pthread_mutex_lock(&x->lock);
 	proxy_exchange_move(x, STREAMS);
-	x->holders++; /* the stream */
+	x->holders++; /* for the stream */
 	struct http_request *req = x->req;
 	pthread_mutex_unlock(&x->lock);
 	http_respond_stream(req, x->status, &x->answer_headers, x->answer_length, &ANSWER_STREAM, x, &x->stream);
 	return 0;
 }
 
-/* Another gateway has counted those that it sent itself. */
+/* Another gateway has counted the attempts that it made itself. */
 static int say_attempts(struct exchange *x, unsigned attempts)
 {
 	const char *text = x->way == WAY_HOP ? http_headers_get(&x->answer_headers, HEADER_ATTEMPTS) : NULL;
@@ -109,8 +109,9 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	if (error == 0 && x->kind == REGISTRY_DOCS)
 		error = proxy_home_on_head(x, head);
 	if (error < 0 || x->misplaced)
-		return error; /* nobody gets this answer */
-	/* What has no length may have no end, and its first byte may be long in coming: the head goes now. */
+		return error; /* no client gets this answer */
+	/* An answer without a length may have no end, and its first byte may be long in coming: the head goes
+	 * now. */
 	if (error == 0 && !bodiless && !x->content.comes && !x->fill.gathers &&
 		(x->answer_length < 0 || x->answer_length > (int64_t)PROXY_ANSWER_BYTES))
 		error = begin_stream(x);
@@ -122,7 +123,7 @@ static int on_data(void *cookie, const void *data, size_t size)
 	struct exchange *x = cookie;
 
 	if (x->misplaced)
-		return x->answer_length < 0 ? -ECONNRESET : 0; /* it may have no end */
+		return x->answer_length < 0 ? -ECONNRESET : 0; /* the answer may have no end */
 	int error = proxy_home_on_data(x);
 	if (error < 0)
 		return error;
@@ -141,7 +142,7 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return error;
 }
 
-/* Who did not ask for it may take a 102 for the answer. */
+/* A client that did not ask for a 102 may take it for the answer. */
 static void on_waits(void *cookie)
 {
 	struct exchange *x = cookie;
@@ -170,7 +171,7 @@ static void answer_whole(struct exchange *x)
 	http_respond_take(req, x->status, &x->answer_headers, body, size);
 }
 
-/* What a client is told; nothing of the answer has gone out. */
+/* The error that the client gets; nothing of the answer has gone out. */
 static int told_error(const struct exchange *x, int error)
 {
 	if (error == -ERR_UNAVAILABLE || error == -ERR_UNKNOWN_OUTCOME || error == -ERR_TOO_LARGE)
@@ -220,7 +221,7 @@ void proxy_send_end_stream(struct exchange *x, int error)
 	proxy_exchange_release(x);
 }
 
-/* What comes after a call. With the lock held. */
+/* The state after a call. The caller holds x->lock. */
 static enum exchange_state state_after(struct exchange *x, int error, const struct http_response *response)
 {
 	if (x->state == WAITS)
@@ -231,10 +232,11 @@ static enum exchange_state state_after(struct exchange *x, int error, const stru
 	return !over && proxy_rest_is_wanted(x, error, response) ? RESUMES : DRAINS;
 }
 
-/* Whether who was asked is no more. A service is not, as far as it matters, when it has cut its answer: another one may
- * have the request. The home of a drive is only when nobody listens where it did, or somebody else. One that cuts an
- * answer, or is not reached, may go on answering others from memory, and nobody may read past it: he would see changes
- * of which it has not heard, and who reads there next, an older state. */
+/* Whether the instance or gateway that was asked is gone. A service that has cut its answer counts as gone:
+ * another service may have the request. The home of a drive counts as gone only when nobody listens where it
+ * did, or another process does. A home that cuts an answer, or cannot be reached, may go on answering others
+ * from memory, and no read may go past it: its client would see changes that the home has not noted, and the
+ * next client that reads at the home, an older state. */
 static bool is_gone(const struct exchange *x, int error, const struct http_response *response)
 {
 	if (error == 0 || !response || response->ours)
@@ -256,7 +258,7 @@ static void on_upstream_done(void *cookie, int error, struct http_response *resp
 	const bool over = x->aborted || x->ended;
 	const bool answers = x->state == ANSWERS, resumes = x->state == RESUMES;
 	int why = x->ended;
-	/* What came says where content lies: nobody is to be told that instead of the content. */
+	/* The answer says where content lies: a client must not get that instead of the content. */
 	const bool page = x->content.comes;
 	pthread_mutex_unlock(&x->lock);
 	proxy_content_on_end(x, error == 0 && answers && !over);
@@ -297,7 +299,7 @@ static void on_body_readable(struct http_request *req, void *cookie)
 	pthread_mutex_unlock(&x->lock);
 }
 
-/* What was collected before it had to stream, then what comes. */
+/* First the bytes that were collected before the body had to stream, then those that come. */
 static int read_on(struct exchange *x, struct http_request *req, void *data, size_t size, size_t *ret_size)
 {
 	if (x->pulled >= (int64_t)x->body_filled)
@@ -315,7 +317,7 @@ static int pull_body(void *cookie, void *data, size_t size, size_t *ret_size)
 	struct http_request *req = x->state == WAITS ? x->req : NULL;
 	pthread_mutex_unlock(&x->lock);
 	if (!req)
-		return -ECANCELED; /* the instance answered before it had read all: what is left is not its business */
+		return -ECANCELED; /* the instance answered before it had read all: it does not get the rest */
 	int error = read_on(x, req, data, size, ret_size);
 	if (error == -EAGAIN)
 		http_request_on_readable(req, on_body_readable, x);
@@ -349,7 +351,7 @@ static unsigned first_byte_ms(const struct exchange *x)
 	return x->traits.reads ? PROXY_READ_FIRST_BYTE_MS : PROXY_WRITE_FIRST_BYTE_MS;
 }
 
-/* With the lock held, which keeps done(), which clears call, behind the store to it. */
+/* The caller holds x->lock: so done(), which clears x->call, waits until upstream_start has stored to it. */
 static int start(struct exchange *x, const struct upstream_fixed *hop)
 {
 	const struct upstream_options options = {

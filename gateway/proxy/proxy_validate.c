@@ -1,14 +1,16 @@
 /*
- * Short answers of other homes are kept here, too, and given to nobody unasked: each time their home says first whether
- * it would give just that one now (validator.h). So it answers as a hop does, from its memory at that moment, but the
- * answer itself does not come again, and one call asks for all who wait.
+ * Short answers of other homes are kept here, too, and are never given to a client unasked: each time the home
+ * says first whether it would give just that answer now (validator.h). So the client gets what a hop would get
+ * from the home's memory at that moment; but the answer itself is not sent again, and one call asks for all
+ * requests that wait.
  *
- * What is kept lies in this gateway's cache, by the key that it has at its home, and that gateway's boot. Its seq is
- * the stamp that it has there: a later answer replaces it. Nothing that happens to the drive drops it: its home does
- * not know that stamp any more, and when it says so, it goes. The drive in its tag is none (CACHE_NO_DRIVE).
+ * Such an answer lies in this gateway's cache, under the key that it has at its home and that gateway's boot.
+ * Its seq is the stamp that it has there: a later answer replaces it. No change of the drive drops it here.
+ * After such a change the home no longer has that stamp, and when the home says so, the answer is dropped. The
+ * drive in its tag is none (CACHE_NO_DRIVE).
  *
- * Whatever is not as it should be (nothing is kept, another answer is given now, nobody says anything, the token may
- * have ended meanwhile) makes it a request like all others.
+ * If anything is otherwise (nothing is kept, the home gives another answer now, nobody replies, the token may
+ * have ended meanwhile), the request is handled like all others.
  */
 #include "gateway/proxy/proxy_internal.h"
 
@@ -24,7 +26,7 @@
 
 /* ---- asking the home ---- */
 
-/* A read that waits. It has a place among those that are at services, as it may have to go there. */
+/* A read that waits for the home. It has a place among the requests at services, as it may have to go to one. */
 struct validation {
 	struct validator_question question; /* first */
 	struct proxy *proxy;
@@ -35,8 +37,8 @@ struct validation {
 	char key[];
 };
 
-/* Another answer than this one is given by now, and perhaps none that would be kept instead: who comes next is to ask
- * for it at once. */
+/* The home gives another answer by now, and perhaps none that would be kept in place of this one: the next
+ * request is to ask for that answer at once. */
 static void forget(const struct validation *v)
 {
 	struct kept_key of_other;
@@ -73,7 +75,7 @@ static void validation_free(struct validation *v)
 	free(v);
 }
 
-/* With the answer, whose reference is taken, or dropped if there is no memory, or no place. */
+/* Takes over the reference to the answer, and drops it if there is no memory, or no place (NULL). */
 static struct validation *validation_new(struct proxy *p, struct span key, int64_t user, struct answer *answer)
 {
 	struct validation *v = calloc(1, sizeof(*v) + key.size);
@@ -98,7 +100,7 @@ static struct validation *validation_new(struct proxy *p, struct span key, int64
 	return v;
 }
 
-/* What is kept of this home's answer; NULL: nothing. */
+/* The answer of this home that is kept; NULL: there is none. */
 static struct answer *find(struct proxy *p, const char *boot, struct span key)
 {
 	struct kept_key of_other;
@@ -147,7 +149,7 @@ void proxy_validate_on_head(struct exchange *x, const struct http_response *head
 		x->fill.stamp = number;
 }
 
-/* Of what there is not, nothing is said but that. */
+/* An answer that there is nothing (404) is kept without fields and body. */
 static struct answer *make_answer(const struct exchange *x)
 {
 	const bool found = x->status == 200;
@@ -196,7 +198,7 @@ void proxy_validate_keep(struct exchange *x)
 
 /* ---- at the home ---- */
 
-/* What a hit would be (proxy_hit.c): this gateway is the home and serves, and it is in memory. */
+/* As for a hit (proxy_hit.c): this gateway is the home and serves, and the answer is in memory. */
 static void judge(struct proxy *p, const struct validation_question *q, const struct keeper_place *at,
 	struct validation_verdict *ret)
 {
@@ -214,7 +216,7 @@ static void judge(struct proxy *p, const struct validation_question *q, const st
 	ret->seq = saw > at->seq ? saw : at->seq;
 }
 
-/* Where a drive stands is looked at once for all questions about it that follow on each other: after all of them were
+/* The place of a drive is looked up once for consecutive questions about it: this is after all of them were
  * asked, which is all that matters. */
 int proxy_judge_answers(struct proxy *p, struct span questions, struct buf *ret)
 {

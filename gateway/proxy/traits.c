@@ -12,7 +12,7 @@ static bool has_field(const struct traits_request *request, const char *name)
 	return value && *value;
 }
 
-/* Is `what` (behind the drive) this route? */
+/* Whether `what` (the path behind the drive) is this route. */
 static bool is_route(const char *what, const char *route)
 {
 	const size_t size = strlen(route);
@@ -20,9 +20,9 @@ static bool is_route(const char *what, const char *route)
 	return strncmp(what, route, size) == 0 && strchr("/", what[size]);
 }
 
-/* A mutation may be repeated under a key, or when it is content named by its own hash. The poll of a mount is a POST
- * that only reads, and so is its wait for a file lock; what it says about the locks that it holds has a number, and one
- * effect. */
+/* A mutation may be repeated if it has a key, or if it stores content under that content's own hash. The poll
+ * of a mount is a POST that only reads, and so is its wait for a file lock. A mount's report of the locks that
+ * it holds has a number, and the same effect however often it arrives. */
 void traits_find(const struct traits_request *request, struct traits *ret)
 {
 	const struct drive_ref about = drive_ref_find(request->target);
@@ -35,25 +35,26 @@ void traits_find(const struct traits_request *request, struct traits *ret)
 	ret->repeatable = ret->reads || has_field(request, "Idempotency-Key") ||
 		(has_field(request, HEADER_SESSION) && has_field(request, HEADER_BATCH)) ||
 		(put && strncmp(what, "blocks/", 7) == 0) || (post && is_route(what, "locks"));
-	/* Blocks and batches are told to come at once: they are rarely refused, and are kept here for a second try. */
+	/* For blocks and batches the gateway tells the client to send the body at once: they are rarely
+	 * refused, and are kept here for a second try. */
 	ret->asked = request->expects && put && (is_route(what, "files") || strncmp(what, "items/", 6) == 0);
 }
 
-/* Does a GET of changes wait for some? */
+/* Whether a GET of changes waits until there are some. */
 static bool asks_to_wait(const struct traits_request *request, const char *wait)
 {
 	const char *accept = http_headers_get(request->headers, "Accept");
 	return (wait && strcmp(wait, "0") != 0) || (accept && strstr(accept, "text/event-stream"));
 }
 
-/* 0 means none. */
+/* Never 0, which means none. */
 static uint64_t part_of(const char *text)
 {
 	return XXH64(text, strlen(text), 0) | 1;
 }
 
-/* What waits has lanes of its own, and a mount, which a service knows by its session, one of its own beside those of
- * scripts. */
+/* Requests that wait have lanes of their own. Mounts, which a service recognises by their session, have a lane
+ * beside that of scripts. */
 void traits_place(
 	const struct traits_request *request, const struct traits *traits, const char *wait, struct share_claim *ret)
 {

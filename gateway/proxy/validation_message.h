@@ -1,13 +1,13 @@
 /*
- * validation_message: what a gateway asks the home of drives about answers that it has kept of it, and what that says
- * (PROTOCOL.md, "Between gateways"). Two messages:
+ * validation_message: how a gateway asks the home of drives whether it would still give answers that the
+ * gateway has kept of it, and how the home replies (PROTOCOL.md, "Between gateways"). Two messages:
  *
- *   questions  of each answer: for whom and of which drive it is, its key, and its stamp
- *   verdicts   to each question, in the same order: whether the home would give just that answer now, and where the
- *              drive stands then; or that it is no home now that could say
+ *   questions  of each answer: its user and its drive, its key, and its stamp
+ *   verdicts   for each question, in the same order: whether the home would give just that answer now, and where the
+ *              drive stands then; or that the gateway that was asked is no home that could say
  *
- * Numbers are little-endian. What a message is not, is -EBADMSG, wherever it shows. What a reader returns is borrowed
- * from the message. Pure.
+ * Numbers are little-endian. Bytes that are no such message are -EBADMSG, wherever that shows. What a reading
+ * function returns is borrowed from the message. Pure.
  */
 #ifndef NEPHOS_GATEWAY_PROXY_VALIDATION_MESSAGE_H
 #define NEPHOS_GATEWAY_PROXY_VALIDATION_MESSAGE_H
@@ -18,11 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In one message: of a usual number of readers, all that come while the one before is under way. */
+/* Questions in one message: with a usual number of readers, all that come while the message before is in flight. */
 #define VALIDATION_QUESTIONS_MAX 128u
 #define VALIDATION_QUESTION_BYTES_MAX (22u + KEPT_KEY_SIZE)
-/* Of questions: with a head it is a small request for the server of the other gateway (ADR 0041). With usual keys, of
- * some hundred bytes, so many questions have room. */
+/* Bytes of a message of questions: with a head it is a small request for the server of the other gateway (ADR
+ * 0041). With usual keys, of some hundred bytes, VALIDATION_QUESTIONS_MAX questions have room. */
 #define VALIDATION_BYTES_MAX (48u * 1024)
 #define VALIDATION_VERDICTS_BYTES_MAX (4u + VALIDATION_QUESTIONS_MAX * 17u)
 
@@ -33,9 +33,9 @@ struct validation_question {
 };
 
 enum validation_outcome {
-	VALIDATION_UNKNOWN, /* it is not the drive's home, or answers nothing from memory just now */
+	VALIDATION_UNKNOWN, /* the gateway is not the drive's home, or answers nothing from memory just now */
 	VALIDATION_SAME,
-	VALIDATION_OTHER, /* it would give another answer, or has to ask for one */
+	VALIDATION_OTHER, /* the home would give another answer, or has to ask for one */
 	VALIDATION_OUTCOMES
 };
 

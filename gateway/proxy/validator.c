@@ -16,14 +16,14 @@ struct list {
 	struct validator_question *first, **last;
 };
 
-/* A home, and the one call to it. */
+/* A home, and the one call to it that may be in flight. */
 struct lane {
 	struct validator *validator;
 	struct membership_gateway home;
 	struct list waiting;   /* for the next call */
-	struct list asked;     /* by the one that is under way; empty: there is none */
-	struct buf message;    /* of that */
-	int64_t not_before_ns; /* it is asked again */
+	struct list asked;     /* by the call in flight; empty: there is none */
+	struct buf message;    /* of that call */
+	int64_t not_before_ns; /* no call to the home begins earlier */
 };
 
 struct validator {
@@ -31,8 +31,8 @@ struct validator {
 	struct http_headers headers;
 	struct metric *calls, *questions, *failures;
 
-	pthread_mutex_t lock; /* guards the rest */
-	size_t waiting;	      /* questions, also of calls that are under way */
+	pthread_mutex_t lock; /* guards all below */
+	size_t waiting;	      /* questions, those of calls in flight included */
 	struct lane *lanes[VALIDATOR_HOMES_MAX];
 };
 
@@ -61,7 +61,7 @@ static struct validator_question *list_pop(struct list *list)
 	return q;
 }
 
-/* All of it; the list is empty then. */
+/* Takes all questions out; the list is empty then. */
 static struct validator_question *list_take(struct list *list)
 {
 	struct validator_question *first = list->first;
@@ -80,7 +80,7 @@ static void tell(struct validator_question *q, int error)
 	}
 }
 
-/* ---- lanes; with the lock held ---- */
+/* ---- lanes; the caller holds v->lock ---- */
 
 static bool is_idle(const struct lane *lane)
 {
@@ -100,7 +100,7 @@ static struct lane *lane_new(struct validator *v)
 	return lane;
 }
 
-/* That of this home; else one that asks nobody, which is its from now on, or a new one. NULL: there is none. */
+/* The lane of this home; else an idle one, which becomes this home's, or a new one. NULL: there is none. */
 static struct lane *find_lane(struct validator *v, const struct membership_gateway *home)
 {
 	struct lane **free_place = NULL, **idle = NULL;
@@ -138,7 +138,7 @@ static bool is_lost(void *cookie, unsigned waited_ms)
 	return with->is_gone(with->cookie, lane->home.boot);
 }
 
-/* What has room in one message, in the order in which it came. */
+/* Writes as many questions as the message has room for, in the order in which they came. */
 static int write_message(struct lane *lane)
 {
 	size_t count = 0;
@@ -193,7 +193,7 @@ static int start(struct lane *lane)
 	return r;
 }
 
-/* All who wait at the lane, or whom it asks about; nobody does then. */
+/* Takes all questions out of the lane, those of the call in flight included. */
 static struct validator_question *take_all(struct lane *lane)
 {
 	while (lane->waiting.first)
@@ -201,8 +201,8 @@ static struct validator_question *take_all(struct lane *lane)
 	return list_take(&lane->asked);
 }
 
-/* The next call, if somebody waits for it. If it cannot be begun, all who wait are returned: nobody would send them
- * later. With the lock held. */
+/* Begins the next call, if questions wait for it. If the call cannot be begun, returns all waiting questions:
+ * nothing would send them later. The caller holds v->lock. */
 static struct validator_question *send_next(struct lane *lane)
 {
 	assert(!lane->asked.first);
@@ -235,7 +235,7 @@ static size_t count(const struct validator_question *q)
 	return n;
 }
 
-/* The next call goes before those who were in this one are told, as they answer their clients then. */
+/* The next call is sent before the callbacks of this one run, as those answer clients. */
 static void on_done(void *cookie, int error, struct http_response *response)
 {
 	struct lane *lane = cookie;
@@ -273,7 +273,7 @@ bool validator_ask(struct validator *v, const struct membership_gateway *home, s
 			unsent = send_next(lane);
 		v->waiting += !unsent;
 	}
-	assert(!unsent || (unsent == q && !q->next)); /* nobody waits at a lane that does not ask */
+	assert(!unsent || (unsent == q && !q->next)); /* no question waits at a lane without a call */
 	pthread_mutex_unlock(&v->lock);
 	return lane && !unsent;
 }

@@ -10,19 +10,19 @@
 struct home {
 	uint32_t drive;
 	enum home_state state;
-	uint64_t number;     /* of the claim, and of the last question to the journal: a late answer has another one */
-	bool asking;	     /* the journal */
-	bool doubtful;	     /* known is not all: somebody saw more, and did not say what */
-	bool again;	     /* the same, since the journal was asked */
-	int64_t owner;	     /* CLAIMING: the user who has asked for it */
-	int64_t asked_known; /* known when the journal was asked */
+	uint64_t number; /* of the claim, or of the last question to the journal; a late answer carries an older one */
+	bool asking;	 /* a question to the journal is in flight */
+	bool doubtful;	 /* an answer may have seen more than `known`, and did not say what */
+	bool again;	 /* doubt arose again after the journal was asked */
+	int64_t owner;	 /* the user whose drive it is; CLAIMING: who asked for it */
+	int64_t asked_known; /* `known` when the journal was asked */
 	int64_t epoch, incarnation, followed, known;
-	bool has_replica;	   /* CLAIMING: what it was before, that counts again if the row is not had */
-	struct home_stand replica; /* followed and known, as they were */
+	bool has_replica;	   /* CLAIMING: it was a replica before, and is one again if the claim fails */
+	struct home_stand replica; /* the replica's position, and replica_known, before the claim */
 	int64_t replica_known;
-	struct home_stretch ahead[HOMES_STRETCHES_MAX]; /* that were dropped, and do not follow on followed yet */
+	struct home_stretch ahead[HOMES_STRETCHES_MAX]; /* dropped already; there is a gap before them */
 	size_t ahead_count;
-	struct home *prev, *next; /* by use; the last one was used the longest ago */
+	struct home *prev, *next; /* in the order of use; the last one was used the longest ago */
 	UT_hash_handle hh;
 };
 
@@ -77,7 +77,7 @@ static void use(struct homes *h, struct home *home)
 	DL_PREPEND(h->by_use, home);
 }
 
-/* What is held is either all followed, or behind. */
+/* A drive with a claim is HELD if everything known has been followed, else BEHIND. */
 static void settle(struct home *home)
 {
 	if (home->state == HOME_CLAIMING)
@@ -127,7 +127,8 @@ static struct home *make(struct homes *h, uint32_t drive, uint32_t *ret_forgotte
 	return home;
 }
 
-/* While the row is asked, only what comes meanwhile is noted. */
+/* Saves the replica's position. While the claim is in flight, the home's own fields note only what comes
+ * meanwhile. */
 static void set_aside(struct home *home)
 {
 	home->has_replica = true;
@@ -139,8 +140,9 @@ static void set_aside(struct home *home)
 	home->ahead_count = 0;
 }
 
-/* What was kept when the drive was in that life, and had come so far, and no database was set back since: then what an
- * answer has seen might come a second time, and be another change. */
+/* Whether the replica can be used: it is of the same incarnation, its positions are not beyond the row's, and its
+ * epoch is not later than the claim's. Otherwise a database was set back since: a position that an answer has
+ * seen might be used a second time, for another change. */
 static bool replica_counts(const struct home *home, const struct home_claim *claim)
 {
 	return home->has_replica && home->replica.incarnation == claim->incarnation &&
@@ -179,7 +181,8 @@ static void take_up(struct home *home)
 	home->followed = home->replica.followed;
 }
 
-/* It holds the drive no longer, or does not get it: what is kept is true where it was followed to. */
+/* This gateway gives up the claim, or does not get it: what is kept is true at the position up to which it was
+ * followed. */
 static void become_replica(struct homes *h, struct home *home)
 {
 	if (home->state == HOME_CLAIMING && !home->has_replica) {
@@ -202,7 +205,7 @@ static struct home *find_claim(struct homes *h, uint32_t drive, uint64_t number)
 	return home && home->state == HOME_CLAIMING && home->number == number ? home : NULL;
 }
 
-/* What was seen since the row was asked may be more than the row had then. */
+/* An answer that came while the claim was in flight may have seen a later position than the row's answer names. */
 bool homes_claimed(
 	struct homes *h, uint32_t drive, uint64_t number, const struct home_claim *claim, enum home_duty *ret_duty)
 {
@@ -239,8 +242,8 @@ void homes_refused(struct homes *h, uint32_t drive, uint64_t number)
 
 /* ---- following ---- */
 
-/* A drive in another life has positions that say nothing about those of before. What it is now, a new claim tells; and
- * a claim that is under way will tell whether it is in the later one. */
+/* Positions of one incarnation say nothing about those of another. A new claim finds out the present incarnation;
+ * the answer to a claim that is in flight shows whether the drive is already in the later one. */
 static bool is_of_life(struct home *home, int64_t incarnation)
 {
 	if (home->state == HOME_CLAIMING && home->incarnation < incarnation) {
@@ -253,7 +256,7 @@ static bool is_of_life(struct home *home, int64_t incarnation)
 static enum home_duty give_up_life(struct homes *h, struct home *home)
 {
 	if (home->state == HOME_CLAIMING)
-		return HOME_NOTHING; /* it was of an earlier life */
+		return HOME_NOTHING; /* the answer was of an earlier incarnation */
 	let_go(h, home);
 	return HOME_FORGET;
 }
@@ -264,7 +267,7 @@ static void know(struct home *home, int64_t seq)
 		home->known = seq;
 }
 
-/* Goes on over stretches that were dropped before the gap in front of them was closed. */
+/* Moves `followed` over remembered stretches whose gap has been closed. */
 static void go_on(struct home *home)
 {
 	for (size_t i = 0; i < home->ahead_count;) {
@@ -277,7 +280,7 @@ static void go_on(struct home *home)
 		if (s->last > home->followed)
 			home->followed = s->last;
 		home->ahead[i] = home->ahead[--home->ahead_count];
-		i = 0; /* one that was passed over may follow now */
+		i = 0; /* a stretch that was skipped may follow now */
 	}
 }
 
@@ -302,7 +305,7 @@ enum home_duty homes_touched(struct homes *h, uint32_t drive, const struct home_
 	if (!is_of_life(home, stretch->incarnation))
 		return give_up_life(h, home);
 	if (home->state == HOME_CLAIMING) {
-		know(home, stretch->last); /* of a change from before it was given up */
+		know(home, stretch->last); /* the answer to a change that was sent before the claim was given up */
 		return HOME_DROP;
 	}
 	follow(home, stretch);
@@ -329,7 +332,7 @@ void homes_doubt(struct homes *h, uint32_t drive)
 
 	if (!home || home->state == HOME_REPLICA)
 		return;
-	home->again = home->asking; /* what is being told may be from before this */
+	home->again = home->asking; /* the answer in flight may have been made before this */
 	home->doubtful = true;
 	settle(home);
 }
@@ -452,7 +455,7 @@ bool homes_offered(struct homes *h, uint32_t drive, const struct home_stand *sta
 		return true;
 	}
 	if (home->known > stand->followed)
-		return false; /* what is true there may have been dropped here, and that be forgotten */
+		return false; /* an entry true there may have been dropped here, in a drop that is forgotten */
 	know(home, stand->followed);
 	if (home->epoch < stand->epoch)
 		home->epoch = stand->epoch;

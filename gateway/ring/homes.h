@@ -1,42 +1,45 @@
 /*
- * homes: the drives of which this gateway keeps something, and how far it has followed each: those that it is the home
- * of, and replicas of others'. What it keeps of a drive may be served from memory only while it has the claim, and has
- * dropped all that is known to have changed. Whose home it is to be, and whether its lease runs, is not said here
- * (ring.h).
+ * homes: the drives of which this gateway keeps answers, and how far it has followed each of them: drives whose
+ * home it is, and replicas of drives of other homes. Answers about a drive may be served from memory only while
+ * this gateway has the claim and has dropped everything that is known to have changed. Which gateway is to be the
+ * home, and whether the lease runs, this module does not say (ring.h).
  *
  *   followed   the position up to which everything that was touched has been dropped from the cache
- *   known      the highest position that an answer has named. Whoever was told of it, was told after it was noted here
+ *   known      the highest position that an answer has named. It is noted here before a client gets that answer
  *
  * states      what they mean                                              served from memory   changes are sent
- *   NONE        nothing is known; of a drive that is not in the table       no                   no
- *   REPLICA     what is kept is true at followed, and nobody tells what     no                   no
- *               has become of it since, or its home does from time to time
+ *   NONE        nothing is known of the drive: it is not in the table       no                   no
+ *   REPLICA     what is kept is true at followed. Later changes come from   no                   no
+ *               the home from time to time, or not at all
  *   CLAIMING    its row is asked to take this gateway's epoch               no                   no
  *   HELD        it has the claim, and followed = known                      yes                  with the epoch
- *   BEHIND      it has the claim, and something is known that was not       no                   with the epoch
- *               dropped yet: the journal has to tell
+ *   BEHIND      it has the claim, but something that is known was not       no                   with the epoch
+ *               dropped yet: the journal has to be asked
  *
- * An answer to a change says what it touched as a stretch of the journal (touched.h). Answers overtake each other: a
- * stretch that does not follow on what was followed is dropped at once, and remembered until the gap is closed, by the
- * answers that are late or by the journal. How many are remembered is bounded; what is not, the journal tells again.
+ * The answer to a change says what the change touched, as a stretch of the journal (touched.h). Answers can
+ * overtake each other. The tags of a stretch that does not begin right after `followed` are dropped at once, and
+ * the stretch is remembered until the gap before it is closed, by the late answers or by the journal. The number
+ * of remembered stretches is bounded; the journal repeats those that were not remembered.
  *
- * Replicas. Who gives a claim up keeps what he has: it is as true as it was. Who gets one (again) does not begin from
- * where the row stands, but from where his replica does, in doubt: the journal has to tell what was touched since, also
- * if no seq has come since, as it knows of a drive in the trash. So nothing of a replica is served before that. A
- * replica of another incarnation, of positions that the row does not have, or of an epoch that is yet to come, is
- * forgotten.
+ * Replicas. A gateway that gives up a claim keeps its answers: they are as true as they were. A gateway that gets
+ * a claim (again) starts not at the position of the drive's row but at that of its replica, and in doubt: it asks
+ * the journal what was touched since, even if no seq has come since, because the journal's answer also shows that a
+ * drive is in the trash. So nothing of a replica is served before the journal has answered. A replica is
+ * dropped if it is of another incarnation, of positions that the row does not have, or of an epoch later than
+ * that of the claim.
  *
- * A home copies what it keeps to another gateway, and says with it up to where it has followed: homes_offered. What
- * comes is true there, at least. It is taken only if nothing behind that position has been dropped here; then the fence
- * of the cache sees whatever overtakes it. A replica follows by what its home tells it of changes, as a home does by
- * answers, and closes gaps by the journal in the same way.
+ * A home copies what it keeps to another gateway, and sends along the position up to which it has followed the
+ * drive (homes_offered). The copies are true at that position or a later one. They are taken only if this gateway
+ * has dropped nothing later than that position; the fence of the cache then catches every drop that overtakes them. A
+ * replica follows by the changes that its home sends, as a home does by answers, and closes gaps by the journal
+ * in the same way.
  *
- * tests/model/ring.pml: claim, have, apply, ask, hear, tell, lift, put. LATE_CLAIM is what the number of a claim is
- * for.
+ * tests/model/ring.pml: claim, have, apply, ask, hear, tell, lift, put. The number of a claim is the guard that
+ * LATE_CLAIM takes away.
  *
- * Bounded: HOMES_MAX drives; the one that was used the longest ago gives way, and is claimed anew when it is asked for.
- * A replica of a drive that is not in the table yet makes no other one give way.
- * Pure: no I/O, no clock. Not thread-safe.
+ * Bounded: HOMES_MAX drives. The one that was used the longest ago is evicted, and is claimed anew at the next
+ * request for it. A replica of a drive that is not in the table yet evicts no other drive. Pure: no I/O, no
+ * clock. Not thread-safe.
  */
 #ifndef NEPHOS_GATEWAY_RING_HOMES_H
 #define NEPHOS_GATEWAY_RING_HOMES_H
@@ -46,7 +49,7 @@
 #include <stdint.h>
 
 #define HOMES_MAX 65536u       /* drives in use at one gateway; 300 bytes each */
-#define HOMES_STRETCHES_MAX 8u /* as many changes of one drive as overtake each other */
+#define HOMES_STRETCHES_MAX 8u /* remembered for one drive: changes that overtook earlier ones */
 
 enum home_state { HOME_NONE, HOME_REPLICA, HOME_CLAIMING, HOME_HELD, HOME_BEHIND, HOME_STATES };
 
@@ -54,79 +57,83 @@ struct homes;
 
 struct home_view {
 	enum home_state state;
-	int64_t owner; /* the user whose drive it is; 0: not known, or of a replica */
+	int64_t owner; /* the user whose drive it is; 0: not known, or the drive is a replica */
 	int64_t epoch; /* of the claim */
 	int64_t incarnation, followed, known;
 };
 
-/* A stretch of the journal, as a docs service tells it. */
+/* A stretch of the journal, as a docs service reports it. */
 struct home_stretch {
 	int64_t incarnation, first, last;
 };
 
-/* What is to be done about the cache, before anybody is answered. */
+/* What the caller has to do to the cache before it answers anybody. */
 enum home_duty {
 	HOME_NOTHING,
-	HOME_DROP,   /* the tags that came with the stretch, at its last position */
-	HOME_FORGET, /* all answers of the drive: it began another life, or this gateway is not its home any more */
+	HOME_DROP,   /* drop the tags that came with the stretch, at its last position */
+	HOME_FORGET, /* drop all answers of the drive: another incarnation, or another home */
 };
 
 int homes_new(size_t max, struct homes **ret); /* max: HOMES_MAX, or fewer for tests. -ENOMEM */
 void homes_free(struct homes *h);	       /* NULL is fine */
 
 struct home_view homes_view(struct homes *h, uint32_t drive);
-/* Its row is about to be asked, as this user has asked for it. Returns the number of this claim, for its answer; 0: no
- * memory, or nobody may be asked now, as it has the claim or is asking. ret_forgotten: a drive that gave way, whose
- * answers must go; 0: none. A replica is kept until the row has said whether it counts. */
+/* The caller is about to send the claim to the drive's row, for a request of this user. Returns the number of the
+ * claim, which its answer must name; 0: no memory, or no claim may be sent now, because this gateway has the
+ * claim or is asking for it. ret_forgotten: a drive that was evicted, whose answers must be dropped; 0: none. A
+ * replica is kept until the row's answer shows whether it can be used. */
 uint64_t homes_claim(struct homes *h, uint32_t drive, int64_t epoch, int64_t user, uint32_t *ret_forgotten);
-/* What the row has said. */
+/* What the row's answer says. */
 struct home_claim {
 	int64_t owner, incarnation, seq;
 };
-/* The row has it. false: too late, it is not that claim's any more; or the drive is not the user's who has asked for
- * it: it takes no place here, so that nobody can fill the table with what is not his. ret_duty: the replica does not
- * count. */
+/* The row has taken the claim. false: the answer is too late, as its claim does not stand any more; or the drive
+ * does not belong to the user who asked for it. Such a drive takes no place in the table, so that nobody can fill
+ * the table with drives of others. ret_duty: HOME_FORGET if the replica cannot be used. */
 bool homes_claimed(
 	struct homes *h, uint32_t drive, uint64_t number, const struct home_claim *claim, enum home_duty *ret_duty);
-void homes_refused(struct homes *h, uint32_t drive, uint64_t number); /* or nobody has answered */
+void homes_refused(struct homes *h, uint32_t drive, uint64_t number); /* also when no service has answered */
 
-/* The answer to a change told what it touched. Of a drive that it does not hold: HOME_NOTHING. */
+/* The answer to a change says what the change touched. HOME_NOTHING for a drive that is not in the table. */
 enum home_duty homes_touched(struct homes *h, uint32_t drive, const struct home_stretch *stretch);
-/* An answer has seen this position. HOME_FORGET: it is of another incarnation. */
+/* An answer has seen this position. HOME_FORGET: the position is of another incarnation. */
 enum home_duty homes_saw(struct homes *h, uint32_t drive, int64_t incarnation, int64_t seq);
-/* An answer may have seen more than is known, and does not say how much: the journal has to tell. */
+/* An answer may have seen more than `known`, and does not say how much: the journal has to be asked. */
 void homes_doubt(struct homes *h, uint32_t drive);
 
-/* The journal is to be asked: since followed; one question at a time. Returns its number, 0: not now. What is doubted
- * while it is under way has another one follow. */
+/* Says whether the journal is to be asked for what came after `followed` (ret_since). One question is in flight
+ * at a time for each drive. Returns the number of the question; 0: not now. Doubt that arises while the question
+ * is in flight leads to another one afterwards. */
 uint64_t homes_ask(struct homes *h, uint32_t drive, int64_t *ret_since);
-/* It has told a stretch (its tags are to be dropped first, if the duty says so), or nothing (NULL: it failed). One that
- * ends before what was known when it was asked is of a drive that was set back: HOME_FORGET. */
+/* The journal has answered with a stretch, whose tags the caller drops if the returned duty says so; NULL: the
+ * question failed. HOME_FORGET: the stretch is of another incarnation, or ends before the position that was known
+ * when the question was sent, so the drive was set back. */
 enum home_duty homes_told(struct homes *h, uint32_t drive, uint64_t number, const struct home_stretch *stretch);
 
-/* Nothing is known of it any more: its answers must go. */
+/* Removes the drive from the table. The caller must drop its answers. */
 void homes_forget(struct homes *h, uint32_t drive);
-/* It holds this drive no longer, and keeps a replica of it. */
+/* This gateway gives up the claim of the drive, and keeps a replica of it. */
 void homes_give_up(struct homes *h, uint32_t drive);
 void homes_give_up_all(struct homes *h);
-/* Gives up those of which `moves` says so. */
+/* Gives up the drives for which `moves` returns true. */
 void homes_give_up_if(struct homes *h, bool (*moves)(void *cookie, uint32_t drive), void *cookie);
 
-/* Where the home of a drive stands that copies it. */
+/* The position at which the home of a drive copies it. */
 struct home_stand {
 	int64_t epoch, incarnation, followed;
 };
-/* Of a drive that it holds. */
+/* false: this gateway does not have the claim of the drive. */
 bool homes_stand(struct homes *h, uint32_t drive, struct home_stand *ret);
-/* A home offers copies. true: what is true there may be kept here, if it was not dropped since (cache_fence, taken
- * after this). false: not from there, or not yet: this gateway has the claim or asks for it, knows of more, or has no
- * room. ret_duty: what is here is of another life. */
+/* A home offers copies. true: copies that are true at this position may be kept here, if their tags have not been
+ * dropped since (cache_fence, noted before this call). false: they cannot, or not yet: this gateway has the claim
+ * or asks for it, knows of a later position, or has no room. ret_duty: HOME_FORGET if the entries here are of
+ * another incarnation. */
 bool homes_offered(struct homes *h, uint32_t drive, const struct home_stand *stand, enum home_duty *ret_duty);
-bool homes_is_of(struct homes *h, uint32_t drive, int64_t incarnation); /* it is in the table, in that life */
+/* Whether the drive is in the table, in that incarnation. */
+bool homes_is_of(struct homes *h, uint32_t drive, int64_t incarnation);
 
 struct homes_counters {
-	size_t held, behind, claiming, replicas, lagging; /* lagging: of the replicas, those that
-							     * the journal is to tell of */
+	size_t held, behind, claiming, replicas, lagging; /* lagging: replicas about which the journal is to be asked */
 };
 void homes_count(const struct homes *h, struct homes_counters *ret);
 const char *home_state_name(enum home_state state);

@@ -1,7 +1,7 @@
 /*
- * All about drives is behind one lock; what is dropped from the cache is dropped under it, so that nobody is told that
- * a drive may be served before that is done. The calls to docs services are in keeper_ask.c, what concerns replicas in
- * keeper_replica.c.
+ * One lock guards all state of drives. What is dropped from the cache is dropped under that lock, so that no
+ * caller learns that a drive may be served before the drop is done. The calls to docs services are in
+ * keeper_ask.c, what concerns replicas in keeper_replica.c.
  */
 #include "gateway/ring/keeper.h"
 
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <utlist.h>
 
-/* ---- what is dropped; with the lock held ---- */
+/* ---- what is dropped; the caller holds k->lock ---- */
 
 void keeper_do_duty(struct keeper *k, uint32_t drive, enum home_duty duty, const struct touched *touched)
 {
@@ -42,7 +42,7 @@ void keeper_do_duty(struct keeper *k, uint32_t drive, enum home_duty duty, const
 		k->with.touched(k->with.touched_cookie, drive, touched);
 }
 
-/* What is kept of it, and how far it was followed, says nothing any more. */
+/* Forgets what is kept of the drive, and how far it was followed: neither can be relied on any more. */
 void keeper_forget_home(struct keeper *k, uint32_t drive)
 {
 	homes_forget(k->homes, drive);
@@ -88,8 +88,8 @@ static bool is_foreign(const struct home_view *view, int64_t user)
 	return view->owner != 0 && view->owner != user;
 }
 
-/* What the ring has said counts only if nothing was to be given up since: a claim that begins after that would be held
- * by a gateway that has said that it has stopped. false: ask the ring again. */
+/* The ring's answer counts only if the ring has given no duty since: a claim that begins after such a duty would
+ * be held by a gateway that has said that it has stopped. false: the caller has to ask the ring again. */
 static bool place_here(
 	struct keeper *k, uint32_t drive, const struct ring_place *ring, uint64_t duties, struct keeper_place *ret)
 {
@@ -189,7 +189,7 @@ void keeper_answered(struct keeper *k, uint32_t drive, const struct keeper_answe
 		keeper_do_duty(k, drive, homes_touched(k->homes, drive, &stretch), &touched);
 	} else if (answer->touched) {
 		keeper_forget_home(
-			k, drive); /* by a service of another version: the next claim tells where it stands */
+			k, drive); /* from a service of another version; the next claim finds out the position */
 	} else if (headers_position_parse(answer->seq, &incarnation, &seq) == 0) {
 		keeper_do_duty(k, drive, homes_saw(k->homes, drive, incarnation, seq), NULL);
 	}
@@ -248,7 +248,7 @@ void keeper_on_heard(void *cookie)
 	pthread_mutex_unlock(&k->lock);
 }
 
-/* ---- who waits ---- */
+/* ---- waiters ---- */
 
 bool keeper_wait(struct keeper *k, struct keeper_waiter *waiter)
 {
@@ -256,14 +256,14 @@ bool keeper_wait(struct keeper *k, struct keeper_waiter *waiter)
 	const bool taken = k->started && !k->stopping;
 	if (taken) {
 		if (!k->waiting)
-			pthread_cond_broadcast(&k->wake); /* the tick begins */
+			pthread_cond_broadcast(&k->wake); /* keeper_main begins to tick */
 		DL_APPEND(k->waiting, waiter);
 	}
 	pthread_mutex_unlock(&k->lock);
 	return taken;
 }
 
-/* With the lock held, and released meanwhile. Who comes back in the list is looked at next time. */
+/* The caller holds k->lock; it is released meanwhile. A waiter that waits again is called the next time. */
 static void look_all(struct keeper *k)
 {
 	struct keeper_waiter *list = k->waiting;
@@ -343,7 +343,7 @@ int keeper_start(struct keeper *k, struct ring *ring)
 {
 	assert(!k->started);
 	k->ring = ring;
-	k->started = true; /* before the thread, which others may already meet */
+	k->started = true; /* before the thread starts: its effects may reach other threads at once */
 	int error = -pthread_create(&k->thread, NULL, keeper_main, k);
 	if (error < 0)
 		k->started = false;

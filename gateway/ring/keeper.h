@@ -1,23 +1,25 @@
 /*
- * keeper: makes this gateway the home of drives. It claims a drive when a request for it comes and the ring says that
- * it belongs here, follows what is changed in it, has the cache drop what that made untrue, and asks the journal when
- * something was missed. What is served, and where requests go, the proxy decides by what it says here.
+ * keeper: makes this gateway the home of drives. It claims a drive when a request for the drive comes and the
+ * ring says that the drive belongs here, follows the changes of the drive, has the cache drop what they made
+ * untrue, and asks the journal when it has missed a change. The proxy decides what is served, and where requests
+ * go, by what the keeper returns.
  *
- * A request for a drive, as it goes by keeper_place:
+ * Where a request for a drive goes, by keeper_place:
  *
- *   KEEPER_NO_RING    there is no ring, or the drive is another user's: to the services, as it is
+ *   KEEPER_NO_RING    there is no ring, or the drive is another user's: the request goes to the services as it is
  *   KEEPER_HERE       this gateway is the home. held: changes go to the services with `epoch`; else they wait for the
- *                     claim. serves: what is kept of the drive may be given again, as it is at incarnation.seq
- *   KEEPER_THERE      another gateway is
- *   KEEPER_NOWHERE    nobody is, for the moment: the ring changes. Changes wait
+ *                     claim. serves: what is kept of the drive may be served, as of incarnation.seq
+ *   KEEPER_THERE      another gateway is the home
+ *   KEEPER_NOWHERE    no gateway is the home for the moment: the ring changes. Changes wait
  *
- * Reads may go to the services: there is the truth. Not before this gateway has heard of the ring (epoch 0), as who is
- * the home then has not heard yet of the newest changes that they show.
+ * Reads may go to the services, which have the truth; but not before this gateway has an answer from the ring's
+ * book (epoch 0): until then the home may not have learned yet of the newest changes that the services show.
  *
- * The answer to each request of a drive that was sent from here is told first (keeper_answered), and passed on then:
- * so what is kept is never older than what anybody was told.
+ * The caller reports the answer to each request of a drive that was sent from here (keeper_answered) before it
+ * passes the answer on. So what is kept is never older than what a client has seen.
  *
- * Who waits is called when it is worth to look again: after a claim, when the ring was heard, and each KEEPER_TICK_MS.
+ * A waiter is called when it is worth to look again: after a claim, after each answer of the ring's book, and
+ * each KEEPER_TICK_MS.
  *
  * Threads: any. Order of locks: the ring's, the keeper's, those of the cache.
  */
@@ -29,9 +31,9 @@
 #include "gateway/ring/homes.h"
 #include "gateway/ring/ring.h"
 
-#define KEEPER_TICK_MS 50     /* as often as the ring is called while it prepares */
-#define KEEPER_CALL_MS 3000   /* of one question to a docs service: a claim waits for the drive's row */
-#define KEEPER_CALLS_MAX 128u /* questions under way at once; who needs more of them waits for the next tick */
+#define KEEPER_TICK_MS 50     /* as often as the ring's book is called while the ring prepares */
+#define KEEPER_CALL_MS 3000   /* for one question to a docs service: a claim waits for the drive's row */
+#define KEEPER_CALLS_MAX 128u /* questions in flight at once; a further one is tried again at the next tick */
 
 struct keeper;
 
@@ -40,8 +42,8 @@ struct keeper_options {
 	struct registry *registry;
 	struct cache *cache;
 	struct metrics *metrics;
-	/* What was touched in a drive that is followed here, each time that it is dropped from the cache. With a lock
-	 * held: must not call back. May be NULL. */
+	/* Called with what was touched in a drive that is followed here, each time that it has been dropped from
+	 * the cache. The keeper holds its lock: the callback must not call the keeper. May be NULL. */
 	void (*touched)(void *cookie, uint32_t drive, const struct touched *touched);
 	void *touched_cookie;
 };
@@ -50,69 +52,71 @@ enum keeper_way { KEEPER_NO_RING, KEEPER_HERE, KEEPER_THERE, KEEPER_NOWHERE };
 
 struct keeper_place {
 	enum keeper_way way;
-	int64_t user;		  /* as it was asked */
-	bool held, serves, lease; /* HERE; lease: what this gateway keeps counts, where it is held */
-	int64_t epoch;		  /* HERE: of the claim; THERE: that the way was found by */
-	int64_t incarnation, seq; /* serves */
-	int64_t known;		  /* HERE: nobody was told of more before now */
-	/* HERE: nor of a later timeline of the database; 0: there are no standbys, or it is not known */
+	int64_t user;		  /* as passed to keeper_place or keeper_look */
+	bool held, serves, lease; /* HERE; lease: this gateway's lease runs */
+	int64_t epoch;		  /* HERE: of the claim; THERE: of the ring's book by which the home was found */
+	int64_t incarnation, seq; /* if serves: the position of what is kept */
+	int64_t known;		  /* HERE: no client has seen a later position so far */
+	/* HERE: no client has seen a later timeline of the database; 0: there are no standbys, or it is not known */
 	int64_t timeline;
-	struct membership_gateway home; /* HERE, THERE: the one */
+	struct membership_gateway home; /* HERE, THERE: the home */
 };
 
-/* Somebody who waits; embedded. */
+/* A caller that waits; embedded. */
 struct keeper_waiter {
-	/* Once for each keeper_wait, on the keeper's thread, without a lock. */
+	/* Called once for each keeper_wait, on the keeper's thread, without a lock. */
 	void (*look)(struct keeper_waiter *waiter);
 	uint32_t drive;
 	int64_t user;
-	bool absent; /* a claim found that there is no such drive, or that it is another user's */
+	bool absent; /* set when a claim found that there is no such drive, or that it is another user's */
 	/* The keeper's own. */
 	struct keeper_waiter *prev, *next;
 };
 
-/* What a docs service has said, of a request that was sent from here. */
+/* What a docs service answered to a request that was sent from here. */
 struct keeper_answer {
-	const char *touched; /* values of Nephos-Touched and Nephos-Seq; NULL: there was none */
+	const char *touched; /* values of Nephos-Touched and Nephos-Seq; NULL: not in the answer */
 	const char *seq;
 	const char *timeline; /* of Nephos-Timeline */
-	bool told;	      /* it may show more of the drive than that, or something without a position */
+	bool told; /* the answer may show later changes than these fields name, or changes without a position */
 };
 
 int keeper_new(const struct keeper_options *options, struct keeper **ret);
-/* Before anybody else knows of it. ring: outlives it, has keeper_on_duty and keeper_on_heard as its callbacks, and is
- * not started yet. */
+/* Call it before other threads use the keeper. ring: outlives the keeper, has keeper_on_duty and keeper_on_heard
+ * as its callbacks, and is not started yet. */
 int keeper_start(struct keeper *k, struct ring *ring);
-void keeper_stop(struct keeper *k); /* who waits is called; nobody waits any more. NULL is fine, for both */
+void keeper_stop(struct keeper *k); /* calls all waiters, and takes no new ones. NULL is fine, for both */
 void keeper_free(struct keeper *k);
 
-/* For a request of this user. What is needed for the next one is begun: a claim, a question to the journal. */
+/* Finds the place for a request of this user. Begins what the next request needs: a claim, or a question to the
+ * journal. */
 void keeper_place(struct keeper *k, uint32_t drive, int64_t user, struct keeper_place *ret);
-/* The same, and nothing is begun. */
+/* The same, but begins nothing. */
 void keeper_look(struct keeper *k, uint32_t drive, int64_t user, struct keeper_place *ret);
 bool keeper_has_gateway(struct keeper *k, const char *boot);
-bool keeper_wait(struct keeper *k, struct keeper_waiter *waiter); /* false: it was stopped, look is not called */
+bool keeper_wait(struct keeper *k, struct keeper_waiter *waiter); /* false: it was stopped, and calls nobody */
 
-/* Before the answer is passed on. */
+/* Call it before the answer is passed on. */
 void keeper_answered(struct keeper *k, uint32_t drive, const struct keeper_answer *answer);
-/* A change was sent and has no answer: what it did, nobody has told. Also for what changes without the journal. */
+/* A change was sent and got no answer, so its effect is not known. Also for changes that bypass the journal. */
 void keeper_forget(struct keeper *k, uint32_t drive);
-/* A change was refused for its epoch: another gateway has claimed the drive. */
+/* A service refused a change for its epoch: another gateway has claimed the drive. */
 void keeper_refused(struct keeper *k, uint32_t drive, int64_t epoch);
 
 /* ---- replicas: homes.h says what they are ---- */
 
-/* Where this home of the drive stands: what is in the cache after this is true there. `at` is called before anything
- * more of the drive is touched, with a lock held. false: it is not the home. */
+/* The position at which this gateway, as the home, has followed the drive: what is in the cache after this call
+ * is true there. `at` is called before anything more of the drive is touched, with the keeper's lock held. false:
+ * this gateway is not the home. */
 bool keeper_stand_at(struct keeper *k, uint32_t drive, struct home_stand *ret, void (*at)(void *cookie, uint32_t drive),
 	void *cookie);
-/* The home of the drive offers copies, and says what it has touched of late (NULL: nothing). true: they are taken, with
- * the fence of the cache as it is after this. */
+/* The home of the drive offers copies, and sends what was touched in the drive of late (NULL: nothing). true:
+ * copies that are true at `stand` may be kept, under a fence of the cache that was noted before this call. */
 bool keeper_offered(struct keeper *k, uint32_t drive, const struct home_stand *stand, const struct touched *touched);
-/* What is kept of the drive is of that incarnation. */
+/* Whether what is kept of the drive is of that incarnation. */
 bool keeper_has_life(struct keeper *k, uint32_t drive, int64_t incarnation);
 
-/* For ring_options. */
+/* The callbacks for ring_options. */
 void keeper_on_duty(void *cookie, enum member_duty duty, const struct member *member);
 void keeper_on_heard(void *cookie);
 

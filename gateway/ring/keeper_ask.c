@@ -1,11 +1,12 @@
 /*
- * What the keeper asks docs services: a claim of a drive, and what the journal has of it behind a position. A call is
- * an object of its own, which has the number by which homes knows whether its answer still counts. It is begun without
- * the lock, and its answer is heard with it: what is to be dropped by it is dropped before anybody looks.
+ * The keeper's questions to docs services: claims of a drive, and what its journal has after a position. Each
+ * question is an object with the number by which homes decides whether the answer still counts. It is sent
+ * without the lock, and its answer is taken with the lock held: what the answer makes untrue is dropped before
+ * any caller looks.
  *
- * One question for a drive is under way at a time, and KEEPER_CALLS_MAX of all; who finds no place asks again when it
- * is looked at next. A claim that nobody answers is refused; a journal that nobody answers is asked by the next
- * request.
+ * At most one question for a drive is in flight at a time, and KEEPER_CALLS_MAX in all; a drive that finds no
+ * room is asked about when it is looked at next. A claim that gets no answer counts as refused; a journal
+ * question without an answer is repeated by the next request.
  */
 #include "gateway/ring/keeper_internal.h"
 
@@ -69,7 +70,7 @@ static struct question *question_new(struct keeper *k, uint32_t drive, uint64_t 
 	return q;
 }
 
-/* With the lock held. */
+/* The caller holds k->lock. */
 static void mark_absent(struct keeper *k, uint32_t drive, int64_t owner)
 {
 	struct keeper_waiter *w;
@@ -79,7 +80,7 @@ static void mark_absent(struct keeper *k, uint32_t drive, int64_t owner)
 			w->absent = true;
 }
 
-/* Of a drive that is, 0 if that cannot be told. */
+/* The owner of a drive that exists; 0: the answer does not name one. */
 static int64_t owner_of(const struct http_response *response)
 {
 	const char *text = http_headers_get(&response->headers, HEADER_USER);
@@ -112,10 +113,11 @@ static void on_claimed(void *cookie, int error, struct http_response *response)
 	keeper_do_duty(k, q->drive, duty, NULL);
 	if (status == 404 || said.owner != 0)
 		mark_absent(k, q->drive, said.owner);
-	/* Who waits for an epoch that others know already hears of it from the ring. */
+	/* After any other failure no waiter is called: one that waits for an epoch that other gateways have
+	 * already is called when the ring's book has answered (keeper_on_heard). */
 	if (claimed || said.owner != 0 || status == 404)
 		keeper_wake_all(k);
-	keeper_ask_and_unlock(k, q->drive); /* what its replica has missed */
+	keeper_ask_and_unlock(k, q->drive); /* asks the journal what the replica has missed */
 	metric_inc(claimed ? k->claims : k->claim_failures);
 	free(q);
 }
@@ -172,11 +174,11 @@ static void on_journal(void *cookie, int error, struct http_response *response)
 	} else {
 		(void)homes_told(k->homes, q->drive, q->number, NULL);
 	}
-	/* The drive was set back, or is gone. */
+	/* The drive was set back, or does not exist any more. */
 	if (status == 409 || status == 404)
 		keeper_forget_home(k, q->drive);
 	if (told)
-		keeper_ask_and_unlock(k, q->drive); /* more may be known by now */
+		keeper_ask_and_unlock(k, q->drive); /* an answer may have named a later position by now */
 	else
 		pthread_mutex_unlock(&k->lock); /* the next request asks again */
 	free(q);

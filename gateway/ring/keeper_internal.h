@@ -1,7 +1,7 @@
 /*
  * keeper_internal: struct keeper, for the files of the keeper.
  *
- *   keeper.c          where a drive is, what answers tell of it, who waits
+ *   keeper.c          where a drive is, what answers say about it, waiters
  *   keeper_ask.c      claims, and questions to the journal
  *   keeper_replica.c  what other gateways copy here, and what is copied from here
  */
@@ -25,29 +25,29 @@ struct keeper {
 	pthread_cond_t wake;
 	struct homes *homes;
 	struct keeper_waiter *waiting;
-	unsigned calls; /* under way */
-	bool look;	/* it is worth for all who wait */
-	/* The highest timeline that a service has named. Positions that came without one may be of any: then nothing is
-	 * said about it any more. */
+	unsigned calls; /* in flight */
+	bool look;	/* all waiters are to be called */
+	/* The highest timeline that a service has named. unnamed: a position came without a timeline, so it may
+	 * be of any; from then on keeper_place gives no timeline. */
 	int64_t timeline;
 	bool unnamed;
-	uint64_t duties; /* so many times the ring had something to be given up */
+	uint64_t duties; /* how many duties the ring has given */
 	bool stopping;
 };
 
-/* ---- keeper.c; with the lock held ---- */
+/* ---- keeper.c; the caller holds k->lock ---- */
 
 void keeper_do_duty(struct keeper *k, uint32_t drive, enum home_duty duty, const struct touched *touched);
 void keeper_forget_home(struct keeper *k, uint32_t drive);
 struct home_stretch keeper_stretch(const struct touched *t);
 void keeper_wake_all(struct keeper *k);
-/* A service has told a position, and this as its timeline, or NULL. */
+/* A service has named a position, and this timeline with it; NULL: none. */
 void keeper_note_timeline(struct keeper *k, const char *text);
 
 /* ---- keeper_ask.c ---- */
 
-/* With the lock held; returns with it released: the question itself is begun without it. */
+/* The caller holds k->lock; the function releases it, because the question itself is sent without the lock. */
 void keeper_ask_and_unlock(struct keeper *k, uint32_t drive);
-void keeper_ask_claim(struct keeper *k, uint32_t drive, uint64_t number, int64_t epoch); /* without it */
+void keeper_ask_claim(struct keeper *k, uint32_t drive, uint64_t number, int64_t epoch); /* without the lock */
 
 #endif

@@ -11,7 +11,7 @@ bool keeper_stand_at(struct keeper *k, uint32_t drive, struct home_stand *ret, v
 	return held;
 }
 
-/* With the lock held. What the home has touched meanwhile is dropped here as it was there. */
+/* The caller holds k->lock. Drops here what the home has reported as touched, as the home did. */
 static void follow(struct keeper *k, uint32_t drive, const struct touched *touched)
 {
 	const struct home_stretch stretch = keeper_stretch(touched);

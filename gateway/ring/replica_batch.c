@@ -1,7 +1,7 @@
 /*
- * Sections and parts stay where they are; whom they go to is a number at the section, and what is to go a bit at the
- * part. There are few of them, so that to look at all for each is as good as to sort them: 256 parts of 64 sections are
- * 16,000 looks, a fifth of what one call takes otherwise.
+ * Sections and parts are not sorted by receiver: each section has the number of its receiver, each part a bit for
+ * "is wanted". There are few of them, so that looking at all of them for each receiver costs no more than
+ * sorting: 256 parts of 64 sections are 16,000 looks, a fifth of the time that one call takes otherwise.
  */
 #include "gateway/ring/replica_batch.h"
 
@@ -78,7 +78,7 @@ void replica_batch_load(struct replica_batch *b, struct cache *cache)
 		if (b->peer_of[part->section] == REPLICA_NO_PEER)
 			continue;
 		part->copy = cache_copy_of(cache, &part->mark);
-		/* A target that is longer than others is not copied: the other side would refuse the message. */
+		/* An entry with too long a key is not copied: the receiver would refuse the whole message. */
 		if (part->copy && part->copy->key.size > REPLICA_KEY_BYTES_MAX) {
 			cache_copy_free(part->copy);
 			part->copy = NULL;
@@ -139,7 +139,7 @@ int replica_batch_read_ticket(
 	for (size_t i = 0; i < b->section_count; i++)
 		keys += goes_to(b, i, peer) ? b->sections[i].count : 0;
 	int r = replica_message_read_ticket(message, keys, ret_ticket, wanted);
-	/* In the order in which they were offered. */
+	/* The bits come in the order in which the keys were offered. */
 	for (size_t i = 0; i < b->section_count && r == 0; i++)
 		for (size_t k = 0; goes_to(b, i, peer) && k < b->part_count; k++)
 			if (b->parts[k].section == i && b->parts[k].copy)
@@ -148,7 +148,8 @@ int replica_batch_read_ticket(
 	return r;
 }
 
-/* As it goes: true where the drive stood when it was looked up, or where it was seen. */
+/* The entry as it is sent. It is true at the position of its drive when that was looked up, or at the position
+ * that its answer saw, whichever is later. */
 static void fill_entry(
 	const struct replica_batch *b, const struct replica_part *part, int64_t now_ns, struct replica_entry *ret)
 {
@@ -162,7 +163,8 @@ static void fill_entry(
 	ret->seq = saw > followed ? saw : followed;
 	ret->status = answer_status(copy->answer);
 	ret->lifetime_ns = copy->expires_ns == INT64_MAX ? 0 : (uint64_t)(copy->expires_ns - now_ns);
-	/* It may live for a shorter time there; a longer one than a message may say would have all of it refused. */
+	/* A shorter lifetime at the receiver does no harm; one above the maximum would have the whole message
+	 * refused. */
 	if (ret->lifetime_ns > REPLICA_LIFETIME_S_MAX * (uint64_t)NS_PER_S)
 		ret->lifetime_ns = REPLICA_LIFETIME_S_MAX * (uint64_t)NS_PER_S;
 	ret->reads = copy->reads;
@@ -175,7 +177,7 @@ static size_t bytes_of(const struct cache_copy *copy)
 	return copy->key.size + answer_cost(copy->answer) + copy->key_count * sizeof(*copy->keys);
 }
 
-/* What of a section goes with this message: the first parts of it that are wanted and have room. */
+/* Chooses the parts of a section that go with this message: the first wanted ones that have room. */
 static size_t choose_parts(struct replica_batch *b, size_t section, const struct replica_batch_entries *what,
 	size_t *bytes, bool chosen[REPLICA_ENTRIES_MAX])
 {

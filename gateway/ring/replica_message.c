@@ -1,7 +1,7 @@
 /*
- * Each cut_ function takes a piece off the front of what is left, and checks it by itself; what depends on other pieces
- * (a drive's own tag comes first, a head has names and values) is checked where both are known. Nothing is copied but
- * numbers.
+ * Each cut_ function takes a piece off the front of what is left, and checks this piece by itself. A rule about
+ * two pieces (a drive's own tag comes first, a head has names and values) is checked where both are known. Only
+ * numbers are copied.
  */
 #include "gateway/ring/replica_message.h"
 
@@ -21,7 +21,7 @@ static_assert(REPLICA_BYTES_MAX > SHARD_BODY_MAX + HEADER_BYTES_MAX + REPLICA_KE
 
 /* ---- reading ---- */
 
-/* What one section has, and all together. */
+/* Reads the count of one section, and adds it to the total of all sections. */
 static int cut_count(struct replica_cursor *c, size_t *ret)
 {
 	int r = cut_size(&c->rest, 2, REPLICA_ENTRIES_MAX, &c->count);
@@ -57,7 +57,7 @@ int replica_message_open_offer(struct span message, struct replica_cursor *ret)
 	return r < 0 ? r : cut_size(&ret->rest, 2, REPLICA_SECTIONS_MAX, &ret->sections);
 }
 
-/* Touched is said in the words of touched.h, as everywhere. */
+/* What was touched is a text of touched.h, as everywhere. */
 static int cut_touched(struct replica_cursor *c, struct replica_section *s)
 {
 	struct span text = {NULL, 0};
@@ -141,7 +141,7 @@ int replica_message_next_section(struct replica_cursor *c, struct replica_sectio
 	return r < 0 ? r : cut_count(c, &ret->count);
 }
 
-/* Of a kept head: NAME NUL VALUE NUL each. */
+/* Whether it is the head of a kept answer: NAME NUL VALUE NUL for each field. */
 static bool is_head(struct span head)
 {
 	size_t ends = 0;
@@ -210,7 +210,7 @@ int replica_message_next_entry(struct replica_cursor *c, uint32_t drive, struct 
 	return r == 0 && !is_head(ret->head) ? -EBADMSG : r;
 }
 
-/* budget: a nested walk is the message's own shape */
+/* budget: the nested loops follow the shape of the message */
 int replica_message_check_offer(struct span message)
 {
 	struct replica_cursor c;
@@ -373,7 +373,7 @@ int replica_message_write_entry(struct buf *b, const struct replica_entry *e)
 	if (r == 0)
 		r = buf_append_span(b, e->body);
 	if (r < 0)
-		b->size = before; /* all of it, or nothing */
+		b->size = before; /* writes the whole entry, or nothing */
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /*
- * A message is read to its end before anything is done about it, and again, by the same functions, to do it: what is no
- * message changes nothing. An offer is gone through once more: all of its drives have to be taken before the fence is
- * noted, and only behind that is it asked which keys are here.
+ * A message is read to its end before anything is done about it, and then again, by the same functions, to act on
+ * it: a malformed message changes nothing. An offer is read once more: the keeper takes or refuses all of its
+ * drives first, and only then each key is looked up in the cache. The fence is noted before both.
  */
 #include "gateway/ring/replicas.h"
 
@@ -74,7 +74,7 @@ static int check(struct replicas *r, int error)
 
 /* ---- offers ---- */
 
-/* All drives are asked first: the fence is of a moment behind that. Which of them are taken, a bit says. */
+/* Offers all drives of the message to the keeper, and notes which of them it takes. */
 static size_t take_sections(struct replicas *r, struct span message, bool taken[REPLICA_SECTIONS_MAX])
 {
 	struct replica_cursor c;
@@ -93,7 +93,7 @@ static size_t take_sections(struct replicas *r, struct span message, bool taken[
 	return n;
 }
 
-/* Returns how many keys there are. */
+/* Notes which keys are wanted, and returns how many keys there are. */
 static size_t choose(struct replicas *r, struct span message, const bool *taken, bool wanted[REPLICA_ENTRIES_MAX])
 {
 	struct replica_cursor c;
@@ -119,7 +119,8 @@ int replicas_take_offer(struct replicas *r, struct span message, struct buf *ret
 	if (error < 0)
 		return error;
 	metric_inc(r->offers);
-	/* Before anything is looked at: what is dropped from now on is refused later, whichever section it is of. */
+	/* The fence is noted before anything is looked at: what is dropped from now on is refused later, in
+	 * whichever section it is. */
 	const struct replica_ticket ticket = {.fence = cache_fence(r->cache), .clock_ns = clock_boot_ns()};
 	(void)take_sections(r, message, taken);
 	const size_t keys = choose(r, message, taken, wanted);
@@ -151,7 +152,7 @@ static int keep(struct replicas *r, uint32_t drive, const struct replica_ticket 
 	return error;
 }
 
-/* One that this process gave, and not long ago. */
+/* Whether this process gave the ticket, and not long ago. */
 static bool is_ticket(struct replicas *r, const struct replica_ticket *ticket)
 {
 	const int64_t now_ns = clock_boot_ns();

@@ -1,7 +1,8 @@
 /*
- * One round of work: marks are taken from the queue, or from the walk over the cache, into a batch, with the drives of
- * which something was touched; each drive gets its place; then each successor is offered its part, and sent what it
- * lacks of it. What a call that fails was to bring is lost, and comes again with the next round.
+ * One batch: the thread takes marks from the queue, or from the walk over the cache, and adds the drives of which
+ * something was touched. Each drive gets its place. Then each successor is offered its part, and is sent the
+ * entries of it that it lacks. What a failed call was to carry is lost, and goes again in the next round over the
+ * cache.
  */
 #include "gateway/ring/replicator.h"
 
@@ -26,7 +27,7 @@ struct kept {
 	int64_t since_ns;
 };
 
-/* What was touched in a drive and not told yet. */
+/* What was touched in a drive and was not sent yet. */
 struct pending {
 	uint32_t drive;
 	int64_t since_ns;
@@ -45,30 +46,30 @@ struct replicator {
 	struct kept *queue; /* REPLICATOR_QUEUE_MAX, as a ring */
 	size_t first, count;
 	struct pending *pending;
-	bool alone;	      /* there is nobody to copy to */
-	bool lost;	      /* something of which only a round can know */
-	bool hurry;	      /* somebody waits in replicator_flush */
-	uint64_t rounds_done; /* that found the queue empty at their end */
+	bool alone;	      /* there is no gateway to copy to */
+	bool lost;	      /* something was lost that only a round can repeat */
+	bool hurry;	      /* a thread waits in replicator_flush */
+	uint64_t rounds_done; /* rounds that are complete */
 	bool stopping;
 
-	/* The thread's own. */
+	/* Used by the thread alone. */
 	struct replica_batch *batch;
 	struct http_headers headers;
 	struct buf message;
 	int64_t epoch;
 	bool walking;
 	struct cache_walk walk;
-	struct cache_mark marks[REPLICA_ENTRIES_MAX]; /* of the walk, that wait for a batch */
+	struct cache_mark marks[REPLICA_ENTRIES_MAX]; /* found by the walk, waiting for a batch */
 	size_t mark_at, mark_count;
 	int64_t next_round_ns;
-	int64_t next_call_ns; /* by the bytes of the last one */
+	int64_t next_call_ns; /* delayed by the bytes of the last call */
 	char silent_boot[MEMBERSHIP_BOOT_SIZE];
 	int64_t silent_until_ns;
 };
 
-/* ---- what comes in ---- */
+/* ---- input ---- */
 
-/* With the lock held. */
+/* The caller holds r->lock. */
 static void wake_first(struct replicator *r)
 {
 	if (r->count + HASH_COUNT(r->pending) == 1)
@@ -92,7 +93,8 @@ void replicator_kept(void *cookie, const struct cache_mark *mark)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* With the lock held. A gap is for the replica to close, by the journal: it sees it. */
+/* The caller holds r->lock. If the new stretch does not follow the noted one, it replaces that one: the replica
+ * notices the gap, and closes it by the journal. */
 static void note_touched(struct replicator *r, uint32_t drive, const struct touched *touched)
 {
 	struct pending *p;
@@ -125,7 +127,7 @@ void replicator_touched(void *cookie, uint32_t drive, const struct touched *touc
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* With the lock held. */
+/* The caller holds r->lock. */
 static void forget_all(struct replicator *r)
 {
 	struct pending *p, *next;
@@ -144,7 +146,7 @@ struct taking {
 	struct replica_section *section;
 };
 
-/* What was touched up to where the drive stands goes along. */
+/* Takes what was touched up to the position of the drive along with the section. */
 static void take_touched(void *cookie, uint32_t drive)
 {
 	const struct taking *taking = cookie;
@@ -172,18 +174,18 @@ static bool place(void *cookie, struct replica_section *section, struct membersh
 	bool placed = ring_successor(r->with.ring, section->drive, ret_peer) &&
 		keeper_stand_at(r->with.keeper, section->drive, &stand, take_touched, &taking);
 	if (!placed) {
-		take_touched(&taking, section->drive); /* nobody wants to know */
+		take_touched(&taking, section->drive); /* no gateway needs it */
 		return false;
 	}
 	section->stand = stand;
 	if (section->has_touched && section->touched.incarnation != stand.incarnation)
-		section->has_touched = false; /* of the life before */
+		section->has_touched = false; /* of an earlier incarnation */
 	return clock_mono_ns() >= r->silent_until_ns || strcmp(r->silent_boot, ret_peer->boot) != 0;
 }
 
 /* ---- calls ---- */
 
-/* 0: answered as it should be; the caller frees ret in any case. */
+/* 0: the answer has a status of success. The caller frees ret in any case. */
 static int call(
 	struct replicator *r, const struct membership_gateway *peer, const char *target, struct http_response *ret)
 {
@@ -208,7 +210,7 @@ static int call(
 	return error == 0 && ret->status / 100 != 2 ? -EPROTO : error;
 }
 
-/* false: it is to stop. A gateway that leaves does not spare the line. */
+/* false: the thread is to stop. A gateway that leaves ignores the limit on bytes per second. */
 static bool wait_for_turn(struct replicator *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -271,7 +273,7 @@ static void exchange(struct replicator *r, size_t peer)
 
 /* ---- the thread ---- */
 
-/* With the lock held. */
+/* The caller holds r->lock. */
 static void collect_queue(struct replicator *r)
 {
 	struct pending *p, *next;
@@ -303,7 +305,7 @@ static void collect_walk(struct replicator *r)
 		r->mark_at = 0;
 		r->mark_count = cache_walk(r->with.cache, &r->walk, r->marks, REPLICA_ENTRIES_MAX, &end);
 		if (end)
-			r->walk.shard = SIZE_MAX; /* what was found with it still goes */
+			r->walk.shard = SIZE_MAX; /* the marks found by this last call still go */
 	}
 }
 
@@ -319,7 +321,7 @@ static void run_batch(struct replicator *r)
 	replica_batch_clear(b);
 }
 
-/* With the lock held. */
+/* The caller holds r->lock. */
 static void begin_round(struct replicator *r, int64_t epoch)
 {
 	r->epoch = epoch;
@@ -329,7 +331,7 @@ static void begin_round(struct replicator *r, int64_t epoch)
 	r->mark_at = r->mark_count = 0;
 }
 
-/* With the lock held. */
+/* The caller holds r->lock. */
 static void end_round(struct replicator *r)
 {
 	r->next_round_ns = clock_mono_ns() + REPLICATOR_ROUND_MS * NS_PER_MS;
@@ -338,7 +340,7 @@ static void end_round(struct replicator *r)
 	pthread_cond_broadcast(&r->wake);
 }
 
-/* With the lock held, and released meanwhile. */
+/* The caller holds r->lock; it is released meanwhile. */
 static void work(struct replicator *r)
 {
 	const bool walked = r->walking;
@@ -353,7 +355,7 @@ static void work(struct replicator *r)
 		end_round(r);
 }
 
-/* With the lock held. true: there is something to do. */
+/* The caller holds r->lock. true: there is something to do. */
 static bool look(struct replicator *r, int64_t epoch)
 {
 	const int64_t now_ns = clock_mono_ns();
@@ -361,7 +363,7 @@ static bool look(struct replicator *r, int64_t epoch)
 
 	r->alone = epoch == 0;
 	if (r->alone) {
-		pthread_cond_broadcast(&r->wake); /* nobody has to wait for a round */
+		pthread_cond_broadcast(&r->wake); /* ends the wait in replicator_flush */
 		forget_all(r);
 		r->walking = false;
 		r->epoch = 0;
@@ -372,7 +374,8 @@ static bool look(struct replicator *r, int64_t epoch)
 	return r->walking || r->count > 0 || r->pending;
 }
 
-/* With the lock held. What comes within a tick goes together; while nothing comes, the members are looked at. */
+/* The caller holds r->lock. What comes within a tick goes together. While nothing comes, the wait ends from time
+ * to time, for a look at the members. */
 static void pause_for_more(struct replicator *r, bool works)
 {
 	const bool idle = r->count == 0 && !r->pending && !r->walking;
@@ -381,7 +384,8 @@ static void pause_for_more(struct replicator *r, bool works)
 	if (idle && !r->stopping && !r->hurry)
 		(void)cond_wait_until(&r->wake, &r->lock, clock_mono_ns() + REPLICATOR_LOOK_MS * NS_PER_MS);
 	const int64_t until_ns = clock_mono_ns() + tick_ns;
-	/* Whoever is in a hurry waits as well while there is nothing that could be done: its successor is silent. */
+	/* Even when replicator_flush waits, the thread pauses for a tick if nothing can be done: the successor
+	 * does not answer. */
 	while (!r->stopping && (!r->hurry || !works) && cond_wait_until(&r->wake, &r->lock, until_ns))
 		;
 }
@@ -395,7 +399,7 @@ static void *replicator_main(void *cookie)
 		const bool was_walking = r->walking;
 
 		pthread_mutex_unlock(&r->lock);
-		const int64_t epoch = ring_company(r->with.ring); /* without the lock: the ring's comes first */
+		const int64_t epoch = ring_company(r->with.ring); /* without r->lock: the ring's lock comes first */
 		pthread_mutex_lock(&r->lock);
 		const bool works = look(r, epoch);
 		if (works)
@@ -416,7 +420,8 @@ void replicator_flush(struct replicator *r, unsigned deadline_ms)
 	if (!r || !r->started)
 		return;
 	pthread_mutex_lock(&r->lock);
-	/* One round from its begin to its end; the one under way may have passed by what is new. */
+	/* Waits for one round from its beginning to its end: the round in progress may already have passed new
+	 * entries. */
 	const uint64_t wanted = r->rounds_done + 1 + r->walking;
 	r->hurry = true;
 	r->lost = true;
@@ -496,7 +501,7 @@ void replicator_stop(struct replicator *r)
 		return;
 	pthread_mutex_lock(&r->lock);
 	r->stopping = true;
-	r->alone = true; /* nothing is taken any more */
+	r->alone = true; /* nothing new is taken any more */
 	pthread_cond_broadcast(&r->wake);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
@@ -520,9 +525,9 @@ void replicator_free(struct replicator *r)
 	free(r);
 }
 
-/* ---- what people see ---- */
+/* ---- status ---- */
 
-/* With the lock held. */
+/* The caller holds r->lock. */
 static int64_t lag_ms(const struct replicator *r)
 {
 	int64_t since_ns = r->count > 0 ? r->queue[r->first].since_ns : INT64_MAX;

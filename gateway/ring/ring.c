@@ -1,7 +1,7 @@
 /*
- * One call or look is under way at a time, and everything about it is behind one lock: the thread begins it when it is
- * due, the HTTP client's thread hears the answer. What the member says is to be done follows at once, under the same
- * lock, so that nobody asks in between.
+ * One call or look is in flight at a time, and one lock guards all its state: the thread begins a call when it is
+ * due, and the HTTP client's thread takes the answer. A duty that the answer brings is carried out at once, under
+ * the same lock, so that nobody asks for a place in between.
  */
 #include "gateway/ring/ring.h"
 
@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Shares are measured by so many keys: to a thousandth of all is as near as anybody looks. */
+/* Shares are measured by so many keys: nobody looks closer than a thousandth of all. */
 #define SHARE_KEYS 4000
-#define OWNERS_TOLD 2 /* of a drive: its home, and who comes after it */
+#define OWNERS_TOLD 2 /* of a drive: its home, and the next one */
 
 struct ring {
 	struct ring_options with;
@@ -32,17 +32,17 @@ struct ring {
 	struct metric *epoch, *leases, *failures;
 
 	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t wake;  /* the thread, and who waits for ring_leave */
+	pthread_cond_t wake;  /* wakes the thread, and the caller of ring_leave */
 	struct member member;
 	bool calling;
-	bool failing; /* the last call had no answer: said once */
+	bool failing; /* the last call had no answer; logged once */
 	bool stopping;
 	struct member_call asked;
-	struct buf body; /* of the call that is under way */
+	struct buf body; /* of the call in flight */
 	struct membership book;
 };
 
-/* ---- the answer; with the lock held ---- */
+/* ---- the answer; the caller holds r->lock ---- */
 
 static void do_duty(struct ring *r, enum member_duty duty)
 {
@@ -97,7 +97,7 @@ static void on_done(void *cookie, int error, struct http_response *response)
 	if (error == 0)
 		error = hear(r, response);
 	r->calling = false;
-	/* Without a look others are missed later, and nothing else is. */
+	/* A look that fails only means that a silent gateway is noticed later. */
 	if (r->asked.look && error < 0) {
 		pthread_cond_broadcast(&r->wake);
 		pthread_mutex_unlock(&r->lock);
@@ -118,7 +118,7 @@ static void on_done(void *cookie, int error, struct http_response *response)
 		r->with.on_heard(r->with.cookie);
 }
 
-/* ---- the call; with the lock held ---- */
+/* ---- the call; the caller holds r->lock ---- */
 
 static int begin_call(struct ring *r)
 {
@@ -130,7 +130,7 @@ static int begin_call(struct ring *r)
 		.method = "POST",
 		.target = "/internal/v1/ring",
 		.headers = &r->headers,
-		.repeatable = true, /* to be heard twice changes nothing */
+		.repeatable = true, /* the book may take the same call twice */
 		.response_max = RING_MESSAGE_BYTES_MAX,
 		.deadline_ms = RING_CALL_MS,
 		.stall_ms = RING_CALL_MS,
@@ -173,7 +173,7 @@ static void *ring_main(void *cookie)
 		if (r->calling || member_next_call_ns(&r->member) > clock_boot_ns()) {
 			wait_until_due(r);
 		} else if (begin_call(r) < 0) {
-			/* No docs service is there; the next call is due in a second. */
+			/* No docs service is there. The next call is due in a second. */
 			r->failing = r->failing || !r->asked.look;
 			pthread_cond_broadcast(&r->wake);
 		}
@@ -231,7 +231,7 @@ int ring_start(struct ring *r, const struct member_self *self)
 	return error;
 }
 
-/* With the lock held. A call that finds nobody says that it is of no use to wait. */
+/* The caller holds r->lock. After a call that found no docs service, waiting is of no use. */
 static bool is_in(const struct ring *r)
 {
 	return r->member.state != MEMBER_OUTSIDE && !(r->failing && !r->calling);
@@ -245,7 +245,7 @@ void ring_leave(struct ring *r, unsigned deadline_ms)
 		return;
 	pthread_mutex_lock(&r->lock);
 	member_leave(&r->member);
-	r->failing = false; /* it counts from here */
+	r->failing = false; /* only failures from now on count */
 	pthread_cond_broadcast(&r->wake);
 	while (is_in(r) && cond_wait_until(&r->wake, &r->lock, until_ns))
 		;
@@ -293,7 +293,7 @@ void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret)
 	ret->epoch = m->book.epoch;
 	if (ret->known)
 		ret->home = m->book.list[row];
-	/* What is this one's and is to be given up is nobody's for the moment. */
+	/* A drive that this gateway has to give up has no home for the moment. */
 	if (ret->known && !ret->self)
 		ret->known = strcmp(ret->home.boot, m->self.boot) != 0;
 	pthread_mutex_unlock(&r->lock);
@@ -363,7 +363,7 @@ bool ring_has(struct ring *r, const char *boot)
 	return has;
 }
 
-/* ---- what people see ---- */
+/* ---- status ---- */
 
 static void count_shares(const struct member *m, unsigned ret[MEMBERSHIP_GATEWAYS_MAX])
 {
@@ -386,7 +386,7 @@ static json_t *member_json(const struct member *m, const struct membership_gatew
 
 json_t *ring_status(struct ring *r)
 {
-	struct member *m = malloc(sizeof(*m)); /* a copy, as shares take a millisecond */
+	struct member *m = malloc(sizeof(*m)); /* a copy, because counting the shares takes a millisecond */
 	unsigned keys[MEMBERSHIP_GATEWAYS_MAX];
 	json_t *members = json_array();
 

@@ -9,18 +9,18 @@
 #include <string.h>
 
 /*
- * A table of the instances of the services, of fixed size, under one lock that is held for a walk through it only. An
- * instance registers every second (registry_put), which makes its row or renews it; a row whose time is over counts no
- * more, and its place is used by the next who comes.
+ * A table of the instances of the services, of fixed size, under one lock that is only held for a walk through
+ * it. An instance registers every second (registry_put), which adds its row or renews it; an expired row does
+ * not count any more, and its place is used by the next instance that registers.
  *
- * A request asks for a choice: up to REGISTRY_TRIES_MAX instances, in the order in which it should try them. For
- * requests of one drive that order is that of the drive's owners (common/ring/placement): all gateways
- * choose the same instance while it lives, since it has that drive in its cache, and when it goes only its drives move.
- * All other requests take the instances in turn. One that has refused a connection is tried last until it registers
- * again.
+ * A request asks for a choice: up to REGISTRY_TRIES_MAX instances, in the order in which it should try them.
+ * For requests of one drive that order is that of the drive's owners (common/ring/placement): all gateways
+ * choose the same instance while it lives, since it has that drive in its cache, and when it goes, only its
+ * drives move. All other requests take the instances in turn. An instance that has refused a connection is
+ * tried last until it registers again.
  *
- * The caller gets copies, so that nothing of the table is touched without the lock. The time is a parameter: tests
- * choose it.
+ * The caller gets copies, so that nothing of the table is touched without the lock. The time is a parameter:
+ * tests choose it.
  */
 
 static_assert(REGISTRY_INSTANCES_MAX <= PLACEMENT_MEMBERS_MAX, "registry_for places among all of them");
@@ -120,8 +120,8 @@ static bool name_is_good(const char *name, size_t size)
 	return name && strlen(name) < size && is_made_of(name, "._-", strlen(name));
 }
 
-/* Targets are put behind it as they are: a path, a query or a user in it would bend every one of them. Without a slash
- * at the end to ret. */
+/* Targets are appended to the URL as they are: a path, a query or a user in the URL would distort each of them.
+ * ret gets the URL without a slash at the end. */
 static bool url_is_good(const char *url, char *ret)
 {
 	static const char SCHEME[] = "http://";

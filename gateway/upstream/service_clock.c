@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 struct service_clock {
-	pthread_mutex_t lock; /* guards the rest */
+	pthread_mutex_t lock; /* guards all below */
 	bool is_known;
-	int64_t begin_s;  /* by that service, when this machine had run for no time */
-	int64_t heard_ns; /* when it was heard last */
+	int64_t begin_s;  /* by that service's clock, the time when this machine began to run */
+	int64_t heard_ns; /* when a Date was last taken */
 };
 
 int service_clock_new(struct service_clock **ret)
@@ -34,7 +34,7 @@ void service_clock_free(struct service_clock *c)
 	free(c);
 }
 
-/* Of those that are told in turn the latest one stays, as long as it is told. */
+/* When several services send their Dates in turn, the latest time stays, as long as Dates for it come. */
 void service_clock_hear(struct service_clock *c, const char *date, int64_t boot_ns)
 {
 	int64_t there_s;
@@ -44,7 +44,7 @@ void service_clock_hear(struct service_clock *c, const char *date, int64_t boot_
 	const int64_t begin_s = there_s - boot_ns / NS_PER_S;
 
 	pthread_mutex_lock(&c->lock);
-	/* A Date has whole seconds: the same clock may seem a second earlier. */
+	/* A Date has whole seconds: the same clock may seem to be a second earlier. */
 	if (!c->is_known || begin_s >= c->begin_s - 1 || boot_ns - c->heard_ns > SERVICE_CLOCK_KEPT_S * NS_PER_S) {
 		c->is_known = true;
 		c->begin_s = begin_s;

@@ -37,7 +37,7 @@ void suspects_free(struct suspects *s)
 	free(s);
 }
 
-/* Its own place, or that of the oldest. */
+/* The place of this boot, or that of the oldest suspect. */
 static struct suspect *place_for(struct suspects *s, const char *boot)
 {
 	struct suspect *oldest = s->list;

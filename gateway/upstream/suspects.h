@@ -1,8 +1,9 @@
 /*
- * suspects: gateways whose process was found gone a short time ago: nobody listens where it did, or somebody else. Who
- * has just met one spares the others the way. One that is silent, or cuts an answer, is none. A gateway is known by its
- * boot: one that has come back is another. Few gateways are gone at once, and a suspicion is only worth time, so the
- * table is small and forgets the oldest. Times are passed in. Pure; any thread.
+ * suspects: gateways whose process was found gone a short time ago: nobody listens where it did, or another
+ * process does. When one request has met such a gateway, others are spared the attempt. A gateway that is
+ * silent, or cuts an answer, is no suspect. A gateway is identified by its boot: one that has come back is
+ * another. Few gateways are gone at once, and a suspicion only saves time, so the table is small and forgets
+ * the oldest. Times are passed in. Pure; any thread.
  */
 #ifndef NEPHOS_GATEWAY_UPSTREAM_SUSPECTS_H
 #define NEPHOS_GATEWAY_UPSTREAM_SUSPECTS_H
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 #define SUSPECTS_MAX 8u
-#define SUSPECTS_NS 500000000ll /* then it is tried again: a sixth of a lease */
+#define SUSPECTS_NS 500000000ll /* then the gateway is tried again: a sixth of a lease */
 
 struct suspects;
 

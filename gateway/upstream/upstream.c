@@ -17,13 +17,13 @@ struct upstream_call {
 	char fixed_url[REGISTRY_URL_SIZE];
 	char fixed_peer[HTTP_PEER_SIZE];
 	struct registry_choice choice;
-	size_t next;	  /* instance to try */
+	size_t next;	  /* index of the instance to try */
 	bool body_begun;  /* a byte was pulled: the body cannot be sent again */
 	bool head_passed; /* on_head was called: this instance's answer is the answer */
-	unsigned sent;	  /* to so many instances without an answer: it may have been done */
-	int body_error;	  /* of pull: nobody's fault but the sender's */
+	unsigned sent;	  /* to so many instances without an answer: they may have executed it */
+	int body_error;	  /* of pull: only the sender of the body is at fault */
 
-	pthread_mutex_t lock; /* guards the two below: cancel and resume come from other threads */
+	pthread_mutex_t lock; /* guards the two below: other threads cancel and resume */
 	struct http_call *current;
 	bool cancelled;
 };
@@ -81,8 +81,8 @@ static int on_waiting(void *cookie, unsigned waited_ms)
 		return o->lost && o->lost(o->cookie, waited_ms) ? -ETIMEDOUT : 0;
 	if (another && o->first_byte_ms && waited_ms >= o->first_byte_ms)
 		return -ETIMEDOUT;
-	/* A machine that is too busy to renew is too busy to answer, and may do both in the end: without somebody else
-	 * to ask there is no hurry. */
+	/* A machine that is too busy to renew its registration is too busy to answer, and may do both in the
+	 * end: with no other instance to ask there is no hurry. */
 	if (!another && waited_ms < UPSTREAM_LOST_MS)
 		return 0;
 	return registry_is_lost(o->registry, asked->kind, asked->name, clock_mono_ns()) ? -ETIMEDOUT : 0;
@@ -146,7 +146,7 @@ static void on_done(void *cookie, struct http_response *response)
 	finish(call, told_error(call, response), response);
 }
 
-/* As whom it is greeted. */
+/* The peer as which the instance is greeted. */
 static void write_peer(
 	const struct upstream_call *call, const struct registry_instance *instance, char ret[HTTP_PEER_SIZE])
 {
@@ -195,7 +195,7 @@ static int try_next(struct upstream_call *call)
 		.stall_ms = call->options.stall_ms,
 		.waiting = on_waiting,
 	};
-	/* The lock keeps done() of this very call, which frees it, behind the store to current. */
+	/* on_done of this very call frees the call: the lock makes it wait until `current` is stored. */
 	pthread_mutex_lock(&call->lock);
 	error = call->cancelled ? -ECANCELED
 				: http_client_start(call->options.client, &options, call, on_done, &call->current);
