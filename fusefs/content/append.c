@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#define PAGE_BYTES 4096 /* the least that a page of the kernel has */
+#define PAGE_BYTES 4096 /* the smallest page size of a kernel */
 
 void append_part(struct append *a, pid_t tid, size_t size, int64_t end, int64_t now_ns)
 {

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <utlist.h>
 
-/* One request under way: for a whole block, or for pieces of one that follow each other. */
+/* One request in flight: for a whole block, or for consecutive pieces of one block. */
 struct fetch {
 	struct blocks *cache;
 	struct store_part part;
-	struct bytes *bytes; /* where they come to */
+	struct bytes *bytes; /* where the response is received */
 	struct wait *waits;
 	uint32_t count;
 	struct block *blocks[BLOCK_PART_BYTES_MAX / BLOCKS_PIECE_BYTES];
@@ -28,7 +28,7 @@ struct blocks_want blocks_want(const struct blocks *t, const struct segment *s, 
 		.whole = ahead && s->len >= (int64_t)s->block_size / 2 && s->block_size <= t->max / 4};
 }
 
-/* Into its list, as the first. */
+/* Puts b at the front of its list. */
 static void link_block(struct blocks *t, struct block *b)
 {
 	if (b->passed) {
@@ -133,7 +133,7 @@ static struct block *add(struct blocks *t, const uint8_t sha256[32], uint32_t pi
 	return b;
 }
 
-/* Pieces of what is here as a whole are memory for nothing. */
+/* Once the whole block is cached, its pieces only waste memory. */
 static void drop_pieces(struct blocks *t, const uint8_t sha256[32], size_t size)
 {
 	for (uint32_t piece = 0; piece * (size_t)BLOCKS_PIECE_BYTES < size; piece++) {
@@ -164,7 +164,7 @@ static void arrived(struct blocks *t, struct block *b, struct bytes *bytes)
 	if (b->key.piece == BLOCKS_WHOLE)
 		drop_pieces(t, b->key.sha256, bytes->used);
 	while (t->used > t->max && (t->passed || t->recent->prev != b))
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses count of the holders */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer miscounts the references */
 		drop(t, t->passed ? t->passed->prev : t->recent->prev);
 }
 
@@ -173,13 +173,13 @@ void blocks_put(struct blocks *t, const uint8_t sha256[32], struct bytes *bytes)
 	struct block *b = find(t, sha256, BLOCKS_WHOLE);
 
 	if (b)
-		return; /* on its way: then it comes, and a block is dropped only when nobody is to put it there */
+		return; /* cached, or in flight: it is dropped then only when its fetch ends */
 	b = add(t, sha256, BLOCKS_WHOLE);
 	if (b)
 		arrived(t, b, bytes);
 }
 
-/* -- what is fetched -- */
+/* -- fetching -- */
 
 static struct bytes *copy_of(const char *data, size_t size)
 {
@@ -192,7 +192,7 @@ static struct bytes *copy_of(const char *data, size_t size)
 	return bytes;
 }
 
-/* The n-th block of a fetch takes its bytes; without any it is forgotten. */
+/* Hands the n-th block of a fetch its bytes. Without bytes the block is dropped. */
 static void take(struct blocks *t, struct fetch *f, uint32_t n, struct bytes *bytes)
 {
 	struct block *b = f->blocks[n], *whole = find(t, b->key.sha256, BLOCKS_WHOLE);
@@ -203,7 +203,8 @@ static void take(struct blocks *t, struct fetch *f, uint32_t n, struct bytes *by
 		arrived(t, b, bytes);
 }
 
-/* What came for one block is its own. What came for several is cut, so that each can go alone. */
+/* A fetch of one block gives the received buffer to this block. The buffer of a fetch of several pieces is
+ * copied piece by piece, so that each piece can be evicted alone. */
 static int divide(const struct fetch *f, struct bytes **ret)
 {
 	int error = 0;
@@ -256,7 +257,7 @@ static struct extent extent_of(const struct segment *s)
 	return e;
 }
 
-/* Adds the next block to a request that is being made. */
+/* Adds the next block or piece to a request that is not sent yet. */
 static int extend(struct blocks *t, struct fetch *f, const struct segment *s, uint32_t piece)
 {
 	struct block *b = add(t, s->sha256, piece);
@@ -268,7 +269,7 @@ static int extend(struct blocks *t, struct fetch *f, const struct segment *s, ui
 	return 0;
 }
 
-/* The pieces from want->from on, up to one that is here or on its way. */
+/* Adds the pieces from want->from on, up to the first that is cached or in flight. */
 static int gather_pieces(struct blocks *t, struct fetch *f, const struct segment *s, const struct blocks_want *want)
 {
 	uint32_t first = want->from / BLOCKS_PIECE_BYTES, last = (want->from + want->len - 1) / BLOCKS_PIECE_BYTES;
@@ -295,8 +296,8 @@ static void fetch_undo(struct blocks *t, struct fetch *f)
 	free(f);
 }
 
-/* The block that was passed first, of those that are as large and that nobody reads any more; NULL while few were
- * passed. */
+/* Among the passed blocks of exactly this size that nobody reads any more, the one that was passed longest ago.
+ * NULL: there is none, or passed blocks take too little of the cache. */
 static struct block *find_room(struct blocks *t, size_t size)
 {
 	struct block *b = t->passed ? t->passed->prev : NULL;
@@ -344,8 +345,8 @@ static struct fetch *fetch_new(struct blocks *t, const struct segment *s, const 
 	return NULL;
 }
 
-/* What is to bring the byte at want->from. Who wants a piece does not wait for a whole block that is on its way for
- * others. */
+/* The block or piece that holds or will bring the byte at want->from. A reader that wants a piece does not wait
+ * for a whole block that is in flight for others. */
 static struct block *find_wanted(struct blocks *t, const struct segment *s, const struct blocks_want *want)
 {
 	struct block *b = find(t, s->sha256, BLOCKS_WHOLE);
@@ -372,7 +373,7 @@ int64_t blocks_fetch(struct blocks *t, const struct segment *s, const struct blo
 	want.whole = want.whole || s->block_size <= BLOCKS_SMALL_BYTES || want.len == s->block_size;
 	b = find_wanted(t, s, &want);
 	if (b && !b->fetch)
-		return -EBADMSG; /* it is here, and ends before want->from: somebody said two sizes of one block */
+		return -EBADMSG; /* it is cached, and ends before want->from: the store gave two sizes for one block */
 	f = b ? b->fetch : fetch_new(t, s, &want);
 	if (!f)
 		return -ENOMEM;
@@ -393,7 +394,7 @@ static void on_spare(void *cookie, int error)
 {
 	struct blocks *t = cookie;
 
-	(void)error; /* whoever reads there asks, and is told */
+	(void)error; /* a reader of this block sends its own request, and gets its error */
 	assert(t->spare > 0);
 	t->spare--;
 }

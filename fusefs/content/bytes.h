@@ -1,8 +1,8 @@
 /*
- * bytes: content in memory, shared by reference: a dirty range, a cached block and a reader's answer may be the same
- * bytes, so that nothing is copied. Whoever holds the only reference may write; everybody else only reads. used: how
- * far somebody wrote; what lies behind belongs to nobody yet. Threads: references may be taken and dropped on any;
- * writing is the single holder's.
+ * bytes: content in memory, shared by counted references: a dirty range, a cached block and a reader's answer may be
+ * the same bytes, so that nothing is copied. The holder of the only reference may write anywhere; with more
+ * references, holders only read. `used` is how far the content goes; the capacity behind it is free. Threads:
+ * references may be taken and dropped on any thread; only the single holder writes.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_BYTES_H
 #define NEPHOS_FUSEFS_CONTENT_BYTES_H
@@ -49,7 +49,7 @@ static inline bool bytes_alone(const struct bytes *b)
 	return atomic_load_explicit(&b->refs, memory_order_acquire) == 1;
 }
 
-/* Only when alone. NULL: no memory, and b is what it was. */
+/* The caller holds the only reference. NULL: no memory, and b is unchanged. */
 static inline struct bytes *bytes_grow(struct bytes *b, size_t capacity)
 {
 	struct bytes *grown = realloc(b, sizeof(*b) + capacity);

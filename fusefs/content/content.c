@@ -37,7 +37,7 @@ static int64_t end_of(const struct segment *s)
 	return s->at + s->len;
 }
 
-/* Index of the first segment that ends behind at. */
+/* Index of the first segment whose end is greater than `at`. */
 static size_t find(const struct content *c, int64_t at)
 {
 	size_t low = 0, high = c->count;
@@ -118,7 +118,7 @@ static void trim_front(struct segment *s, int64_t to)
 		s->from += (uint32_t)off;
 }
 
-/* Takes [from, to) away. When there is no memory for a part behind it, that part is forgotten too. */
+/* Removes [from, to). When there is no memory for the part of a segment behind it, that part is forgotten too. */
 static void cut(struct content *c, int64_t from, int64_t to)
 {
 	size_t i = find(c, from);
@@ -205,7 +205,8 @@ static int put_extent(struct content *c, const struct extent *e)
 	return r;
 }
 
-/* Which version an answer is about. -ESTALE: one that is gone. */
+/* Prepares c for an answer of version content_seq from position seq: drops another version. -ESTALE: the answer
+ * is of another version and from before the last own write. */
 static int settle_version(struct content *c, int64_t content_seq, int64_t seq)
 {
 	if (c->any && content_seq == c->content_seq)

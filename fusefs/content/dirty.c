@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define PIECE_BYTES_MIN 4096u /* what the first small write makes room for */
+#define PIECE_BYTES_MIN 4096u /* capacity of the piece that a small write creates */
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -86,7 +86,7 @@ static int make_room(struct dirty *d, size_t extra)
 	return 0;
 }
 
-/* There is room. */
+/* make_room was called before. */
 static void insert(struct dirty *d, size_t index, struct dirty_piece *p)
 {
 	memmove(&d->list[index + 1], &d->list[index], (d->count - index) * sizeof(*d->list));
@@ -103,7 +103,7 @@ static void drop(struct dirty *d, size_t index)
 	memmove(&d->list[index], &d->list[index + 1], (d->count - index) * sizeof(*d->list));
 }
 
-/* Bytes of p from `skip` on, by themselves. */
+/* A copy of len bytes of p, from `skip` on. */
 static struct bytes *copy_part(const struct dirty_piece *p, size_t skip, size_t len)
 {
 	struct bytes *b = bytes_new(len);
@@ -115,7 +115,8 @@ static struct bytes *copy_part(const struct dirty_piece *p, size_t skip, size_t 
 	return b;
 }
 
-/* A part of a large piece must not hold all its memory. Only an economy: without memory it stays as it is. */
+/* A small part of a large piece must not hold all its memory. This only saves memory: if there is none for the
+ * copy, the piece stays as it is. */
 static void shrink(struct dirty_piece *p)
 {
 	struct bytes *b;
@@ -151,7 +152,8 @@ static void trim_back(struct dirty *d, struct dirty_piece *p, int64_t from)
 	shrink(p);
 }
 
-/* Takes [from, to) out of the middle of a piece: what is behind becomes a piece of its own, with bytes of its own. */
+/* Takes [from, to) out of the middle of a piece: the part behind it becomes a piece of its own, with its own
+ * bytes. */
 static int split(struct dirty *d, size_t index, int64_t from, int64_t to)
 {
 	struct dirty_piece *p = d->list[index], *tail;
@@ -207,7 +209,7 @@ int dirty_cut(struct dirty *d, int64_t from, int64_t to)
 	return r;
 }
 
-/* Writes into a piece that covers it all and that nobody else looks at. */
+/* Writes into a piece that covers the whole range and whose bytes have no other holder. */
 static bool write_in_place(struct dirty *d, int64_t at, const void *data, size_t size)
 {
 	size_t i = dirty_find(d, at);
@@ -242,7 +244,8 @@ static bool grow(struct dirty_piece *p, size_t size)
 	return true;
 }
 
-/* Continues the piece that ends at `at`, as far as it can. Returns how much was written. The range is free. */
+/* Extends the piece that ends at `at`, as far as possible. Returns how much was written. Nothing lies in the
+ * range. */
 static size_t append(struct dirty *d, int64_t at, const void *data, size_t size)
 {
 	size_t i = dirty_find(d, at - 1), room;
@@ -285,11 +288,11 @@ static struct bytes *copy_of(const void *data, size_t size)
 	return b;
 }
 
-/* Everything that may fail comes before anything changes: what was accepted earlier outlives a write that is not. Takes
- * p, also on failure. */
+/* Everything that may fail comes before any change, so that a failed write destroys nothing that was accepted
+ * earlier. Takes p, also on failure. */
 static int replace(struct dirty *d, struct dirty_piece *p)
 {
-	int r = p ? make_room(d, 2) : -ENOMEM; /* p, and what a piece that is split leaves behind it */
+	int r = p ? make_room(d, 2) : -ENOMEM; /* p, and the rear part of a piece that is split */
 
 	if (r == 0)
 		r = cut(d, p->at, piece_end(p));
@@ -300,20 +303,20 @@ static int replace(struct dirty *d, struct dirty_piece *p)
 	return r;
 }
 
-/* At most DIRTY_PIECE_BYTES_MAX: one piece, or the end of the one before and another. */
+/* size is at most DIRTY_PIECE_BYTES_MAX. Makes one piece, or extends the piece before and makes another. */
 static int write_part(struct dirty *d, int64_t at, const char *data, size_t size)
 {
 	size_t i = dirty_find(d, at), done = 0;
 	int r;
 
-	/* Nothing lies there: the piece before may go on. */
+	/* Nothing lies there: the piece before may be extended. */
 	if (i == d->count || d->list[i]->at >= at + (int64_t)size)
 		done = append(d, at, data, size);
 	if (done == size)
 		return 0;
 	r = replace(d, piece_new(at + (int64_t)done, copy_of(data + done, size - done)));
 	if (r < 0)
-		(void)cut(d, at, at + (int64_t)done); /* the end of a piece: nothing is allocated */
+		(void)cut(d, at, at + (int64_t)done); /* this only shortens a piece: nothing is allocated */
 	return r;
 }
 
@@ -403,7 +406,7 @@ int dirty_lay(struct dirty *d, int64_t at, struct bytes *bytes)
 	return replace(d, piece_new(at, bytes_ref(bytes)));
 }
 
-/* Adds a copy of a part of p, with its tag. */
+/* Adds a part of p, which shares its bytes and its tag. */
 static int add_part(struct dirty *d, const struct dirty_piece *p, int64_t from, int64_t to)
 {
 	size_t skip = (size_t)(from - p->at);
@@ -420,7 +423,7 @@ static int add_part(struct dirty *d, const struct dirty_piece *p, int64_t from, 
 	part->len = (size_t)(to - from);
 	part->from += skip;
 	part->tag_from += skip;
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer loses count of the holders */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the analyzer miscounts the references */
 	bytes_ref(part->bytes);
 	if (part->tag)
 		part->tag->refs++;
@@ -429,7 +432,7 @@ static int add_part(struct dirty *d, const struct dirty_piece *p, int64_t from, 
 	return 0;
 }
 
-/* The parts of p that d does not hide. */
+/* Adds the parts of p that d does not cover. */
 static int merge_piece(struct dirty *d, const struct dirty_piece *p)
 {
 	int64_t at = p->at;

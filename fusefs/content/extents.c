@@ -44,9 +44,9 @@ static struct extents_snapshot *snapshot_new(const struct store_extents *page, i
 	return NULL;
 }
 
-/* -- questions -- */
+/* -- requests -- */
 
-/* Extents that are on their way. */
+/* A request for extents that is in flight. */
 struct extents_query {
 	struct extents_query *prev, *next;
 	struct core *core;
@@ -72,7 +72,7 @@ static void learn(struct extents_query *a, const struct store_extents *page)
 	struct file *f = inode->file;
 
 	if (!recent_document_stands(&core->recent, page->at.seq, inode->id))
-		return; /* changed since: not kept */
+		return; /* the document changed since: the answer is not kept */
 	if (inode_stands(inode) && page->content_seq != inode->attr.content_seq) {
 		if (page->at.seq < inode->seen)
 			return;
@@ -96,7 +96,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	f = a->inode->file;
 	assert(f && !f->offer);
 	if (error == -ENOENT)
-		error = -ESTALE; /* it was asked for by its number: it is gone for good */
+		error = -ESTALE; /* the request named the document by its number: so the document is gone for good */
 	if (error == 0) {
 		core_saw(core, page->at);
 		learn(a, page);
@@ -104,7 +104,7 @@ static void on_extents(void *cookie, int error, const struct store_extents *page
 	served = fill_waits_served(&a->waits, error, error == 0 ? page->at.seq : 0);
 	again = a->waits != NULL;
 	if (again)
-		send(a); /* for those who came too late for this one */
+		send(a); /* for waiters that came too late for this answer */
 	else
 		DL_DELETE(f->queries, a);
 	f->offer = served && error == 0 ? snapshot_new(page, a->from, a->to) : NULL;

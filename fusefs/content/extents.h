@@ -1,18 +1,18 @@
 /*
- * extents: asks the store which bytes of a document lie where, once for all who want to know, and gives each an answer
- * that is good for him (common/proto/fill).
+ * extents: asks the store which bytes of a document lie where, with one request for all readers that want to know,
+ * and gives each of them an answer that is recent enough for it (common/proto/fill).
  *
- * An answer is one version of the document: its size, and its extents. When nothing newer is known it becomes the known
- * content of the file. Whether or not, it is offered to those who waited, as a snapshot that nothing changes any more:
- * who reads a document that is changed all the time has no other way to see one version of it. Guarded by the lock of
- * the core.
+ * An answer describes one version of the document: its size, and its extents. When no newer change is known, the
+ * answer becomes the known content of the file. In either case the readers that waited are offered it as a snapshot,
+ * which later changes do not touch: a reader of a document that changes all the time has no other way to see one
+ * version of it. Guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_CONTENT_EXTENTS_H
 #define NEPHOS_FUSEFS_CONTENT_EXTENTS_H
 
 #include "fusefs/content/file.h"
 
-#define EXTENTS_BYTES (64ll * 1024 * 1024) /* range that is asked for at once: 128 blocks, 20 KiB */
+#define EXTENTS_BYTES (64ll * 1024 * 1024) /* range of one request: 128 blocks, 20 KiB */
 
 struct extents_snapshot {
 	unsigned refs;
@@ -20,12 +20,14 @@ struct extents_snapshot {
 	struct content content;
 };
 
-/* Asks for the extents at `at` of an inode that has its file; ready (may be NULL) with the lock held. */
+/* Asks for the extents at `at`; inode->file must exist. ready (may be NULL) is called with the lock of the core
+ * held. */
 int extents_ask(
 	struct core *core, struct inode *inode, int64_t at, void (*ready)(void *cookie, int error), void *cookie);
-/* What came, from inside ready, with a reference. NULL: no memory. */
+/* To be called from inside ready: the answer that arrived, with a reference. NULL: no memory. */
 struct extents_snapshot *extents_offer(const struct file *f);
-/* The same version: takes over what is known there and not here. False: it is another one, or there is no memory. */
+/* Adds the content of `more`, if it is of the same version. False: it is of another version, or there is no
+ * memory. */
 bool extents_snapshot_add(struct extents_snapshot *s, const struct extents_snapshot *more);
 void extents_snapshot_unref(struct extents_snapshot *s); /* NULL is fine */
 

@@ -35,7 +35,7 @@ void file_free(struct core *core, struct file *f)
 	free(f);
 }
 
-/* Nothing but content hangs on it. */
+/* The file has nothing but content. */
 static bool is_idle(const struct file *f)
 {
 	return f->inode->opens == 0 && !f->round && !f->jobs && !f->waits && !f->flushing_waits && !f->queries &&
@@ -79,11 +79,11 @@ bool file_takes_more(const struct file *f)
 
 #define FILE_NEVER FILE_STATES
 
-/* Where each event leads from each state, and why. */
+/* The next state for each event in each state, and why. */
 static const struct move {
 	enum file_state to[FILE_STATES]; /* FILE_NEVER: it cannot happen there */
-	int failures;			 /* 1: counts one more in a row; -1: there are none any more; 0: as before */
-	bool data_next;			 /* whoever waits for the data does not come next for having waited longer */
+	int failures;			 /* 1: one more failure in a row; -1: the count is reset; 0: no change */
+	bool data_next;			 /* waiters for the data no longer take precedence for having waited longer */
 	const char *why;
 } moves[FILE_EVENTS] = {
 	[FILE_WRITTEN] = {{FILE_DIRTY, FILE_DIRTY, FILE_NEVER, FILE_NEVER}, 0, false,
@@ -163,7 +163,7 @@ bool file_place_tail(struct inode *inode)
 	if (!f || f->dirty.tail == DIRTY_NO_TAIL)
 		return false;
 	to = max_of(inode->attr.size, max_of(dirty_rest_end(&f->dirty), dirty_end(&f->flushing)));
-	/* Without memory it is shown in the wrong place until it is stored. */
+	/* Without memory for the move, the bytes are shown in the wrong place until they are stored. */
 	return to != f->dirty.tail && dirty_move_tail(&f->dirty, to) == 0;
 }
 

@@ -8,7 +8,7 @@ static int64_t min_of(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* What is here is passed over, the next that is not is asked for. Returns how many bytes. */
+/* Skips bytes that are cached, requests the next that are not. Returns how many bytes it skipped or requested. */
 static int64_t fetch(struct blocks *blocks, const struct segment *s, const struct blocks_want *need)
 {
 	struct blocks_span span;
@@ -18,7 +18,7 @@ static int64_t fetch(struct blocks *blocks, const struct segment *s, const struc
 	return blocks_fetch(blocks, s, need, NULL, NULL);
 }
 
-/* The part of s in [at, end), when it is not here. False: it cannot be asked for. */
+/* Asks for the part of s in [at, end) that is not cached. False: s has no capability to ask with. */
 static bool fetch_segment(struct blocks *blocks, const struct segment *s, int64_t at, int64_t end)
 {
 	end = min_of(end, s->at + s->len);
@@ -32,7 +32,7 @@ static bool fetch_segment(struct blocks *blocks, const struct segment *s, int64_
 			return false;
 		len = fetch(blocks, s, &need);
 		if (len < 0)
-			return true; /* the read itself will say */
+			return true; /* the read itself will report the error */
 		at += len;
 	}
 	return true;
@@ -56,7 +56,7 @@ static void fetch_range(struct blocks *blocks, struct inode *inode, int64_t at, 
 	}
 }
 
-/* The blocks that lie wholly between where a sequential reader began and `to` are passed. */
+/* Marks as passed the blocks that lie wholly between where a sequential reader began and `to`. */
 static void pass(struct blocks *blocks, struct inode *inode, struct readahead *ahead, int64_t to)
 {
 	if (ahead->direct || !inode->file)
@@ -77,10 +77,11 @@ void readahead_read(struct blocks *blocks, struct inode *inode, struct readahead
 {
 	int64_t end = at + (int64_t)size, slack = READAHEAD_BYTES_MIN, limit;
 	int64_t most =
-		min_of(READAHEAD_BYTES_MAX, (int64_t)(blocks->max / 4)); /* it must still be here when it is read */
+		min_of(READAHEAD_BYTES_MAX, (int64_t)(blocks->max / 4)); /* it must still be cached when it is read */
 
-	/* The kernel's own read-ahead sends several requests at once, which may come in another order. To be taken for
-	 * sequential, one has to go on exactly: reads at random in a small range are often near each other. */
+	/* The kernel's own read-ahead sends several requests at once, which may arrive in another order. A
+	 * reader counts as sequential only after it has continued exactly where it was: reads at random in a
+	 * small range are often near each other. */
 	if (at > ahead->next + (ahead->window > 0 ? slack : 0) || end < ahead->next - slack) {
 		ahead->next = end;
 		ahead->until = ahead->window = 0;
@@ -90,7 +91,7 @@ void readahead_read(struct blocks *blocks, struct inode *inode, struct readahead
 	if (end <= ahead->next)
 		return;
 	ahead->next = end;
-	pass(blocks, inode, ahead, end - slack); /* others of its requests may still come */
+	pass(blocks, inode, ahead, end - slack); /* other requests of the kernel's read-ahead may still come */
 	ahead->window = min_of(ahead->window > 0 ? 2 * ahead->window : READAHEAD_BYTES_MIN, most);
 	if (!inode_valid(inode) || !inode->file || ahead->until > end + ahead->window / 2)
 		return;
@@ -115,7 +116,7 @@ void readahead_missed(struct blocks *blocks, struct inode *inode, struct readahe
 	const struct segment *s;
 	struct blocks_want need;
 
-	/* A file larger than the cache would only push its own blocks out. */
+	/* The blocks of a file larger than the cache would only evict each other. */
 	if (readahead_is_sequential(ahead) || !inode_valid(inode) || !inode->file || size > (int64_t)blocks->max)
 		return;
 	if (ahead->misses < READAHEAD_DENSE_MISSES * (size / BLOCK_BYTES_MAX + 1)) {
@@ -126,7 +127,8 @@ void readahead_missed(struct blocks *blocks, struct inode *inode, struct readahe
 	if (!s || s->kind != SEGMENT_BLOCK || !s->has_cap)
 		return;
 	need = blocks_want(blocks, s, at, 1, true);
-	/* No more than the file once: where blocks are pushed out again by others, that ends it. */
+	/* No more than the size of the file in total: this bound ends it when other blocks evict these again and
+	 * again. */
 	if (need.whole && ahead->spare + s->block_size <= size && blocks_fetch_spare(blocks, s))
 		ahead->spare += s->block_size;
 }

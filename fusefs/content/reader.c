@@ -68,7 +68,7 @@ void reader_fini(struct reader *r)
 	r->kept = NULL;
 }
 
-/* writev takes only so many. */
+/* writev takes a limited number of parts. */
 static int copy_together(struct reader *r)
 {
 	struct bytes *b = bytes_new(r->size);
@@ -109,8 +109,8 @@ static void finish(struct reader *r, int error)
 		r->error = error;
 	r->over = true;
 	if (r->missing > 0)
-		return;	  /* an interrupt, or a failure: the others still know r */
-	assert(r->inode); /* it ends once */
+		return;	  /* an interrupt, or a failure: the other answers still refer to r */
+	assert(r->inode); /* a read ends once */
 	holds_drop(r->core->holds, &r->hold);
 	if (r->error == 0 && r->size < r->asked && r->answer)
 		r->answer(r);
@@ -122,7 +122,7 @@ static void finish(struct reader *r, int error)
 
 /* -- one try -- */
 
-#define READER_TRIES 3 /* for blocks that are gone */
+#define READER_TRIES 3 /* when blocks are gone */
 
 static void on_ready(void *cookie, int error)
 {
@@ -130,12 +130,13 @@ static void on_ready(void *cookie, int error)
 
 	assert(r->missing > 0);
 	r->missing--;
-	/* Somebody who began before us, and whom we joined, has waited the outage out: we have not. */
+	/* A reader that began before this one, and whose request this one joined, has used up the time to wait
+	 * for an outage to end. This reader has not. */
 	if (error == -ERR_NO_GATEWAY && clock_mono_ns() - r->began_ns < STORE_OUTAGE_NS) {
 		*r->away = true;
 		error = 0;
 	}
-	/* A block that is gone, or a right to it that is over: the extents are asked for again. */
+	/* A block is gone, or its capability has expired: the extents are asked for again. */
 	if (error < 0 && error != -EIO && error != -ERR_NO_GATEWAY && r->rounds < READER_TRIES && r->inode->file) {
 		file_drop_content(r->core, r->inode->file);
 		let_go(r);
@@ -155,7 +156,7 @@ static int64_t min_of(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes at `at` that are not stored yet. Returns how many; 0: none, then ret_until is where the next begin. */
+/* Unstored bytes at `at`. Returns how many; 0: there are none, then ret_until is where the next ones begin. */
 static int64_t from_dirty(struct reader *r, const struct dirty *d, int64_t at, int64_t *ret_until)
 {
 	size_t i = dirty_find(d, at);
@@ -180,7 +181,7 @@ static int want(struct reader *r, int error)
 	return error;
 }
 
-/* Bytes of the block of s that are not here are asked for. Returns how many. */
+/* Requests bytes of the block of s that are not cached. Returns how many. */
 static int64_t from_store(struct reader *r, const struct segment *s, const struct blocks_want *need)
 {
 	int64_t len = blocks_fetch(r->blocks, s, need, on_ready, r);
@@ -190,7 +191,7 @@ static int64_t from_store(struct reader *r, const struct segment *s, const struc
 	return len;
 }
 
-/* As many of the bytes [from, from + len) as are together in memory. */
+/* Takes as many of the bytes [from, from + len) as are contiguous in memory. */
 static int64_t from_memory(struct reader *r, const struct blocks_span *span, uint32_t from, int64_t len)
 {
 	int error;
@@ -202,8 +203,8 @@ static int64_t from_memory(struct reader *r, const struct blocks_span *span, uin
 	return error < 0 ? error : len;
 }
 
-/* Stored bytes at `at`, at most up to `until`. What is not here is asked for, and counts as missing. Returns how far it
- * came, or a failure. */
+/* Takes stored bytes at `at`, at most up to `until`. Bytes that are not cached are asked for, and count as
+ * missing. Returns how many bytes it took or asked for, or a failure. */
 static int64_t from_stored(struct reader *r, int64_t at, int64_t until)
 {
 	struct content *c = r->from_snapshot ? &r->snapshot->content : &r->inode->file->content;
@@ -303,7 +304,7 @@ static void on_snapshot(void *cookie, int error)
 		extents_snapshot_unref(s);
 	} else if (s) {
 		extents_snapshot_unref(r->snapshot);
-		r->snapshot = s; /* the first, or of another version: then the rest of it is asked for, too */
+		r->snapshot = s; /* the first, or of another version: all of that is then asked for */
 	}
 	on_ready(r, error);
 }
@@ -338,7 +339,7 @@ static int64_t size_of(const struct reader *r)
 
 /* -- a try -- */
 
-/* What is known of another version than the attributes say is of no use. */
+/* Content that is known of another version than that of the attributes is of no use. */
 static void check_version(struct reader *r)
 {
 	struct file *f = r->inode->file;
@@ -348,8 +349,9 @@ static void check_version(struct reader *r)
 }
 
 /*
- * Whether the attributes have to be asked for, first. Once is enough: when they are overtaken again, or nobody tells
- * what changes, nothing that is known stays valid until the rest has come. Then it takes a snapshot.
+ * Whether the attributes have to be asked for first. That happens once: when they are outdated again by the time
+ * they arrive, or the mount does not learn of changes, nothing that is known stays valid until the rest has come.
+ * Then the reader takes a snapshot.
  */
 static bool attributes_first(struct reader *r)
 {
@@ -382,7 +384,8 @@ static int try_once(struct reader *r)
 	return gather(r, r->at + (int64_t)r->size);
 }
 
-/* The kernel believes in more than this brings, and may not learn better before it fills the rest with zeros. */
+/* The kernel assumes a larger size than this read returns, and may not learn the new one before it fills the
+ * rest with zeros. */
 static bool is_too_short(const struct reader *r)
 {
 	return !r->direct && !r->over && r->at + (int64_t)r->size < min_of(r->at + (int64_t)r->asked, r->inode->told);
@@ -443,7 +446,7 @@ void reader_cancel(struct reader *r)
 {
 	if (r->error == 0)
 		r->error = -EINTR;
-	/* What it waits for comes, or fails, in bounded time, for others too; its answer does not wait for that: see
-	 * ops_read. */
+	/* Each answer that it waits for arrives or fails in bounded time, and may be for other readers too. The
+	 * answer to this read does not wait for that: see ops_read. */
 	r->over = true;
 }

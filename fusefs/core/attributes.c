@@ -19,8 +19,9 @@ int64_t attributes_seq_of(const struct op_result *result)
 }
 
 /*
- * Whether others may have changed its content lately. The journal may not have told it yet, or told it before the
- * document was known here. It may also be an own change whose answer is on its way; but alone, it can be nobody else's.
+ * Whether others may have changed the document's content lately. The journal may not have reported that change yet,
+ * or it reported the change before the document was known here. It may also be an own change whose answer is still in
+ * flight; but when no other mount uses the drive, it can only be an own change.
  */
 static bool is_foreign(const struct core *core, const struct inode *inode, const struct item *item)
 {
@@ -53,7 +54,7 @@ struct inode *attributes_learn(struct core *core, const struct item *item, int64
 	return inode;
 }
 
-/* After an own op: nobody else's answer that is older may be kept. */
+/* Called after an own op: from now on an older answer about the document must not be cached. */
 static struct inode *learn_changed(struct core *core, const struct item *item)
 {
 	struct inode *inode = inodes_get(&core->inodes, item->id);
@@ -63,7 +64,7 @@ static struct inode *learn_changed(struct core *core, const struct item *item)
 		return NULL;
 	if (inode->attr.mode != item->mode && core->hooks->mode_changes)
 		core->hooks->mode_changes(core->cookie, inode, item);
-	/* What an op does to the size, the kernel does to its own. */
+	/* The kernel itself has applied to its size what the op did to the size. */
 	inode->told = item->size;
 	holds_release(core->holds, inode);
 	(void)inode_learn(inode, item, item->seq);
@@ -119,7 +120,7 @@ static void on_item(void *cookie, int error, const struct item *item, struct sto
 	again = inode->waits != NULL;
 	inode->refreshing = again;
 	if (again)
-		send_refresh(refresh); /* for those who came too late for this one */
+		send_refresh(refresh); /* for requests that came too late for this answer */
 	fill_waits_fire(served, error);
 	if (!again)
 		inode_unref(inode);

@@ -8,15 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The kernel keeps signal n as bit n - 1. */
+/* The kernel represents signal n as bit n - 1. */
 #define BIT(n) (1ull << ((n)-1))
 
-/* What ends a process with a core when nobody handles it. The others that end one become SIGKILL for each of its
- * threads when they are sent. */
+/* Signals that end a process with a core dump when it does not handle them. The other fatal signals are turned into
+ * SIGKILL for each thread of the process when they are sent. */
 static const uint64_t dumps = BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGBUS) | BIT(SIGFPE) |
 	BIT(SIGSEGV) | BIT(SIGXCPU) | BIT(SIGXFSZ) | BIT(SIGSYS);
 
-/* What stands behind "NAME:" and its tab, to the end of the line; empty: no such line. */
+/* The text behind "NAME:" and its tab, up to the end of the line; empty: no such line. */
 static struct span field(struct span status, const char *name)
 {
 	const size_t length = strlen(name);
@@ -33,7 +33,7 @@ static struct span field(struct span status, const char *name)
 	return span_of(NULL, 0);
 }
 
-/* 16 hex digits; anything else is a set without a signal. */
+/* Parses 16 hex digits; any other text counts as a set without a signal. */
 static uint64_t signals(struct span status, const char *name)
 {
 	struct span text = field(status, name);
@@ -62,13 +62,13 @@ bool caller_status_is_dying(struct span status)
 		return true;
 	if (pending & BIT(SIGKILL))
 		return true;
-	/* A debugger may take a signal away, but that one. */
+	/* A debugger may take away any signal but SIGKILL. */
 	if (traced)
 		return false;
 	return pending & dumps & ~signals(status, "SigBlk") & ~signals(status, "SigIgn") & ~signals(status, "SigCgt");
 }
 
-/* It cannot be opened: because it is gone, or because /proc hides what belongs to others. */
+/* For a file that cannot be opened or read: the thread is gone, or /proc hides threads of other users. */
 static bool is_gone(pid_t tid)
 {
 	return kill(tid, 0) < 0 && errno == ESRCH;

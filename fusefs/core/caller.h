@@ -1,6 +1,6 @@
 /*
  * caller: whether the thread that waits for an answer will ever see it. A thread with a fatal signal pending dies on
- * its way back to user space, whatever it is told. Pure but for caller_is_dying, which reads /proc. Any thread.
+ * its way back to user space, whatever the answer is. Pure except for caller_is_dying, which reads /proc. Any thread.
  */
 #ifndef NEPHOS_FUSEFS_CORE_CALLER_H
 #define NEPHOS_FUSEFS_CORE_CALLER_H
@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define CALLER_STATUS_BYTES_MAX 8192 /* of /proc/TID/status: it has some 1,500, and what is looked for comes early */
+/* of /proc/TID/status: the file has some 1,500, and the fields needed here come early */
+#define CALLER_STATUS_BYTES_MAX 8192
 
-/* From the text of /proc/TID/status. What makes no sense is a caller that lives: it then waits like everybody else. */
+/* Takes the text of /proc/TID/status. A text that makes no sense counts as a caller that lives, and then waits like
+ * every other one. */
 bool caller_status_is_dying(struct span status);
-/* tid 0, of a caller that the mount cannot see (another PID namespace): false. */
+/* False for tid 0, a caller that the mount cannot see (another PID namespace). */
 bool caller_is_dying(pid_t tid);
 
 #endif

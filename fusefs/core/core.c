@@ -63,8 +63,7 @@ void core_unlock(struct core *core)
 	later = core->later;
 	runs = later != NULL;
 	if (runs)
-		atomic_fetch_add(
-			&core->running, 1); /* whoever ends the core waits for it: it may take the lock again */
+		atomic_fetch_add(&core->running, 1); /* core_wait_quiet waits for it: the work may take the lock */
 	core->later = NULL;
 	core->later_end = &core->later;
 	if (core->calls == 0)
@@ -94,7 +93,7 @@ void core_wait(struct core *core, pthread_cond_t *cond, int64_t until_ns)
 	(void)cond_wait_until(cond, &core->lock, until_ns);
 }
 
-/* -- calls -- */
+/* -- calls in flight -- */
 
 void core_call_begins(struct core *core)
 {
@@ -116,7 +115,7 @@ bool core_wait_quiet(struct core *core, int64_t until_ns)
 		core_wait(core, &core->quiet, until_ns);
 	quiet = core->calls == 0;
 	core_unlock(core);
-	/* It is over in microseconds, and nobody tells. */
+	/* The work takes only microseconds, and its end is not signalled. */
 	while (quiet && atomic_load(&core->running) > 0) {
 		quiet = clock_mono_ns() < until_ns;
 		(void)sched_yield();
@@ -143,7 +142,7 @@ void core_saw(struct core *core, struct store_position at)
 	}
 }
 
-/* -- others at work -- */
+/* -- changes by others -- */
 
 void core_saw_foreign(struct core *core)
 {

@@ -1,6 +1,7 @@
 /*
- * fill_wait: who wants to hear when an answer of the store has come. As common/base/wait, but an answer may be good for
- * some of them only (fill.h): the others wait for the next one. Not thread-safe: guarded by what guards the thing.
+ * fill_wait: a list of requests that wait for an answer of the store. Like common/base/wait, but an answer may be
+ * good for only some of the requests (fill.h): the others wait for the next answer. Not thread-safe: guarded by the
+ * lock that guards the cached object.
  */
 #ifndef NEPHOS_FUSEFS_CORE_FILL_WAIT_H
 #define NEPHOS_FUSEFS_CORE_FILL_WAIT_H
@@ -13,7 +14,7 @@
 struct fill_wait {
 	struct fill_wait *next;
 	struct fill_wish wish;
-	bool first; /* the question was sent when he was there */
+	bool first; /* the question was sent when the request was already waiting */
 	void (*ready)(void *cookie, int error);
 	void *cookie;
 };
@@ -30,8 +31,8 @@ static inline int fill_wait_add(struct fill_wait **list, const struct fill_wish 
 	return 0;
 }
 
-/* Takes those from the list that the answer is good for, with a failure all. The rest is there when the question is
- * sent again, which is for the caller to do. */
+/* Takes from the list the waits that the answer is good for; after a failure, all of them. The caller has to send the
+ * question again for the others, and they count as present when it does. */
 static inline struct fill_wait *fill_waits_served(struct fill_wait **list, int error, int64_t seen)
 {
 	struct fill_wait *served = NULL;

@@ -21,7 +21,7 @@ void holds_drop(struct holds *holds, struct hold *hold)
 	hold->listed = false;
 }
 
-/* One whose time has come; else NULL, and when the next one's will. */
+/* A hold whose time has come; NULL: none, and *ret_next is the time of the next one. */
 static struct hold *due(const struct holds *holds, int64_t *ret_next)
 {
 	const int64_t now = clock_mono_ns();

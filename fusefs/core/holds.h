@@ -1,6 +1,7 @@
 /*
- * holds: readers that wait a moment for something that may come: each until a time, or until it is let go. Their thread
- * begins with the first of them. Guarded by the lock of the core, with which `over` is called as well.
+ * holds: readers that wait a moment for an event that may come: each until a given time, or until it is released. The
+ * thread of this module starts with the first reader. Guarded by the lock of the core, which is held when `over` is
+ * called, too.
  */
 #ifndef NEPHOS_FUSEFS_CORE_HOLDS_H
 #define NEPHOS_FUSEFS_CORE_HOLDS_H
@@ -28,12 +29,12 @@ struct holds {
 	bool running, stop;
 };
 
-void holds_init(struct holds *holds, struct core *core); /* core->holds from then on */
-void holds_stop(struct holds *holds);			 /* without the lock; nothing is held any more */
-/* over comes later, on the thread. False: it cannot be waited for. */
+void holds_init(struct holds *holds, struct core *core); /* sets core->holds */
+void holds_stop(struct holds *holds);			 /* called without the lock, when nothing is held any more */
+/* over is called later, on the thread. False: waiting is not possible. */
 bool holds_add(struct holds *holds, struct hold *hold);
-/* Something happened to the document: those who wait for it look again. */
+/* Something happened to the document: the readers that wait for it look again. */
 void holds_release(struct holds *holds, const struct inode *inode);
-void holds_drop(struct holds *holds, struct hold *hold); /* one that is not there is fine */
+void holds_drop(struct holds *holds, struct hold *hold); /* does nothing if the hold is not listed */
 
 #endif

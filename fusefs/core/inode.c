@@ -12,7 +12,7 @@ void inodes_init(struct inodes *t, void (*release)(void *cookie, struct inode *i
 
 static size_t target_memory(const struct inode *inode)
 {
-	return inode->target ? strlen(inode->target) + 1 + 16 : 0; /* 16: what malloc adds */
+	return inode->target ? strlen(inode->target) + 1 + 16 : 0; /* 16: malloc's overhead */
 }
 
 static void destroy(struct inode *inode)
@@ -84,7 +84,7 @@ void inode_lookup(struct inode *inode)
 
 void inode_forget(struct inode *inode, uint64_t count)
 {
-	/* The kernel is not trusted to count: an inode that is used stays. */
+	/* The kernel's count is not trusted: an inode with references stays. */
 	inode->lookups -= count < inode->lookups ? count : inode->lookups;
 	if (inode->refs == 0 && inode->lookups == 0)
 		destroy(inode);
@@ -95,7 +95,7 @@ static void take_target(struct inode *inode, struct span target)
 	char *copy;
 
 	if (!S_ISLNK(inode->attr.mode) || inode->target)
-		return; /* never changes */
+		return; /* a target never changes */
 	copy = strndup(target.data ? target.data : "", target.size);
 	inode->target = copy;
 	inode->table->target_bytes += target_memory(inode);

@@ -1,11 +1,11 @@
 /*
- * patience: how long a call of a program waits for the store, and what a signal changes about it.
+ * patience: how long a call of a program waits for the store, and how a signal changes that.
  *
- * The kernel tells the mount of a signal once for each request, at the first one, whatever it is: a timer, a child that
- * ended, a debugger, Ctrl-C. A local file system takes no notice of one in the midst of a call, and programs rely on
- * that: they do not repeat a close or a rename that was "interrupted". So a signal is remembered, and what comes of it
- * is decided here, from what the call is, whether its caller is dying, and for how long the store has been silent.
- * Pure; any thread.
+ * The kernel reports a signal once for each request, at the first signal, whatever it is: a timer, a child that
+ * ended, a debugger, Ctrl-C. A local file system ignores signals in the middle of a call, and programs rely on that:
+ * they do not repeat a close or a rename that was "interrupted". So a signal is only noted, and this module decides
+ * what follows from it: by the kind of the call, by whether its caller is dying, and by how long the store has been
+ * silent. Pure; any thread.
  */
 #ifndef NEPHOS_FUSEFS_CORE_PATIENCE_H
 #define NEPHOS_FUSEFS_CORE_PATIENCE_H
@@ -16,17 +16,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* of the store, after which a signal ends what may be ended: so long the first attempt of a call takes to fail when a
- * gateway stands still */
+/* After this silence of the store, a signal ends a call that may be ended by one. The first attempt of a call takes
+ * as long to fail when a gateway is stuck. */
 #define PATIENCE_SILENCE_NS (10 * NS_PER_S)
-/* of the store, after which a call ends that waits behind others, as one that is with the store does */
+/* After this silence of the store, a call that waits behind others ends, like one that was sent to the store. */
 #define PATIENCE_OUTAGE_NS STORE_OUTAGE_NS
-/* between looks at who was interrupted: a signal that kills may come behind one that does not, and nobody tells us of
- * it */
+/* Between looks at interrupted requests: a fatal signal may follow one that is not, and the kernel does not report
+ * it. */
 #define PATIENCE_LOOK_NS (100 * NS_PER_MS)
-#define PATIENCE_REST_NS (1 * NS_PER_S) /* between looks at who waits */
+#define PATIENCE_REST_NS (1 * NS_PER_S) /* between looks at waiting requests */
 
-/* What a request is, as far as waiting goes. */
+/* The kind of a request, as far as waiting is concerned. */
 enum patience_call {
 	PATIENCE_OTHER,
 	PATIENCE_LOCK,
@@ -40,16 +40,17 @@ enum patience_call {
 };
 
 struct patience_case {
-	bool interrupted;  /* a signal came for it */
-	bool dying;	   /* and its caller will not see an answer */
-	int64_t silent_ns; /* how long it has waited for a store that answers nobody; 0: the store answers */
+	bool interrupted; /* a signal came for the request */
+	bool dying;	  /* the caller will not see an answer */
+	/* how long the request has waited for a store that answers nobody; 0: the store answers */
+	int64_t silent_ns;
 };
 
 enum patience_verdict {
 	PATIENCE_WAIT,
-	PATIENCE_INTERRUPT, /* ends with EINTR, provided that what it asked for will not happen afterwards */
+	PATIENCE_INTERRUPT, /* ends with EINTR, provided that the operation will not happen afterwards */
 	PATIENCE_GIVE_UP,   /* ends with EIO, with the same proviso */
-	PATIENCE_LET_GO,    /* is answered at once, whatever becomes of what it asked for */
+	PATIENCE_LET_GO,    /* is answered at once, whatever happens to the operation */
 };
 
 enum patience_verdict patience_of(enum patience_call call, const struct patience_case *c);

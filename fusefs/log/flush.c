@@ -16,21 +16,22 @@ static void look_before(struct flusher *fl, int64_t ns)
 		pthread_cond_signal(&fl->wake);
 }
 
-/* Will be stored, or tried, in so many ms at the latest. It is in the list, or will be at the next step. */
+/* The file will be stored, or the attempt made, in after_ms at the latest. The file is in the list, or will be at the
+ * next flush_step. */
 void flush_schedule(struct flusher *fl, struct file *f, int64_t after_ms)
 {
 	f->due_ns = clock_mono_ns() + after_ms * NS_PER_MS;
 	look_before(fl, f->due_ns);
 }
 
-/* -- what follows from a change -- */
+/* -- consequences of a change -- */
 
 static bool has_work(const struct file *f)
 {
 	return file_is_dirty(f) || f->jobs || f->round;
 }
 
-/* True: some of what counted went. */
+/* True: there are fewer unstored bytes than before, or some are stuck. */
 static bool count(struct flusher *fl, struct file *f)
 {
 	const struct job *job;
@@ -55,12 +56,12 @@ static void unlist(struct flusher *fl, struct file *f)
 	if (!f->due_listed)
 		return;
 	f->due_listed = false;
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the analyzer does not know that it is in the list */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the analyzer does not know that f is in the list */
 	DL_DELETE2(fl->due, f, due_prev, due_next);
 	inode_unref(f->inode);
 }
 
-/* Somebody waits for what was there before the last append. */
+/* True when a caller waits for data from before the last append. */
 static bool waits_for_older(const struct file *f)
 {
 	const struct flush_wait *w;
@@ -72,7 +73,7 @@ static bool waits_for_older(const struct file *f)
 	return false;
 }
 
-/* When what flush_stays says ends by itself. */
+/* When the bytes that flush_stays reports stop being held back. */
 static int64_t stays_until_ns(const struct flusher *fl, const struct file *f, bool waited)
 {
 	return flush_room_part_waits(fl, f) ? INT64_MAX : append_until_ns(&f->append, waited);
@@ -83,10 +84,10 @@ static uint64_t stays(const struct flusher *fl, const struct file *f, int64_t no
 	const struct dirty *d = &f->dirty;
 	const uint64_t bytes = f->append.bytes;
 
-	/* What a job does, it does behind all that is here. */
+	/* A job takes effect after all the data that is here, so nothing is held back then. */
 	if (bytes == 0 || d->tail == DIRTY_NO_TAIL || f->jobs || f->state != FILE_DIRTY)
 		return 0;
-	/* Some of it may have been cut away. */
+	/* Part of the write() may have been cut away. */
 	if (bytes > (uint64_t)(dirty_end(d) - d->tail))
 		return 0;
 	return now_ns < stays_until_ns(fl, f, waited) ? bytes : 0;
@@ -106,7 +107,7 @@ int64_t flush_due_ns(const struct flusher *fl, const struct file *f, int64_t now
 	return waited && all ? until : until > f->due_ns ? until : f->due_ns;
 }
 
-/* Whether a round is to begin now. */
+/* Whether a round has to begin now. */
 static bool has_reason(const struct flusher *fl, const struct file *f)
 {
 	if (f->round)
@@ -159,7 +160,7 @@ void flush_step(struct flusher *fl, struct file *f)
 	inode_unref(inode);
 }
 
-/* Blocks that are full go off at once. */
+/* Starts the upload of full blocks at once. */
 static void upload_full(struct flusher *fl, struct file *f, int64_t from, int64_t to)
 {
 	for (size_t i = dirty_find(&f->dirty, from); i < f->dirty.count && f->dirty.list[i]->at < to; i++) {
@@ -190,10 +191,10 @@ static int write_dirty(struct flusher *fl, struct file *f, const struct flush_da
 	if (r < 0)
 		return r;
 	*ret_at = end;
-	/* Alone, nobody's append comes between. */
+	/* When no other mount uses the drive, no other append can come in between. */
 	if (core_is_shared(fl->core))
 		append_part(&f->append, data->tid, data->size, data->at + (int64_t)data->size, clock_mono_ns());
-	/* The kernel puts the bytes into its pages where it takes the end to be. */
+	/* The kernel puts the bytes into its pages at the position that it takes for the end. */
 	if (end != data->at)
 		core_drop_pages(fl->core, f->inode);
 	return 0;
@@ -288,7 +289,7 @@ void flush_waits_over(struct flush_wait **list, int error)
 {
 	struct flush_wait *over = NULL, *w;
 
-	/* Who is told may do anything, also come back to wait again. */
+	/* A callback may do anything, even wait again. */
 	flush_waits_move(list, &over);
 	while ((w = over)) {
 		DL_DELETE(over, w);
@@ -306,7 +307,8 @@ void flush_hurry(struct flusher *fl, struct file *f)
 	look_before(fl, f->due_ns);
 }
 
-/* Who came while a write() is under way waits until that is over: a round that began for him would tear it. */
+/* A caller that comes while a write() is in progress waits until that write() is complete: a round that began for the
+ * caller would split the write(). */
 static void came_in_the_midst(struct flusher *fl, struct file *f, struct flush_wait *w)
 {
 	if (w->list != &f->waits || stays(fl, f, clock_mono_ns(), true) == 0)
@@ -343,7 +345,7 @@ void flush_wait_cancel(struct inode *inode, struct flush_wait *wait)
 	free(wait);
 }
 
-/* budget: what is sent, and how its end is told */
+/* budget: what is sent, and how the end is reported */
 int flush_job(struct flusher *fl, struct inode *inode, const struct op *op,
 	void (*done)(void *cookie, int error, const struct op_result *result), void *cookie, struct job **ret_job)
 {

@@ -6,11 +6,12 @@
 #include <utlist.h>
 
 /*
- * Room for what is written: the bounds of a file and of the mount, and the writes that wait until something was stored.
+ * Room for written data: the bounds of a file and of the mount, and the writes that wait until other data is stored.
  *
- * While a write waits, whatever is dirty goes to the store, but for the beginning of a write() that is still under way
- * (flush_stays): a part of it that waits here must not tear it. That beginning is less than the bound of a file leaves
- * free, but those of many files may fill the mount. So when nothing else is on its way, one goes all the same.
+ * While a write waits, all dirty data is sent to the store, except the beginning of a write() that is still in
+ * progress (flush_stays): a later part that waits here must not split the write(). The bound of a file leaves more
+ * room free than such a beginning takes, but the beginnings in many files may fill the mount. So when nothing else is
+ * in flight, one of them is sent all the same.
  */
 
 bool flush_room(const struct flusher *fl, const struct file *f, size_t size)
@@ -18,7 +19,7 @@ bool flush_room(const struct flusher *fl, const struct file *f, size_t size)
 	uint64_t stuck = fl->sums.stuck < FLUSH_STUCK_BYTES_MAX ? fl->sums.stuck : FLUSH_STUCK_BYTES_MAX;
 	uint64_t all = fl->sums.bytes - stuck;
 
-	/* A write that is answered by the store only has to find room in the mount. */
+	/* A write that the store answers (flush_through) needs room in the mount, but not in the file. */
 	if (f && !flush_in_line(f) &&
 		(f->counted + size > FLUSH_FILE_BYTES_MAX ||
 			f->dirty.count + f->flushing.count >= FLUSH_FILE_PIECES_MAX))
@@ -39,7 +40,8 @@ bool flush_room_part_waits(const struct flusher *fl, const struct file *f)
 	return false;
 }
 
-/* Nothing is on its way: the file with the most to store goes, whole or not. What failed has its own time. */
+/* When nothing is in flight, begins a round for the file with the most dirty data, complete or not. A file that
+ * failed is left to its own retry time. */
 static void store_part(struct flusher *fl)
 {
 	struct file *f, *most = NULL;
@@ -66,7 +68,7 @@ static void room_came(struct flusher *fl)
 		}
 		DL_DELETE(fl->room, w);
 		w->ready(w, 0);
-		w = fl->room; /* it may have changed */
+		w = fl->room; /* the list may have changed */
 	}
 }
 
@@ -85,7 +87,8 @@ void flush_room_wait(struct flusher *fl, struct room_wait *wait)
 
 	wait->deadline_ns = now + FLUSH_ROOM_WAIT_S * NS_PER_S;
 	DL_APPEND(fl->room, wait);
-	/* Also what failed before: either it makes room now, or whoever waits is told why there is none. */
+	/* This includes files that failed before: either the new round makes room, or the waiting writes get its
+	 * error. */
 	DL_FOREACH_SAFE2(fl->due, f, next, due_next)
 	{
 		if (!f->round && f->dirty.count > 0 && flush_stays(fl, f, now) < f->dirty.bytes)
@@ -100,7 +103,7 @@ void flush_room_cancel(struct flusher *fl, struct room_wait *wait)
 	DL_DELETE(fl->room, wait);
 }
 
-/* Something is on its way that may make room. */
+/* True when a round in flight, or one that will begin, may make room. */
 static bool room_may_come(const struct flusher *fl)
 {
 	const struct file *f;
@@ -125,6 +128,6 @@ void flush_room_failed(struct flusher *fl, struct file *f, int error)
 		}
 		DL_DELETE(fl->room, w);
 		w->ready(w, error);
-		w = fl->room; /* it may have changed */
+		w = fl->room; /* the list may have changed */
 	}
 }

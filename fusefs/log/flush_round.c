@@ -8,18 +8,20 @@
 #include <utlist.h>
 
 /*
- * A round brings what is dirty in one file, or the jobs that wait there, to the store. There is one at a time for each
- * file, and it has four steps:
+ * A round brings the dirty data of one file, or the jobs that wait there, to the store. Each file has at most one
+ * round at a time. A round has four steps:
  *
- * 1. It begins: a table says what it takes, the data, the next job, or both. The data move from dirty to flushing, but
- *    for the end of them when that is of a write() that may go on (flush_stays).
- * 2. Pieces that have no upload get one, small ones together. What is small enough as a whole travels inside the ops.
+ * 1. It begins: a table says what it takes, the data, the next job, or both. The data moves from dirty to flushing,
+ *    except the end of it when that belongs to a write() that may go on (flush_stays).
+ * 2. Pieces that have no upload get one, small pieces together. Content that is small enough as a whole is sent
+ *    inside the ops.
  * 3. When the last upload is stored, the ops go into the op log as one group (flush_round_ops.c).
- * 4. Whatever the answer, the round ends (flush_round_end.c), and the next one, if there is a reason, begins.
+ * 4. Whatever the answer, the round ends (flush_round_end.c), and the next one begins if there is a reason.
  *
- * The data and the job share a group, so that they cost one answer. When such a group is refused, nobody says which of
- * the two it was: the job is then sent alone, and after it the data. Writes that are jobs go by themselves, behind the
- * data, as many as wait; when these are refused, one by one.
+ * The data and the job share a group, so that they need only one answer. When such a group is refused, the answer
+ * does not say which of the two was refused: the job is then sent alone, and after it the data. Writes that are jobs
+ * have rounds of their own, behind the data, and one round takes as many as wait; when these are refused, they are
+ * sent one by one.
  */
 
 enum next_job { NO_JOB, OTHER_JOB, WRITE_JOB, NEXT_JOBS };
@@ -28,13 +30,14 @@ struct takes {
 	bool data, job;
 };
 
-/* What a round takes of a file that has data: the data are older than every job. Without data it takes the job. */
+/* What a round takes from a file that has dirty data, which is older than every job. From a file without dirty data,
+ * a round takes the job. */
 static const struct takes takes_of[][NEXT_JOBS] = {
 	[FILE_DIRTY] =
 		{
 			[NO_JOB] = {.data = true},
 			[OTHER_JOB] = {.data = true, .job = true},
-			[WRITE_JOB] = {.data = true}, /* its refusal must not be the data's */
+			[WRITE_JOB] = {.data = true}, /* its refusal must not affect the data */
 		},
 	[FILE_SEPARATE] =
 		{
@@ -45,7 +48,7 @@ static const struct takes takes_of[][NEXT_JOBS] = {
 	[FILE_REFUSED] =
 		{
 			[NO_JOB] = {.data = true},
-			[OTHER_JOB] = {.job = true}, /* it may be what makes the data fit */
+			[OTHER_JOB] = {.job = true}, /* the job may make the data fit */
 			[WRITE_JOB] = {.job = true},
 		},
 };
@@ -66,7 +69,7 @@ static void on_round(void *cookie, int error, const struct op_result *results, s
 	core_lock(fl->core);
 	core_call_over(fl->core);
 	if (error == -ERR_BLOCK_MISSING && ++r->attempts < FLUSH_ATTEMPTS_MAX) {
-		/* Stored so long ago that it was collected before a batch named it. */
+		/* A block was stored so long ago that it was garbage-collected before a batch named it. */
 		forget_uploads(flush_round_content(r));
 		upload(r);
 	} else {
@@ -78,7 +81,7 @@ static void on_round(void *cookie, int error, const struct op_result *results, s
 static void send_ops(struct round *r)
 {
 	struct flusher *fl = r->flusher;
-	/* One more, should a piece be cut in two. */
+	/* One more, in case a piece is cut in two. */
 	struct op_extent *extents = calloc(flush_round_content(r)->count + 1, sizeof(*extents));
 	const struct job *job = r->job;
 	uint64_t group;
@@ -117,7 +120,7 @@ static void on_upload(void *cookie, int error)
 		flush_round_end(r, r->error, NULL, 0);
 }
 
-/* Pieces [from, to) share a block. */
+/* The pieces [from, to) share one block. */
 static int pack(struct round *r, size_t from, size_t to)
 {
 	struct dirty *d = flush_round_content(r);
@@ -155,7 +158,7 @@ static bool is_small(const struct dirty_piece *p)
 	return !p->tag && p->len < FLUSH_PACK_BYTES_MAX;
 }
 
-/* Small pieces, in their order, into blocks of at most FLUSH_BLOCK_BYTES. */
+/* Puts small pieces, in their order, into blocks of at most FLUSH_BLOCK_BYTES. */
 static int pack_small(struct round *r)
 {
 	struct dirty *d = flush_round_content(r);
@@ -191,7 +194,7 @@ static int upload_large(struct round *r, struct dirty_piece *p)
 	return 0;
 }
 
-/* Sees to it that every piece is inline or in an upload. */
+/* Makes sure that every piece is inline or in an upload. */
 static int prepare(struct round *r)
 {
 	struct dirty *d = flush_round_content(r);
@@ -227,7 +230,7 @@ static int wait_for(struct round *r)
 			continue;
 		error = wait_add(&u->waits, on_upload, r);
 		if (error < 0)
-			return error; /* those that were asked still come */
+			return error; /* the waits that were added already still call back */
 		r->missing++;
 		last = u;
 	}
@@ -239,7 +242,7 @@ static void upload(struct round *r)
 	int error;
 
 	r->error = 0;
-	r->missing = 1; /* this function's own */
+	r->missing = 1; /* counts this function itself */
 	r->starting = true;
 	error = prepare(r);
 	if (error == 0)
@@ -254,14 +257,14 @@ static struct takes takes(const struct file *f)
 
 	if (f->dirty.count == 0)
 		return (struct takes){.job = next != NO_JOB};
-	/* However many jobs come, whoever waits for the data has his turn. */
+	/* However many jobs arrive, the data that a caller waits for gets its turn. */
 	if (!file_takes_more(f) && f->waits && f->jobs_went)
 		next = NO_JOB;
 	assert(f->state != FILE_CLEAN);
 	return takes_of[f->state][next];
 }
 
-/* The job, or as many writes as wait in a row. */
+/* Takes the job, or as many writes as wait in a row. */
 static int take_along(struct round *r, struct job *job)
 {
 	bool append;
@@ -281,13 +284,13 @@ static int take_along(struct round *r, struct job *job)
 		const struct job *next = job->next;
 
 		if (job_is_append(next) != append)
-			return 0; /* they are to stay in their order */
+			return 0; /* the writes must stay in their order */
 		if (r->tried.bytes + next->bytes->used > FLUSH_FILE_BYTES || r->jobs == FLUSH_FILE_PIECES)
 			return 0;
 		error = append ? dirty_append(&r->tried, dirty_end(&r->tried), next->bytes->data, next->bytes->used)
 			       : dirty_write(&r->tried, next->op.at, next->bytes->data, next->bytes->used);
 		if (error < 0)
-			return 0; /* it goes with the next round */
+			return 0; /* the write goes with the next round */
 		job->next->under_way = true;
 		r->mtime = next->op.mtime;
 		r->jobs++;
@@ -295,7 +298,7 @@ static int take_along(struct round *r, struct job *job)
 	return error;
 }
 
-/* Whoever came in the midst of the write() that stays waits for the next round. */
+/* A caller that came during the write() whose end stays here waits for the next round. */
 static void move_waits(struct file *f)
 {
 	struct flush_wait *w, *next;
@@ -317,7 +320,7 @@ static void take_data(struct round *r)
 
 	f->flushing = f->dirty;
 	dirty_init(&f->dirty);
-	/* Without memory all of it goes. */
+	/* Without memory for the split, the round takes all of it. */
 	if (stays > 0 && stays < f->flushing.bytes &&
 		dirty_split(&f->flushing, dirty_end(&f->flushing) - (int64_t)stays, &f->dirty) == 0)
 		flush_schedule(fl, f, fl->after_ms);

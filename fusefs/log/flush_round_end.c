@@ -10,26 +10,27 @@
 #include <utlist.h>
 
 /*
- * How a round ends, and what follows for the file and for those who wait:
+ * How a round ends, and what follows for the file and for the callers that wait:
  *
- * - Stored: what was flushing is known as stored content, its blocks are kept, and the attributes are those of the
- *   answer. Whoever waited for the data, or asked for a job, is told.
- * - Refused together, data and job: neither is told anything. The file is FILE_SEPARATE, and each goes by itself. The
- *   same with several writes in one round, each of which then goes alone.
- * - Refused alone, or not answered: a job is told so. Data are dirty again, below what was written since, and are tried
- *   again after a pause that doubles; who waits for them is told, and so is every handle that is open.
- * - Not sent at all (no memory, or the op log is full): everything is as before, and it is tried again soon.
+ * - Stored: the flushed data becomes known stored content, its blocks are kept, and the attributes are those of the
+ *   answer. The callers that waited for the data or for a job are notified.
+ * - Data and job were refused together: no caller is notified. The file is FILE_SEPARATE, and each is sent by
+ *   itself. Several writes in one round are treated the same way: each is then sent alone.
+ * - Refused alone, or not answered: the caller of a job gets the error. Data is dirty again, below what was written
+ *   since, and is tried again after a pause that doubles. The callers that wait for the data get the error, and
+ *   every open handle reports it.
+ * - Not sent at all (no memory, or the op log is full): everything is as before, and the round is tried again soon.
  *
- * First all that is known of the file is brought up to date, then people are told, as they may come back with more.
+ * First the whole state of the file is updated, then the callbacks are called, as they may queue more work.
  */
 
-/* Who is told when a round is over, and the file again what it is to be. */
+/* The callbacks to call when a round is over and the state of the file is consistent again. */
 struct news {
 	struct flush_wait *waits;
 	struct job *jobs;
-	const struct op_result *result; /* of the jobs */
+	const struct op_result *result; /* for the jobs */
 	int error;
-	int data_error; /* for who waits for the data */
+	int data_error; /* for callers that wait for the data */
 	bool no_room;
 };
 
@@ -46,7 +47,7 @@ static void tell_failure(struct file *f, int error)
 	f->error_seq++;
 }
 
-/* What was flushing is dirty again, below what came since. */
+/* The flushed data is dirty again, below what was written since. */
 static void put_back(struct file *f)
 {
 	if (dirty_merge_under(&f->dirty, &f->flushing) < 0) {
@@ -57,7 +58,7 @@ static void put_back(struct file *f)
 	dirty_fini(&f->flushing);
 }
 
-/* A failure of the way, not of the content: the same may succeed later. */
+/* True for a failure of the transport, not of the content: the same may succeed later. */
 static bool is_passing(int error)
 {
 	switch (-error) {
@@ -77,7 +78,7 @@ static bool is_passing(int error)
 	case ERR_SESSION_GONE:
 	case ERR_TOO_MANY:
 	case ERR_BLOCK_MISSING:
-	case ERR_DRIVE_TRASHED: /* it may come back */
+	case ERR_DRIVE_TRASHED: /* the drive may be restored */
 	case ESHUTDOWN:
 		return true;
 	default:
@@ -85,7 +86,7 @@ static bool is_passing(int error)
 	}
 }
 
-/* The jobs of the round are over. */
+/* Takes the jobs of the round out of the file: they are over. */
 static void take_jobs(struct round *r, struct news *news)
 {
 	struct file *f = r->file;
@@ -100,7 +101,7 @@ static void take_jobs(struct round *r, struct news *news)
 	}
 }
 
-/* They stay, for another round. */
+/* Leaves the jobs in the file, for another round. */
 static void leave_jobs(struct round *r)
 {
 	struct job *job = r->job;
@@ -125,7 +126,8 @@ static void data_failed(struct round *r, int error, struct news *news)
 	struct flusher *fl = r->flusher;
 	struct file *f = r->file;
 
-	/* Of an outage only who waits is told: nothing is dropped, and whoever asks later gets the answer of then. */
+	/* Only the callers that wait get the error of an outage: nothing is dropped, and a caller that asks later
+	 * gets the result of its own attempt. */
 	if (error == -ERR_NO_GATEWAY)
 		f->error = error;
 	else
@@ -138,9 +140,9 @@ static void data_failed(struct round *r, int error, struct news *news)
 	news->no_room = true;
 }
 
-/* -- the answer -- */
+/* -- processing the answer -- */
 
-/* at: where what was appended lies. */
+/* at: the position at which the appended data is stored. */
 static void learn_blocks(struct round *r, int64_t at)
 {
 	const struct dirty *d = flush_round_content(r);
@@ -173,8 +175,8 @@ static void learn_blocks(struct round *r, int64_t at)
 	file_count_content(r->flusher->core, f);
 }
 
-/* Somebody else's bytes lie where ours were taken to go: all that is known, and what the kernel has, is of another
- * file. */
+/* Another client's bytes are stored at the place that was assumed for ours: the cached content and the kernel's pages
+ * do not match the file. */
 static void place_was_another(struct round *r)
 {
 	file_drop_content(r->flusher->core, r->file);
@@ -213,7 +215,8 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 {
 	struct file *f = r->file;
 	bool content = flush_round_content(r)->count > 0, extra = r->job && !job_is_write(r->job) && !r->merged;
-	/* When somebody changed something before this that is not told yet, nobody knows what it was laid over. */
+	/* When another client made an earlier change that the journal has not reported yet, it is not known to which
+	 * content this round was applied. */
 	int64_t before = fill_behind(&r->flusher->core->view) ? CONTENT_OF_OTHERS : f->inode->attr.content_seq;
 	struct job *job;
 
@@ -235,7 +238,7 @@ static void round_stored(struct round *r, const struct op_result *results, size_
 		job_hides_dirty(job, news->result);
 }
 
-/* Of a round that had data and a job. The job is tried without the data; then the data goes by itself. */
+/* For a round with data and a job: the job is tried without the data, then the data by itself. */
 static void separate(struct round *r)
 {
 	struct file *f = r->file;
@@ -246,7 +249,7 @@ static void separate(struct round *r)
 	flush_schedule(r->flusher, f, 0);
 }
 
-/* Of a round with several writes: each gets an answer of its own. */
+/* For a round with several writes: each will get an answer of its own. */
 static void one_by_one(struct round *r)
 {
 	struct job *job = r->job;
@@ -256,8 +259,8 @@ static void one_by_one(struct round *r)
 	leave_jobs(r);
 }
 
-/* Sent again it might be there twice: it is given up, and whoever wrote it is told. What has its place is written there
- * again, as often as need be. */
+/* Appended data that is sent again might be stored twice: it is given up, and its writer gets an error. Data with a
+ * fixed place can be written there again any number of times. */
 static bool give_up_tail(struct round *r)
 {
 	struct dirty *d = &r->file->flushing;
@@ -275,7 +278,8 @@ static bool give_up_tail(struct round *r)
 static void round_refused(struct round *r, int error, struct news *news)
 {
 	news->data_error = error;
-	/* What has its place goes again, whether it is there or not: to who waits for it that is an outage. */
+	/* Data with a fixed place is sent again, whether it was stored or not: for the callers that wait for it this
+	 * is an outage. */
 	if (r->with_data && error == -ERR_IN_DOUBT && !give_up_tail(r))
 		news->data_error = -ERR_NO_GATEWAY;
 	if (r->with_data)
@@ -313,7 +317,8 @@ void flush_round_end(struct round *r, int error, const struct op_result *results
 	struct inode *inode = inode_ref(f->inode);
 	struct news news = {.error = error};
 
-	/* Its ops name documents by their numbers, and those are open: what is not found is gone for good. */
+	/* The ops of the round name documents by their numbers, and these documents are open: a document that is not
+	 * found is gone for good. */
 	if (error == -ENOENT)
 		news.error = error = -ESTALE;
 	assert(f->round == r && r->missing == 0);

@@ -4,13 +4,13 @@
 #include <string.h>
 
 /*
- * What a round sends: its content and its job become a group of ops. At most three of them, in this order: a write of
- * what has its place; an append of what was written to the end; and the job, unless it can be said by the write itself
- * (a chmod or a truncate behind data is a field of the write). Where there is no job, the third op may set the time of
- * change to what somebody has seen.
+ * Turns the content and the job of a round into a group of at most three ops, in this order: a write of the data that
+ * has a fixed place; an append of the data that was written to the end; and the job, unless the write itself can
+ * express it (a chmod or a truncate behind data is a field of the write). Where there is no job, the third op may set
+ * the time of change to the value that a program was shown.
  *
- * A piece of content lies in the op itself or in a block that was uploaded before. One piece may hold both, bytes that
- * have their place and appended ones: then it makes two extents.
+ * A piece of content is in the op itself or in a block that was uploaded before. One piece may hold both bytes with a
+ * fixed place and appended ones: then it makes two extents.
  */
 
 static void fill_extent(const struct dirty_piece *p, int64_t from, int64_t to, struct op_extent *e)
@@ -27,7 +27,7 @@ static void fill_extent(const struct dirty_piece *p, int64_t from, int64_t to, s
 	}
 }
 
-/* What was appended, by how far it is from the first of it; or the rest. A piece may hold both. */
+/* Fills in the appended data, with positions counted from its first byte; or the rest. A piece may hold both. */
 static size_t fill_extents(const struct dirty *d, bool appended, struct op_extent *extents)
 {
 	size_t count = 0;
@@ -51,7 +51,8 @@ static size_t fill_extents(const struct dirty *d, bool appended, struct op_exten
 
 #define MERGEABLE (OP_HAS_MODE | OP_HAS_UID | OP_HAS_GID | OP_HAS_SIZE | OP_HAS_ATIME | OP_HAS_MTIME | OP_DROP_SETID)
 
-/* What somebody saw as the time of change stays: that of the data, or that of a link, a rename or an xattr since. */
+/* A time of change that was shown to a program stays: that of the data, or that of a later link, rename or xattr
+ * change. */
 static struct op set_ctime(const struct round *r)
 {
 	const struct inode *inode = r->file->inode;
@@ -62,7 +63,8 @@ static struct op set_ctime(const struct round *r)
 		.ctime = r->mtime > inode->attr.ctime ? r->mtime : inode->attr.ctime};
 }
 
-/* What has its place, then what was appended: the other way round it might no longer be the end. */
+/* First data with a fixed place, then appended data: after an append, that place might no longer be the assumed
+ * one. */
 static void fill_writes(struct round *r, struct op *ops, struct op_extent *extents)
 {
 	const struct dirty *content = flush_round_content(r);
@@ -85,12 +87,12 @@ static void fill_writes(struct round *r, struct op *ops, struct op_extent *exten
 	}
 }
 
-/* The job as a part of the write before it. False: it cannot be. */
+/* Makes the job a part of the write before it. False: that is not possible. */
 static bool merge(struct op *write, const struct op *extra)
 {
 	if (extra->kind != OP_SETATTR || (extra->fields & ~MERGEABLE) != 0)
 		return false;
-	/* How long it is then, an append cannot say. */
+	/* An append cannot say how long the file is afterwards. */
 	if ((write->fields & OP_APPEND) && (extra->fields & OP_HAS_SIZE))
 		return false;
 	if (extra->fields & OP_HAS_MTIME)
@@ -110,7 +112,7 @@ size_t flush_round_ops(struct round *r, struct op *ops, struct op_extent *extent
 	const struct op *extra = r->job && !job_is_write(r->job) ? &r->job->op : NULL;
 
 	fill_writes(r, ops, extents);
-	assert(r->writes > 0 || extra); /* a round has one of them */
+	assert(r->writes > 0 || extra); /* a round has at least one of them */
 	r->merged = r->writes > 0 && extra && merge(&ops[r->writes - 1], extra);
 	if (r->with_data)
 		r->assumed = f->flushing.tail;

@@ -7,18 +7,19 @@
 #include <utlist.h>
 
 /*
- * What concerns all files of a mount: the thread that looks after them, and storing everything for who ends the mount
- * or calls syncfs.
+ * The functions that concern all files of a mount: the thread that watches them, and storing everything at the end of
+ * the mount or for syncfs.
  *
- * A file is in the flusher's list while it has anything to be done. The thread begins the rounds whose time has come:
- * FLUSH_AFTER_MS after the first byte became dirty, or after a pause when a round failed. As long as files come and go
- * it looks by itself once a second, so that a program that writes has nobody to wake; when nothing was dirty for
- * FLUSH_ATTENTIVE_NS it sleeps until it is woken. It also ends the wait of writes that found no room for too long.
+ * A file is in the flusher's list while it has any work to do. The thread begins rounds that are due: FLUSH_AFTER_MS
+ * after the first byte became dirty, or after a pause when a round failed. While files become dirty now and then, the
+ * thread looks by itself once a second, so that a program that writes need not wake it. When nothing was dirty for
+ * FLUSH_ATTENTIVE_NS, the thread sleeps until it is woken. It also ends the wait of writes that found no room for too
+ * long.
  */
 
 /* -- the thread -- */
 
-/* Begins the rounds whose time has come. Returns when the next one is due. */
+/* Begins the rounds that are due. Returns when the next one is due. */
 static int64_t look_through(struct flusher *fl, int64_t now)
 {
 	int64_t next_ns = now + NS_PER_S;
@@ -55,7 +56,7 @@ static void *flusher_main(void *cookie)
 		const int64_t now = clock_mono_ns();
 		const int64_t look_ns = look_through(fl, now);
 
-		/* What look_through left for later is not left lying. */
+		/* Run what look_through left for later. */
 		if (core_run_later(fl->core))
 			continue;
 		if (fl->due || fl->room)
@@ -136,7 +137,7 @@ static void take_back_of(struct file *f, struct flush_wait *list, const struct s
 	}
 }
 
-/* The waits of those that did not come in time are taken back: they point to this stack. */
+/* Cancels the waits that did not end in time, because they point to the caller's stack. */
 static void take_back(struct flusher *fl, struct store_all *all)
 {
 	struct file *f;

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-/* What is known of the source, in the range that was copied, is now known of the target. */
+/* What is known of the source's content, in the copied range, is now known of the target's. */
 static void learn_copied(struct core *core, struct file *f, const struct op *op, int64_t copied)
 {
 	struct inode *source = inodes_find(&core->inodes, op->id);
@@ -27,7 +27,7 @@ static void learn_copied(struct core *core, struct file *f, const struct op *op,
 	}
 }
 
-/* Bytes of the document between these are not what was known. */
+/* Removes the bytes that the op changed from the cached content. */
 static void forget(
 	struct core *core, struct file *f, const struct op_result *result, int64_t before, const struct op *op)
 {
@@ -57,9 +57,9 @@ void job_hides_dirty(struct job *job, const struct op_result *result)
 	const struct op *op = &job->op;
 
 	if (file_takes_more(f))
-		return; /* what is dirty went before it, or came after it */
+		return; /* the dirty data was stored before the job, or was written after it */
 	if (job_is_append(job))
-		return; /* it went behind everything */
+		return; /* the job appended behind all other data */
 	if (job_is_write(job))
 		(void)dirty_cut(&f->dirty, op->at, op->at + (int64_t)job->bytes->used);
 	else if (op->kind == OP_SETATTR && (op->fields & OP_HAS_SIZE))

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Extents come right behind the ops, bytes behind the extents: so only the first two have an alignment to keep. */
+/* Extents follow right behind the ops, and bytes right behind the extents: so only the ops and the extents need
+ * alignment. */
 static_assert(_Alignof(struct op_extent) <= _Alignof(struct op), "extents may follow ops without a gap");
 
 static size_t extents_of(const struct op *ops, size_t count)

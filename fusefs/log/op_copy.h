@@ -4,11 +4,11 @@
 
 #include "common/proto/op.h"
 
-/* To be free()d as a whole. NULL: no memory. */
+/* To be freed with free(), as a whole. NULL: no memory. */
 struct op *op_copy(const struct op *ops, size_t count);
-/* Bytes of content that the ops carry (what goes into the data part of a batch). */
+/* Bytes of content in the ops (these go into the data part of a batch). */
 size_t op_copy_data_size(const struct op *ops, size_t count);
-/* Of everything that they point to: names, targets and values of xattrs as well. */
+/* Bytes of everything that the ops point to: including names, targets and values of xattrs. */
 size_t op_copy_bytes(const struct op *ops, size_t count);
 
 #endif

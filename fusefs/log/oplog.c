@@ -12,17 +12,19 @@
 #include <utlist.h>
 
 /*
- * Groups wait in `queue`; those of the batch under way lie in `sent`. Whoever finds nothing under way takes a batch and
- * calls the store, from its own thread: one writer alone pays no hand-over. When the answer comes, the next batch goes
- * off before the writers of the old one are told.
+ * Groups wait in `queue`; those of the batch in flight are in `sent`. A thread that appends while no batch is in
+ * flight takes a batch and calls the store itself: a single writer pays for no hand-over to another thread. When the
+ * answer comes, the next batch is sent before the callbacks of the old one are called.
  *
- * A refusal takes the group it belongs to out and sends the others again, at the head of the queue, so that their order
- * stays. Where the store does not say which op it was, each group goes alone, and the guilty one is refused by itself.
+ * A refusal ends the group it belongs to, and the other groups are sent again, from the head of the queue, so that
+ * their order stays. Where the store does not say which op it refused, each group is sent alone, and the refused one
+ * gets its own answer.
  *
- * Nothing is called back from inside append or withdraw: a caller may hold the lock that its callback takes. What ends
- * without the store (withdrawn, no memory) is told by the keeper, a thread that otherwise sleeps.
+ * No callback is called from inside append or withdraw, because the caller may hold the lock that its callback takes.
+ * A group that ends without an answer (withdrawn, no memory) is reported by the keeper, a thread that otherwise
+ * sleeps.
  *
- * Everything is guarded by `lock`, which is never held while the store or a callback is called.
+ * `lock` guards everything. It is never held while the store or a callback is called.
  */
 
 struct group {
@@ -30,11 +32,11 @@ struct group {
 	uint64_t id;
 	struct op *ops;
 	size_t count;
-	size_t bytes;	  /* of what the ops point to */
-	int64_t began_ns; /* when the call came that it is for */
-	bool alone;	  /* in a batch of its own, so that a refusal is its own */
-	bool refused;	  /* by the store, for an op of its own */
-	int error;	  /* what the keeper tells */
+	size_t bytes;	  /* of the data that the ops point to */
+	int64_t began_ns; /* when the call began that the group belongs to */
+	bool alone;	  /* must have a batch of its own, so that a refusal is certainly for this group */
+	bool refused;	  /* the store refused one of its ops */
+	int error;	  /* the error for its callback */
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count);
 	void *cookie;
 };
@@ -42,23 +44,25 @@ struct group {
 struct oplog {
 	struct store *store;
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* for the keeper */
-	pthread_cond_t idle; /* for drain; an answer wakes nobody before that */
+	pthread_cond_t work; /* wakes the keeper */
+	pthread_cond_t idle; /* wakes drain; not signalled before drain began */
 	pthread_t keeper;
-	struct group *queue, *sent, *over; /* over: for the keeper to tell */
+	struct group *queue, *sent, *over; /* over: groups whose callbacks the keeper will call */
 	size_t waiting;			   /* ops in queue */
-	size_t waiting_bytes;		   /* of what they point to */
+	size_t waiting_bytes;		   /* bytes that these ops point to */
 	size_t sent_ops;
 	struct op *flat; /* the ops of `sent` in one piece, when there are several groups */
 	bool under_way;
-	bool given_up; /* what is under way: its time is over, and the store was told */
-	bool probing;  /* the last batch had no answer: the next one is a group, so that no other shares its doubt */
-	int64_t answered_ns; /* when the store answered a batch last */
+	bool given_up; /* the time of the batch in flight is over, and the store was asked to give it up */
+	/* the last batch had no answer: the next batch is a single group, so that an unknown outcome concerns only
+	 * that group */
+	bool probing;
+	int64_t answered_ns; /* when the store last answered a batch */
 	store_ticket ticket; /* of the batch; 0: the store was not called yet */
-	unsigned telling;    /* callbacks that run */
+	unsigned telling;    /* number of threads that are calling callbacks */
 	uint64_t next_id, batches;
 	bool closed; /* no more appends */
-	bool stop;   /* the keeper ends */
+	bool stop;   /* the keeper has to end */
 	void (*on_reply)(void *cookie, const struct store_batch_reply *reply);
 	void *reply_cookie;
 };
@@ -72,7 +76,7 @@ static void group_free(struct group *g)
 	free(g);
 }
 
-/* With every group that comes into the queue, or leaves it. */
+/* To be called for every group that enters the queue, or leaves it. */
 static void waits(struct oplog *log, const struct group *g)
 {
 	log->waiting += g->count;
@@ -87,7 +91,7 @@ static void waits_no_more(struct oplog *log, const struct group *g)
 	assert(log->queue || (log->waiting == 0 && log->waiting_bytes == 0));
 }
 
-/* Moves groups from the queue to `sent` as far as a batch holds them. */
+/* Moves groups from the queue to `sent`, as many as fit into a batch. */
 static void fill(struct oplog *log)
 {
 	size_t bytes = 0, groups = 0;
@@ -111,7 +115,7 @@ static void fill(struct oplog *log)
 	}
 }
 
-/* The ops of `sent` as the store wants them. NULL: no memory. */
+/* The ops of `sent` in one array, for the store. NULL: no memory. */
 static const struct op *flatten(struct oplog *log)
 {
 	struct group *g;
@@ -136,7 +140,7 @@ static void give_to_keeper(struct oplog *log, struct group *g, int error)
 	pthread_cond_signal(&log->work);
 }
 
-/* After callbacks. With the lock held. */
+/* To be called after callbacks. The caller holds log->lock. */
 static void told_some(struct oplog *log)
 {
 	assert(log->telling > 0);
@@ -145,7 +149,7 @@ static void told_some(struct oplog *log)
 		pthread_cond_broadcast(&log->idle);
 }
 
-/* With the lock held; lets go of it while the store is called. */
+/* The caller holds log->lock, which is released while the store is called. */
 static void send_next(struct oplog *log)
 {
 	const struct op *ops;
@@ -176,12 +180,12 @@ static void send_next(struct oplog *log)
 	pthread_mutex_unlock(&log->lock);
 	ticket = log->store->ops->batch(log->store, ops, count, on_answer, log);
 	pthread_mutex_lock(&log->lock);
-	/* The answer may have come, and the next one gone off. */
+	/* The answer may have come already, and the next batch may have been sent. */
 	if (log->batches == batch)
 		log->ticket = ticket;
 }
 
-/* The group whose op the refusal names, or NULL. */
+/* The group whose op the refusal names; NULL: it names none. */
 static struct group *guilty(struct group *groups, int index)
 {
 	struct group *g;
@@ -197,8 +201,8 @@ static struct group *guilty(struct group *groups, int index)
 	return NULL;
 }
 
-/* Puts groups back at the head of the queue, in their order, but those that were refused. Returns these: they are
- * over. */
+/* Puts groups back at the head of the queue, in their order, except those that were refused. Returns the refused
+ * ones: they are over. */
 static struct group *send_again(struct oplog *log, struct group *groups)
 {
 	struct group *over = NULL, *g;
@@ -216,7 +220,7 @@ static struct group *send_again(struct oplog *log, struct group *groups)
 	return over;
 }
 
-/* Which groups are over after this answer; the others go back to the queue. */
+/* Returns the groups that are over after this answer; the others go back to the queue. */
 static struct group *settle(struct oplog *log, int error, const struct store_batch_reply *reply)
 {
 	struct group *groups = log->sent, *bad, *g;
@@ -226,7 +230,7 @@ static struct group *settle(struct oplog *log, int error, const struct store_bat
 	log->flat = NULL;
 	DL_FOREACH(groups, g)
 		g->error = error;
-	/* Without a reply nobody refused anything: the store was not reached, for any of them. */
+	/* Without a reply nothing was refused: the store was not reached, for any of the groups. */
 	if (error == 0 || !reply || !groups->next)
 		return groups;
 	bad = guilty(groups, reply->index);
@@ -239,7 +243,7 @@ static struct group *settle(struct oplog *log, int error, const struct store_bat
 	return send_again(log, groups);
 }
 
-/* Without the lock. */
+/* Called without the lock. */
 static void tell(struct group *over, const struct store_batch_reply *reply)
 {
 	const struct op_result *results = reply ? reply->results : NULL;

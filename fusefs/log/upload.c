@@ -6,16 +6,16 @@
 #include <errno.h>
 #include <utlist.h>
 
-/* What may follow on what. */
+/* The allowed transitions. */
 static const bool follows[UPLOAD_STATES][UPLOAD_STATES] = {
-	/* The hash cannot be had: no memory. */
+	/* The hash could not be computed: no memory. */
 	[UPLOAD_HASHING] = {[UPLOAD_QUEUED] = true, [UPLOAD_FAILED] = true},
-	/* What it was for was overwritten before its turn came. */
+	/* The data was overwritten before its turn came. */
 	[UPLOAD_QUEUED] = {[UPLOAD_SENDING] = true, [UPLOAD_FAILED] = true},
 	[UPLOAD_SENDING] = {[UPLOAD_DONE] = true, [UPLOAD_FAILED] = true},
 };
 
-/* Into another state, and from where it was to where it belongs then. With the lock held. */
+/* Changes the state, and moves the upload to where it belongs in that state. The caller holds the core's lock. */
 static void moves(struct upload *u, enum upload_state to)
 {
 	struct flusher *fl = u->flusher;
@@ -43,7 +43,7 @@ static void upload_free(struct dirty_tag *tag)
 	free(u);
 }
 
-/* With the lock held. The last reference may go. */
+/* The caller holds the core's lock. The last reference may be dropped here. */
 static void over(struct upload *u, int error)
 {
 	moves(u, error == 0 ? UPLOAD_DONE : UPLOAD_FAILED);
@@ -70,7 +70,7 @@ void upload_send_queued(struct flusher *fl)
 	while (fl->queue && fl->uploading < FLUSH_UPLOADS_MAX) {
 		struct upload *u = fl->queue;
 
-		if (u->tag.refs == 1) { /* what it was for was overwritten */
+		if (u->tag.refs == 1) { /* the data was overwritten */
 			over(u, -ECANCELED);
 			continue;
 		}
@@ -101,7 +101,7 @@ struct upload *upload_start(struct flusher *fl, struct bytes *bytes, size_t from
 
 	if (!u)
 		return NULL;
-	u->tag = (struct dirty_tag){.refs = 2, .free = upload_free}; /* the caller's, and while it is on its way */
+	u->tag = (struct dirty_tag){.refs = 2, .free = upload_free}; /* the caller's, and one while in progress */
 	u->flusher = fl;
 	u->state = UPLOAD_HASHING;
 	u->job.run = on_hasher;

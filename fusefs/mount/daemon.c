@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #define READY "ready"
-#define WORD_BYTES_MAX 1024 /* one line for people */
+#define WORD_BYTES_MAX 1024 /* one line of text for people */
 
-/* The child's word, up to its end. -ETIMEDOUT. */
+/* Reads the child's report up to its end. -ETIMEDOUT. */
 static int hear(int fd, int64_t until_ns, char *ret, size_t size)
 {
 	size_t at = 0;
@@ -90,7 +90,7 @@ static void say(int report, const char *word)
 {
 	size_t size = strlen(word);
 
-	/* One write: shorter than PIPE_BUF. A parent that is gone does not want to know. */
+	/* One write: the text is shorter than PIPE_BUF. When the parent is gone, nobody needs the report. */
 	if (write(report, word, size < WORD_BYTES_MAX ? size : WORD_BYTES_MAX - 1) < 0)
 		errno = 0;
 	(void)close(report);
@@ -102,7 +102,7 @@ void daemon_ready(int report)
 
 	if (report < 0)
 		return;
-	/* Otherwise the file system we were started on could not be unmounted; that is all. */
+	/* On failure, the file system of the working directory cannot be unmounted; nothing else depends on it. */
 	if (chdir("/") < 0)
 		errno = 0;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);

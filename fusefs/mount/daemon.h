@@ -1,20 +1,20 @@
 /*
- * daemon: goes to the background, where the one who started it learns how that went: the parent waits for the child's
- * word, and ends with it. Used once, at start, before there are threads.
+ * daemon: moves the process to the background, and reports the outcome to the process that started it: the parent
+ * waits for the child's report, and exits accordingly. Used once, at start, before there are threads.
  */
 #ifndef NEPHOS_FUSEFS_MOUNT_DAEMON_H
 #define NEPHOS_FUSEFS_MOUNT_DAEMON_H
 
 /*
- * Forks. The child gets 0, and in ret_report what daemon_ready wants. The parent gets, when the child has spoken or
- * ended, or after deadline_ms (the child is killed then): 1 when it is ready; a negative failure otherwise, said on
- * stderr.
+ * Forks. The child gets 0, and in ret_report the descriptor that daemon_ready and daemon_failed take. The parent
+ * returns when the child has reported or ended, or after deadline_ms (then it kills the child): 1 when the mount is
+ * ready, else a negative failure, which was printed on stderr.
  */
 int daemon_fork(unsigned deadline_ms, int *ret_report);
-/* In the child: lets go of terminal and standard streams, and has the parent end well. report -1: there is no
- * parent. */
+/* For the child: detaches from the terminal and the standard streams, and reports success to the parent. report
+ * -1: there is no parent. */
 void daemon_ready(int report);
-/* In the child: why there will be nothing. On stderr when there is no parent. */
+/* For the child: reports why there will be no mount; on stderr when there is no parent. */
 void daemon_failed(int report, const char *why);
 
 #endif

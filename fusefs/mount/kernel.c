@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs what is given in a child that has no hold on the connection. Only what is allowed after a fork of a process with
- * threads. */
+/* Runs what() in a child that has closed the connection's descriptor. what() may use only what is allowed after
+ * a fork of a process with threads. */
 static int run_apart(int (*what)(const char *directory), const char *directory, int fuse_fd)
 {
 	int status = 0;
@@ -56,7 +56,7 @@ int kernel_unmount(const char *directory, bool lazy, int fuse_fd)
 	return run_apart(lazy ? unmount_lazily : unmount_now, directory, fuse_fd);
 }
 
-/* What the kernel remembers of a folder outlives the process that answered for it; statfs is always asked anew. */
+/* The kernel's cache of a folder outlives the process that served it; statfs always sends a request. */
 static bool is_dead(const char *directory)
 {
 	struct statfs fs;
@@ -64,7 +64,7 @@ static bool is_dead(const char *directory)
 	return statfs(directory, &fs) < 0 && errno == ENOTCONN;
 }
 
-/* What is on top there, if it is ours: 1, and whether it is read only; 0: it is not ours. */
+/* The topmost mount on path. 1: it is a drive, and ret_read_only is set; 0: it is not. */
 static int look_up(const char *path, bool *ret_read_only)
 {
 	FILE *list = setmntent("/proc/self/mounts", "re");
@@ -76,7 +76,7 @@ static int look_up(const char *path, bool *ret_read_only)
 	while ((m = getmntent(list))) {
 		if (strcmp(m->mnt_dir, path) != 0)
 			continue;
-		found = strncmp(m->mnt_type, "fuse.nephos", 11) == 0; /* the last one is on top */
+		found = strncmp(m->mnt_type, "fuse.nephos", 11) == 0; /* the last entry is the topmost mount */
 		*ret_read_only = hasmntopt(m, "ro") != NULL;
 	}
 	(void)endmntent(list);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define READY_MS 60000 /* connecting, a session and the first answer each have their own deadline below */
+#define READY_MS 60000 /* the deadlines for connecting, for a session and for the first answer are each shorter */
 #define WHY_BYTES_MAX 1000
 
 bool mount_is_helper_call(int argc, char **argv)
@@ -26,7 +26,8 @@ bool mount_is_helper_call(int argc, char **argv)
 	return argc > 1 && (strncmp(argv[1], "http://", 7) == 0 || strncmp(argv[1], "https://", 8) == 0);
 }
 
-/* Files are named from where we were started, and opened where we end up. */
+/* Options name files relative to the folder in which the program was started, but the background process opens
+ * them in another one. */
 static int make_absolute(char **path)
 {
 	char *cwd, *absolute;
@@ -57,8 +58,7 @@ static int open_log(const struct mount_options *o)
 	if (o->log_file)
 		fd = open(o->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	else if (!o->foreground)
-		fd = open("/dev/null",
-			O_WRONLY | O_CLOEXEC); /* what matters to who started us is said by daemon_failed */
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC); /* daemon_failed reports to the caller what it needs */
 	if (fd < 0)
 		return -errno;
 	log_init("mount", level, fd);
@@ -73,7 +73,7 @@ static int write_pid(const struct mount_options *o)
 	return o->pid_file ? file_write_atomic(o->pid_file, 0644, span_of(text, (size_t)size)) : 0;
 }
 
-/* The process that serves, from start to end. Returns the exit status. */
+/* Runs in the process that serves, from start to end. Returns the exit status. */
 static int serve(const struct mount_options *o, char *directory, int report)
 {
 	struct mount m = {.o = o, .directory = directory};

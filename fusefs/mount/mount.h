@@ -1,22 +1,24 @@
 /*
- * mount: what "nephos mount" runs: it connects to the store, mounts, serves until it is unmounted or told to end, and
- * stores what is left. What its options mean is in options.h.
+ * mount: what "nephos mount" runs: it connects to the store, mounts, serves until it is unmounted or gets a signal
+ * to end, and stores what is left. options.h explains its options.
  *
- * The key is found before anything is done with the mount point. Without -f a process goes to the background, and the
- * caller's waits until that one says that the drive can be used, or why it cannot: a script goes on with a mount that
- * works. Files that options name are made absolute first, as the process in the background works in another folder.
- * What is up is taken down in the opposite order (mount_serve.c), and what could not be stored is a failure.
+ * It finds the key before it does anything with the mount point. Without -f it forks a process into the background,
+ * and the calling process waits until that one reports that the drive can be used, or why it cannot: so a script
+ * continues with a mount that works. File names in options are made absolute first, as the background process has
+ * another working directory. The parts of a mount are taken down in the opposite order of their start
+ * (mount_serve.c). Data that could not be stored makes the exit status a failure.
  */
 #ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_H
 #define NEPHOS_FUSEFS_MOUNT_MOUNT_H
 
 #include <stdbool.h>
 
-#define MOUNT_EXIT_USAGE 1 /* as mount(8) has it */
+#define MOUNT_EXIT_USAGE 1 /* as in mount(8) */
 #define MOUNT_EXIT_FAILED 32
 
-/* argv[0] is the name it was called by, or "mount"; the rest is for us. Returns the exit status. Without -f it returns
- * 0 in the parent when the mount answers; the process that serves never returns to the caller before it is over. */
+/* argv[0] is the name that the program was called by, or "mount"; the rest are the arguments. Returns the exit
+ * status. Without -f it returns 0 in the parent once the mount answers; in the process that serves it returns
+ * only at the end of the mount. */
 int mount_main(int argc, char **argv);
 /* Whether the whole program was called as a mount helper: by a name that begins with "mount.", or with a URL as its
  * first word. */

@@ -1,4 +1,4 @@
-/* What the parts of the mount program share: one mount, from start to end. Not for others. */
+/* What the parts of the mount program share: one mount, from start to end. Private to them. */
 #ifndef NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
 #define NEPHOS_FUSEFS_MOUNT_MOUNT_INTERNAL_H
 
@@ -27,11 +27,12 @@ struct mount {
 	char *port_file;
 };
 
-/* mount_serve.c: everything up, in order; on failure ret_why, and mount_down does the rest. */
+/* mount_serve.c: starts all parts in order. On failure ret_why says why, and the caller has to call mount_down. */
 int mount_up(struct mount *m, struct buf *ret_why);
-/* Until the session is over or a signal asks for the end. */
+/* Returns when the session is over, or a signal asks for the end. */
 void mount_wait(struct mount *m);
-/* Whatever is up goes down: unmounted, drained, ended. Returns 0, or -EIO when something could not be stored. */
+/* Takes down every part that is up: unmounts, stores what is left, ends. Returns 0, or -EIO when something could
+ * not be stored. */
 int mount_down(struct mount *m);
 
 /* mount_watch.c */

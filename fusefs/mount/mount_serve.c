@@ -19,15 +19,15 @@
 #include <unistd.h>
 
 /*
- * Down is up in reverse, with one thing to mind: whoever answers must be there as long as somebody may ask. So while
- * the kernel unmounts, everything still runs; then nobody asks any more, and what is left is stored; then the store is
- * made quiet, so that no answer comes to who is gone.
+ * Parts are stopped in reverse order of their start, under one rule: a part that answers requests must exist as long
+ * as requests may come. So while the kernel unmounts, everything still runs. Afterwards there are no more requests,
+ * and what is left is stored. Then the store is made quiet, so that it calls back no part that has been freed.
  */
 
-#define DRAIN_MS 30000	    /* for all of it together: a failover of the database is waited out here, too */
-#define DRAIN_LEAST_MS 1000 /* of it for each step */
+#define DRAIN_MS 30000	    /* for all steps of storing together: long enough for a failover of the database */
+#define DRAIN_LEAST_MS 1000 /* of that time, for each step at least */
 #define UNMOUNT_MS 10000    /* from the kernel's unmount to the end of the session */
-#define BUSY_MS 3000	    /* a folder that somebody still uses: then it goes without them */
+#define BUSY_MS 3000	    /* for a mount that is in use: then it is detached from its users */
 
 /* ---- up ---- */
 
@@ -50,7 +50,7 @@ static void on_end(void *cookie)
 {
 	const uint64_t one = 1;
 
-	/* The counter cannot be full. */
+	/* The write cannot fail, as the counter of ended cannot be full. */
 	if (write(((struct mount *)cookie)->ended, &one, sizeof(one)) < 0)
 		log_error(NULL, "the end of the session cannot be told: %s", error_lookup(errno)->title);
 }
@@ -80,7 +80,7 @@ static int make_fs(struct mount *m)
 		.store = m->store,
 		.root = m->drive.root,
 		.bare_at = m->drive.bare ? m->drive.at.seq : -1,
-		/* Whoever is told to show one owner for all shows no stored ones. */
+		/* With one owner for all files, no stored owners are shown. */
 		.root_mode = geteuid() == 0 && !o->has_uid && !o->has_gid,
 		.uid = o->has_uid ? o->uid : geteuid(),
 		.gid = o->has_gid ? o->gid : getegid(),
@@ -113,7 +113,7 @@ static int make_session(struct mount *m)
 	int r;
 
 	buf_init(&list, 2 * PATH_BYTES_MAX);
-	/* The kernel is to show what is so: reading moves no time of access. */
+	/* noatime, so that the kernel shows the truth: reading changes no access time. */
 	r = buf_printf(
 		&list, "default_permissions,noatime%s%s", others ? ",allow_other" : "", o->read_only ? ",ro" : "");
 	if (r == 0 && !says(o, "fsname="))
@@ -228,7 +228,7 @@ int mount_up(struct mount *m, struct buf *ret_why)
 
 /* ---- down ---- */
 
-/* 0: the session is over; a signal's number; -ETIMEDOUT. timeout_ms -1: for ever. */
+/* 0: the session is over; >0: the number of a signal; -ETIMEDOUT. timeout_ms -1: no limit. */
 static int wait_for(struct mount *m, int timeout_ms)
 {
 	struct pollfd list[2] = {{.fd = m->ended, .events = POLLIN}, {.fd = m->signals, .events = POLLIN}};
@@ -260,7 +260,7 @@ void mount_wait(struct mount *m)
 	}
 }
 
-/* -EBUSY: somebody still uses it, and it went without them. */
+/* -EBUSY: the mount was in use, and was detached from its users. */
 static int unmount(struct mount *m)
 {
 	int64_t until = clock_mono_ns() + UNMOUNT_MS * NS_PER_MS;
@@ -268,7 +268,7 @@ static int unmount(struct mount *m)
 	int busy = 0;
 
 	if (r == -EINVAL || r == -ENOENT)
-		r = 0; /* it is off already */
+		r = 0; /* already unmounted */
 	if (r < 0) {
 		log_warning(NULL, "%s is in use: what is open goes on for %d ms", m->directory, BUSY_MS);
 		until = clock_mono_ns() + BUSY_MS * NS_PER_MS;
@@ -281,7 +281,7 @@ static int unmount(struct mount *m)
 	return r < 0 ? r : busy ? busy : -ETIMEDOUT;
 }
 
-/* What is left of the time for all of it, but always a moment: what can be stored at once is. */
+/* What is left of the time for all steps, but at least DRAIN_LEAST_MS: what can be stored at once is stored. */
 static unsigned left_ms(int64_t until_ns)
 {
 	int64_t left = (until_ns - clock_mono_ns()) / NS_PER_MS;

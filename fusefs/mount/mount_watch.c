@@ -44,7 +44,7 @@ static int monitoring_status(void *cookie, struct buf *ret)
 	return r;
 }
 
-/* FILE.pid has its port in FILE.port; whoever watches asks there. */
+/* The port of the mount with FILE.pid is in FILE.port; monitoring reads it there. */
 static int write_port(struct mount *m)
 {
 	const char *pid_file = m->o->pid_file;

@@ -11,17 +11,17 @@
 #include <string.h>
 
 enum option_kind {
-	OPTION_TEXT,   /* kept */
+	OPTION_TEXT,   /* stored as it is */
 	OPTION_SWITCH, /* bool */
-	OPTION_WRITE,  /* takes back an "ro" before it */
+	OPTION_WRITE,  /* cancels an earlier "ro" */
 	OPTION_UID,
 	OPTION_GID,
 	OPTION_SIZE,
 	OPTION_MASK, /* octal, as umask(1) takes it */
 	OPTION_PORT,
-	OPTION_FUSE,   /* handed to libfuse */
-	OPTION_ATIME,  /* asks for times of access, which are not kept */
-	OPTION_IGNORE, /* what mount(8) and fstab add for themselves, and what is so anyway */
+	OPTION_FUSE,   /* passed to libfuse */
+	OPTION_ATIME,  /* asks for access times, which a mount does not keep */
+	OPTION_IGNORE, /* added by mount(8) and fstab, or always in effect anyway */
 };
 
 struct option {
@@ -61,7 +61,7 @@ static const struct option known[] = {
 	{"relatime", OPTION_ATIME, 0},
 	{"strictatime", OPTION_ATIME, 0},
 	{"diratime", OPTION_ATIME, 0},
-	{"noatime", OPTION_IGNORE, 0}, /* always */
+	{"noatime", OPTION_IGNORE, 0}, /* always in effect */
 	{"nodiratime", OPTION_IGNORE, 0},
 	{"norelatime", OPTION_IGNORE, 0},
 	{"nostrictatime", OPTION_IGNORE, 0},
@@ -70,7 +70,7 @@ static const struct option known[] = {
 	{"dirsync", OPTION_FUSE, 0},
 	{"fsname", OPTION_FUSE, 0},
 	{"subtype", OPTION_FUSE, 0},
-	{"default_permissions", OPTION_IGNORE, 0}, /* always */
+	{"default_permissions", OPTION_IGNORE, 0}, /* always in effect */
 	{"rw", OPTION_WRITE, AT(read_only)},
 	{"defaults", OPTION_IGNORE, 0},
 	{"auto", OPTION_IGNORE, 0},
@@ -84,7 +84,7 @@ static const struct option known[] = {
 	{"_netdev", OPTION_IGNORE, 0},
 	{"lazytime", OPTION_IGNORE, 0},
 	{"comment", OPTION_IGNORE, 0},
-	/* What the kernel lists of a mount, and mount(8) therefore says again when it is remounted. */
+	/* The kernel lists these for a mount, so mount(8) repeats them at a remount. */
 	{"user_id", OPTION_IGNORE, 0},
 	{"group_id", OPTION_IGNORE, 0},
 	{"blksize", OPTION_IGNORE, 0},
@@ -161,12 +161,12 @@ static int set_text(char **at, const char *value)
 
 static int add_fuse(struct mount_options *o, const char *name, const char *value)
 {
-	/* A value with a comma would be two options. */
+	/* A value cannot have a comma: it would be two options. */
 	return buf_printf(
 		&o->fuse, "%s%s%s%s", o->fuse.size > 0 ? "," : "", name, value ? "=" : "", value ? value : "");
 }
 
-/* At most permission bits: the set-id bits are no matter of a mask. */
+/* Permission bits only: a mask does not apply to set-id bits. */
 static int parse_mask(const char *value, unsigned *ret)
 {
 	unsigned mask = 0;
@@ -244,8 +244,8 @@ static int set_option(struct mount_options *o, const struct option *option, cons
 	return 0;
 }
 
-/* Taken in silence it would be a promise: programs that look for what was not read for long (tmpreaper, mutt) would go
- * by it. */
+/* To accept the option would promise access times: programs that look for files which were not read for long
+ * (tmpreaper, mutt) would rely on them. */
 static int refuse_atime(const char *name, struct buf *ret_why)
 {
 	(void)buf_printf(ret_why,
@@ -254,7 +254,7 @@ static int refuse_atime(const char *name, struct buf *ret_why)
 	return -EINVAL;
 }
 
-/* What an option takes, for the one who gave it something else. */
+/* What an option takes, for the message about a wrong value. */
 static const char *what_goes(const struct option *option)
 {
 	switch (option->kind) {
@@ -388,7 +388,7 @@ int options_add_urls(struct mount_options *o, const char *list, struct buf *ret_
 	return r;
 }
 
-/* ---- the line ---- */
+/* ---- the command line ---- */
 
 static bool is_url(const char *word)
 {

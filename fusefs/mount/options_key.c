@@ -13,17 +13,18 @@
 #include <unistd.h>
 
 /*
- * The key of a mount. With -o credentials=FILE it is in that file, or nowhere. Otherwise it comes from the first of
- * these that has one: the environment (NEPHOS_TOKEN, NEPHOS_URL); the file that NEPHOS_CREDENTIALS names; the kernel's
- * keyring, where an administrator leaves a key with keyctl; and what "nephos login" has left for this user.
+ * Finds the key of a mount. With -o credentials=FILE it is taken from that file only. Otherwise it comes from the
+ * first of these that has one: the environment (NEPHOS_TOKEN, NEPHOS_URL); the file that NEPHOS_CREDENTIALS names;
+ * the kernel's keyring, where an administrator puts a key with keyctl; and the file that "nephos login" wrote for
+ * this user.
  *
- * What login has left is for the store it was made at, and goes to no other: its URL has to be one of those that are
- * mounted. Whoever finds nothing is told how a key can be given.
+ * The key that login stored is only sent to the store it was made for: the URL stored with it has to be one of those
+ * that are mounted. A user without any key gets a message that says how to give one.
  */
 
-#define KEY_BYTES_MAX 1024 /* a token; ours have under 100 */
+#define KEY_BYTES_MAX 1024 /* a token; those of nephos have under 100 */
 
-/* What a credentials file says. */
+/* The contents of a credentials file. */
 struct found {
 	char *url, *token;
 	char *urls; /* all gateways of the store */
@@ -92,7 +93,7 @@ static void take_token(struct mount_options *o, struct found *f)
 	f->token = NULL;
 }
 
-/* The URLs that the file has, unless some were given. */
+/* Takes the URLs of the file, unless some were given. */
 static int take_urls(struct mount_options *o, const struct found *f, struct buf *ret_why)
 {
 	int r = 0;
@@ -120,7 +121,7 @@ static int use_file(struct mount_options *o, const char *path, struct buf *ret_w
 	return r;
 }
 
-/* A key that an administrator left with: keyctl add user nephos:URL TOKEN @u */
+/* A key that an administrator added with: keyctl add user nephos:URL TOKEN @u */
 static int use_keyring(struct mount_options *o)
 {
 	static const int rings[] = {KEY_SPEC_SESSION_KEYRING, KEY_SPEC_USER_KEYRING, KEY_SPEC_USER_SESSION_KEYRING};
@@ -167,7 +168,7 @@ static int login_path(char *ret, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENOENT : 0;
 }
 
-/* What "nephos login" left. Its key is for the store it was made at, and goes to no other. */
+/* The key that "nephos login" stored. It is only sent to the store it was made for. */
 static int use_login(struct mount_options *o, struct buf *ret_why)
 {
 	char path[PATH_MAX];

@@ -9,7 +9,7 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
-/* A flag as statvfs shows it and as mount(2) takes it, and the words that set and clear it. */
+/* A flag of statvfs, the same flag of mount(2), and the options that set and clear it. */
 struct flag {
 	unsigned long shown, taken;
 	const char *set, *clear;
@@ -25,7 +25,7 @@ static const struct flag flags[] = {
 	{ST_RELATIME, MS_RELATIME, NULL, NULL},
 };
 
-/* The last word of the list that is one of the two: 1 set, 0 clear, -1: neither is named. */
+/* Which of the two options of a flag comes last in the list: 1: set, 0: clear, -1: neither is in it. */
 static int said_last(const char *list, const struct flag *flag)
 {
 	int said = -1;

@@ -12,12 +12,12 @@
 /* One answer of the store, packed. */
 struct sheet {
 	struct sheet *prev, *next;
-	uint64_t first; /* number of its first entry */
+	uint64_t first; /* index of its first entry */
 	uint32_t count;
 	bool loaded;
-	struct span after; /* the name before it: from where to fetch it; own memory */
+	struct span after; /* the name before it, to fetch it from; own memory */
 	size_t bytes;
-	uint32_t *places; /* where each entry begins in data */
+	uint32_t *places; /* offset of each entry in data */
 	char *data;
 };
 
@@ -31,19 +31,19 @@ struct listing {
 	struct kept_item kept;
 	struct core *core;
 	struct names *names;
-	struct inode *folder; /* whoever has it open has a reference; so has a fetch */
+	struct inode *folder; /* every open directory has a reference to it; so has a fetch */
 	unsigned refs;
 	struct sheet *sheets;
 	size_t bytes;
 	uint64_t count;	  /* of entries in the sheets */
-	uint64_t reached; /* what the reader asked for last */
-	bool ended;	  /* the last sheet is the last there is */
-	bool clean;	  /* every entry was learnt as it is */
-	bool touched;	  /* somebody read from it */
-	bool learning;	  /* nobody reads: it is for the names */
+	uint64_t reached; /* index that the reader asked for last */
+	bool ended;	  /* the last sheet is the end of the folder */
+	bool clean;	  /* every entry was learnt, and none has changed since */
+	bool touched;	  /* entries were read from it */
+	bool learning;	  /* without a reader: made to learn the names */
 	int error;
-	int64_t seen;	     /* what changed in the folder up to this position is in it: that of the first sheet */
-	int64_t content_seq; /* of the folder, when it was complete */
+	int64_t seen;	     /* changes in the folder up to this position are included: position of the first sheet */
+	int64_t content_seq; /* of the folder, when the listing was completed */
 	uint64_t epoch;
 	struct sheet *fetching;
 	struct wait *waits;
@@ -76,7 +76,7 @@ static void drop_sheets(struct listing *l)
 	l->count = 0;
 }
 
-/* -- those that are kept -- */
+/* -- kept listings -- */
 
 static void unkeep(struct listing *l)
 {
@@ -88,9 +88,9 @@ static void unkeep(struct listing *l)
 }
 
 /*
- * It holds while the folder's content_seq stays as it is, so it must have seen the change that this is of. The
- * attributes may be of a later position than the listing: then the journal has that change still to bring, and will
- * find them up to date.
+ * The listing stays valid while the folder's content_seq does not change, so the listing must include the change
+ * that made this content_seq. The attributes may be of a later position than the listing: then the journal has yet
+ * to announce that change, and will find the attributes up to date.
  */
 static void keep(struct listing *l)
 {
@@ -150,7 +150,7 @@ void listing_close(struct listing *l)
 	if (--l->refs > 0)
 		return;
 	assert(!l->fetching && l->kept.bytes == 0);
-	destroy(l); /* a fetch has a reference: nothing is on its way */
+	destroy(l); /* a fetch has a reference: so none is in flight */
 }
 
 /* -- pages -- */
@@ -193,7 +193,7 @@ static void learn(struct listing *l, const struct item *item, int64_t seen)
 	inode_unref(inode);
 }
 
-/* Room for so many entries with names of so many bytes together. */
+/* Allocates room for that many entries, whose names have so many bytes in total. */
 static int load(struct listing *l, struct sheet *s, size_t count, size_t names)
 {
 	size_t bytes = count * sizeof(struct entry_head) + names;
@@ -209,7 +209,7 @@ static int load(struct listing *l, struct sheet *s, size_t count, size_t names)
 	return 0;
 }
 
-/* Behind the others in the room of load(); returns where the next one goes, the first at 0. */
+/* Writes an entry at offset `at` in the room of load(); returns the offset of the next one. The first is at 0. */
 static size_t put(struct sheet *s, size_t at, const struct listing_entry *entry)
 {
 	struct entry_head head = {entry->id, entry->mode, (uint32_t)entry->name.size};
@@ -245,7 +245,7 @@ static void found_complete(struct listing *l)
 	if (!l->clean || l->epoch != core->inodes.epoch || !recent_folder_stands(&core->recent, l->seen, folder->id))
 		return;
 	if (l->count >= l->names->max / 2)
-		return; /* it would not stay so for long */
+		return; /* it would not stay complete for long */
 	folder->complete = true;
 	folder->misses = 0;
 	folder->complete_epoch = core->inodes.epoch;
@@ -253,7 +253,7 @@ static void found_complete(struct listing *l)
 		keep(l);
 }
 
-/* Pages that the reader passed long ago. */
+/* Drops pages that the reader passed long ago. */
 static void let_go(struct listing *l)
 {
 	struct sheet *s;
@@ -291,7 +291,7 @@ static void fetch_ahead(struct listing *l)
 
 static void take(struct listing *l, struct sheet *s, const struct store_page *page)
 {
-	bool again = s->first < l->count; /* it was here before, and others follow */
+	bool again = s->first < l->count; /* fetched before, and other sheets follow */
 
 	if (l->sheets == s && !again)
 		l->seen = page->at.seq;
@@ -344,12 +344,12 @@ static void fetch(struct listing *l, struct sheet *s, uint32_t limit)
 	(void)l->core->store->ops->children(l->core->store, l->folder->id, s->after, limit, false, on_page, l);
 }
 
-/* -- from what is known -- */
+/* -- from cached names -- */
 
 static_assert(LISTING_RECALL_MAX * (sizeof(struct entry_head) + NAME_BYTES_MAX + sizeof(uint32_t)) < LISTING_BYTES_MAX,
 	"a listing from what is known is never let go in part");
 
-/* One sheet, the only one. */
+/* Fills the only sheet. */
 static int recall_sheet(struct listing *l, struct name *const *names, size_t count)
 {
 	struct sheet *s = add_sheet(l, span_of(NULL, 0));
@@ -357,7 +357,7 @@ static int recall_sheet(struct listing *l, struct name *const *names, size_t cou
 
 	for (size_t i = 0; i < count; i++) {
 		if (!inode_valid(names[i]->inode))
-			return -EAGAIN; /* a page brings the attributes, too */
+			return -EAGAIN; /* a page of the store brings the attributes, too */
 		bytes += names[i]->size;
 	}
 	if (!s || load(l, s, count, bytes) < 0)
@@ -370,7 +370,7 @@ static int recall_sheet(struct listing *l, struct name *const *names, size_t cou
 	return 0;
 }
 
-/* False: the store has to be asked. */
+/* Makes the listing from cached names. False: the store has to be asked. */
 static bool recall(struct listing *l)
 {
 	struct core *core = l->core;
@@ -390,8 +390,8 @@ static bool recall(struct listing *l)
 		return false;
 	}
 	l->ended = true;
-	/* Later changes are in it only if they are our own, or happen to be known: of them nobody can say that others
-	 * before them are. */
+	/* Later changes are included only if they are this mount's own, or happen to be known: others' changes
+	 * before them may be missing. */
 	l->seen = core->view.followed;
 	keep(l);
 	return true;
@@ -411,7 +411,8 @@ static void restart(struct listing *l)
 	l->reached = 0;
 	l->touched = false;
 	l->epoch = l->core->inodes.epoch;
-	/* Of a folder that nobody but this mount has listed, others may have been told things for the first time. */
+	/* A drive that others change may have entries that only they have been shown so far: then the store is
+	 * asked. */
 	if (!core_is_shared(l->core) && recall(l))
 		return;
 	s = add_sheet(l, span_of(NULL, 0));
@@ -438,7 +439,8 @@ static struct listing *listing_new(struct names *names, struct core *core, struc
 
 struct listing *listing_open(struct names *names, struct core *core, struct inode *folder)
 {
-	/* What somebody else has just been told is in there, nobody is told is not. */
+	/* A file that others have just been shown in the folder must not be missing here: then no kept listing
+	 * is used. */
 	struct listing *l = core_is_shared_folder(core, folder) ? NULL : find_kept(folder);
 
 	return l ? l : listing_new(names, core, folder, false);
@@ -463,11 +465,11 @@ struct listing *listing_rewind(struct listing *l)
 void listing_missed(struct names *names, struct core *core, struct inode *folder)
 {
 	if (inode_has_all_names(folder))
-		return; /* somebody else changed this name */
+		return; /* another client changed this name */
 	if (folder->misses < UINT8_MAX)
 		folder->misses++;
-	/* Once, until it was complete and is not any more: a folder that is too large for it is not listed again and
-	 * again. */
+	/* Once only, until the folder was complete and lost that: a folder that is too large is not listed again
+	 * and again. */
 	if (folder->misses == LISTING_MISSES)
 		listing_close(listing_new(names, core, folder, true));
 }
@@ -481,7 +483,7 @@ static struct sheet *find(struct listing *l, uint64_t n)
 {
 	struct sheet *s;
 
-	/* Readers go forward: from the end it is rarely far. */
+	/* Readers go forward: so the sheet is rarely far from the end. */
 	for (s = l->sheets ? l->sheets->prev : NULL; s; s = s == l->sheets ? NULL : s->prev)
 		if (s->first <= n)
 			return s;
@@ -513,7 +515,7 @@ int listing_at(struct listing *l, uint64_t n, struct listing_entry *ret)
 		return -EAGAIN;
 	}
 	if (n - s->first >= s->count)
-		return 0; /* came back smaller */
+		return 0; /* the sheet was smaller when it was fetched again */
 	memcpy(&head, s->data + s->places[n - s->first], sizeof(head));
 	ret->id = head.id;
 	ret->mode = head.mode;

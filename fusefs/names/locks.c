@@ -105,7 +105,8 @@ int locks_unset(struct locks *l, uint64_t owner, int64_t start, int64_t end)
 	return 0;
 }
 
-/* Joins what touches k and is of its kind, so that a range that is locked byte by byte stays one. */
+/* Joins k with ranges that touch it and are of the same owner and kind, so that a range locked byte by byte
+ * stays one. */
 static void merge(struct locks *l, struct lock *k)
 {
 	struct lock *other, *next;
@@ -148,7 +149,7 @@ int locks_set(struct locks *l, const struct lock *wanted)
 	return 0;
 }
 
-/* Does owner, through the queue, wait for whoever `on`? Depth is bounded by the number of waiters. */
+/* Whether `owner` waits, directly or through other waiters, for a lock of `on`. depth bounds the recursion. */
 static bool waits_for(const struct locks *l, uint64_t owner, uint64_t on, unsigned depth)
 {
 	const struct lock *w, *k;
@@ -166,7 +167,7 @@ static bool waits_for(const struct locks *l, uint64_t owner, uint64_t on, unsign
 	return false;
 }
 
-#define DEADLOCK_DEPTH 8u /* longer circles are not looked for: they end by a signal */
+#define DEADLOCK_DEPTH 8u /* longer cycles are not searched for: a signal has to end them */
 
 int locks_wait(struct locks *l, const struct lock *wanted)
 {
@@ -278,11 +279,11 @@ static int by_start(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* Sorted by their start: joins what overlaps or touches and is of one kind. Exclusive ones overlap nothing. Returns how
- * many are left. */
+/* list is sorted by start: joins ranges of one kind that overlap or touch. Exclusive ranges overlap nothing.
+ * Returns how many are left. */
 static size_t join(struct store_lock_range *list, size_t count)
 {
-	size_t last[2] = {SIZE_MAX, SIZE_MAX}, used = 0; /* of each kind: where the last one is */
+	size_t last[2] = {SIZE_MAX, SIZE_MAX}, used = 0; /* index of the last range of each kind */
 
 	for (size_t i = 0; i < count; i++) {
 		const struct store_lock_range r = list[i];

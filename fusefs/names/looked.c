@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define LOOKUPS_AGAIN 2u /* by which the kernel finds again what was sent back */
+#define LOOKUPS_AGAIN 2u /* by which the kernel finds a name again after ESTALE */
 
 static struct looked_thread *thread_of(struct looked *l, pid_t tid)
 {
@@ -29,7 +29,7 @@ void looked_up(struct looked *l, pid_t tid, const struct looked_answer *answer)
 {
 	struct looked_thread *t = thread_of(l, tid);
 	struct looked_way *way = &t->ways[answer->is_folder];
-	/* On the way there it may have looked up folders. */
+	/* In between, the thread may have looked up folders of the path. */
 	bool again = t->back_left > 0 && is_same(&t->back, answer->folder, answer->name);
 
 	t->back_left -= again;

@@ -53,7 +53,7 @@ bool names_any(struct names *t, int64_t folder)
 
 /* -- one by one -- */
 
-#define ALLOCATION_BYTES 16 /* what malloc adds */
+#define ALLOCATION_BYTES 16 /* overhead of malloc */
 
 static size_t memory_of(const struct name *n)
 {
@@ -143,7 +143,7 @@ enum name_state names_find(struct names *t, int64_t folder, struct span name, st
 	return n->state;
 }
 
-/* A folder that loses a name from here is not complete any more, unless the name is not there anyway. */
+/* When a name is evicted, its folder is not complete any more, unless the name is absent. */
 static void evict(struct names *t, struct name *n)
 {
 	struct inode *folder = n->state == NAME_ABSENT ? NULL : inodes_find(t->inodes, n->folder);
@@ -238,7 +238,7 @@ void names_gone(struct names *t, int64_t folder, struct span name, const struct 
 	size_t size = make_key(&key, folder, name);
 	struct name *n = find(t, &key, size);
 
-	/* When it was seen it was there: so the change is a later one. */
+	/* The name belonged to the document at n->seen: so the change is later. */
 	if (n && n->inode == inode)
 		names_changed(t, folder, name, n->seen + 1);
 }
@@ -280,7 +280,7 @@ static int by_bytes(const void *a, const void *b)
 	return order ? order : x->size < y->size ? -1 : x->size > y->size;
 }
 
-/* Those that are there, into ret. */
+/* Puts the present names into ret. */
 static int pick(struct names *t, const struct names_folder *f, struct name **ret, size_t *ret_count)
 {
 	struct name *n;

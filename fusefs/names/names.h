@@ -1,10 +1,11 @@
 /*
- * names: which name in which folder is which document, or none, as far as known: bounded, least recently used go first.
- * A name keeps its inode, and with it the attributes and the small content that came with a listing.
+ * names: the cache of which name in which folder is which document, or does not exist. Bounded; the least recently
+ * used names are evicted first. A name holds a reference to its inode, and so keeps the attributes and the small
+ * content that came with a listing.
  *
- * A folder whose inode says `complete` has every name here, so that one that is not here does not exist, and all of
- * them can be listed. A name that another client changed stays as NAME_UNKNOWN: the folder is still complete but for
- * it. Not thread-safe: guarded by the lock of the core.
+ * A folder whose inode says `complete` has every name in the cache, so that a name that is not in it does not exist,
+ * and the folder can be listed from the cache. A name that another client changed stays as NAME_UNKNOWN: the folder
+ * is still complete except for this name. Not thread-safe: guarded by the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_NAMES_H
 #define NEPHOS_FUSEFS_NAMES_NAMES_H
@@ -23,11 +24,12 @@ struct name {
 	int64_t seen;
 	uint64_t epoch;
 	size_t size;
-	int64_t folder; /* the key is this and the bytes right behind it */
+	int64_t folder; /* the key is this and bytes, which directly follows */
 	char bytes[];
 };
 
-/* The names of one folder. They do not hang on its inode: that may go and come back while they stay. */
+/* The names of one folder. The folder's inode has no pointer to them: it may be freed and come back while they
+ * stay. */
 struct names_folder {
 	UT_hash_handle hh;
 	int64_t id;
@@ -38,14 +40,14 @@ struct names_folder {
 struct names {
 	struct name *by_key;
 	struct name *recent;
-	struct names_folder *folders; /* so many as there are names, at most */
+	struct names_folder *folders; /* at most as many as there are names */
 	size_t count, max;
-	size_t bytes;	   /* without the inodes that they keep */
-	size_t with_inode; /* of count */
+	size_t bytes;	   /* without the inodes they refer to */
+	size_t with_inode; /* how many of count have an inode */
 	struct inodes *inodes;
 	/*
-	 * One was let go for lack of room, of this inode, or NULL. emptied: the folder of which it was the last name,
-	 * or 0. May be NULL.
+	 * Called when a name was evicted for lack of room, with its inode, or NULL. emptied: the folder whose last
+	 * name it was, or 0. May be NULL.
 	 */
 	void (*gone)(void *cookie, const struct inode *inode, int64_t emptied);
 	void *cookie;
@@ -53,28 +55,29 @@ struct names {
 
 void names_init(struct names *t, struct inodes *inodes, size_t max);
 void names_fini(struct names *t);
-/* The least recently used goes. There is one. */
+/* Evicts the least recently used name. There must be one. */
 void names_let_go(struct names *t);
-bool names_any(struct names *t, int64_t folder); /* something is known of a name in it */
-/* What is known of it; NAME_UNKNOWN: nothing. ret_inode (NAME_PRESENT) is borrowed. */
+bool names_any(struct names *t, int64_t folder); /* some name in the folder is cached */
+/* What is known of the name; NAME_UNKNOWN: nothing. ret_inode (NAME_PRESENT) is borrowed. */
 enum name_state names_find(struct names *t, int64_t folder, struct span name, struct inode **ret_inode);
 /*
- * Every name in a folder of which all are known, as names_find would tell one by one, in the order of their bytes,
- * which is the store's. The array is to be freed; what it points to, each NAME_PRESENT, is borrowed until the next
- * call. -EAGAIN: not all is known; -E2BIG: more names than max are here, the absent ones among them, and none was
- * looked at; -ENOMEM.
+ * All names in a folder of which all are known, as names_find would return them one by one, in the order of their
+ * bytes, which is the store's order. The caller frees the array; its entries, each NAME_PRESENT, are borrowed until
+ * the next call. -EAGAIN: not all names are known; -E2BIG: more than max names are cached, including absent ones,
+ * and none was looked at; -ENOMEM.
  */
 int names_list(struct names *t, int64_t folder, size_t max, struct name ***ret, size_t *ret_count);
-/* An answer of position seen. Ignored when something newer is known. inode NULL: absent. Without memory it is just not
- * known. */
+/* Takes over a name from an answer of position `seen`. Ignored when something newer is known. inode NULL:
+ * absent. Without memory the name stays unknown. */
 void names_learn(struct names *t, int64_t folder, struct span name, struct inode *inode, int64_t seen);
-/* A change of position seq was announced: what was seen before it is not known any more. */
+/* A change of the name at position seq was announced: what was seen before it becomes unknown. */
 void names_changed(struct names *t, int64_t folder, struct span name, int64_t seq);
-/* What is known of it is not so any more: by a change that is later than that, and than position `after`. */
+/* What is known of the name is wrong: a change that is later than what is known, and than position `after`,
+ * replaced it. */
 void names_contradicted(struct names *t, int64_t folder, struct span name, int64_t after);
-/* All names in it are known, and none is there. */
+/* Whether all names in the folder are known, and all are absent. */
 bool names_is_empty(struct names *t, int64_t folder);
-/* It is that document no longer, at a position that nobody said: it is not known any more. */
+/* The name no longer belongs to that document, since an unknown position: it becomes unknown. */
 void names_gone(struct names *t, int64_t folder, struct span name, const struct inode *inode);
 
 #endif

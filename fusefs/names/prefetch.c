@@ -9,14 +9,14 @@
 struct prefetch {
 	struct core *core;
 	struct names *names;
-	struct inode *folder; /* with a reference while fetching */
+	struct inode *folder; /* with a reference while `fetching` */
 	bool fetching;
 	unsigned misses;
-	unsigned limit;	     /* of the next page */
-	unsigned came, read; /* files of the last page */
+	unsigned limit;	     /* entries of the next page */
+	unsigned came, read; /* files whose content came with the last page, and how many of them were read */
 	int64_t rest_until_ns;
 	size_t after_size;
-	char after[NAME_BYTES_MAX]; /* the last entry of the last page */
+	char after[NAME_BYTES_MAX]; /* name of the last entry of the last page */
 };
 
 void prefetch_release(struct inode *folder)
@@ -84,7 +84,7 @@ static void on_page(void *cookie, int error, const struct store_page *page)
 	core_unlock(core);
 }
 
-/* How much the next page should hold; 0: nobody reads what comes. */
+/* The size of the next page; 0: no file of the last page was read. */
 static unsigned next_limit(const struct prefetch *n)
 {
 	if (n->came == 0)

@@ -1,15 +1,16 @@
 /*
- * prefetch: who reads one small file after another in a folder (tar, cp -r, grep -r) gets the next ones with one
- * request.
+ * prefetch: when a program reads one small file after another in a folder (tar, cp -r, grep -r), this module fetches
+ * the next ones with one request.
  *
- * It hangs on the inode of the folder. The first PREFETCH_MISSES files whose content has to be asked for are asked for
- * alone. From then on each miss also brings a page of the folder's entries with their content, from where the page
- * before ended. Names, attributes and content in it become known as those of any answer do, so that the next reads find
- * them.
+ * Its state belongs to the inode of the folder. A file whose content is not cached is a miss. From the
+ * PREFETCH_MISSES-th miss on, each miss also fetches a page of the folder's entries with their content, from where
+ * the previous page ended. The mount learns names, attributes and content from such a page as from any answer, so
+ * that the next reads find them cached.
  *
- * How many of the files of a page are read before the next miss decides how large the next page is: half of them or
- * more doubles it, fewer make it small again, none ends it for PREFETCH_REST_NS, as does the end of the folder. So a
- * program that reads one file here and there costs at most one page that nobody reads. Guarded by the lock of the core.
+ * How many files of a page are read before the next miss decides how large the next page is: half of them or more
+ * doubles the size, fewer reset it to the minimum, none ends prefetching for PREFETCH_REST_NS, as does the end of
+ * the folder. So a program that reads one file here and there costs at most one page that nobody reads. Guarded by
+ * the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_PREFETCH_H
 #define NEPHOS_FUSEFS_NAMES_PREFETCH_H
@@ -19,14 +20,14 @@
 struct core;
 
 #define PREFETCH_MISSES \
-	2u /* small files of one folder that were asked for one by one, after which the others are fetched with them */
-#define PREFETCH_MIN 32u		/* entries of a page … */
+	2u		 /* small files of one folder that are not cached: from this one on, each also fetches a page */
+#define PREFETCH_MIN 32u /* entries of a page … */
 #define PREFETCH_MAX 256u		/* … at most: 8 MiB when all are as large as inline content may be */
-#define PREFETCH_REST_NS (5 * NS_PER_S) /* after a page that nobody read, or the last one */
+#define PREFETCH_REST_NS (5 * NS_PER_S) /* pause after a page that nobody read, or the last one */
 
-/* The content of this file had to be asked for. */
+/* The content of this file is not cached. */
 void prefetch_missed(struct names *names, struct core *core, struct inode *inode);
-/* It was here, perhaps because it was fetched with others. */
+/* The content of this file was cached, perhaps because it was fetched with others. */
 void prefetch_hit(struct core *core, struct inode *inode);
 void prefetch_release(struct inode *folder);
 

@@ -50,7 +50,7 @@ static void table_free(struct shared_locks *t)
 	free(t);
 }
 
-/* One that nobody needs is not kept. */
+/* Frees the table when nothing needs it. */
 static void table_put(struct shared_locks *t)
 {
 	struct inode *inode = t->inode;
@@ -81,7 +81,7 @@ const struct lock *shared_locks_test(const struct shared_locks *t, const struct 
 	return t ? locks_test(&t->local, wanted) : NULL;
 }
 
-/* Some request may bring such a lock while this one waits for its turn. */
+/* A queued or current request may add such a lock before an unlock request gets its turn. */
 bool shared_locks_has_owner(const struct shared_locks *t, uint64_t owner)
 {
 	return t && (t->queue || t->current || locks_has_owner(&t->local, owner));
@@ -143,7 +143,7 @@ void shared_locks_sync(struct shared_locks *t)
 	shared_locks_enqueue(t, r, true);
 }
 
-/* Those for whom nobody here is in the way any more ask again. */
+/* Queues again the waiters that no lock of this mount blocks any more. */
 static void wake_here(struct shared_locks *t)
 {
 	struct lock_request *r;
@@ -158,7 +158,7 @@ void shared_locks_commit(struct shared_locks *t, struct lock_request *r)
 	wake_here(t);
 }
 
-/* What the table would hold. */
+/* Computes what the table would hold with r. */
 static int change(const struct shared_locks *t, struct lock_request *r)
 {
 	const struct lock *k = &r->want.lock;
@@ -193,8 +193,8 @@ static bool is_granted(const struct shared_locks *t, const struct lock_request *
 	return true;
 }
 
-/* Is every byte that is exclusive now exclusive then? Both lists are sorted, and what is exclusive in one list and
- * touches is one range. */
+/* Whether every range that is exclusive now stays exclusive. Both lists are sorted, and adjacent exclusive
+ * ranges of one list are joined to one. */
 static bool keeps_exclusive(const struct shared_locks *t, const struct lock_request *r)
 {
 	for (size_t i = 0; i < t->granted_count; i++) {
@@ -212,7 +212,7 @@ static bool keeps_exclusive(const struct shared_locks *t, const struct lock_requ
 	return true;
 }
 
-/* flock: a lock that is converted is given up first, as flock(2) says, also when the new one cannot be had. */
+/* flock: a conversion releases the old lock first, as flock(2) says, even when the new one cannot be granted. */
 static void give_up_own(struct shared_locks *t, const struct lock_request *r)
 {
 	if (t->posix || !locks_has_owner(&t->local, r->want.lock.owner))
@@ -231,7 +231,7 @@ void shared_locks_refused(struct shared_locks *t, struct lock_request *r)
 		shared_locks_request_finish(r, -EAGAIN);
 }
 
-/* A process of this mount has it. */
+/* A process of this mount holds a conflicting lock. */
 static void meets_here(struct shared_locks *t, struct lock_request *r)
 {
 	struct lock wanted = r->want.lock;
@@ -249,11 +249,11 @@ static void on_flushed(void *cookie, int error)
 {
 	struct lock_request *r = cookie;
 
-	(void)error; /* whoever wrote it hears of it at fsync or close; the lock goes all the same */
+	(void)error; /* fsync or close reports it to the writer; the lock is released all the same */
 	shared_locks_ask(r->table, r);
 }
 
-/* Stores what was written under a lock that goes, then asks. */
+/* Before a lock is released, stores what was written under it; then asks the store. */
 static void flush_and_ask(struct shared_locks *t, struct lock_request *r)
 {
 	const struct shared_locks_set *set = t->set;
@@ -300,7 +300,7 @@ static void perform(struct shared_locks *t, struct lock_request *r)
 
 void shared_locks_run(struct shared_locks *t)
 {
-	/* Somebody up the stack goes on with it. */
+	/* A call further up the stack continues. */
 	if (t->running)
 		return;
 	t->running = true;
@@ -328,7 +328,8 @@ bool shared_locks_request_waits(const struct lock_request *r)
 	return r->state == LOCK_HERE || r->state == LOCK_AWAY;
 }
 
-/* The lock is not wanted any more; what is under way for it comes to its end, and is taken back then. */
+/* The request is not wanted any more. Its call in flight ends normally; a lock that is then granted is released
+ * again. */
 static void give_up_current(struct lock_request *r, int error)
 {
 	void (*done)(void *cookie, int error) = r->want.done;
@@ -363,7 +364,7 @@ void shared_locks_request_cancel(struct lock_request *r, int error)
 	shared_locks_run(t);
 }
 
-/* -- what is lost, and what is owed -- */
+/* -- lost locks, and requests owed to the store -- */
 
 static void fail_waiting(struct shared_locks *t)
 {
@@ -394,7 +395,7 @@ void shared_locks_end(struct shared_locks_set *set)
 	}
 }
 
-/* What was done under locks that are gone is not done any more. */
+/* Ends everything that relied on the lost locks. */
 static void table_lost(struct shared_locks *t)
 {
 	log_error(NULL,
@@ -423,7 +424,7 @@ void shared_locks_lost(struct shared_locks_set *set, uint64_t life)
 		return;
 	set->life = life;
 	DL_FOREACH(set->tables, t) {
-		forget_granted(t); /* the new session has nothing */
+		forget_granted(t); /* the new session has no locks */
 		if (t->local.held)
 			table_lost(t);
 		else

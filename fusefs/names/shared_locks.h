@@ -1,47 +1,49 @@
 /*
- * shared_locks: the locks of one kind on one document, between the processes of this mount and between mounts. Hangs on
- * its inode (inode->posix, inode->flock) while somebody has or wants a lock.
+ * shared_locks: the locks of one kind on one document, between the processes of this mount and between mounts. The
+ * table belongs to its inode (inode->posix, inode->flock) while a process has or wants a lock.
  *
- * Between processes here the table (locks) decides. What it comes to, whoever has it, the store has to grant before it
- * holds: as a whole, so that a request can be repeated. What changes nothing about that is granted here alone: a second
- * reader, the unlocking of what another one here still has.
+ * Between processes of this mount the table (locks) decides. The union of its locks, whoever their owners, takes
+ * effect only after the store has granted it: always as a whole, so that a request can be repeated. A request that
+ * does not change the union is granted here alone: a second reader, or the unlocking of a range that another process
+ * here still holds.
  *
- * Requests are done one after the other, in the order of their coming. One that meets a lock of this mount waits in the
- * table until that goes; one that meets another mount's waits at the store, which says when it is worth asking again.
- * Both hold no thread. Those who want the same wait there as one.
+ * Requests are processed one at a time, in the order of arrival. A request that conflicts with a lock of this mount
+ * waits in the table until that lock is released; a request that conflicts with another mount's lock waits at the
+ * store, which answers when it is worth asking again. Neither occupies a thread. Requests for the same range share
+ * one wait at the store.
  *
- * What goes with a lock: dirty data is stored before the store hears that an exclusive lock is let go of; and a lock
- * that the store grants brings the document as it is then: what is known of another version is dropped, and the kernel
- * has dropped its pages, before the caller goes on.
+ * Data and locks: dirty data is stored before the store learns that an exclusive lock is released. A lock that the
+ * store grants comes with the present state of the document: cached content of another version is dropped, and the
+ * kernel has dropped its pages, before the caller goes on.
  *
- * When the store ended this mount's session for being silent (lost), all that was held is gone: whoever had the
- * document open gets EIO from then on (handle->locks_lost), and what was not stored of it is dropped, as it was written
- * under a lock that was not held. Everything is called with the lock of the core held.
+ * When the store has ended this mount's session because it did not hear from the mount (lost), all held locks are
+ * lost: handles that had the document open get EIO from then on (handle->locks_lost), and their unstored data is
+ * dropped, as it was written under a lock that was not held. The caller of each function holds the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_H
 #define NEPHOS_FUSEFS_NAMES_SHARED_LOCKS_H
 
 #include "fusefs/names/locks.h"
 
-/* requests of this mount that wait at the store, each for something else: connections that stand idle. -ENOLCK
- * beyond */
+/* requests of this mount that wait at the store, each for a different range: idle connections. -ENOLCK beyond */
 #define SHARED_LOCKS_AWAY_MAX 64u
-#define SHARED_LOCKS_TRIES_MAX 8 /* of one request whose session ended under it */
+#define SHARED_LOCKS_TRIES_MAX 8 /* for one request whose session ended meanwhile */
 
 struct core;
 struct inode;
 struct lock_request;
 struct shared_locks;
 
-/* What lies above, with the lock of the core held. */
+/* Calls to the layer above, made with the lock of the core held. */
 struct shared_locks_hooks {
-	/* Stores what is dirty of the document, then done. 1: there is nothing, and done does not come; -ENOMEM. */
+	/* Stores the dirty data of the document, then calls done. 1: there is none, and done is not called;
+	 * -ENOMEM. */
 	int (*store_dirty)(void *cookie, struct inode *inode, void (*done)(void *cookie, int error), void *done_cookie);
-	/* The kernel is to drop the attributes of the document, and its pages when these are meant, too; told comes
-	 * when it has, without the lock. False: there is nobody to tell. */
+	/* Notifies the kernel to drop the attributes of the document, and with `pages` also its pages;
+	 * afterwards told is called, without the lock. False: no kernel is attached to notify. */
 	bool (*tell_kernel)(
 		void *cookie, struct inode *inode, bool pages, void (*told)(void *cookie), void *told_cookie);
-	/* Locks on it are lost: who has it open gets -EIO, and what is dirty of it is dropped. */
+	/* Locks on the document are lost: its open handles get -EIO, and its dirty data is dropped. */
 	void (*lost)(void *cookie, struct inode *inode);
 };
 
@@ -51,9 +53,9 @@ struct shared_locks_set {
 	const struct shared_locks_hooks *hooks;
 	void *cookie;
 	struct shared_locks *tables;
-	bool local;    /* the store does not hear of them */
-	uint64_t life; /* for which they hold, see store.h */
-	unsigned away; /* requests that wait for another mount's */
+	bool local;    /* locks are not shared with the store */
+	uint64_t life; /* the lock life in which these locks are valid, see store.h */
+	unsigned away; /* waits for other mounts' locks */
 };
 
 struct shared_locks_options {
@@ -70,36 +72,39 @@ struct lock_want {
 		LOCK_SET,
 		LOCK_CLEAR,
 		LOCK_CLEAR_FILE
-	} kind; /* CLEAR_FILE: of what was asked for with an open file, `via` */
+	} kind; /* CLEAR_FILE: locks that were requested through an open file, `via` */
 	struct lock lock;
-	bool sleep; /* SET: waits for it */
-	/* 0; -EAGAIN: in the way is another, and it does not wait; -EINTR; -EDEADLK; -ENOLCK; -ENOMEM; -EIO: locks were
-	 * lost. May be NULL. */
+	bool sleep; /* SET: wait until it can be granted */
+	/* 0; -EAGAIN: another lock conflicts, and sleep is false; -EINTR; -EDEADLK; -ENOLCK; -ENOMEM; -EIO:
+	 * locks were lost. May be NULL. */
 	void (*done)(void *cookie, int error);
 	void *cookie;
 };
 
-/* Not begun yet. NULL: no memory. */
+/* Not started yet. NULL: no memory. */
 struct lock_request *shared_locks_request_new(
 	struct shared_locks_set *set, struct inode *inode, bool posix, const struct lock_want *want);
-/* done may come inside. */
+/* done may be called before this returns. */
 void shared_locks_request_start(struct lock_request *r);
-/* Somebody has what it wants. Otherwise it is on its way: to the store and back, or behind others that are. */
+/* True: another lock blocks the request. False: it is being processed at the store, or queued behind others that
+ * are. */
 bool shared_locks_request_waits(const struct lock_request *r);
-/* Of a started one: done comes at once, with error, unless it came. It does not get the lock. */
+/* For a started request: calls done at once, with error, unless done was called already. The request does not
+ * get the lock. */
 void shared_locks_request_cancel(struct lock_request *r, int error);
 
-/* Of this mount: the lock that is in the way and lies first; NULL. */
+/* Of this mount: the conflicting lock with the lowest start; NULL. */
 const struct lock *shared_locks_test(const struct shared_locks *t, const struct lock *wanted);
-/* Whether there is anything to unlock, or may be by the time that is done. t may be NULL. */
+/* Whether there is anything to unlock, or may be once the queue is processed. t may be NULL. */
 bool shared_locks_has_owner(const struct shared_locks *t, uint64_t owner);
 bool shared_locks_has_file(const struct shared_locks *t, uint64_t via);
 
-/* The store can be reached (a poll was answered) and said for which life locks hold: what is owed to it is done. */
+/* The store can be reached (a poll was answered), and it named the current lock life: requests owed to it are
+ * sent. */
 void shared_locks_reached(struct shared_locks_set *set, uint64_t life);
-/* The kernel does not ask any more, and no call of the store is under way: whoever waits, waits no longer. */
+/* The kernel sends no more requests, and no call to the store is in flight: all waiting requests end. */
 void shared_locks_end(struct shared_locks_set *set);
-/* The inode goes, whatever is held. NULL is fine. */
+/* To be called when the inode is freed, whatever is held. NULL is fine. */
 void shared_locks_free(struct shared_locks *t);
 
 #endif

@@ -13,24 +13,26 @@
 #include <utlist.h>
 
 /*
- * How locks get to the store, and what comes back: the other half of shared_locks.
+ * How lock requests get to the store, and how its answers are processed: the other half of shared_locks.
  *
- * A request that has become CURRENT says to the store all that the table would hold of the document from then on. There
- * are four answers. It is granted: then the table holds it, the document is known as it is now, and the kernel has
- * dropped what it had of an older version before the caller goes on. Another mount has something in the way: then the
- * request waits, or its caller is told so. The session had ended: then the locks of before are lost, and the request is
- * asked again or fails. Nothing came in time: then the store may have either; the table is unsure, and says anew what
- * it holds after the next poll that is answered.
+ * A request that has become CURRENT sends the store all that the table would hold of the document from then on.
+ * There are four outcomes. The store grants it: then the table holds it, the mount has the present state of the
+ * document, and the kernel has dropped its pages of an older version before the caller goes on. Another mount has a
+ * conflicting lock: then the request waits, or its caller gets -EAGAIN. The session had ended: then the earlier
+ * locks are lost, and the request is sent again or fails. No answer came in time: then the store may have the old or
+ * the new state; the table is unsure, and sends again what it holds after the next poll that is answered.
  *
- * Who waits for other mounts waits at the store, by a call that comes back when it is worth asking again. All that want
- * the same range in the same way share one such call, and there are at most SHARED_LOCKS_AWAY_MAX of them.
+ * A request that waits for other mounts waits at the store, by a call that returns when it is worth asking again.
+ * All requests for the same range and kind of lock share one such call, and there are at most SHARED_LOCKS_AWAY_MAX
+ * of them.
  */
 
 /* -- a lock that the store granted -- */
 
 /*
- * The document as it is now. What is known of another version goes; and what the kernel may have of one, too: 1: it has
- * to be told, and until it was the lock is not answered. Nobody who holds no lock is promised anything by this.
+ * Takes over the present state of the document. Cached content of another version is dropped. 1: the kernel may have
+ * pages or attributes of another version; it has to be notified before the lock is answered. This promises nothing
+ * to programs that hold no lock.
  */
 static int learn(struct core *core, struct inode *inode, const struct store_lock_reply *reply)
 {
@@ -39,7 +41,7 @@ static int learn(struct core *core, struct inode *inode, const struct store_lock
 	struct inode *learnt;
 
 	core_saw(core, reply->at);
-	recent_add_document(&core->recent, item->seq, item->id); /* older answers that are under way are not kept */
+	recent_add_document(&core->recent, item->seq, item->id); /* older answers in flight are not kept */
 	learnt = attributes_learn(core, item, reply->at.seq, NULL);
 	inode_unref(learnt);
 	if (!learnt)
@@ -60,7 +62,7 @@ static void over(struct shared_locks *t, struct lock_request *r, int error)
 	shared_locks_run(t);
 }
 
-/* On the thread of the notices. */
+/* Called on the thread of notify. */
 static void on_told(void *cookie)
 {
 	struct lock_request *r = cookie;
@@ -85,7 +87,7 @@ static void granted(struct shared_locks *t, struct lock_request *r, const struct
 	r->ranges = NULL;
 	t->unsure = false;
 	if (r->given_up) {
-		/* Nobody wants it: the next request says what is held. */
+		/* The lock is not wanted any more: the next request tells the store what is held. */
 		shared_locks_sync(t);
 		over(t, r, 0);
 		return;
@@ -101,10 +103,10 @@ static void granted(struct shared_locks *t, struct lock_request *r, const struct
 	over(t, r, error < 0 ? error : 0);
 }
 
-/* -- and one that it did not -- */
+/* -- a lock that the store did not grant -- */
 
-/* What was asked for is less than what the store granted before: it has forgotten that. It is asked again for as long
- * as its polls are answered. */
+/* The request asked for less than the store had granted before: so the store has lost that. It is asked again
+ * after each poll that is answered. */
 static void lost_by_surprise(struct shared_locks *t, struct lock_request *r)
 {
 	t->unsure = true;
@@ -125,8 +127,8 @@ static void not_granted(struct shared_locks *t, struct lock_request *r)
 	shared_locks_run(t);
 }
 
-/* The store does not answer, or has no such document any more. What goes is gone here in any case; the store hears of
- * it when it is there again. */
+/* The store does not answer, or the document no longer exists. A release takes effect here in any case; the
+ * store is notified when it can be reached again. */
 static void failed(struct shared_locks *t, struct lock_request *r, int error)
 {
 	const bool sets = !r->sync && r->want.kind == LOCK_SET;
@@ -152,7 +154,8 @@ static void on_lock(void *cookie, int error, const struct store_lock_reply *repl
 	core_lock(core);
 	core_call_over(core);
 	if (error == -ERR_SESSION_GONE && ++r->tries < SHARED_LOCKS_TRIES_MAX) {
-		/* What it asked for was made of what is lost now. One who had nothing asks again. */
+		/* The request was computed from locks that are lost now. If this mount held none, it is sent
+		 * again. */
 		const bool lost = reply->life > set->life && t->local.held;
 
 		shared_locks_lost(set, reply->life);
@@ -209,8 +212,8 @@ static void on_wait(void *cookie, int error)
 	DL_DELETE(t->away, away);
 	DL_FOREACH_SAFE(away->requests, r, next) {
 		DL_DELETE(away->requests, r);
-		/* Whatever the store said: what it says to the request counts. Only one that is out of reach is not
-		 * asked again. */
+		/* Whatever this answer is, the store's answer to the next lock request decides. Only when the
+		 * store cannot be reached is it not asked again. */
 		if (error < 0 && error != -ERR_SESSION_GONE)
 			shared_locks_request_finish(r, error_errno(error) == ENOENT ? -ESTALE : -ENOLCK);
 		else

@@ -72,7 +72,7 @@ const struct xattr *xattrs_find(const struct xattrs *x, struct span name)
 	return NULL;
 }
 
-#define ALLOCATION_BYTES 16 /* what malloc adds */
+#define ALLOCATION_BYTES 16 /* overhead of malloc */
 
 size_t xattrs_memory(const struct xattrs *x)
 {

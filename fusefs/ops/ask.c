@@ -23,14 +23,15 @@ static void on_interrupt(fuse_req_t req, void *cookie)
 		ask->interrupted = true;
 		if (patience_of(ask->call, &now) == PATIENCE_INTERRUPT && ask->cancel)
 			ask->cancel(ask);
-		/* What this did not end is looked at by the thread, now and again. */
+		/* If the signal did not end the call, the thread of ops_patience looks at the request from time to
+		 * time. */
 		fs->asks.news = true;
 		pthread_cond_signal(&fs->asks.wake);
 	}
 	core_unlock(&fs->core);
 }
 
-/* It will wait. With the lock held. */
+/* The request starts to wait. The caller holds the lock. */
 static void begins(struct ask *ask, enum patience_call call)
 {
 	struct fs *fs = ask->fs;
@@ -65,7 +66,7 @@ struct ask *ask_new_call(fuse_req_t req, enum patience_call call)
 	begins(ask, call);
 	ops_used(fs);
 	core_unlock(&fs->core);
-	/* Without our lock: libfuse calls back at once when the interrupt was there first. */
+	/* Without the core's lock: libfuse calls on_interrupt from inside this call when the interrupt came first. */
 	fuse_req_interrupt_func(req, on_interrupt, fs);
 	return ask;
 }
@@ -110,7 +111,8 @@ void ask_cancel_ticket(struct ask *ask)
 	struct store *store = ask->fs->core.store;
 	store_ticket ticket = ask->ticket;
 
-	ask_cancel_shared(ask); /* what the store says of its end is not what the caller is to hear */
+	/* answer first: the caller must not get the error that the store reports for the cancelled call */
+	ask_cancel_shared(ask);
 	store->ops->cancel(store, ticket);
 }
 
@@ -125,8 +127,8 @@ static void cancel_job(struct ask *ask)
 	(void)flush_job_withdraw(&ask->fs->flusher, ask->job, ask->ends_with);
 }
 
-/* What was written stays, and goes on to be stored. A failure that the handle has not reported is left for the next who
- * asks. */
+/* The written data stays and goes on to be stored. A failure that the handle has not reported is left for the next
+ * request that asks. */
 static void cancel_stored(struct ask *ask)
 {
 	flush_wait_cancel(ask->inode, ask->wait);

@@ -1,16 +1,16 @@
 /*
- * ask: a request of the kernel that waits for an answer: what it is about, what it waits for, and how that is taken
- * back.
+ * ask: a request of the kernel that is not answered at once: what the request is about, what it waits for, and how
+ * that wait is cancelled.
  *
- * A handler (ops_*.c) that cannot answer at once makes an ask and begins to wait by one of the functions here: for a
- * call of the store, for a group in the op log, for a job of a file, for dirty data to be stored, for attributes. Its
- * thread goes back to the kernel. Later a callback of the handler comes, with the lock held; it takes the request out
- * of the ask (ask_take), answers it, and frees the ask.
+ * A handler (ops_*.c) that cannot answer at once makes an ask and starts to wait with one of the functions below: for
+ * a call of the store, for a group in the op log, for a job of a file, for dirty data to be stored, for attributes.
+ * The handler's thread then returns to the kernel. Later a callback of the handler runs with the core's lock held.
+ * The callback takes the request out of the ask (ask_take), answers the request, and frees the ask.
  *
- * A request is answered exactly once, by whoever takes it first: the callback, a signal that may end the call, or the
- * thread that looks after those who wait for too long (ops_patience). What was asked for may then still be under way:
- * its callback comes all the same, finds that the request was taken, and only frees the ask. Guarded by the lock of the
- * core.
+ * A request is answered exactly once, by the first of these to take it: the callback, a signal that may end the call,
+ * or the thread that watches requests which wait too long (ops_patience). The operation that the request waited for
+ * may still be in flight then. Its callback still runs, finds the request taken, and only frees the ask. The lock of
+ * the core guards all asks.
  */
 #ifndef NEPHOS_FUSEFS_OPS_ASK_H
 #define NEPHOS_FUSEFS_OPS_ASK_H
@@ -32,27 +32,32 @@ struct job;
 struct extents_snapshot;
 
 /*
- * A request of the kernel that is not answered at once. It is in fs->asks, where an INTERRUPT finds it, until it is
- * answered; then it is `over`, and freed when nobody below knows it any more.
+ * A request of the kernel that is not answered at once. The ask is in fs->asks, where an INTERRUPT finds it, until
+ * the request is answered. From then on req is NULL, and the ask is freed when no layer below refers to it any more.
  *
- * An INTERRUPT comes with libfuse's lock of the request held, and is told by the fuse_req_t alone, which libfuse keeps
- * until its handler returns: so what it finds is looked up, never pointed to.
+ * libfuse delivers an INTERRUPT with its own lock of the request held, and names the request only by the fuse_req_t,
+ * which libfuse keeps until the interrupt function returns. So on_interrupt looks the ask up by that key and never
+ * has a pointer to it.
  */
 struct ask {
 	UT_hash_handle hh;
 	struct fs *fs;
-	fuse_req_t req; /* NULL: answered; its callback still comes, when what was asked for is under way */
+	/* NULL: the request was answered; the callback of the ask still comes if the operation is in flight */
+	fuse_req_t req;
 	enum patience_call call;
-	bool interrupted;	   /* a signal came: what follows from it is patience's to say */
-	uint64_t number;	   /* no two have the same */
-	pid_t tid;		   /* who waits; 0: nobody that can be seen from here */
-	int64_t began_ns, look_ns; /* when it came, and when it is looked at again */
-	int ends_with;		   /* what cancel tells */
-	bool away;		   /* the store was, when it said so of what it waits for, and it asked again */
-	bool let_go;		   /* its caller is dying: what is not wanted any more need not be waited for */
-	/* Takes back what was asked for, unless that is under way and would happen all the same: then nothing happens,
-	 * and it may be tried again. With the lock held. Set while there is something to end. Either the callback comes
-	 * soon, with ends_with, or it answers with that itself. */
+	bool interrupted;	   /* a signal came for the request; patience decides what follows */
+	uint64_t number;	   /* unique among all asks */
+	pid_t tid;		   /* the thread that waits; 0: none that this mount can see */
+	int64_t began_ns, look_ns; /* when the request came, and when it is looked at next */
+	int ends_with;		   /* the error that cancel answers with */
+	/* an outage of the store ended what this ask waited for, and the ask tried again */
+	bool away;
+	/* the caller is dying: the ask need not wait for anything that only the caller would want */
+	bool let_go;
+	/* Cancels the operation that the ask waits for, unless that operation is in flight and would happen all the
+	 * same; then cancel does nothing and may be called again. The caller holds the core's lock. Set while there
+	 * is something to cancel. After a successful cancel, either the callback comes soon with ends_with, or cancel
+	 * itself has answered with ends_with. */
 	void (*cancel)(struct ask *ask);
 	store_ticket ticket;
 	uint64_t group;
@@ -60,7 +65,7 @@ struct ask {
 	struct flush_wait *wait;
 
 	struct inode *inode, *other; /* references, dropped with the ask */
-	struct handle *handle;	     /* that open and create would hand out */
+	struct handle *handle;	     /* the handle that open and create will return */
 	struct fuse_file_info fi;
 	struct op op;
 	struct op_extent extents[2];
@@ -71,17 +76,17 @@ struct ask {
 	int64_t seen;
 	int whence;
 	bool plus;
-	bool statx;			   /* the answer has the time of birth */
+	bool statx;			   /* the answer includes the time of birth */
 	struct extents_snapshot *snapshot; /* a reference */
 	bool from_snapshot;
-	bool refreshed;		  /* the attributes came for this request */
-	struct inode *refreshing; /* whose, while it waits for them; one of its own */
+	bool refreshed;		  /* the attributes were fetched for this request */
+	struct inode *refreshing; /* the inode whose attributes the ask waits for; inode or other */
 	void (*on_refreshed)(void *cookie, int error);
-	bool append;	 /* a write to the end, wherever that is */
-	bool of_mapping; /* a write of pages that somebody changed in memory */
-	unsigned rounds; /* of create, when the name came and went */
+	bool append;	 /* a write to the end, wherever the end is */
+	bool of_mapping; /* a write of mapped pages that a program changed in memory */
+	unsigned rounds; /* of create: how often the name appeared and disappeared meanwhile */
 	void *extra;	 /* own memory */
-	void *peer;	 /* somebody else's, who outlives the request */
+	void *peer;	 /* belongs to another module, and outlives the request */
 	void (*then)(struct ask *ask);
 	void (*learn)(struct ask *ask, const struct op_result *result); /* see ask_change */
 };
@@ -91,38 +96,42 @@ static inline struct fs *fs_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-/* Without the lock. NULL: no memory, and the request was answered so. */
-struct ask *ask_new(fuse_req_t req); /* of a call that a signal does not end while its caller lives */
+/* Called without the core's lock. NULL: no memory, and the request was answered with ENOMEM. */
+struct ask *ask_new(fuse_req_t req); /* for a call that a signal does not end while its caller lives */
 struct ask *ask_new_call(fuse_req_t req, enum patience_call call);
-/* With the lock. After the answer: nothing interrupts it any more. Frees. */
+/* The caller holds the core's lock. Frees the ask after the answer: nothing can interrupt it any more. */
 void ask_free(struct ask *ask);
-/* With the lock: takes the request away, so that nobody else answers it. NULL: somebody did. */
+/* The caller holds the core's lock. Takes the request out of the ask, so that nothing else answers it. NULL: it was
+ * already taken. */
 fuse_req_t ask_take(struct ask *ask);
-/* Answers with the error, or with 0 for what has no other answer, if nobody did; frees. */
+/* Answers with the error, or with success (0) where the answer carries nothing else, unless the request was already
+ * taken. Frees the ask. */
 void ask_end(struct ask *ask, int error);
 
-/* Ways of waiting: called with the lock held, each calls back with the lock held. A callback finds the request taken
- * when its caller was let go. */
+/* Ways of waiting. The caller holds the core's lock, and the callbacks run with it held. A callback may find that the
+ * request was already taken, because its caller was let go. */
 int ask_ops(struct ask *ask, const struct op *ops, size_t count,
 	void (*done)(void *cookie, int error, const struct op_result *results, size_t count));
-/* Sends ask->op. When the store has it, learn is called; in any case the caller is answered with how that went. */
+/* Sends ask->op. When the store has applied the op, learn is called. In either case the request is then answered with
+ * the result. */
 int ask_change(struct ask *ask, void (*learn)(struct ask *ask, const struct op_result *result));
 int ask_job(
 	struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error, const struct op_result *result));
 /* A write of ask->size bytes to ask->off of ask->inode. */
 int ask_through(
 	struct ask *ask, const void *data, void (*done)(void *cookie, int error, const struct op_result *result));
-/* 1: nothing to wait for. */
+/* 1: there is nothing to wait for. */
 int ask_stored(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
-/* A wait for what changes nothing: the request is answered at once, the ask is freed when it is called back. */
+/* Cancels a wait for something that changes nothing: answers the request at once. The ask is freed when its callback
+ * comes. */
 void ask_cancel_shared(struct ask *ask);
 int ask_attributes(struct ask *ask, struct inode *inode, void (*done)(void *cookie, int error));
 void ask_cancel_ticket(struct ask *ask);
-/* It joined the wait of somebody who began before it, for whom the outage is over: for this one it is not, and it asks
- * again, until its own is. */
+/* True when the ask joined a wait that an earlier request began: for that request the outage has lasted its full
+ * time, for this ask it has not. The caller then tries again, until this ask's own time is over. */
 bool ask_is_early(struct ask *ask, int error);
-/* The same of ask_stored, which failed with that error: true, it waits again, and done comes. Not for what is about to
- * be dropped. */
+/* The same for ask_stored, which failed with that error. True: the ask waits again, and done will come. False, too,
+ * for data that is about to be dropped. */
 bool ask_stored_again(struct ask *ask, int error, void (*done)(void *cookie, int error));
 
 #endif

@@ -9,17 +9,18 @@
 #include <utlist.h>
 
 /*
- * What the journal says of changes (fs_on_changes, called by the follower after each poll) is applied to what is known.
+ * Applies the changes that the journal reports (fs_on_changes, called by the follower after each poll) to what this
+ * mount has cached.
  *
- * Of somebody else's change, whatever it may have touched is not trusted any more: the name in its folder, the
- * attributes of the document and of its folders, its content, its xattrs. Nothing new is learnt from the journal, as it
- * does not say what things are now: that is asked for when somebody wants it. The kernel is told to drop the same, by
- * the threads of notify. Each change is also remembered for a while (core/recent), so that an answer which was computed
- * before it and comes after it is not kept.
+ * After a change by another client, nothing that the change may have touched is trusted any more: the name in its
+ * folder, the attributes of the document and of its folders, its content, its xattrs. Nothing new is learned from the
+ * journal, as a journal entry does not contain the new state: the mount asks the store when somebody needs it. The
+ * threads of notify tell the kernel to drop the same things. Each change is also remembered for a while
+ * (core/recent), so that an answer which was computed before the change and arrives after it is not cached.
  *
- * Own changes are known from their results; here they only take away what was seen before them, should the journal be
- * faster than the answer. When the journal does not reach back to where this mount was, or the drive is another
- * incarnation of itself, everything that was known is dropped.
+ * This mount's own changes are known from the results of its ops. Here they only invalidate what was seen before
+ * them, in case the journal is faster than the answer. When the journal does not reach back to this mount's position,
+ * or the drive has a new incarnation, everything cached is dropped.
  */
 
 static bool kernel_knows(const struct inode *inode)
@@ -27,7 +28,8 @@ static bool kernel_knows(const struct inode *inode)
 	return inode && inode->lookups > 0;
 }
 
-/* Names and attributes that it was told may still be there. Its pages it keeps for longer. */
+/* The kernel may still have names and attributes that this mount gave it. (The kernel keeps pages for longer than
+ * that.) */
 static bool kernel_keeps(const struct fs *fs)
 {
 	return fs->core.now_ns < fs->kernel_until_ns;
@@ -38,7 +40,7 @@ static struct inode *known(struct fs *fs, int64_t id)
 	return id > 0 ? inodes_find(&fs->core.inodes, id) : NULL;
 }
 
-/* What only changes a document has the name in its entry as well. */
+/* A change of only the document has the name in its journal entry as well. */
 static bool changes_names(enum op_kind op)
 {
 	switch (op) {
@@ -66,8 +68,9 @@ static void name_changed(struct fs *fs, const struct store_change *c, int64_t fo
 			inode->foreign_ns = fs->core.now_ns;
 	}
 	/*
-	 * Of a name that stays the kernel is told, too: it may be looking it up right now, with attributes of before,
-	 * and know no document yet that it could be told of. This notice waits for that lookup.
+	 * The kernel is notified even of a name that did not change: the kernel may be looking the name up right now,
+	 * with attributes from before the change, and have no node for the document yet about which it could be
+	 * notified. This notice waits for that lookup.
 	 */
 	if (!c->own && kernel_keeps(fs) && (kernel_knows(inode) || folder == fs->root))
 		notify_entry(fs->notify, ops_node_of(fs, folder), name);
@@ -106,8 +109,8 @@ static void xattrs_changed(struct fs *fs, const struct store_change *c)
 	struct inode *inode = known(fs, c->id);
 
 	ops_xattrs_changed(fs, c->seq);
-	/* An own change moves what is seen of own ones only: another's that came before it may still be on its way
-	 * here. */
+	/* An own change advances only the position up to which own changes are included: a change by another client
+	 * that precedes it may not have been reported yet. */
 	if (!inode || !inode->xattrs || inode->xattrs->seen >= c->seq || (c->own && inode->xattrs->own >= c->seq))
 		return;
 	xattrs_keep(&fs->core.kept, inode, NULL);
@@ -118,7 +121,8 @@ static void lost_a_name(struct fs *fs, int64_t id)
 	struct inode *inode = known(fs, id);
 
 	if (inode)
-		inode->orphan = true; /* perhaps: naming one that still has a name does no harm */
+		/* possibly: naming a document to the store that still has a name does no harm */
+		inode->orphan = true;
 }
 
 static void apply(struct fs *fs, const struct store_change *c)
@@ -144,8 +148,8 @@ static void apply(struct fs *fs, const struct store_change *c)
 		xattrs_changed(fs, c);
 }
 
-/* Nothing that was known is trusted. The kernel's timeouts end what it knows; what is here of names and inodes, it is
- * told at once. */
+/* Nothing that was known is trusted. What the kernel has cached expires by its timeouts; for the names and inodes
+ * that are in memory here, the kernel is notified at once. */
 static void drop_everything(struct fs *fs, int64_t seq)
 {
 	struct inode *inode, *next;
@@ -155,7 +159,7 @@ static void drop_everything(struct fs *fs, int64_t seq)
 		file_drop_content(&fs->core, inode->file);
 		xattrs_keep(&fs->core.kept, inode, NULL);
 		inode->pages_seq = 0;
-		inode->seen = 0; /* of another incarnation, perhaps: lower numbers may come */
+		inode->seen = 0; /* the drive may be another incarnation, with lower positions */
 		if (inode->file)
 			inode->file->content.own_seq = 0;
 		if (kernel_knows(inode))

@@ -12,9 +12,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Numbers of the kernel's that the headers of Debian 12 lack. */
+/* Numbers of the kernel's protocol that the headers of Debian 12 lack. */
 #define STATX_REQUEST 52
-#define ALLOW_MMAP_FLAG2 (1u << 4) /* FUSE_DIRECT_IO_ALLOW_MMAP is bit 36: 4 of the second word */
+#define ALLOW_MMAP_FLAG2 (1u << 4) /* FUSE_DIRECT_IO_ALLOW_MMAP is bit 36: bit 4 of the second word */
 #define EXT_FLAG (1u << 30)	   /* FUSE_INIT_EXT: there is a second word */
 #define PRUNE_NOTICE 9		   /* FUSE_NOTIFY_PRUNE … */
 #define PRUNE_MINOR 45u		   /* … since 7.45 */
@@ -22,7 +22,7 @@
 struct prune_out {
 	uint32_t count, padding;
 	uint64_t spare;
-}; /* and the numbers behind it */
+}; /* followed by the node numbers */
 
 struct statx_in {
 	uint32_t getattr_flags, reserved;
@@ -41,7 +41,7 @@ static size_t becomes(struct fuse_in_header *head, uint32_t opcode, const void *
 	return head->len;
 }
 
-/* The body of a request without a name behind it. */
+/* The size of the body, of a request without a name behind the body. */
 static size_t body_of(size_t size)
 {
 	return size - sizeof(struct fuse_in_header);
@@ -51,7 +51,7 @@ static size_t translate_statx(struct fuse_in_header *head, size_t size, size_t r
 {
 	const struct fuse_getattr_in in = {.getattr_flags = FUSE_GETATTR_FH, .fh = DEVICE_STATX};
 
-	(void)room; /* what is put in is shorter */
+	(void)room; /* the replacement is shorter */
 	return body_of(size) < sizeof(struct statx_in) ? size : becomes(head, FUSE_GETATTR, &in, sizeof(in));
 }
 
@@ -62,7 +62,7 @@ static size_t translate_syncfs(struct fuse_in_header *head, size_t size, size_t 
 	return room < sizeof(*head) + sizeof(in) ? size : becomes(head, FUSE_FSYNCDIR, &in, sizeof(in));
 }
 
-/* The body is that of CREATE. Which name the kernel made up for it is its business. */
+/* The body is that of CREATE. The name that the kernel made up for the file is ignored. */
 static size_t translate_tmpfile(struct fuse_in_header *head, size_t size, size_t room)
 {
 	struct {
@@ -170,7 +170,7 @@ void device_statx_fill(struct device_statx *ret, const struct stat *st, struct t
 	};
 }
 
-/* -- the session's way to the descriptor -- */
+/* -- the session's access to the descriptor -- */
 
 static ssize_t on_read(int fd, void *buffer, size_t room, void *userdata)
 {

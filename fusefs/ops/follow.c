@@ -10,30 +10,31 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* The follower's thread starts polls and waits for them; what a poll brought is handed on in its callback, where it is
- * valid. */
+/* The follower's thread starts polls and waits for them. The callback of a poll passes its changes on, because they
+ * are valid only during the callback. */
 
 struct follow {
 	struct follow_options options;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
-	/* Guarded by lock. */
+	/* The lock guards all below, except where noted. */
 	struct store_position since;
 	store_ticket ticket;
 	bool under_way, stop, held_changed, wanted;
-	bool is_long;		 /* the poll under way */
-	bool only_own;		 /* the last poll brought changes, and all were our own */
-	bool in_touch;		 /* a poll was answered, and none failed since: the next one may take its time */
-	int error;		 /* of the last poll */
-	bool reset_blind;	 /* drop everything, but nobody said where the drive stands now */
-	int64_t silent_since_ns; /* when the first poll was sent that failed after a success; 0: none */
+	bool is_long;  /* the poll in flight is long */
+	bool only_own; /* the last poll brought changes, and all of them were this mount's own */
+	bool in_touch; /* a poll was answered, and none failed since: the next one may wait for news */
+	int error;     /* of the last poll */
+	/* everything must be dropped, but the answer did not say where the drive stands now */
+	bool reset_blind;
+	int64_t silent_since_ns; /* when the first poll was sent that failed after a success; 0: none has failed */
 	bool lost;
 	unsigned failures;
 	int64_t poll_started_ns;       /* clock_mono_ns, for waits */
 	int64_t sent_ns;	       /* clock_boot_ns, for trust */
 	int64_t proven_ns;	       /* sent_ns of the last poll that was answered */
-	int64_t held[FOLLOW_HELD_MAX]; /* only the thread writes it, and not while a poll is under way */
+	int64_t held[FOLLOW_HELD_MAX]; /* only the thread writes to it, and not while a poll is in flight */
 };
 
 static void call_is_over(struct follow *f, int error)
@@ -53,7 +54,7 @@ static void on_poll(void *cookie, int error, const struct store_changes *changes
 
 	for (size_t i = 0; only_own && i < changes->count; i++)
 		only_own = changes->list[i].own;
-	/* Told before the next poll says that we have it. */
+	/* Pass the changes on before the next poll tells the store that the mount has them. */
 	if (error == 0 && !blind)
 		f->options.on_changes(f->options.cookie, changes, f->sent_ns);
 	pthread_mutex_lock(&f->lock);
@@ -68,7 +69,8 @@ static void on_poll(void *cookie, int error, const struct store_changes *changes
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* First where the drive stands, then drop: what is read in between is as new as that. */
+/* First ask for the position of the drive, then drop everything: data that is read in between is at least as new as
+ * that position. */
 static void on_drive(void *cookie, int error, const struct store_drive *drive)
 {
 	struct follow *f = cookie;
@@ -87,10 +89,10 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 	pthread_mutex_unlock(&f->lock);
 }
 
-#define PROVEN_NS (2 * FOLLOW_USED_WAIT_S * NS_PER_S) /* since then: short polls follow on each other */
+#define PROVEN_NS (2 * FOLLOW_USED_WAIT_S * NS_PER_S) /* since the last proof: short polls follow on each other */
 
-/* How long the next poll may wait for news. Whoever uses the mount needs an answer soon, and at once after a long poll,
- * or a failure. */
+/* How long the next poll may wait for news, in seconds. A mount in use needs an answer soon; after a long poll or a
+ * failure it needs one at once. */
 static unsigned wait_for_news(const struct follow *f, bool in_use)
 {
 	if (!f->in_touch || (in_use && f->sent_ns - f->proven_ns > PROVEN_NS))
@@ -98,7 +100,7 @@ static unsigned wait_for_news(const struct follow *f, bool in_use)
 	return in_use && f->options.wait_s > FOLLOW_USED_WAIT_S ? FOLLOW_USED_WAIT_S : f->options.wait_s;
 }
 
-/* With the lock held; lets go of it. */
+/* The caller holds f->lock, which is released and taken again in between. */
 static void start(struct follow *f)
 {
 	struct store *store = f->options.store;
@@ -134,8 +136,8 @@ static void start(struct follow *f)
 	f->ticket = ticket;
 }
 
-/* Until the call is over. Who wants to know ends a long one at once; a new document to name ends any, but not at once
- * each time. */
+/* Waits until the call is over. A request that needs news ends a long poll at once. A new document to name ends any
+ * poll, but no earlier than FOLLOW_HELD_MS after its start. */
 static void wait_for_answer(struct follow *f)
 {
 	bool cancelled = false;
@@ -152,7 +154,7 @@ static void wait_for_answer(struct follow *f)
 			cond_wait_until(&f->wake, &f->lock, early ? due : COND_FOREVER);
 		}
 	}
-	/* Ended by ourselves is no failure. */
+	/* A poll that the follower itself ended is no failure. */
 	if (cancelled && f->error == -EINTR)
 		f->error = 0;
 }
@@ -188,7 +190,7 @@ static void after_failure(struct follow *f)
 
 static void after_success(struct follow *f)
 {
-	assert(f->failures > 0 || !f->lost); /* people are told that it is lost by a failure */
+	assert(f->failures > 0 || !f->lost); /* only a failure sets lost */
 	if (f->lost)
 		log_info(NULL, "following the drive again");
 	f->silent_since_ns = 0;

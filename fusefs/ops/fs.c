@@ -41,7 +41,7 @@ void fs_set_waker(struct fs *fs, void (*wake)(void *cookie), void *cookie)
 
 static_assert(offsetof(struct fs, init) == 0, "device finds it at the begin of the session's userdata");
 
-/* The last change that the results are of; 0: they do not say. */
+/* The position of the last change among the results; 0: the results do not say. */
 static int64_t last_seq(const struct store_batch_reply *reply)
 {
 	int64_t last = 0;
@@ -63,15 +63,15 @@ static void on_batch(void *cookie, const struct store_batch_reply *reply)
 	core_lock(&fs->core);
 	if (reply->used >= 0)
 		ops_learn_used(fs, reply->used, reply->quota);
-	/* Each op is one change, and those of a batch follow on each other. An answer of a later position is not the
-	 * first one. */
+	/* Each op is one change, and the changes of one batch have consecutive positions. The answer of a repeated
+	 * call may have a later position than the batch; such an answer proves nothing here. */
 	if (last > 0 && last_seq(reply) == last)
 		fill_view_own(&fs->core.view, last - (int64_t)reply->count + 1, last, fs->core.now_ns);
 	core_saw(&fs->core, reply->at);
 	core_unlock(&fs->core);
 }
 
-/* -- what lies below calls back -- */
+/* -- callbacks of the layers below -- */
 
 static void on_leaving(void *cookie)
 {
@@ -100,7 +100,7 @@ static void on_mode_changes(void *cookie, struct inode *inode, const struct item
 {
 	struct fs *fs = cookie;
 
-	/* An access ACL follows the mode. */
+	/* A change of the mode changes the access ACL as well. */
 	if (inode->xattrs && !item->bare)
 		xattrs_keep(&fs->core.kept, inode, NULL);
 }
@@ -180,7 +180,7 @@ static void on_drive(void *cookie, int error, const struct store_drive *drive)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* The store ends its calls by itself; the wait is as long as that takes. */
+/* The store ends its calls after a time of its own, so this wait is bounded by that time. */
 static int ask_root(struct fs *fs)
 {
 	struct root_answer a = {.lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER};
@@ -246,7 +246,7 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 		r = ops_patience_start(fs);
 	if (r == 0 && fs->root == 0)
 		r = ask_root(fs);
-	root = r == 0 ? inodes_get(&fs->core.inodes, fs->root) : NULL; /* its reference stays */
+	root = r == 0 ? inodes_get(&fs->core.inodes, fs->root) : NULL; /* the reference is kept */
 	if (r == 0 && !root)
 		r = -ENOMEM;
 	if (r == 0 && fs->metrics)
@@ -274,20 +274,21 @@ int fs_attach(struct fs *fs, struct fuse_session *session)
 	return device_attach(session);
 }
 
-#define QUIET_S 40 /* longer than the store takes to give up */
+#define QUIET_S 40 /* longer than the store takes to give up a call */
 
 void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
 	notify_free(fs->notify);
-	fs->notify = NULL; /* the kernel is gone: what is dropped below is shown to nobody */
+	fs->notify = NULL; /* the kernel is gone: nothing that is dropped below needs a notice */
 	core_lock(&fs->core);
 	prune_attach(&fs->prune, NULL, NULL);
 	core_unlock(&fs->core);
 	prune_fini(&fs->prune);
 	if (!core_wait_quiet(&fs->core, clock_mono_ns() + QUIET_S * NS_PER_S)) {
-		/* Its callbacks would find nothing: better a leak at the end of the process than that. */
+		/* The callbacks of those calls would access freed memory: a leak at the end of the process is
+		 * better. */
 		log_error(NULL, "calls of the store did not end within %d s", QUIET_S);
 		return;
 	}

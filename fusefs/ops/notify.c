@@ -12,7 +12,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define NO_MEMORY_NS 10000000ll /* until memory is asked for again */
+#define NO_MEMORY_NS 10000000ll /* pause before memory is requested again */
 
 enum lane_kind { NAMES, DOCUMENTS, LANES };
 
@@ -23,17 +23,17 @@ struct name {
 	char bytes[];
 };
 
-/* Who waits for a call. */
+/* A caller of notify_then that waits for the call. */
 struct then {
 	struct then *next;
 	void (*done)(void *cookie);
 	void *cookie;
 };
 
-/* A folder with names, or a document: what a call about it may have to wait for. */
+/* A folder with names, or a document: the object that a call to the kernel may have to wait for. */
 struct place {
 	UT_hash_handle hh;
-	struct place *prev, *next; /* of its lane, while nobody works for it */
+	struct place *prev, *next; /* of the lane's ready list, while no thread works for this place */
 	uint64_t node;
 	bool busy;
 	bool attributes, content;
@@ -44,9 +44,10 @@ struct place {
 struct lane {
 	struct notify *notify;
 	pthread_cond_t wake;
-	struct place *by_node; /* every place that has something to tell, or is busy */
-	struct place *ready; /* those among them that nobody works for, in the order in which they came, or came back */
-	size_t count;	     /* of names, or documents */
+	struct place *by_node; /* every place that has a notice queued, or is busy */
+	/* the places among them that no thread works for, in the order in which they came, or came back */
+	struct place *ready;
+	size_t count; /* of queued names, or documents */
 	pthread_t threads[NOTIFY_THREADS];
 	size_t thread_count, idle;
 };
@@ -60,9 +61,10 @@ struct notify {
 	struct lane lanes[LANES];
 };
 
-/* -- the kernel -- */
+/* -- calls to the kernel -- */
 
-/* Failures: the kernel does not know it any more (ENOENT), or is gone. Neither needs anything. */
+/* Failures are ignored: the kernel does not have the entry any more (ENOENT), or the session is gone. Neither needs
+ * any action. */
 static void tell_entry(void *cookie, uint64_t folder, struct span name)
 {
 	(void)fuse_lowlevel_notify_inval_entry(cookie, folder, name.data, name.size);
@@ -78,7 +80,7 @@ static void tell_content(void *cookie, uint64_t node)
 	(void)fuse_lowlevel_notify_inval_inode(cookie, node, 0, 0);
 }
 
-/* -- a lane; with the lock held -- */
+/* -- a lane; all functions here are called with the lock held -- */
 
 static bool has_news(const struct place *p)
 {
@@ -100,7 +102,7 @@ static int lane_grow(struct lane *lane)
 static void grow_for_more(struct lane *lane)
 {
 	if (lane->ready && lane->idle == 0 && lane->thread_count < NOTIFY_THREADS && !lane->notify->stop)
-		(void)lane_grow(lane); /* without it those that are there do the work, later */
+		(void)lane_grow(lane); /* if that fails, the existing threads do the work, later */
 }
 
 static void make_ready(struct lane *lane, struct place *p)
@@ -134,7 +136,7 @@ static void name_drop(struct lane *lane, struct place *p, struct name *name)
 	lane->count--;
 }
 
-/* Without the lock, but for the end, when nobody else is there. */
+/* Called without the lock, except at the end, when no other thread is left. */
 static void thens_fire(struct then *list)
 {
 	while (list) {
@@ -160,7 +162,7 @@ static void place_free(struct lane *lane, struct place *p)
 	free(p);
 }
 
-/* Nothing that is left to tell keeps it. */
+/* Queues the place again when it has notices left, else frees it. */
 static void place_settle(struct lane *lane, struct place *p)
 {
 	if (has_news(p))
@@ -169,7 +171,7 @@ static void place_settle(struct lane *lane, struct place *p)
 		place_free(lane, p);
 }
 
-/* The first name of the folder, without the lock. */
+/* Sends the notice about the first name of the folder; the lock is released during the call. */
 static void tell_name(struct notify *n, struct lane *lane, struct place *p)
 {
 	struct name *name = p->names;
@@ -186,7 +188,7 @@ static void tell_document(struct notify *n, struct lane *lane, struct place *p)
 	bool content = p->content, attached = n->attached;
 	struct then *thens = p->thens;
 
-	assert(p->attributes && lane->count > 0); /* pages never go without the attributes */
+	assert(p->attributes && lane->count > 0); /* a content notice always includes the attributes */
 	p->content = p->attributes = false;
 	p->thens = NULL;
 	lane->count--;
@@ -215,7 +217,7 @@ static void *lane_main(void *cookie)
 			continue;
 		}
 		DL_DELETE(lane->ready, p);
-		grow_for_more(lane); /* several came while it was waking up */
+		grow_for_more(lane); /* several places came while this thread was waking up */
 		p->busy = true;
 		if (p->names)
 			tell_name(n, lane, p);
@@ -305,9 +307,10 @@ void notify_attach(struct notify *n, struct fuse_session *session)
 	notify_attach_calls(n, &calls, session);
 }
 
-/* -- what is to be told -- */
+/* -- queueing -- */
 
-/* The place of it, when there is somebody to tell, and room; otherwise it is lost. */
+/* The place of the node, when a kernel is attached and there is room. Otherwise NULL, and the notice counts as lost
+ * if a kernel is attached. */
 static struct place *place_for(struct notify *n, struct lane *lane, uint64_t node)
 {
 	struct place *p = n->attached && lane->count < NOTIFY_QUEUE_MAX ? place_get(lane, node) : NULL;
@@ -316,7 +319,7 @@ static struct place *place_for(struct notify *n, struct lane *lane, uint64_t nod
 	return p;
 }
 
-/* A new name of the folder. */
+/* Adds a name that the folder has not queued yet. */
 static void add_name(struct notify *n, struct lane *lane, struct place *p, struct span bytes)
 {
 	struct name *name = malloc(sizeof(*name) + bytes.size + 1);
@@ -377,7 +380,7 @@ static void add_document(struct notify *n, uint64_t node, bool content)
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* There is nobody who could be told that there is no memory, and it is asked for again soon. */
+/* The caller cannot be given an error, so the allocation is tried again after a pause. */
 static void await_memory(struct notify *n)
 {
 	const struct timespec pause = clock_timespec(NO_MEMORY_NS);

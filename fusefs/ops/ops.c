@@ -2,7 +2,7 @@
 
 #include "fusefs/ops/ops_internal.h"
 
-#define MAX_WRITE_BYTES (1024u * 1024) /* the most that the kernel takes in one request */
+#define MAX_WRITE_BYTES (1024u * 1024) /* the most that the kernel sends in one request */
 #define MAX_BACKGROUND 512u
 #define CONGESTION 384u
 static_assert(OPLOG_OPS_MAX > 64 * MAX_BACKGROUND, "what the kernel has under way never fills the op log");
@@ -14,14 +14,14 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
 		FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
 
-	/* The kernel asks for ACLs where it checks permissions, and leaves umask to whoever knows what the folder
-	 * says. */
+	/* With POSIX_ACL the kernel fetches ACLs where it checks permissions. With DONT_MASK it leaves applying the
+	 * umask to the store, which knows the default ACL of the folder. */
 	const unsigned owners = FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
 	const struct fs *fs = userdata;
 
-	/* Everything is said: what libfuse turns on by itself differs between versions. HANDLE_KILLPRIV stays off: the
-	 * kernel then clears set-id bits by SETATTR, as it does everywhere else. WRITEBACK_CACHE stays off: it reports
-	 * success for pages that were never stored. */
+	/* Every capability is set explicitly: the ones that libfuse turns on by default differ between versions.
+	 * HANDLE_KILLPRIV stays off: the kernel then clears set-id bits by SETATTR, as it does everywhere else.
+	 * WRITEBACK_CACHE stays off: it reports success for pages that were never stored. */
 	conn->want = (ops_has_acls(fs) ? wanted | owners : wanted) & conn->capable;
 	conn->max_write = MAX_WRITE_BYTES;
 	conn->max_readahead = MAX_WRITE_BYTES;

@@ -1,4 +1,4 @@
-/* ops: the conversation with the kernel: the table of handlers, one for each request that it may send. */
+/* ops: the interface to the kernel: a table of handlers, one for each request that the kernel may send. */
 #ifndef NEPHOS_FUSEFS_OPS_OPS_H
 #define NEPHOS_FUSEFS_OPS_OPS_H
 

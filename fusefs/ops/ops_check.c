@@ -11,7 +11,7 @@ void ops_looked_up(struct fs *fs, fuse_req_t req, const struct looked_answer *an
 		return;
 	if (!fs->looked)
 		fs->looked = calloc(1, sizeof(*fs->looked));
-	/* Without memory, what is opened is checked by its id. */
+	/* Without memory, a document that is opened is checked by its id. */
 	if (fs->looked)
 		looked_up(fs->looked, fuse_req_ctx(req)->pid, answer);
 }
@@ -34,18 +34,19 @@ struct inode *ops_learn_name(
 }
 
 struct check {
-	struct inode *inode; /* a reference of the ask's */
+	struct inode *inode; /* one of the ask's references */
 	struct looked_name name;
 	void (*done)(struct ask *ask, int error);
 };
 
-/* Without a name it is there for who has it open, and for nobody who comes now. */
+/* A document without a name exists for those who have it open, and for nobody who opens it now. */
 static bool is_another(const struct check *check, const struct inode *found)
 {
 	return found != check->inode || (found->attr.nlink == 0 && found->opens == 0);
 }
 
-/* What the kernel is told at its next LOOKUP is not what led here. */
+/* Makes the kernel's next LOOKUP of this name get a new answer: the cached name that led to this request is
+ * dropped. */
 static void send_back(struct ask *ask, const struct check *check)
 {
 	struct fs *fs = ask->fs;
@@ -56,7 +57,7 @@ static void send_back(struct ask *ask, const struct check *check)
 		looked_back(fs->looked, fuse_req_ctx(ask->req)->pid, check->name.folder, name);
 }
 
-/* By name, or of the document alone. */
+/* The answer to a lookup by name, or to a question about the document alone. */
 static void on_answer(void *cookie, int error, const struct item *item, struct store_position at)
 {
 	struct ask *ask = cookie;
@@ -83,7 +84,7 @@ static void on_answer(void *cookie, int error, const struct item *item, struct s
 	inode_unref(found);
 	if (error == -ESTALE && named)
 		send_back(ask, check);
-	/* Whose caller was let go has not begun what the check was for. */
+	/* When the caller was let go, the operation that the check was for is not started. */
 	if (ask->req)
 		check->done(ask, error);
 	else

@@ -10,13 +10,14 @@
  * Open directories: OPENDIR, READDIR, READDIRPLUS, RELEASEDIR.
  *
  * An open directory is a handle with a listing (names/listing), which fetches the entries ahead of the reader. One
- * answer takes as many entries from it as fit into the buffer of the kernel. When the next entry is not here yet and
- * the answer would be empty, the request waits until the listing has it. READDIRPLUS gives an entry with its attributes
- * where they are known and valid, and without them where not: then the kernel asks when it wants them.
+ * answer takes as many entries from the listing as fit into the buffer of the kernel. When the next entry is not here
+ * yet and the answer would be empty, the request waits until the listing has the entry. READDIRPLUS returns an entry
+ * with its attributes where they are known and valid, and otherwise without them: then the kernel asks for the
+ * attributes when it needs them.
  *
  * The offset of an entry is its place in the listing of this open directory: 1 behind ".", 2 behind "..", then the
- * entries. What the kernel is given as the offset of an entry is where to go on behind it. A reader that goes back to
- * offset 0 is shown the folder as it is then, as rewinddir(3) says.
+ * entries. The offset that the kernel gets with an entry is the one at which to continue behind that entry. A reader
+ * that goes back to offset 0 is shown the folder as it is then, as rewinddir(3) says.
  */
 #define DOTS 2
 
@@ -56,7 +57,7 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
-/* -- one answer -- */
+/* -- building one answer -- */
 
 struct answer {
 	struct fs *fs;
@@ -67,7 +68,7 @@ struct answer {
 	size_t size, used;
 };
 
-/* False: does not fit any more. */
+/* False: the entry does not fit any more. */
 static bool add_plain(struct answer *a, const char *name, int64_t id, uint32_t mode, off_t next)
 {
 	struct fuse_entry_param e = {.attr = {.st_ino = (ino_t)id, .st_mode = mode}};
@@ -106,9 +107,9 @@ static bool add_entry(struct answer *a, const struct listing_entry *entry, off_t
 	return true;
 }
 
-/* From `off` on, as much as fits. 0, or why the next entry is not here (-EAGAIN: not yet) when there is none at all.
- * The dots alone are no answer while the rest is on its way: overlayfs reads once, and takes a folder without entries
- * for one of a file system without types. */
+/* Fills the answer from offset `off` on, with as many entries as fit. 0, or, when there are none at all, why the next
+ * entry is not here (-EAGAIN: not yet). The dots alone are no answer while the rest is being fetched: overlayfs reads
+ * once, and takes a folder without entries for one of a file system that does not report types. */
 static int fill(struct answer *a, off_t off)
 {
 	struct inode *folder = a->handle->inode;
@@ -168,7 +169,7 @@ static void on_listing(void *cookie, int error)
 	struct handle *h = ask->peer;
 	int r;
 
-	(void)error; /* the listing tells */
+	(void)error; /* listing_at returns it as well */
 	if (!ask->req) {
 		ask_free(ask);
 		return;
@@ -212,7 +213,7 @@ static void read_entries(fuse_req_t req, const struct ask *wish, struct fuse_fil
 	ask->off = wish->off;
 	ask->plus = wish->plus;
 	core_lock(&fs->core);
-	on_listing(ask, 0); /* it may have come meanwhile */
+	on_listing(ask, 0); /* the entry may have come meanwhile */
 	core_unlock(&fs->core);
 }
 

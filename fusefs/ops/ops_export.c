@@ -4,10 +4,10 @@
 #include <string.h>
 
 /*
- * Documents by their number: LOOKUP of "." in a node that the kernel forgot, or never knew in this life of the mount,
- * and of ".." in a folder. So file handles (open_by_handle_at, NFS servers) outlive dentries, remounts and the machine.
- * A number is never used again: there are no generations. What has no name and is not open here is stale, as on a local
- * file system.
+ * Documents by their number: LOOKUP of "." in a node that the kernel forgot, or never saw since the mount was
+ * started, and LOOKUP of ".." in a folder. So file handles (open_by_handle_at, NFS servers) outlive dentries,
+ * remounts and reboots. A number is never reused, so there are no generations. A document that has no name and is not
+ * open here is stale, as on a local file system.
  */
 
 static bool is_there(const struct inode *inode)
@@ -22,7 +22,7 @@ static void reply(struct ask *ask, struct inode *inode)
 	if (req && is_there(inode))
 		ops_reply_entry(ask->fs, req, inode, true);
 	else if (req)
-		ops_error(req, -ENOENT); /* which the kernel makes ESTALE of */
+		ops_error(req, -ENOENT); /* the kernel turns this into ESTALE */
 	ask_free(ask);
 }
 
@@ -36,7 +36,7 @@ static void on_document(void *cookie, int error)
 		reply(ask, ask->other);
 }
 
-/* Answers with the document ask->other, which is learnt first if need be. */
+/* Answers with the document ask->other, whose attributes are fetched first if they are not valid. */
 static void answer_with(struct ask *ask)
 {
 	int r;
@@ -50,7 +50,7 @@ static void answer_with(struct ask *ask)
 		ask_end(ask, r);
 }
 
-/* The folder that ask->inode lies in. */
+/* Answers with the folder that ask->inode lies in. */
 static void answer_with_parent(struct ask *ask)
 {
 	struct inode *folder = ask->inode;
@@ -101,7 +101,7 @@ bool ops_lookup_number(fuse_req_t req, fuse_ino_t node, const char *name)
 
 	if (!itself && strcmp(name, "..") != 0)
 		return false;
-	/* Whoever may open by handle may make one up. */
+	/* A program that may open files by handle can invent a number. */
 	if (id <= 0 || ITEM_DRIVE(id) != ITEM_DRIVE(fs->root)) {
 		ops_error(req, -ENOENT);
 		return true;

@@ -14,14 +14,15 @@
 /*
  * Open files: READ, FLUSH (which comes with each close), FSYNC, RELEASE. OPEN and WRITE have files of their own.
  *
- * A read is done by a reader (content/reader). When all that it needs is in memory it is answered on the thread that
- * read the request, without an ask. Otherwise it waits, and a signal may end it. What follows on a sequential read, or
- * lies around one of many at random, is asked for beside it (content/readahead); small files that are read one after
- * the other bring each other along (names/prefetch).
+ * A reader (content/reader) does each read. When all the data it needs is in memory, the read is answered on the
+ * thread that read the request, without an ask. Otherwise the request waits in an ask, and a signal may end it. The
+ * data behind a sequential read, or around one of many random reads, is requested in addition (content/readahead).
+ * Small files that are read one after the other are fetched together (names/prefetch).
  *
  * FLUSH and FSYNC wait until everything that was dirty when they came is stored. They report the first failure that
- * this handle has not reported yet, also one of before. FLUSH gives up the POSIX locks of the process that closes,
- * before it stores. Of a file that has no name any more a close stores nothing: nobody will ever open it again.
+ * this handle has not reported yet, also one from before. FLUSH first releases the POSIX locks of the closing
+ * process, then stores. A close of a file that has no name any more stores nothing: nobody will ever open the file
+ * again.
  */
 
 /* -- release -- */
@@ -48,12 +49,12 @@ static void on_stored(void *cookie, int error)
 	struct handle *h = ask->peer;
 	fuse_req_t req;
 
-	/* The data were on their way before, and no gateway answered for so long: who asked later waits as long as
-	 * other calls do, counted from when he asked. */
+	/* The data was already being stored, and for that attempt no gateway answered for the full time. A request
+	 * that came later waits as long as other calls do, counted from its own start. */
 	if (ask_stored_again(ask, error, on_stored))
 		return;
 	req = ask_take(ask);
-	/* What this handle has not reported yet, this failure or one before, it reports now. */
+	/* Reports the failure that this handle has not reported yet, the current one or an earlier one. */
 	if (req) {
 		int earlier = flush_take_error(ask->inode->file, &h->error_seen);
 
@@ -62,7 +63,7 @@ static void on_stored(void *cookie, int error)
 	ask_free(ask);
 }
 
-/* whole: what was appended is whole for sure. */
+/* whole: the last append is certainly complete. */
 static void store(fuse_req_t req, struct handle *h, bool whole)
 {
 	struct fs *fs = fs_of(req);
@@ -87,7 +88,7 @@ static void store(fuse_req_t req, struct handle *h, bool whole)
 	if (!ask)
 		return;
 	core_lock(&fs->core);
-	ask->peer = h; /* lives until release, which comes after this answer */
+	ask->peer = h; /* the handle lives until release, which comes after this answer */
 	r = ask_stored(ask, inode, on_stored);
 	if (r == 1)
 		on_stored(ask, 0);
@@ -96,7 +97,7 @@ static void store(fuse_req_t req, struct handle *h, bool whole)
 	core_unlock(&fs->core);
 }
 
-/* The locks are gone: what else is to be stored is. */
+/* The locks are released; now the dirty data is stored. */
 static void on_unlocked(void *cookie, int error)
 {
 	struct ask *ask = cookie;
@@ -116,7 +117,7 @@ static void unlock_and_store(fuse_req_t req, struct handle *h, uint64_t owner)
 
 	if (!ask)
 		return;
-	fs = ask->fs; /* the ask may be over before this is */
+	fs = ask->fs; /* the ask may be freed before this function ends */
 	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	ask->peer = h;
@@ -138,7 +139,8 @@ void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	if (h->inode->file)
 		append_seen(&h->inode->file->append, fuse_req_ctx(req)->pid);
 	locked = shared_locks_has_owner(h->inode->posix, fi->lock_owner);
-	/* Nobody will ever open it again: what others who have it open see is here. */
+	/* Nobody will ever open the file again, and processes that have it open see the data in this mount's
+	 * memory. */
 	nameless = inode_valid(h->inode) && h->inode->attr.nlink == 0;
 	core_unlock(&fs->core);
 	if (locked)
@@ -152,24 +154,24 @@ void ops_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 void ops_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
 {
 	(void)node;
-	(void)datasync; /* size and time go with the data anyway */
+	(void)datasync; /* size and time are stored with the data anyway */
 	metric_inc(fs_of(req)->requests);
-	/* The kernel takes the lock of the file for this: no write() is under way. */
+	/* The kernel takes the lock of the file for an fsync, so no write() is in progress. */
 	if (!ops_refuse_lost(req, handle_of(fi->fh)))
 		store(req, handle_of(fi->fh), true);
 }
 
 /* -- read -- */
 
-/* From the end of a READ to the next one of the same read(2). */
+/* Longest time from the end of a READ to the next READ of the same read(2). */
 #define READ_REPEAT_NS (100 * NS_PER_MS)
 
 struct read {
 	struct reader reader; /* first */
 	struct fs *fs;
-	struct handle *handle; /* there until the request is answered */
+	struct handle *handle; /* valid until the request is answered */
 	fuse_req_t req;
-	struct ask *ask; /* when it waits */
+	struct ask *ask; /* set when the read waits */
 };
 
 static void reply_read(struct read *read, fuse_req_t req)
@@ -184,7 +186,7 @@ static void reply_read(struct read *read, fuse_req_t req)
 		fuse_reply_iov(req, r->parts, (int)r->part_count);
 }
 
-/* Answers with the lock held, so that no reply that tells of another size comes between. */
+/* Answers with the core's lock held, so that no reply with another size comes in between. */
 static void answer_read(struct reader *r)
 {
 	struct read *read = (struct read *)r;
@@ -195,7 +197,7 @@ static void answer_read(struct reader *r)
 		reply_read(read, req);
 }
 
-/* With the lock held, before the request is answered. */
+/* The caller holds the core's lock; called before the request is answered. */
 static void note_outage(const struct read *read, int error)
 {
 	const struct ask *ask = read->ask;
@@ -205,8 +207,8 @@ static void note_outage(const struct read *read, int error)
 			(struct handle_outage){.tid = ask->tid, .began_ns = ask->began_ns, .ended_ns = clock_mono_ns()};
 }
 
-/* The kernel reads ahead, and when that has failed it asks for the page that it needs once more: to the caller that is
- * one call, and one outage. */
+/* The kernel reads ahead. When that fails, the kernel asks once more for the page that it needs: for the caller, both
+ * READs are one call, and one outage. */
 static void goes_on(struct ask *ask, const struct handle_outage *before)
 {
 	if (before->tid == 0 || before->tid != ask->tid || ask->began_ns - before->ended_ns > READ_REPEAT_NS)
@@ -243,7 +245,8 @@ static void cancel_read(struct ask *ask)
 	reader_cancel(&read->reader);
 }
 
-/* How far what was found of the block of s at `at` reaches, in the document. */
+/* Up to which position in the document the data in *span reaches, which was found for position `at` in the block of
+ * segment s. */
 static int64_t block_end(const struct segment *s, int64_t at, const struct blocks_span *span)
 {
 	int64_t end = s->at + (int64_t)span->to - s->from;
@@ -251,7 +254,7 @@ static int64_t block_end(const struct segment *s, int64_t at, const struct block
 	return end > at && end < s->at + s->len ? end : s->at + s->len;
 }
 
-/* Everything is here: answered without more ado. */
+/* True when all the data is in memory: the read is answered at once. */
 static bool read_known(struct fs *fs, struct read *read)
 {
 	const struct inode *inode = read->reader.inode;
@@ -262,7 +265,7 @@ static bool read_known(struct fs *fs, struct read *read)
 	if (!inode_valid(inode) || !f)
 		return false;
 	if (!read->reader.direct && file_size(inode) < inode->told && end > file_size(inode))
-		return false; /* the kernel believes in more: it may have to wait */
+		return false; /* the kernel was told a larger size: the read may have to wait */
 	if (at >= file_size(inode))
 		return true;
 	if (end > file_size(inode))
@@ -283,7 +286,7 @@ static bool read_known(struct fs *fs, struct read *read)
 	return true;
 }
 
-/* It has to wait. */
+/* For a read that has to wait. */
 static void read_waiting(struct fs *fs, struct read *read, struct readahead *ahead)
 {
 	struct inode *inode = read->reader.inode;
@@ -325,14 +328,16 @@ void ops_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fu
 	}
 	if (off < 0 || (uint64_t)off >= FILE_BYTES_MAX) {
 		free(read);
-		fuse_reply_buf(req, NULL, 0); /* there is nothing, and no sum of positions overflows */
+		/* past the largest file there is no data; checked here so that no sum of positions overflows */
+		fuse_reply_buf(req, NULL, 0);
 		return;
 	}
 	read->req = req;
 	read->fs = fs;
 	read->handle = h;
 	read->reader.blocks = &fs->blocks;
-	read->reader.inode = h->inode; /* the handle keeps it until release, which comes after this answer */
+	/* the handle holds a reference until release, which comes after this answer */
+	read->reader.inode = h->inode;
 	read->reader.at = off;
 	read->reader.asked = size;
 	read->reader.direct = h->ahead.direct;

@@ -31,7 +31,7 @@ int ops_errno(int error)
 	return error < 0 ? error_errno(error) : 0;
 }
 
-/* A mask hides what is stored, as it does for file systems that store no permissions: all bits but those of the mask
+/* A mask hides the stored permissions, as it does for file systems that store none: all bits but those of the mask
  * are shown. */
 static mode_t shown_mode(const struct fs *fs, mode_t stored)
 {
@@ -41,7 +41,7 @@ static mode_t shown_mode(const struct fs *fs, mode_t stored)
 	return mask < 0 || S_ISLNK(stored) ? stored : (stored & S_IFMT) | (0777 & ~(mode_t)mask);
 }
 
-#define STAT_BLOCK_BYTES 512 /* what st_blocks counts */
+#define STAT_BLOCK_BYTES 512 /* the unit of st_blocks */
 
 void ops_stat(struct fs *fs, struct inode *inode, struct stat *ret)
 {
@@ -111,5 +111,5 @@ void ops_learn_used(struct fs *fs, int64_t used, int64_t quota)
 	fs->used = used;
 	fs->quota = quota;
 	if (quota == 0 && fs->disk == INT64_MAX)
-		fs->usage_at_ns = 0; /* the quota went: what the disk has was never said */
+		fs->usage_at_ns = 0; /* the quota was removed, and the free room of the disk was never reported */
 }

@@ -1,8 +1,8 @@
 /*
- * ops_fs: one mounted drive, as the handlers and what else lies above the store seam share it. Not for others.
+ * ops_fs: one mounted drive, as the handlers and other code above the store seam share it. Not for other modules.
  *
- * Everything is guarded by the lock of the core (core.h says how), but for what is set once, when the fs is made. In
- * this file and all that include it, "the lock" is that one.
+ * The lock of the core guards everything (see core.h), except fields that are set once, when the fs is made. In this
+ * file and in all files that include it, "the lock" is the lock of the core.
  */
 #ifndef NEPHOS_FUSEFS_OPS_OPS_FS_H
 #define NEPHOS_FUSEFS_OPS_OPS_FS_H
@@ -23,30 +23,31 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-#define FS_IO_BYTES (64 * 1024) /* st_blksize, what programs read and write at once: few requests, little to allocate */
-/* From the sending of the last poll that was answered: what a mount may show longest after nobody tells it what
- * changes; names and attributes in the kernel, too. */
+/* st_blksize, the size in which programs read and write: few requests, little to allocate */
+#define FS_IO_BYTES (64 * 1024)
+/* Counted from the sending of the last poll that was answered: how long a mount may show cached data when no further
+ * answer comes. The same limit holds for names and attributes in the kernel. */
 #define FS_TRUST_MS 3000
-/* After the last request that the mount answered: then it is idle, and hears of changes, but need not know at once
- * whether there are any. */
+/* Counted from the last request that the mount answered: after this time the mount is idle. It still learns of
+ * changes, but need not know at once whether there are any. */
 #define FS_IN_USE_MS 10000
-#define FS_ROOT_DEADLINE_S 15 /* fs_new: a drive that does not answer for so long is not mounted */
+#define FS_ROOT_DEADLINE_S 15 /* fs_new: a drive that does not answer within this time is not mounted */
 
 struct ask;
 
-/* The requests that wait, and what the thread that looks at them (ops_patience) sleeps by. */
+/* The requests that wait, and the state of the thread that watches them (ops_patience). */
 struct asks {
 	struct ask *by_req; /* by fuse_req_t */
-	uint64_t begun;	    /* requests that had to wait, so far; the number of the last */
-	bool news;	    /* a signal came since the last look */
-	bool asleep;	    /* the thread sleeps until it is woken: nobody waits */
+	uint64_t begun;	    /* number of requests that had to wait so far; also the number of the last one */
+	bool news;	    /* a signal for a request came since the last look */
+	bool asleep;	    /* the thread sleeps until it is signalled: no request waits */
 	bool running, stop;
 	pthread_t thread;
 	pthread_cond_t wake;
 };
 
 struct fs {
-	struct device_init init; /* the device's, which finds it here: first */
+	struct device_init init; /* must be the first member: device finds it there */
 	struct core core;
 	struct oplog *oplog;
 	struct metrics *metrics;
@@ -65,42 +66,44 @@ struct fs {
 	struct holds holds;
 	struct asks asks;
 	struct shared_locks_set locks;
-	size_t kept_max;	 /* bytes, see kept.h */
-	int64_t kernel_until_ns; /* when the last timeout ends that the kernel was given for a name or for attributes */
-	int64_t used_ns;	 /* clock_boot_ns of the last request */
-	void (*wake)(void *cookie); /* the follower: somebody wants to know; may be NULL */
+	size_t kept_max; /* bytes, see kept.h */
+	/* when the last timeout ends that the kernel was given for a name or for attributes */
+	int64_t kernel_until_ns;
+	int64_t used_ns;	    /* clock_boot_ns of the last request */
+	void (*wake)(void *cookie); /* wakes the follower: a request needs to know what changed; may be NULL */
 	void *wake_cookie;
-	int64_t bare_at;     /* the last position of which it is known that no document had xattrs; < 0: none */
-	int64_t xattrs_at;   /* that of the last change of xattrs */
-	int64_t usage_at_ns; /* when the store said how full the drive is */
+	int64_t bare_at;     /* the last position at which no document is known to have had xattrs; < 0: none */
+	int64_t xattrs_at;   /* the position of the last change of xattrs */
+	int64_t usage_at_ns; /* when the store reported how full the drive is */
 	bool usage_asked;
 	int64_t quota, used, free;	  /* bytes; quota 0: none */
-	int64_t documents, documents_max; /* as the store last said; max 0: none */
-	int64_t disk;			  /* what the block store has; INT64_MAX: more than the quota leaves */
+	int64_t documents, documents_max; /* as last reported by the store; documents_max 0: no limit */
+	int64_t disk;			  /* free room of the block store; INT64_MAX: more than the quota leaves */
 	struct metric *requests;
 };
 
-/* Owners and permissions are shown as they are stored: otherwise an ACL would speak of what is not shown. */
+/* True when owners and permissions are shown as stored. Otherwise an ACL would name owners and permissions that are
+ * not shown. */
 static inline bool ops_has_acls(const struct fs *fs)
 {
 	return fs->root_mode && fs->file_mask < 0 && fs->folder_mask < 0;
 }
 
-/* The kernel's number of a document, and back. */
+/* The kernel's node number of a document, and the reverse. */
 uint64_t ops_node_of(const struct fs *fs, int64_t id);
 int64_t ops_id_of(const struct fs *fs, uint64_t node);
-/* A request is being answered. When nothing is trusted, the follower is asked to find out. */
+/* Called for each request. When no cached data may be shown, wakes the follower. */
 void ops_used(struct fs *fs);
-/* What stat(2) shows of an inode: its dirty data count. */
+/* The result of stat(2) for an inode, including its dirty data. */
 void ops_stat(struct fs *fs, struct inode *inode, struct stat *ret);
-/* Of a failure, the positive errno that the kernel may be given; 0 of success. */
+/* The positive errno that the kernel may be given for a failure; 0 for success. */
 int ops_errno(int error);
-/* No document of the drive has xattrs. */
+/* True when no document of the drive has xattrs. */
 bool ops_is_bare(const struct fs *fs);
 void ops_xattrs_changed(struct fs *fs, int64_t seq);
-/* What an answer said of the drive: usage, and whether it is bare. */
+/* Takes over what an answer reports about the drive: usage, and whether it is bare. */
 void ops_learn_usage(struct fs *fs, const struct store_drive *drive);
-/* The same from the answer to a batch, which says nothing of the disk. */
+/* The same from the answer to a batch, which reports nothing about the disk. */
 void ops_learn_used(struct fs *fs, int64_t used, int64_t quota);
 
 #endif

@@ -9,10 +9,10 @@
 #include <string.h>
 
 /*
- * chattr(1) and lsattr(1): which flags a document has, of those that are kept: append-only and immutable. The kernel
- * turns both of its ways to ask, and statx's, into these requests; it lets only who has CAP_LINUX_IMMUTABLE change the
- * two. What they mean is the store's to say; here a file is refused to whoever opens it to change it, as the kernel
- * does by itself where it knows the flags.
+ * chattr(1) and lsattr(1): the flags of a document, as far as they are stored: append-only and immutable. The kernel
+ * turns both of its ioctl interfaces, and that of statx, into these requests. It lets only callers with
+ * CAP_LINUX_IMMUTABLE change the two flags. The store enforces them. In addition, this file refuses to open such a
+ * document for a change, as the kernel itself does where it has the flags.
  */
 
 static uint32_t flags_of(uint32_t mode)
@@ -25,7 +25,7 @@ static uint32_t xflags_of(uint32_t mode)
 	return (mode & ITEM_APPEND_ONLY ? FS_XFLAG_APPEND : 0u) | (mode & ITEM_IMMUTABLE ? FS_XFLAG_IMMUTABLE : 0u);
 }
 
-/* -EOPNOTSUPP: there are others among them. */
+/* -EOPNOTSUPP: other flags are set as well. */
 static int protect_of(uint32_t flags, uint32_t append, uint32_t immutable, uint32_t *ret)
 {
 	if (flags & ~(append | immutable))
@@ -91,14 +91,14 @@ static void on_set(void *cookie, int error, const struct op_result *result)
 	ask_free(ask);
 }
 
-/* Behind everything that was written: what is dirty was written to a file that could be. */
+/* The change comes after everything that was written: dirty data was written while the file could be written to. */
 static void set_flags(fuse_req_t req, fuse_ino_t node, uint32_t protect)
 {
 	struct fs *fs = fs_of(req);
 	struct ask *ask;
 	int r;
 
-	/* The kernel has looked at more than this; kernels before 5.13 at nothing. */
+	/* The kernel has checked more than this; kernels before 5.13 have checked nothing. */
 	if (fuse_req_ctx(req)->uid != 0) {
 		fuse_reply_err(req, EPERM);
 		return;

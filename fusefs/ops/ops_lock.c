@@ -9,16 +9,18 @@
 #include <unistd.h>
 
 /*
- * Locks of files: SETLK and SETLKW, FLOCK, GETLK, and what goes when an open file is closed.
+ * File locks: SETLK and SETLKW, FLOCK, GETLK, and the locks that are released when an open file is closed.
  *
- * flock and POSIX locks do not see each other: each kind has its own table of a document. A request is handed to
- * shared_locks, which decides between the processes of this mount and asks the store about other mounts; here it is
- * only translated, and answered when that is done. Who asks for a lock that cannot be had at once waits in an ask,
- * without a thread. A signal ends that wait only while somebody else is known to have the lock: before that the request
- * is on its way to the store and back, and far from the store a timer would let no call ever come to its end.
+ * flock and POSIX locks do not affect each other: a document has a table for each kind. A request is passed to
+ * shared_locks, which decides between the processes of this mount and asks the store about other mounts; this file
+ * only translates the request, and answers it at the end. A request for a lock that cannot be had at once waits in an
+ * ask, without a thread. A signal ends that wait only while another owner is known to hold the lock. Before that the
+ * request is in flight to the store and back, and far from the store a program with a timer would never complete a
+ * call if signals ended it.
  *
- * When a process closes a file its POSIX locks of the document go, whichever descriptor it used (ops_locks_closed).
- * When the last descriptor of an open file goes, so do its flock and what else belongs to it (ops_locks_released).
+ * When a process closes a file, all its POSIX locks of the document are released, whichever descriptor took them
+ * (ops_locks_closed). When the last descriptor of an open file is closed, its flock and the other locks that belong
+ * to it are released (ops_locks_released).
  */
 
 static struct lock lock_of(const struct flock *f, const struct fuse_file_info *fi)
@@ -31,7 +33,7 @@ static struct lock lock_of(const struct flock *f, const struct fuse_file_info *f
 		.via = fi->fh};
 }
 
-/* -- taking and letting go -- */
+/* -- locking and unlocking -- */
 
 static void on_lock(void *cookie, int error)
 {
@@ -40,8 +42,8 @@ static void on_lock(void *cookie, int error)
 	ask_end(ask, error);
 }
 
-/* As long as nobody is known to have the lock, a signal ends nothing: far from the store, a timer would let no call
- * ever come to its end. */
+/* As long as no owner is known to hold the lock, a signal ends nothing: far from the store, a program with a timer
+ * would never complete a call. */
 static void cancel_lock(struct ask *ask)
 {
 	if (!ask->let_go && !shared_locks_request_waits(ask->peer))
@@ -68,7 +70,7 @@ static void request(fuse_req_t req, struct handle *h, bool posix, const struct l
 		ask_end(ask, -ENOMEM);
 	} else {
 		ask->peer = r;
-		/* What is unlocked is, whoever hears of it. */
+		/* An unlock takes effect even if nobody waits for its answer. */
 		ask->cancel = want.kind == LOCK_SET ? cancel_lock : ask_cancel_shared;
 		shared_locks_request_start(r);
 	}
@@ -104,7 +106,7 @@ void ops_flock(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi, int o
 	request(req, h, false, &want);
 }
 
-/* -- the end of an open file -- */
+/* -- closing an open file -- */
 
 static void clear_file(struct fs *fs, struct handle *h, bool posix)
 {
@@ -138,7 +140,7 @@ bool ops_locks_closed(struct ask *ask, struct handle *h, uint64_t owner, void (*
 	return true;
 }
 
-/* -- looking -- */
+/* -- testing for a lock -- */
 
 static void reply_found(fuse_req_t req, const struct flock *found)
 {
@@ -156,8 +158,8 @@ static struct flock flock_of(int64_t start, int64_t end, bool exclusive, pid_t p
 		.l_pid = pid};
 }
 
-/* Of both that are in the way, the one that lies first. Who has one on another mount has no process here: 0, as with
- * NFS. */
+/* Of the two locks in the way, one here and one on another mount, the answer is the one that starts first. The owner
+ * of a lock on another mount has no process here: its pid is 0, as with NFS. */
 static void on_test(void *cookie, int error, const struct store_lock_range *other)
 {
 	struct ask *ask = cookie;

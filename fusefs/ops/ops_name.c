@@ -11,19 +11,20 @@
 #include <sys/sysmacros.h>
 
 /*
- * Names that come into being: CREATE, MKNOD, MKDIR, SYMLINK, LINK.
+ * New names: CREATE, MKNOD, MKDIR, SYMLINK, LINK.
  *
- * Each is one op in the op log. When the store has it, its result says what the new document is: from that the inode,
- * the name and the folder are known here, and the kernel gets its entry. What is new is known whole: a file without
- * content, a folder without entries, so that nothing about them has to be asked.
+ * Each is one op in the op log. When the store has applied the op, its result describes the new document. From the
+ * result the inode, the name and the folder become known here, and the kernel gets its entry. A new document is known
+ * completely: a file without content, a folder without entries, so that nothing about it has to be asked.
  *
- * CREATE without O_EXCL may find that somebody else has just made the name. Then it is looked up at the store and
- * opened as it is, provided that the caller surely may (the kernel, which took it for new, has not checked that); where
- * that is not sure, ESTALE makes the kernel look it up itself. When the name is gone again meanwhile, it is made once
- * more, a bounded number of times. LINK first checks that the document still is what the caller named (ops_check).
+ * CREATE without O_EXCL may find that another mount has just made the name. Then the document is looked up at the
+ * store and opened as it is, provided that the caller certainly may open it (the kernel took the name for new and has
+ * not checked that). Where that is not certain, ESTALE makes the kernel look the name up itself. When the name is
+ * gone again meanwhile, the create is sent once more, a bounded number of times. LINK first checks that the document
+ * still is the one that the caller named (ops_check).
  */
 
-/* What is new is known whole: no content, no entries. */
+/* A new document is known completely: no content, no entries. */
 static void learn_new(struct fs *fs, struct inode *inode, const struct item *item)
 {
 	struct file *f;
@@ -39,7 +40,7 @@ static void learn_new(struct fs *fs, struct inode *inode, const struct item *ite
 		file_count_content(&fs->core, f);
 }
 
-/* The inode of what the op made or linked, with a reference; NULL: no memory. */
+/* The inode of the document that the op made or linked, with a reference; NULL: no memory. */
 static struct inode *learn_entry(struct ask *ask, const struct op_result *result, bool is_new)
 {
 	struct fs *fs = ask->fs;
@@ -91,7 +92,7 @@ static void send(struct ask *ask, fuse_ino_t parent,
 
 	core_lock(&fs->core);
 	if (fs->looked && ask->req)
-		(void)looked_take(fs->looked, fuse_req_ctx(ask->req)->pid, 0, &ignored); /* what led here is over */
+		(void)looked_take(fs->looked, fuse_req_ctx(ask->req)->pid, 0, &ignored); /* the LOOKUP is used up */
 	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, parent));
 	ask->op.parent = ops_id_of(fs, parent);
 	r = ask->inode ? ask_ops(ask, &ask->op, 1, done) : -ENOMEM;
@@ -107,7 +108,7 @@ static void fill_create(struct ask *ask, mode_t mode)
 	ask->op.kind = OP_CREATE;
 	ask->op.fields = OP_HAS_MODE;
 	ask->op.mode = mode;
-	/* What a umask takes away is for the store to say: not below a folder with a default ACL. */
+	/* The store applies the umask, because it must not be applied below a folder with a default ACL. */
 	if (!S_ISLNK(mode) && (who->umask & mode & 0777)) {
 		ask->op.fields |= OP_HAS_UMASK;
 		ask->op.umask = who->umask & 0777;
@@ -157,7 +158,7 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
 		ask->op.target = span_str(ask->text);
 	if (!ask->text || ask->op.target.size > PATH_BYTES_MAX - 1) {
 		core_lock(&fs->core);
-		ask_end(ask, ask->text ? -ENAMETOOLONG : -ENOMEM); /* the request and the ask are gone then */
+		ask_end(ask, ask->text ? -ENAMETOOLONG : -ENOMEM); /* frees the request and the ask */
 		core_unlock(&fs->core);
 		return;
 	}
@@ -172,7 +173,7 @@ static void on_checked(struct ask *ask, int error)
 		ask_end(ask, error);
 }
 
-/* What gets another name must be what has the first. */
+/* The document that gets another name must be the one that still has the first name. */
 void ops_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name)
 {
 	struct ask *ask = ops_ask_name(req, name, PATIENCE_OTHER);
@@ -211,7 +212,7 @@ static void reply_create(struct ask *ask, struct inode *inode)
 	inode_lookup(inode);
 	req = ask_take(ask);
 	if (req && fuse_reply_create(req, &e, &ask->fi) == 0)
-		ask->handle = NULL; /* the kernel's, until release */
+		ask->handle = NULL; /* the kernel's from now on, until release */
 	else
 		inode_forget(inode, 1);
 	ask_free(ask);
@@ -228,14 +229,16 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 		reply_create(ask, ask->other);
 }
 
-/* How often a name may come and go under one create: many in a row, by chance, are less likely than a fault of ours. */
+/* How often a name may appear and disappear during one create: that so many rounds in a row happen by chance is less
+ * likely than a bug of ours. */
 #define CREATE_ROUNDS_MAX 16u
 
 static void on_created(void *cookie, int error, const struct op_result *results, size_t count);
 
 /*
- * The kernel asks nobody whether who creates a file may open it. Of one that somebody else made, this says what is sure
- * without groups and ACLs; where it is not sure, the kernel has to look the name up, and asks.
+ * The kernel does not check whether the creator of a file may open it. For a file that another mount made, this
+ * function tells what is certain without groups and ACLs. Where that is not certain, the kernel has to look the name
+ * up, and then checks.
  */
 static bool surely_may_open(const struct ask *ask, const struct inode *inode)
 {
@@ -252,7 +255,8 @@ static bool surely_may_open(const struct ask *ask, const struct inode *inode)
 	return !ops_has_acls(fs) || (inode->attr.mode & wanted) == wanted;
 }
 
-/* Whether what somebody else made first is opened; it is ask->other then. -ESTALE: the kernel is to look it up. */
+/* 0: the file that another mount made first can be opened, and ask->other is its inode. -ESTALE: the kernel has to
+ * look the name up. */
 static int learn_existing(struct ask *ask, const struct item *item, struct store_position at)
 {
 	struct looked_answer answer = {.folder = ask->inode->id, .name = ask->op.name};
@@ -267,7 +271,7 @@ static int learn_existing(struct ask *ask, const struct item *item, struct store
 	return ops_check_open(ask->other, ask->fi.flags);
 }
 
-/* Somebody else made it first: it is opened, as if the lookup had found it. */
+/* Another mount made the name first: the file is opened, as if the lookup had found it. */
 static void on_existing(void *cookie, int error, const struct item *item, struct store_position at)
 {
 	struct ask *ask = cookie;
@@ -278,11 +282,11 @@ static void on_existing(void *cookie, int error, const struct item *item, struct
 	ask->cancel = NULL;
 	core_saw(&fs->core, at);
 	if (!ask->req) {
-		ask_free(ask); /* nobody waits: nothing is emptied for him */
+		ask_free(ask); /* nobody waits for the answer: the file is not truncated */
 		goto out;
 	}
 	if (error == -ENOENT && ++ask->rounds < CREATE_ROUNDS_MAX) {
-		/* It is gone again: so it can be made. */
+		/* The name is gone again, so it can be made. */
 		error = ask_ops(ask, &ask->op, 1, on_created);
 		if (error == 0)
 			goto out;

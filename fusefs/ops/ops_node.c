@@ -8,17 +8,17 @@
 #include <errno.h>
 
 /*
- * What the kernel asks about a name or a document: LOOKUP, FORGET, GETATTR, SETATTR, READLINK, STATFS.
+ * Questions of the kernel about a name or a document: LOOKUP, FORGET, GETATTR, SETATTR, READLINK, STATFS.
  *
  * LOOKUP and GETATTR are the most frequent requests of all. They are answered from memory, on the thread that read
- * them, when what is known is valid: no newer change is known, and somebody tells of changes (core.h). Only where
+ * them, when the cached data is valid: no newer change is known, and a follower reports changes (core.h). Only where
  * others have changed a folder lately is the store asked whether a name is really absent. Everything else waits in an
- * ask for an answer of the store, which becomes known here on its way.
+ * ask for an answer of the store, and that answer is cached as well.
  *
- * SETATTR becomes a job of the file (log/flush), so that it comes behind the bytes that were written before it. A
- * change that would change nothing but the time of change, right after a change of this mount, is answered without the
- * store. What is named by a path is checked first, where others are at work (ops_check). STATFS asks the store each
- * time.
+ * SETATTR becomes a job of the file (log/flush), so that it comes after the bytes that were written before it. A
+ * change that would alter only the time of change, right after a change by this mount, is answered without the store.
+ * A document that is named by a path is checked first, where other mounts use the drive (ops_check). STATFS asks the
+ * store each time.
  */
 
 /* -- names to nodes -- */
@@ -49,7 +49,7 @@ static void on_lookup(void *cookie, int error, const struct item *item, struct s
 	core_unlock(&fs->core);
 }
 
-/* From what is known. True: answered. */
+/* Answers from memory. True: the request was answered. */
 static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct span name)
 {
 	struct looked_answer answer = {.folder = folder, .name = name, .how = LOOKED_KNOWN};
@@ -57,8 +57,8 @@ static bool lookup_known(struct fs *fs, fuse_req_t req, int64_t folder, struct s
 	enum name_state state = names_find(&fs->names, folder, name, &inode);
 
 	/*
-	 * What somebody else has just been told is there, nobody is told is not. That there is such a name is answered
-	 * from memory: an open asks all the same.
+	 * Another client may just have been told that the name exists, so absence is not answered from memory. That a
+	 * name exists is answered from memory: an open checks with the store in any case.
 	 */
 	if (state == NAME_ABSENT && core_is_shared_folder(&fs->core, inodes_find(&fs->core.inodes, folder)))
 		return false;
@@ -147,7 +147,7 @@ void ops_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *for
 
 /* -- attributes -- */
 
-/* struct stat has no time of birth. */
+/* Answers STATX, because struct stat has no time of birth. */
 static void reply_statx(struct fs *fs, fuse_req_t req, struct inode *inode)
 {
 	const int64_t btime = inode->attr.btime;
@@ -174,7 +174,7 @@ static void on_attributes(void *cookie, int error)
 	ask_free(ask);
 }
 
-/* Answers when they are valid. */
+/* Answers when the attributes are valid. True: the request was answered. */
 static bool attributes_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, bool statx)
 {
 	struct inode *inode = ops_inode(fs, node);
@@ -214,7 +214,7 @@ void ops_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	core_unlock(&fs->core);
 }
 
-/* One of the two times of setattr: the one that is given, or now. */
+/* One of the two times of setattr: the given time, or now. */
 static int setattr_time(const struct timespec *given, bool now, int64_t *ret)
 {
 	if (!now)
@@ -223,7 +223,7 @@ static int setattr_time(const struct timespec *given, bool now, int64_t *ret)
 	return 0;
 }
 
-/* Who is not root shows everything as his own, and can give it to nobody else. */
+/* Without root_mode everything is shown as the mount's own user's, and cannot be given to another user. */
 static int setattr_owner(struct fs *fs, const struct stat *attr, int to_set, struct op *op)
 {
 	if (!fs->root_mode) {
@@ -277,27 +277,28 @@ static bool is_set(const struct attributes *a, const struct op *op)
 }
 
 /*
- * With the lock held. True: there is nothing to store, and it is answered. tar and cp -a set times, owner and mode of
- * each file one right after the other, and the last two mostly are what they have to be: they would cost a round trip
- * each to move the time of change by less than a tick. Later than that it is stored before it is answered, like
- * everything else.
+ * The caller holds the lock. True: there is nothing to store, and the request was answered. tar and cp -a set times,
+ * owner and mode of each file one right after the other, and the last two mostly have their values already: each
+ * would cost a round trip to move the time of change by less than a tick. A change that comes later than that is
+ * stored before it is answered, like every other change.
  */
 static bool setattr_known(struct fs *fs, fuse_req_t req, fuse_ino_t node, const struct op *op)
 {
 	struct inode *inode = ops_inode(fs, node);
 
-	/* Behind work that is under way, nobody knows what it will be. */
+	/* While other work on the file is in progress, its attributes after that work are not known. */
 	if (!inode || (inode->file && (inode->file->round || inode->file->jobs)))
 		return false;
 	if (inode->attr.mode & ITEM_PROTECTED)
-		return false; /* what it refuses is the store's to say */
+		return false; /* the store decides what a protected document refuses */
 	if (!inode_valid(inode) || !is_set(&inode->attr, op) || !attributes_changed_now(&fs->core, inode))
 		return false;
 	ops_reply_attributes(fs, req, inode);
 	return true;
 }
 
-/* With the lock held. Of what is append-only, times may become now, and nothing else. True: answered. */
+/* The caller holds the lock. The times of an append-only document may be set to now, but to no other time. True: the
+ * request was answered with an error. */
 static bool set_times_refused(struct fs *fs, fuse_req_t req, fuse_ino_t node, int to_set)
 {
 	const struct inode *inode = ops_inode(fs, node);
@@ -332,8 +333,9 @@ static void on_checked(struct ask *ask, int error)
 }
 
 /*
- * What is changed by name must be what has the name. Of all but the size the kernel does not say whether it was named
- * by a descriptor: of what is open here it is taken for one, and changed as it is.
+ * A document that is changed by name must be the one that has the name. Except for a change of size, the kernel does
+ * not say whether the caller used a descriptor: when the document is open here, a descriptor is assumed, and the
+ * document is changed without a check.
  */
 static void check_and_set(struct ask *ask, bool by_handle)
 {
@@ -361,7 +363,8 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 		ops_error(req, r);
 		return;
 	}
-	/* Who is not root sets owners to what they are shown as: no field, but a change. */
+	/* Without root_mode, owners can be set only to the values that are shown: that sets no field, but is a
+	 * change. */
 	if (op.fields == 0 && !(to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))) {
 		ops_getattr(req, node, fi);
 		return;
@@ -385,7 +388,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 	core_unlock(&fs->core);
 }
 
-/* -- the rest about a node -- */
+/* -- other requests about a node -- */
 
 static void on_readlink(void *cookie, int error)
 {
@@ -427,8 +430,8 @@ void ops_readlink(fuse_req_t req, fuse_ino_t node)
 }
 
 #define STATFS_BLOCK 4096u
-#define STATFS_FILES \
-	(UINT32_MAX) /* numbers of documents that a drive has; where they are limited, as many as it may have */
+/* document numbers in a drive; where documents are limited, the limit is reported instead */
+#define STATFS_FILES (UINT32_MAX)
 
 static void reply_statfs(struct fs *fs, fuse_req_t req)
 {

@@ -8,11 +8,12 @@
 #include <fcntl.h>
 
 /*
- * Open. Where nobody else is at work on the drive, what is known here is what is stored. Where somebody is, the LOOKUP
- * that led here may have been answered from what is older than what he was answered: then the name is asked for once
- * more. When it is another document's by now, or nobody's, the answer is ESTALE, at which the kernel looks the name up
- * again, once, and makes the file where O_CREAT says so. Without this a file that others had removed or renamed was
- * opened, written and closed, and what was written was found nowhere, or under the name that they had given it.
+ * OPEN. Where no other mount uses the drive, the cached data is what is stored. Where another mount does, the LOOKUP
+ * that led to this OPEN may have been answered from data that is older than what the other mount was answered. Then
+ * the name is looked up at the store once more. When the name belongs to another document by now, or to none, the
+ * answer is ESTALE. The kernel then looks the name up again, once, and creates the file where O_CREAT says so.
+ * Without this check, a file that others had removed or renamed was opened, written and closed, and the written data
+ * was found nowhere, or under the name that the others had given to the file.
  */
 
 static void reply_open(struct ask *ask)
@@ -42,7 +43,7 @@ static void on_truncated(void *cookie, int error, const struct op_result *result
 		reply_open(ask);
 }
 
-/* It is the right document. With the lock held. */
+/* Called when the document is the right one. The caller holds the lock. */
 static void open_it(struct ask *ask)
 {
 	int r;

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 /*
- * A look has three steps: with the lock, who is to be looked at; without it, how their callers are (this reads /proc);
- * with it again, what follows. A request may be over by then, and another be kept where it was: so it is known by its
- * number, too.
+ * A look has three steps: with the lock, collect the requests to be looked at; without it, find out whether their
+ * callers are dying (this reads /proc); with the lock again, apply the verdicts. By then a request may be over, and
+ * another one may have the same fuse_req_t: so a candidate is also identified by its number.
  */
 
 struct candidate {
@@ -23,8 +23,8 @@ struct candidate {
 	bool interrupted, dying;
 };
 
-/* Gateways may answer others from what they have in memory. Who was told that the store is away, and asked again, gets
- * no second outage by that. */
+/* How long the ask has waited for a store that answers nobody. Gateways may answer other requests from memory
+ * meanwhile. An ask that failed with an outage and tried again must not wait for a second outage because of that. */
 static int64_t silent_ns(const struct ask *ask, int64_t now)
 {
 	if (ask->away)
@@ -37,8 +37,9 @@ static bool is_due(const struct ask *ask, int64_t now)
 	return now >= ask->look_ns && (ask->interrupted || silent_ns(ask, now) >= PATIENCE_OUTAGE_NS);
 }
 
-/* Those that are due, and how many; NULL: none, or no memory for them. ret_later: others will be soon. The store may be
- * heard, or missed, between the two passes: who becomes due by that is found by the next look. */
+/* The requests that are due, and their number; NULL: none, or no memory for the list. ret_later: others will be due
+ * soon. The store may answer, or fall silent, between the two passes: a request that becomes due by that is found by
+ * the next look. */
 static struct candidate *gather(struct fs *fs, size_t *ret_count, bool *ret_later)
 {
 	const int64_t now = clock_mono_ns();
@@ -73,7 +74,7 @@ static struct ask *find(struct fs *fs, const struct candidate *c)
 	return ask && ask->number == c->number ? ask : NULL;
 }
 
-/* What it asked for is taken back, if it can be. It may be freed then. */
+/* Cancels the operation that the ask waits for, if it can be cancelled. The ask may be freed by this. */
 static void end(struct ask *ask, int error)
 {
 	ask->ends_with = error;
@@ -86,7 +87,7 @@ static void apply(struct fs *fs, const struct candidate *c)
 	struct patience_case now = {.interrupted = c->interrupted, .dying = c->dying};
 
 	if (!ask || !ask->cancel)
-		return; /* it is over, or does not wait yet, or its end is under way */
+		return; /* the request is over, or does not wait yet, or is being ended */
 	now.silent_ns = silent_ns(ask, clock_mono_ns());
 	switch (patience_of(ask->call, &now)) {
 	case PATIENCE_WAIT:
@@ -107,7 +108,8 @@ static void apply(struct fs *fs, const struct candidate *c)
 	}
 }
 
-/* With the lock held; lets go of it meanwhile. Returns whether some are to be looked at again soon. */
+/* The caller holds the lock, which is released and taken again in between. Returns whether requests have to be looked
+ * at again soon. */
 static bool look(struct fs *fs)
 {
 	bool later;
@@ -150,7 +152,8 @@ static void *patience_main(void *cookie)
 		if (look(fs)) {
 			wait_until(fs, clock_mono_ns() + PATIENCE_LOOK_NS);
 		} else if (!quiet) {
-			/* As long as somebody waits now and then it looks by itself: nobody has to wake it. */
+			/* While requests wait now and then, the thread looks by itself, and no request has to wake
+			 * it. */
 			wait_until(fs, clock_mono_ns() + PATIENCE_REST_NS);
 		} else {
 			asks->asleep = true;
@@ -158,7 +161,7 @@ static void *patience_main(void *cookie)
 				core_wait(&fs->core, &asks->wake, COND_FOREVER);
 			asks->asleep = false;
 		}
-		/* What this thread left for later is not left lying. */
+		/* Run what this thread left for later. */
 		(void)core_run_later(&fs->core);
 	}
 	core_unlock(&fs->core);

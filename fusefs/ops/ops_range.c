@@ -13,15 +13,15 @@
 /*
  * Ranges of a file: FALLOCATE, LSEEK for data and holes, COPY_FILE_RANGE.
  *
- * FALLOCATE and COPY_FILE_RANGE are jobs of the file that they change: they come behind what was written to it before.
- * The quota is the store's to guard; of the disk below nobody reserves anything, so that FALLOCATE asks how much there
- * is and refuses what surely does not fit. COPY_FILE_RANGE first has the source stored. Then the store lets the target
- * refer to the same blocks, and no byte goes through the mount.
+ * FALLOCATE and COPY_FILE_RANGE are jobs of the file that they change: they take effect after everything that was
+ * written to the file before. The store enforces the quota. Nothing reserves room on the disk below, so FALLOCATE
+ * asks how much there is, and refuses a range that certainly does not fit. COPY_FILE_RANGE first has the source
+ * stored. Then the store lets the target refer to the same blocks, and no byte goes through the mount.
  *
- * LSEEK looks through what is dirty and what is known of the stored content, and asks for the extents that are missing,
- * until it has met the kind of range that was asked for. Of a file that others change faster than that it takes a
- * snapshot, as readers do. The kernel alone knows what was stored in a mapping: where there may be one it is told to
- * drop its pages first, for which it writes them back.
+ * LSEEK searches the dirty data and the known part of the stored content, and fetches the extents that are missing,
+ * until it has found a range of the kind that was asked for. For a file that others change faster than that it takes
+ * a snapshot, as readers do. Only the kernel knows which bytes were stored through a mapping: where there may be a
+ * mapping, the kernel is first notified to drop its pages, for which it writes them back.
  */
 
 /* -- fallocate -- */
@@ -34,7 +34,7 @@ static void on_done(void *cookie, int error, const struct op_result *result)
 	ask_end(ask, error);
 }
 
-/* What a mode asks for: bytes become zeros, room is reserved; and whether the file may become longer. */
+/* The meaning of a mode: whether bytes become zeros, whether room is reserved, and whether the size is kept. */
 static const struct allocation {
 	int mode;
 	bool hole, reserve, keep;
@@ -75,9 +75,9 @@ static void allocate_op(struct ask *ask, const struct allocation *a)
 }
 
 /*
- * The quota is the store's to guard, and it does so when it reserves. What the disk below has nobody reserves: what
- * surely does not fit there is refused at least. Some of the range may have its room already: how much of it is not
- * known here, so all that the file has counts as that.
+ * The store enforces the quota when it reserves room. Nothing reserves room on the disk below, so a range that
+ * certainly does not fit there is refused at least. Part of the range may have its room already. How large that part
+ * is is not known here, so all the room that the file has is taken for it.
  */
 static bool exceeds_disk(const struct ask *ask)
 {
@@ -142,7 +142,8 @@ void ops_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t l
 	core_lock(&fs->core);
 	ask->inode = inode_ref(h->inode);
 	allocate_op(ask, allocation);
-	/* What is known of the disk may be of some seconds ago: a refusal is of now. */
+	/* The known free room of the disk may be some seconds old: before a refusal, the store is asked for the
+	 * current value. */
 	if (allocation->reserve && (fs->usage_at_ns == 0 || exceeds_disk(ask))) {
 		core_call_begins(&fs->core);
 		ask->cancel = ask_cancel_ticket;
@@ -170,7 +171,7 @@ static bool in_dirty(const struct dirty *d, int64_t at, int64_t *ret_until)
 	return true;
 }
 
-/* What is at `at`, and up to where: 1 data, 0 a hole, -EAGAIN: not known. */
+/* The kind of the range at `at`, and where it ends: 1 data, 0 a hole, -EAGAIN: not known. */
 static int kind_at(const struct file *f, const struct content *c, int64_t at, int64_t *ret_until)
 {
 	const struct segment *s;
@@ -201,7 +202,7 @@ static int64_t seek_size(const struct ask *ask)
 	return max_of(ask->snapshot->size, max_of(dirty_end(&f->dirty), dirty_end(&f->flushing)));
 }
 
-/* The position, or -EAGAIN with ret_missing: not known from there on. */
+/* The position; -EAGAIN: the content is not known from *ret_missing on. */
 static int64_t seek(const struct ask *ask, int64_t *ret_missing)
 {
 	const struct file *f = ask->inode->file;
@@ -226,7 +227,7 @@ static int64_t seek(const struct ask *ask, int64_t *ret_missing)
 	return ask->whence == SEEK_HOLE ? size : -ENXIO;
 }
 
-/* Attributes, and content of the same version. */
+/* Whether the attributes are valid and the content is of the same version, or there is a snapshot. */
 static bool is_seekable(struct ask *ask)
 {
 	struct inode *inode = ask->inode;
@@ -241,7 +242,7 @@ static bool is_seekable(struct ask *ask)
 	return true;
 }
 
-/* A snapshot that came, or more of it. Of another version it is the first part of that one. */
+/* Takes a snapshot that came, or more of the current one. A part of another version replaces the current snapshot. */
 static void take_snapshot(struct ask *ask)
 {
 	struct extents_snapshot *s = extents_offer(ask->inode->file);
@@ -260,7 +261,7 @@ static void take_snapshot(struct ask *ask)
 
 static void on_seek(void *cookie, int error);
 
-/* What is missing: first the attributes; when those do not stay valid until the rest has come, a snapshot. */
+/* Fetches what is missing: first the attributes; a snapshot, when they do not stay valid until the rest has come. */
 static int seek_ask(struct ask *ask, int64_t missing)
 {
 	ask->cancel = ask_cancel_shared;
@@ -302,7 +303,7 @@ static void on_seek(void *cookie, int error)
 	ask_free(ask);
 }
 
-/* On the thread of the notices. */
+/* Runs on a thread of notify. */
 static void on_written_back(void *cookie)
 {
 	struct ask *ask = cookie;
@@ -315,8 +316,9 @@ static void on_written_back(void *cookie)
 }
 
 /*
- * What was stored in a mapping is data, and only the kernel knows of it: it does not write that back before it asks.
- * To drop the pages it must. Nobody says whether there is a mapping: that there can be one has to do.
+ * Bytes that a program stored through a mapping are data, but only the kernel knows of them: it does not write them
+ * back before an LSEEK. To drop the pages it has to. The kernel does not report whether there is a mapping, so the
+ * possibility of one has to suffice.
  */
 static void write_back_and_seek(struct ask *ask)
 {
@@ -356,7 +358,7 @@ void ops_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fu
 
 /* -- copy_file_range -- */
 
-#define COPY_BYTES_MAX 0x7ffff000u /* what one read or write may be */
+#define COPY_BYTES_MAX 0x7ffff000u /* the most that one read or write may transfer */
 
 static void on_copied(void *cookie, int error, const struct op_result *result)
 {
@@ -370,7 +372,7 @@ static void on_copied(void *cookie, int error, const struct op_result *result)
 	ask_free(ask);
 }
 
-/* The source is stored: what is dirty in the target goes with the op, before it. */
+/* The source is stored. Dirty data of the target is stored together with the op, and before it. */
 static void on_source_stored(void *cookie, int error)
 {
 	struct ask *ask = cookie;
@@ -400,7 +402,7 @@ void ops_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_off, struct
 		return;
 	len = len < COPY_BYTES_MAX ? len : COPY_BYTES_MAX;
 	if (to_off >= 0 && (uint64_t)to_off < FILE_BYTES_MAX && len > FILE_BYTES_MAX - (uint64_t)to_off)
-		len = FILE_BYTES_MAX - (uint64_t)to_off; /* what fits, as of a write */
+		len = FILE_BYTES_MAX - (uint64_t)to_off; /* the part that fits, as for a write */
 	if (flags != 0 || from_off < 0 || to_off < 0 || (uint64_t)to_off >= FILE_BYTES_MAX) {
 		fuse_reply_err(req, flags != 0 ? EINVAL : EFBIG);
 		return;

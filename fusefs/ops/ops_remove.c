@@ -14,18 +14,19 @@
 #endif
 
 /*
- * Names that go: UNLINK, RMDIR, and RENAME, which takes one away and may replace another.
+ * Removed names: UNLINK, RMDIR, and RENAME, which removes one name and may replace another.
  *
- * Each is one op in the op log, answered when the store has it. From the result the folders and the document are known
- * as they are then. Of a document that the result does not have, since it lost its name, it is only known that it did:
- * one whose last name went has no links from then on, and the others' attributes are asked for when somebody wants
- * them.
+ * Each is one op in the op log, answered when the store has applied the op. From the result, the state of the folders
+ * and of the document after the op is known. When the result does not contain the document, because it lost its name,
+ * only that loss is known. If that was its last name, the document has no links from then on; otherwise its
+ * attributes are fetched when somebody needs them.
  *
- * A rename says what both names are afterwards. An exchange, a whiteout, or a rename between two names of one document
- * leaves something that the result does not say: that name becomes unknown here, and is asked for at the next LOOKUP.
+ * The result of a rename says what both names are afterwards. After an exchange, a whiteout, or a rename between two
+ * names of one document, the result does not say everything: such a name becomes unknown here, and is asked for at
+ * the next LOOKUP.
  */
 
-/* A document lost a name, by an own op of this seq, whose result does not have it. */
+/* A document lost a name by an own op of this seq, and the result does not contain the document. */
 static void lost_name(struct fs *fs, int64_t id, int64_t seq)
 {
 	struct inode *inode = id > 0 ? inodes_find(&fs->core.inodes, id) : NULL;
@@ -35,7 +36,7 @@ static void lost_name(struct fs *fs, int64_t id, int64_t seq)
 		return;
 	inode->orphan = true;
 	if (inode_valid(inode) && (inode->attr.nlink <= 1 || S_ISDIR(inode->attr.mode))) {
-		/* It was its last: nobody can change that. What is known of it is all there is. */
+		/* It was the last name, and nobody can change that: the known attributes stay correct. */
 		inode->attr.nlink = 0;
 		if (seq > inode->seen)
 			inode->seen = seq;
@@ -64,7 +65,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, enu
 	int r;
 
 	if (!ask)
-		return; /* answered, and req with it */
+		return; /* the request was already answered */
 	ask->op.kind = kind;
 	ask->op.parent = ops_id_of(fs, parent);
 	core_lock(&fs->core);
@@ -91,17 +92,17 @@ static void learn_renamed(struct ask *ask, const struct op_result *result)
 	struct span name = span_str(ask->name), new_name = span_str(ask->new_name);
 	int64_t seq = attributes_seq_of(result), from = ask->inode->id, to = ask->other->id;
 	struct inode *moved = attributes_learn_own(&fs->core, result);
-	bool same = moved && result->replaced == moved->id; /* two names of one document: nothing happened */
+	bool same = moved && result->replaced == moved->id; /* both names are of one document: nothing happened */
 
 	recent_add_name(&fs->core.recent, seq, from, name);
 	recent_add_name(&fs->core.recent, seq, to, new_name);
 	if ((ask->op.fields & OP_EXCHANGE) || same || !moved) {
-		/* The other one is not in the result. */
+		/* The result does not contain the other document. */
 		names_changed(&fs->names, from, name, seq + (same ? 1 : 0));
 		names_changed(&fs->names, to, new_name, seq + (same ? 1 : 0));
 	} else {
 		if (ask->op.fields & OP_WHITEOUT)
-			names_changed(&fs->names, from, name, seq); /* nor is the whiteout */
+			names_changed(&fs->names, from, name, seq); /* the result does not contain the whiteout */
 		else
 			names_learn(&fs->names, from, name, NULL, seq);
 		names_learn(&fs->names, to, new_name, moved, seq);

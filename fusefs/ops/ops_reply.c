@@ -31,7 +31,8 @@ double ops_timeout(struct fs *fs, bool fresh)
 	return (double)left / NS_PER_S;
 }
 
-/* What the store refused counts until it is dropped; then it is to be gone at once. */
+/* Data that the store refused counts in the attributes until it is dropped. From then on the kernel must not show it,
+ * so these attributes get no timeout. */
 static double attributes_timeout(struct fs *fs, const struct inode *inode)
 {
 	return ops_timeout(fs, inode_valid(inode) && !file_is_refused(inode->file));
@@ -41,7 +42,7 @@ void ops_fill_entry(struct fs *fs, struct inode *inode, bool fresh, struct fuse_
 {
 	*ret = (struct fuse_entry_param){
 		.ino = ops_node_of(fs, inode->id),
-		.generation = 1, /* ids are never used again */
+		.generation = 1, /* ids are never reused */
 		.attr_timeout = attributes_timeout(fs, inode),
 		.entry_timeout = ops_timeout(fs, fresh),
 	};
@@ -55,7 +56,7 @@ void ops_reply_entry(struct fs *fs, fuse_req_t req, struct inode *inode, bool fr
 	ops_fill_entry(fs, inode, fresh, &e);
 	inode_lookup(inode);
 	if (fuse_reply_entry(req, &e) < 0)
-		inode_forget(inode, 1); /* the request was gone: the kernel did not count it */
+		inode_forget(inode, 1); /* the kernel had dropped the request, and did not count the lookup */
 }
 
 void ops_reply_absent(struct fs *fs, fuse_req_t req, bool fresh)
@@ -111,8 +112,8 @@ bool ops_refuse_lost(fuse_req_t req, const struct handle *h)
 }
 
 /*
- * Past the kernel's pages: who asked for it, and who reads what others may be changing. An older kernel would refuse to
- * map that.
+ * Reads and writes go past the kernel's pages where the program asked for that, and for a read of a file that others
+ * may be changing. An older kernel would refuse to map a file that is open for direct I/O.
  */
 static bool goes_direct(const struct fs *fs, const struct inode *inode, int flags)
 {

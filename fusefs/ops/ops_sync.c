@@ -6,17 +6,19 @@
 #include <stdlib.h>
 
 /*
- * Storing everything: fsync(2) of the folder that is the root of the mount (which is what sync(1) does with a DIR), and
- * SYNCFS, which the kernel sends to some mounts when syncfs(2) or sync(2) is called (docs/adr says to which). What was
- * written before the call began is waited for. Any other folder has nothing to wait for: the op log keeps nothing that
- * was answered. Whatever changed its names or attributes before the call began was stored when its own call returned;
- * what is still under way belongs to calls that have not returned, and those fsync(2) promises nothing about.
+ * Storing everything: fsync(2) of the folder that is the root of the mount (which is what sync(1) does with a
+ * directory), and SYNCFS, which the kernel sends to some mounts when syncfs(2) or sync(2) is called (docs/adr says to
+ * which). The request waits for everything that was written before the call began. For any other folder there is
+ * nothing to wait for, because the op log holds only ops whose calls were not answered. A change of the folder's
+ * names or attributes before the call began was stored when its own call returned. An op that is still in flight
+ * belongs to a call that has not returned, and fsync(2) promises nothing about it.
  */
 
 struct everything {
-	size_t waiting; /* files */
-	int error;	/* the first */
-	bool again;	/* what failed was an outage that began before this call: it is asked for once more */
+	size_t waiting; /* number of files */
+	int error;	/* the first error */
+	/* an outage that began before this call caused a failure: the files are to be stored once more */
+	bool again;
 };
 
 static void store_everything(struct ask *ask);
@@ -44,7 +46,7 @@ static void store_everything(struct ask *ask)
 	struct everything *all = ask->extra;
 	int r;
 
-	all->waiting = 1; /* this function's own */
+	all->waiting = 1; /* counts this function itself */
 	all->again = false;
 	ask->cancel = ask_cancel_shared;
 	r = flusher_until_stored(&ask->fs->flusher, &all->waiting, on_stored, ask);

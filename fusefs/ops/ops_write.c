@@ -11,16 +11,17 @@
 #include <stdlib.h>
 
 /*
- * A write is answered when its bytes are in the mount. Three kinds wait: one of a handle that wants it stored (O_SYNC,
- * O_DSYNC, O_DIRECT); one that finds no room, until others are stored; and one that may not fit into the drive: as it
- * is only the store that knows, it is stored first, so that EDQUOT or ENOSPC comes from write(). What waits for the
- * store never was among the dirty data: when it is refused, it did not happen, and nothing else is the worse for it.
+ * A write is answered when its bytes are in the mount's memory. Three kinds wait: a write by a handle that wants data
+ * stored (O_SYNC, O_DSYNC, O_DIRECT); a write that finds no room, until other data is stored; and a write that may
+ * not fit into the drive. As only the store can decide that, such a write is stored first, so that write() itself
+ * returns EDQUOT or ENOSPC. A write that waits for the store never is among the dirty data: when the store refuses
+ * it, it did not happen, and no other write is affected.
  */
 
-/* how full the disk is (every batch's answer says it of the drive): asked for again after that, while somebody
- * writes */
+/* Age from which the free room of the disk is asked for again while programs write. (Every batch's answer reports the
+ * usage of the drive.) */
 #define USAGE_MAX_AGE_NS (5 * NS_PER_S)
-#define USAGE_MAX_AGE_TIGHT_NS (1 * NS_PER_S) /* and when it is nearly full */
+#define USAGE_MAX_AGE_TIGHT_NS (1 * NS_PER_S) /* the same when the disk is nearly full */
 
 static void on_usage(void *cookie, int error, const struct store_drive *drive)
 {
@@ -42,7 +43,8 @@ static bool is_tight(struct fs *fs, const struct inode *inode, const struct flus
 		age = clock_mono_ns() - fs->usage_at_ns;
 	bool known = fs->usage_at_ns > 0, tight;
 
-	/* What is dirty may overwrite what is counted already: so this errs to the side of asking the store. */
+	/* Dirty data may overwrite bytes that the usage already includes: so an error of this estimate is on the side
+	 * of asking the store. */
 	tight = known && (end > inode->attr.size || inode->attr.allocated < inode->attr.size) &&
 		(int64_t)(flusher_bytes(&fs->flusher) + data->size) > fs->free;
 	if (!fs->usage_asked && (!known || age > (tight ? USAGE_MAX_AGE_TIGHT_NS : USAGE_MAX_AGE_NS))) {
@@ -53,16 +55,18 @@ static bool is_tight(struct fs *fs, const struct inode *inode, const struct flus
 	return tight;
 }
 
-/* Whether these bytes go to the store before they are answered. */
+/* Whether these bytes are stored before the write is answered. */
 static bool goes_through(struct fs *fs, const struct handle *h, const struct flush_data *data)
 {
 	const struct file *f = h->inode->file;
-	bool tight = is_tight(fs, h->inode, data); /* asks how full it is, too */
+	/* always called: it also asks for the free room when that is due */
+	bool tight = is_tight(fs, h->inode, data);
 
 	return tight || h->synchronous || flush_in_line(f) || flush_hits_tail(f, data);
 }
 
-/* The kernel keeps the page of a mapping that it could not write, and takes it for stored. */
+/* The kernel keeps the page of a mapping that it could not write, and treats the page as written, so the kernel has
+ * to drop its pages. */
 static void mapping_failed(struct ask *ask)
 {
 	if (ask->of_mapping)
@@ -74,7 +78,8 @@ static void fail(struct ask *ask, int error)
 	struct handle *h = ask->peer;
 
 	mapping_failed(ask);
-	/* Who was let go may have closed it by now; who was interrupted hears of nothing else. */
+	/* A caller that was let go may have closed the handle by now. An interrupted caller gets only EINTR, so a
+	 * failure that the handle has not reported is left for a later call. */
 	if (ask->req && !ask->of_mapping && error != -EINTR)
 		(void)flush_take_error(ask->inode->file, &h->error_seen);
 	ask_end(ask, error);
@@ -96,7 +101,7 @@ static void on_through(void *cookie, int error, const struct op_result *result)
 	ask_free(ask);
 }
 
-/* There is room. With the lock held; data may be the ask's own. */
+/* There is room. The caller holds the lock. from may be the ask's own buffer. */
 static void write_now(struct ask *ask, const void *from)
 {
 	const struct flush_data data = {
@@ -125,7 +130,7 @@ static void on_room(struct room_wait *room, int error)
 {
 	struct ask *ask = ((struct waiting_write *)room)->ask;
 
-	assert(ask->req && ask->text); /* who is let go leaves the line, see cancel_room */
+	assert(ask->req && ask->text); /* a request that is let go leaves the queue, see cancel_room */
 	ask->cancel = NULL;
 	if (error < 0)
 		fail(ask, error);
@@ -141,7 +146,7 @@ static void cancel_room(struct ask *ask)
 	ask_end(ask, ask->ends_with);
 }
 
-/* With the lock held. data is copied: the buffer is the session loop's. */
+/* The caller holds the lock. The data is copied, because the buffer belongs to the session loop. */
 static void wait_for_room(struct ask *ask, const char *data)
 {
 	struct waiting_write *w = calloc(1, sizeof(*w));
@@ -166,7 +171,7 @@ static void wait_for_room(struct ask *ask, const char *data)
 
 /* -- the request -- */
 
-/* Those that wait. Called without the lock. */
+/* For writes that wait. Called without the lock. */
 static void write_waiting(fuse_req_t req, struct handle *h, const struct flush_data *data, bool of_mapping)
 {
 	struct ask *ask = ask_new_call(req, PATIENCE_WRITE);
@@ -189,7 +194,7 @@ static void write_waiting(fuse_req_t req, struct handle *h, const struct flush_d
 	core_unlock(&fs->core);
 }
 
-/* O_DIRECT goes past the place where the kernel clears set-id bits and removes the capability. */
+/* A write by O_DIRECT does not pass the place where the kernel clears set-id bits and removes the capability. */
 static void drop_privileges(fuse_req_t req, struct handle *h)
 {
 	struct inode *inode = h->inode;
@@ -214,8 +219,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	struct fs *fs = fs_of(req);
 	struct handle *h = handle_of(fi->fh);
 	/*
-	 * Pages that were changed in memory have their place. Of what reaches beyond the largest file, what fits is
-	 * written.
+	 * Mapped pages that were changed in memory have their position. Of a write that reaches beyond the largest
+	 * file, the part that fits is written.
 	 */
 	const struct flush_data what = {.at = off,
 		.from = data,
@@ -238,7 +243,8 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 		return;
 	}
 	core_lock(&fs->core);
-	/* Who writes is told what failed before. The bytes of a mapping have nobody to tell: fsync and close will. */
+	/* A write reports an earlier failure. A write of mapped pages has no caller that could get the error: fsync
+	 * and close report it. */
 	r = ops_check_write(h->inode, what.append ? INT64_MAX : off);
 	if (r == 0 && !fi->writepage)
 		r = flush_take_error(h->inode->file, &h->error_seen);
@@ -248,7 +254,7 @@ void ops_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size, o
 	if (r == 0 && !waits)
 		r = flush_write(&fs->flusher, h->inode, &what);
 	if (r < 0 && fi->writepage)
-		core_drop_pages(&fs->core, h->inode); /* the kernel keeps the page, and takes it for stored */
+		core_drop_pages(&fs->core, h->inode); /* the kernel keeps the page, and treats it as written */
 	core_unlock(&fs->core);
 	if (r < 0)
 		ops_error(req, r);

@@ -16,15 +16,16 @@
 /*
  * Extended attributes: GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR.
  *
- * All of a document's are fetched at once and kept until the journal says otherwise (names/xattrs): before each write
- * the kernel asks for security.capability, which must not cost a request, and tells where a write() begins (append.h).
- * Nor must the ACLs that it asks for where it checks permissions: of a document that has no xattrs at all its
- * attributes say so, and of a drive without any the kernel is told that there is no such thing.
+ * All xattrs of a document are fetched at once and cached until the journal reports a change (names/xattrs). Before
+ * each write the kernel reads security.capability. That must not cost a request, and it shows where a write() begins
+ * (append.h). The ACLs that the kernel reads where it checks permissions must not cost a request either: the
+ * attributes of a document say whether it has no xattrs at all, and for a drive without any the kernel is answered
+ * that the attribute is not supported.
  *
- * A change is one op. What is kept is changed with it, but for ACLs: those the store keeps in step with the mode, so
- * that they are fetched again. ACLs are offered only where owners and permissions are shown as they are stored;
- * otherwise they would speak of what is not shown. A write by O_DIRECT passes the place where the kernel removes a
- * file's capability, so that it is removed here.
+ * A change is one op. The cached xattrs are changed with it, except ACLs: the store keeps those in step with the
+ * mode, so they are fetched again. ACLs are offered only where owners and permissions are shown as stored; otherwise
+ * an ACL would name owners and permissions that are not shown. A write by O_DIRECT does not pass the place where the
+ * kernel removes a file's capability, so the capability is removed here.
  */
 
 #define CAPABILITY "security.capability"
@@ -62,13 +63,13 @@ static const struct xattrs *known(const struct inode *inode)
 	return !x && inode_valid(inode) && inode->attr.bare ? &none : x;
 }
 
-#define GROUPS_MAX 64 /* of a caller that are looked at: more than people are in */
+#define GROUPS_MAX 64 /* groups of a caller that are looked at: more than people are in */
 
 /* -- what reads answer -- */
 
 struct wish {
 	const char *name; /* NULL: the list */
-	size_t size;	  /* 0: how large is it? */
+	size_t size;	  /* 0: the caller asks for the size */
 };
 
 static void reply(fuse_req_t req, const struct wish *wish, const void *data, size_t size)
@@ -81,8 +82,8 @@ static void reply(fuse_req_t req, const struct wish *wish, const void *data, siz
 		fuse_reply_buf(req, data, size);
 }
 
-/* Of a list of names those that the caller is shown; returns its size then. trusted(7): for the privileged, which root
- * is as far as can be told from a request. */
+/* Removes from a list of names those that the caller must not see; returns the size of the rest. trusted(7): shown
+ * only to privileged callers, which means root, as far as a request can tell. */
 static size_t drop_hidden(fuse_req_t req, char *names, size_t size)
 {
 	bool trusted = fuse_req_ctx(req)->uid == 0, acls = ops_has_acls(fs_of(req));
@@ -122,7 +123,7 @@ static void answer(fuse_req_t req, const struct xattrs *x, const struct wish *wi
 	}
 }
 
-/* Several threads of the store's do not call back for one call at a time: no lock is needed. */
+/* The store does not run the callbacks of one call on several threads at a time: no lock is needed. */
 static int on_each(void *cookie, struct span name, struct span value)
 {
 	struct ask *ask = cookie;
@@ -177,7 +178,7 @@ static void fetch(struct ask *ask, fuse_ino_t node)
 	if (!ask->inode || !ask->extra) {
 		ask_end(ask, -ENOMEM);
 	} else {
-		/* The answer does not say which position it saw: at least this one. */
+		/* The answer does not say which position it saw; it saw at least this one. */
 		ask->seen = fs->core.view.newest > fs->core.recent.last ? fs->core.view.newest : fs->core.recent.last;
 		core_call_begins(&fs->core);
 		ask->cancel = ask_cancel_ticket;
@@ -216,9 +217,9 @@ static void read_xattrs(fuse_req_t req, fuse_ino_t node, const struct wish *wish
 }
 
 /*
- * ls -l asks for both of everything it lists, until it hears that there is no such thing here: a request each, since
- * the kernel keeps neither. As long as no document of the drive has xattrs it may hear that: a kernel never asks for a
- * default ACL of its own, and whoever sets one of them is not told so.
+ * ls -l reads both attributes of everything it lists, until it gets "not supported": a request each, since the kernel
+ * caches neither. As long as no document of the drive has xattrs, that may be the answer: the kernel itself never
+ * reads a default ACL, and a program that sets one of the two attributes does not get this answer.
  */
 static bool is_pointless(struct fs *fs, const char *name)
 {
@@ -256,7 +257,7 @@ void ops_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 
 /* -- changes -- */
 
-/* Of a document that had none at that position. */
+/* Starts a cache entry for a document that had no xattrs at that position. */
 static struct xattrs *begin(struct fs *fs, struct inode *inode, int64_t seen)
 {
 	struct xattrs *x = xattrs_new();
@@ -285,7 +286,7 @@ static void learn_change(struct ask *ask, const struct op_result *result)
 	if (!x)
 		return;
 	if (is_acl(ask->op.name))
-		r = -ESTALE; /* the store keeps it in step with the mode, and may keep none */
+		r = -ESTALE; /* the store keeps ACLs in step with the mode, and may keep none */
 	else if (ask->op.kind == OP_SETXATTR)
 		r = xattrs_add(x, ask->op.name, ask->op.target);
 	else
@@ -323,7 +324,7 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 	core_lock(&fs->core);
 	ask->inode = inodes_get(&fs->core.inodes, ops_id_of(fs, node));
 	ask->op.id = ops_id_of(fs, node);
-	/* By a descriptor or by name, the kernel does not say: see SETATTR. */
+	/* The kernel does not say whether the caller used a descriptor or a name: see SETATTR. */
 	if (!ask->inode || !ask->text)
 		ask_end(ask, -ENOMEM);
 	else if (ask->inode->opens > 0)
@@ -334,9 +335,9 @@ static void change(fuse_req_t req, fuse_ino_t node, const struct op *op, struct 
 }
 
 /*
- * The kernel clears the set-group-id bit when who sets an ACL is neither in the file's group nor privileged; of this
- * request it leaves that to us, and says so only to who takes a longer form of it, which this version of libfuse does
- * not.
+ * The kernel clears the set-group-id bit when the caller that sets an ACL is neither in the file's group nor
+ * privileged. For this request it leaves that to the file system, and says so only in a longer form of the request,
+ * which this version of libfuse does not accept.
  */
 static bool clears_sgid(fuse_req_t req, fuse_ino_t node)
 {
@@ -419,7 +420,7 @@ static void on_dropped(void *cookie, int error, const struct op_result *results,
 		if (x)
 			x->own = attributes_seq_of(&results[0]);
 	} else if (error != -ENODATA) {
-		/* It may be there still. */
+		/* The capability may still be there. */
 		xattrs_keep(&fs->core.kept, drop->inode, NULL);
 		log_warning(NULL, "the capability of a file that was written could not be removed: %s",
 			error_lookup(error)->title);
@@ -435,7 +436,7 @@ void ops_drop_capability(struct fs *fs, struct handle *h)
 	const struct xattrs *x = known(h->inode);
 	struct drop *drop;
 
-	/* Where nobody knows, it is asked for once: that there is none is no harm. */
+	/* Where the xattrs are not known, the removal is sent once: it does no harm when there is no capability. */
 	if (x ? !xattrs_find(x, op.name) : h->capability_gone)
 		return;
 	drop = malloc(sizeof(*drop));

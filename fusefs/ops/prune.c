@@ -46,14 +46,14 @@ static void *prune_main(void *cookie)
 			continue;
 		}
 		assert(nodes && count <= PRUNE_QUEUE_MAX);
-		/* Nobody is told any more when the mount ends between two batches. */
+		/* NULL when the mount ended between two batches. */
 		int (*tell)(void *cookie, const uint64_t *list, size_t length) = p->tell;
 		void *whom = p->cookie;
 
 		p->nodes = NULL;
 		p->count = 0;
 		pthread_mutex_unlock(&p->lock);
-		/* A failure: the kernel is gone, or without memory. It will be told of others. */
+		/* A failure means that the kernel is gone, or has no memory. Later batches are sent all the same. */
 		if (tell)
 			(void)tell(whom, nodes, count);
 		pthread_mutex_lock(&p->lock);
@@ -67,7 +67,7 @@ static void *prune_main(void *cookie)
 	return NULL;
 }
 
-/* With the lock held. */
+/* The caller holds p->lock. */
 static bool is_ready(struct prune *p)
 {
 	if (!p->running && !p->stop)

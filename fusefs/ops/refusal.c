@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-/* It is not as it is known. */
+/* The name is not what it is cached as. */
 static void contradicted(struct fs *fs, int64_t folder, struct span name, enum name_state known)
 {
 	struct inode *inode = NULL;
@@ -25,7 +25,7 @@ static void has_entries(struct fs *fs, int64_t folder, struct span name)
 	listing_release(inode);
 }
 
-/* What op would have made, or replaced. */
+/* The name that op would have made or replaced. */
 static void target(const struct op *op, int64_t *ret_folder, struct span *ret_name)
 {
 	const bool moves = op->kind == OP_RENAME;

@@ -1,16 +1,17 @@
 /*
- * refusal: what a mount learns when the store refuses an op. It decides by what there is, so where it names a reason
- * that cannot be as far as is known here, somebody else has changed a name, and the journal has not told yet: a name
- * that is taken though it is known as absent, one that is not there though it is, a folder with entries that is known
- * as empty. What was known so is not known any more, and who looks next is told what is: mkdir -p, which looks at what
- * is in its way, finds it, and who reads the folder that could not be removed sees why. With the lock of the core held.
+ * refusal: what a mount learns when the store refuses an op. The store decides by the actual state. If its reason
+ * contradicts what is cached here, another mount has changed a name, and the journal has not reported that yet: a
+ * name exists that is cached as absent, a name is absent that is cached as present, or a folder has entries that is
+ * cached as empty. The contradicted entry is not used any more, and the next request asks the store: mkdir -p looks
+ * at what is in its way and finds it, and a program that reads the folder which it could not remove sees why. Called
+ * with the lock of the core held.
  */
 #ifndef NEPHOS_FUSEFS_OPS_REFUSAL_H
 #define NEPHOS_FUSEFS_OPS_REFUSAL_H
 
 #include "fusefs/ops/ops_fs.h"
 
-/* Any op and any error. */
+/* For any op and any error. */
 void refusal_learn(struct fs *fs, const struct op *op, int error);
 
 #endif

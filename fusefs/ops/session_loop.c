@@ -18,14 +18,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define WAKE_SIGNAL SIGUSR2	 /* takes a reader out of its read; does nothing else */
-#define WAKE_NS (20 * NS_PER_MS) /* between signals to a thread that was not in its read yet */
+#define WAKE_SIGNAL SIGUSR2	 /* interrupts a reader's system call; its handler does nothing */
+#define WAKE_NS (20 * NS_PER_MS) /* between two signals to a thread, in case the first came before its read */
 
 struct session_loop {
 	struct fuse_session *session;
 	void (*on_end)(void *cookie);
 	void *cookie;
-	pthread_mutex_t reading; /* who has it reads: taken first */
+	pthread_mutex_t reading; /* the thread that holds it reads; always taken before lock */
 	pthread_mutex_t lock;
 	bool ended; /* on_end was called */
 	unsigned running;
@@ -59,7 +59,7 @@ static bool wait_readable(struct session_loop *loop, int timeout_ms)
 	return poll(&p, 1, timeout_ms) > 0;
 }
 
-/* The bytes that it moves, in or out. */
+/* The number of bytes that the request moves, in or out. */
 static size_t weight(const struct fuse_buf *buffer, size_t size)
 {
 	const struct fuse_in_header *head = buffer->mem;
@@ -68,7 +68,7 @@ static size_t weight(const struct fuse_buf *buffer, size_t size)
 	return size >= sizeof(*head) + sizeof(*read) && head->opcode == FUSE_READ ? read->size : size;
 }
 
-/* What fuse_session_receive_buf says, once there is a request or the end. */
+/* Waits for a request or the end of the session; returns what fuse_session_receive_buf returned. */
 static int next_request(struct session_loop *loop, struct fuse_buf *buffer, int64_t look_until_ns)
 {
 	while (!fuse_session_exited(loop->session)) {
@@ -84,8 +84,8 @@ static int next_request(struct session_loop *loop, struct fuse_buf *buffer, int6
 	return 0;
 }
 
-/* Reads and processes for as long as it is equal to the work. The last request it processes while another thread reads:
- * > 0. */
+/* Reads and processes requests for as long as this thread keeps up. Returns > 0 after a last request, which it
+ * processes while another thread reads. */
 static int lead(struct session_loop *loop, struct fuse_buf *buffer)
 {
 	int64_t look_until_ns = 0;
@@ -160,7 +160,7 @@ static int start_threads(struct session_loop *loop)
 	return loop->count > 0 ? 0 : -r;
 }
 
-/* On the descriptor: whoever reads decides how to wait. */
+/* Sets the descriptor to non-blocking: next_request decides how to wait. */
 static int read_without_waiting(struct fuse_session *session)
 {
 	const int fd = fuse_session_fd(session);
@@ -221,7 +221,8 @@ void session_loop_stop(struct session_loop *loop)
 	if (!loop)
 		return;
 	fuse_session_exit(loop->session);
-	/* A signal that comes just before the read is lost, so it is sent until each has seen the end. */
+	/* A signal that arrives just before the read is lost, so signals are sent until every thread has seen the
+	 * end. */
 	while (running(loop) > 0) {
 		for (unsigned i = 0; i < loop->count; i++)
 			pthread_kill(loop->threads[i], WAKE_SIGNAL);
@@ -229,6 +230,6 @@ void session_loop_stop(struct session_loop *loop)
 	}
 	for (unsigned i = 0; i < loop->count; i++)
 		pthread_join(loop->threads[i], NULL);
-	assert(loop->ended); /* whoever waits for the end was told of it */
+	assert(loop->ended); /* on_end was called before the last thread ended */
 	loop_free(loop);
 }

@@ -6,16 +6,16 @@
 #include "fusefs/names/xattrs.h"
 
 /*
- * Gives back memory that is kept only because it may be asked for again: inodes without users, names that were looked
- * up, extended attributes, listings. Each kind keeps its own list in the order of use; what the kernel, open files or
- * work under way hold is in none of them.
+ * Frees memory that is used only because its content may be asked for again: content of files, names that were looked
+ * up with inodes that have no other users, extended attributes, listings. Each kind has its own list in the order of
+ * use. Objects that the kernel, open files or work in progress hold are in none of these lists.
  *
- * All kinds share one bound, so that a mount which needs much of one kind may have it. Beyond the bound one kind after
- * the other (kept_pick says which) gives what was used longest ago, until the sum fits. What was used last stays, as
- * somebody is about to look at it.
+ * All kinds share one bound, so that a mount which needs much of one kind may have it. Beyond the bound, the kind
+ * that kept_pick chooses evicts its least recently used object, again and again until the sum fits. The most recently
+ * used object stays, as a request is about to use it.
  */
 
-#define CLIMB_MAX 16 /* folders that are told of at once when the lowest has lost its last name */
+#define CLIMB_MAX 16 /* folders that are reported at once when the lowest one has lost its last name */
 
 static bool is_told(const struct fs *fs, const struct inode *inode)
 {
@@ -30,7 +30,8 @@ void trim_name_gone(void *cookie, const struct inode *inode, int64_t emptied)
 		return;
 	if (is_told(fs, inode))
 		prune_add(&fs->prune, ops_node_of(fs, inode->id));
-	/* A folder whose own name went before those in it was still in use in the kernel, because of them. */
+	/* A folder whose own name was dropped before the names in it was still in use in the kernel, because of those
+	 * names. */
 	inode = emptied ? inodes_find(&fs->core.inodes, emptied) : NULL;
 	for (int i = 0; i < CLIMB_MAX && is_told(fs, inode) && !names_any(&fs->names, inode->id); i++) {
 		prune_add(&fs->prune, ops_node_of(fs, inode->id));
@@ -38,7 +39,7 @@ void trim_name_gone(void *cookie, const struct inode *inode, int64_t emptied)
 	}
 }
 
-/* With their inodes, however many names each has. */
+/* Names and their inodes; an inode counts once, however many names it has. */
 static size_t names_memory(const struct fs *fs)
 {
 	size_t named = fs->names.with_inode < fs->core.inodes.count ? fs->names.with_inode : fs->core.inodes.count;
@@ -46,7 +47,7 @@ static size_t names_memory(const struct fs *fs)
 	return fs->names.bytes + named * inodes_memory_of_one(&fs->core.inodes);
 }
 
-/* What the kernel, open files or work under way keep: nobody here can give it. */
+/* Inodes that the kernel, open files or work in progress hold: trim cannot free them. */
 static size_t held_memory(const struct fs *fs)
 {
 	size_t count = fs->core.inodes.count;
@@ -67,7 +68,7 @@ size_t trim_max(const struct fs *fs)
 	return fs->kept_max - (held < most ? held : most);
 }
 
-/* Whether there is one beside the most recently used, which somebody is about to look at. */
+/* Whether there is an object beside the most recently used one, which a request is about to use. */
 static bool can_give(const struct fs *fs, enum kept_kind kind)
 {
 	if (kind == KEPT_NAMES)
@@ -112,8 +113,8 @@ void trim(struct fs *fs)
 	int kind;
 
 	/*
-	 * The bound is looked at once: what is held grows as names go, until the kernel has let go of their inodes, and
-	 * that is no reason for more to go.
+	 * The bound is computed once: the held inodes become more as names are dropped, until the kernel has
+	 * forgotten them, and that is no reason to drop more.
 	 */
 	while ((kind = pick(fs, max)) >= 0)
 		give(fs, (enum kept_kind)kind);

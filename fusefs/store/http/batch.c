@@ -11,23 +11,23 @@
 #include <stdlib.h>
 
 /*
- * A batch of ops on its way to the store, under the mount's session and a number that grows by one.
+ * Sends a batch of ops to the store, under the mount's session and a number that grows by one.
  *
- * The number makes repeats safe: the store applies a batch once, and answers a repeat with what it answered first. So
- * an attempt without an answer goes again, through another gateway if need be, with the same number (call.c, judge.c).
- * What is to be decided here is what the end of a batch means for the number, and for the session; see below at
+ * The number makes repeats safe: the store applies a batch once, and answers a repeat as it answered the first time.
+ * So an attempt without an answer is sent again, through another gateway if need be, with the same number (call.c,
+ * judge.c). This file decides what the end of a batch means for the number, and for the session; see below at
  * settle_number.
  *
- * When nobody can say whether a batch happened, because its session was lost meanwhile or the answer makes no sense,
- * the journal is asked (inquiry.c), and only when that does not know either is -ERR_IN_DOUBT the answer. A batch that
- * would write to a document whose file locks were lost is refused here, before it is sent.
+ * When the outcome of a batch is unknown, because its session was lost meanwhile or the answer is invalid, the
+ * journal is asked (inquiry.c). Only when the journal does not have the answer either, the result is -ERR_IN_DOUBT.
+ * A batch that would write to a document whose file locks were lost is refused here, before it is sent.
  */
 
 #define RESPONSE_BYTES_MAX \
 	(32u * 1024 * 1024) /* 4096 results with an item and two folders of 800 bytes each fit twice */
 
-/* An answer is in either form: an older service knows only JSON, and of a repeat the kept one comes, whoever asked for
- * it. */
+/* An answer may have either form: an older service has only JSON, and a repeat gets the stored answer, whatever
+ * form it asks for. */
 #define ACCEPT OP_ANSWER_COMPACT ", " OP_ANSWER_JSON
 
 static bool result_ok(const struct op_result *result, uint32_t drive)
@@ -67,9 +67,10 @@ static void parse_usage(const struct http_response *response, struct store_batch
 }
 
 /*
- * Numbers. One that the store answered is used up, also by a refusal of the rules. One that was never sent, or that
- * nobody took (the store was not there, or busy), is free. Of any other nobody knows, and a number is never given
- * twice: the session is lost, and what comes next waits for one in its place.
+ * Numbers. A number that the store answered is used up, even if the rules refused the batch. A number that was never
+ * sent, or that no service accepted (the store was unreachable, or busy), is free. Any other number may or may not
+ * be used up, and no number is ever used twice: so the session is given up, and the next batch waits for its
+ * replacement.
  */
 static bool is_used_up(const struct store_http_call *call, const struct http_response *response)
 {
@@ -107,12 +108,13 @@ void store_http_batch_unknown(struct store_http_call *call, int error)
 	store_http_call_over(call);
 }
 
-/* Takes the call when the answer makes no sense. */
+/* False: the answer is invalid, and the inquiry has taken over the call. */
 static bool decode(struct store_http_call *call, const struct http_response *response, struct op_answer **ret)
 {
 	if (response->status / 100 == 2 && parse_answer(call, response, ret) == 0)
 		return true;
-	/* It was applied; what it did, the store did not say in words that can be used: the journal has others. */
+	/* The batch was applied, but the answer about its results cannot be used: the journal has the results,
+	 * too. */
 	log_error(NULL, "batch of %zu ops: the answer makes no sense", call->as.batch.count);
 	store_http_inquire(call, -EIO);
 	return false;
@@ -128,7 +130,7 @@ static void on_batch(struct store_http_call *call, int error, struct http_respon
 		return;
 	}
 	settle_number(call, response);
-	/* A 500 under the number: it happened, but the store found no words. */
+	/* A 500 with the number: the batch was applied, but the store could not make an answer. */
 	if (is_used_up(call, response) && (error == 0 || response->status == 500) && !decode(call, response, &decoded))
 		return;
 	if (response) {
@@ -142,17 +144,17 @@ static void on_batch(struct store_http_call *call, int error, struct http_respon
 	store_http_call_over(call);
 }
 
-/* The number is given anew for each session; within one it stays with its batch. */
+/* Assigns the number: within one session a batch keeps its number, another session needs a new one. */
 static int prepare(struct store_http_call *call)
 {
 	struct store_http *s = call->s;
 	int index;
 
-	assert(s->session != 0 && s->next_batch > 0); /* CALL_FLAG_SESSION: it waits while there is none */
+	assert(s->session != 0 && s->next_batch > 0); /* CALL_FLAG_SESSION: the call waits while there is none */
 	if (call->as.batch.number != 0 && call->session_sent == s->session)
 		return 0;
-	/* Under another session it would be another batch, and might be applied twice: first, what became of it is
-	 * asked. */
+	/* Under another session it would count as another batch, and might be applied twice: first its outcome
+	 * has to be found out. */
 	if (call->as.batch.in_doubt)
 		return -ERR_SESSION_GONE;
 	index = store_http_locks_refused_op(s, call->as.batch.ops, call->as.batch.count);

@@ -10,24 +10,24 @@
 #include <stdio.h>
 
 /*
- * Blocks are fetched, whole or in part, and stored.
+ * Fetches blocks, whole or in part, and stores them.
  *
- * The bytes of a block go from the network into the memory that the caller gave, without a copy. Nobody on the way is
- * trusted with them: a whole block must have the hash that is its name, a part the digest that its answer carries.
- * Bytes that do not are asked for once more, from another gateway, since they may have been damaged on the way; when
- * they are wrong again the caller gets -EBADMSG. Large blocks are hashed on threads of their own.
+ * The bytes of a block are received from the network into the caller's memory, without a copy. No program on the way
+ * is trusted: a whole block must have the hash that is its name, a part the digest that comes with its answer. Bytes
+ * that fail this check are asked for once more, from another gateway, since they may have been damaged on the way;
+ * when they are wrong again the caller gets -EBADMSG. Large blocks are hashed on separate threads.
  *
- * A block is asked for with the capability that came with its extents. When that has become too old, it is asked for
- * without one, which is enough for the owner of the drive. Content never changes under its name, so that a block may be
- * sent and asked for as often as need be.
+ * A block is asked for with the capability that came with its extents. When the capability has expired, the block is
+ * asked for without one, which is enough for the owner of the drive. Content never changes under its name, so a
+ * block may be sent and asked for any number of times.
  */
-#define PROBLEM_BYTES_MAX (64u * 1024) /* of a refusal */
+#define PROBLEM_BYTES_MAX (64u * 1024) /* of the body of a refusal */
 
-/* Bytes are hashed on the hasher's threads: 4 MiB take milliseconds, which every other answer would wait for on the
- * client's. A few take no longer than the hand-over. */
+/* Larger blocks are hashed on the hasher's threads: 4 MiB take milliseconds, for which all other answers would
+ * wait on the client's thread. For a few bytes, hashing takes no longer than the hand-over to another thread. */
 #define HASHED_AT_ONCE_BYTES (64u * 1024)
 
-/* ---- what comes ---- */
+/* ---- answers ---- */
 
 static int on_head(void *cookie, const struct http_response *head)
 {
@@ -73,7 +73,8 @@ static void get_over(struct store_http_call *call, int error)
 	store_http_call_over(call);
 }
 
-/* Damaged on the way or by a gateway: another one may do better. At rest: then it is said. */
+/* The bytes may have been damaged on the way or by a gateway: then another gateway may deliver better ones. When
+ * the stored bytes are damaged, the caller gets the error. */
 static void bad_bytes(struct store_http_call *call)
 {
 	if (call->as.block.again) {
@@ -98,7 +99,7 @@ static void on_hashing(struct worker_job *job)
 		get_over(call, r);
 }
 
-/* "sha-256=:…:" and nothing else: so the service writes it. */
+/* Accepts "sha-256=:…:" and nothing else: that is how the service writes it. */
 static bool parse_digest(const char *field, uint8_t ret[SHA256_BYTES])
 {
 	static const char head[] = "sha-256=:";
@@ -116,7 +117,7 @@ static bool parse_digest(const char *field, uint8_t ret[SHA256_BYTES])
 	return good;
 }
 
-/* Whether it is the part that was asked for; then what its bytes must have is known. */
+/* Whether this is the requested part; then call->as.block.sha256 becomes its digest. */
 static bool is_part(struct store_http_call *call, const struct http_response *response)
 {
 	const struct store_part *part = &call->as.block.part;
@@ -141,7 +142,7 @@ static void on_block(struct store_http_call *call, int error, struct http_respon
 	bool forbidden = error == -EPERM || error == -ERR_FORBIDDEN;
 
 	if (forbidden && !call->as.block.bare) {
-		/* The capability is too old; the owner needs none. */
+		/* The capability has expired; the owner needs none. */
 		size_t path = (size_t)(strchr(call->path.data, '?') - call->path.data);
 
 		call->as.block.bare = true;

@@ -13,22 +13,23 @@
 #include <utlist.h>
 
 /*
- * The states of a call stand in store_http_internal.h. It goes from one to the next on the client's thread (an answer
- * came) or on the clock (its time came); cancelling only says so and leaves the rest to these two. So `finish` never
- * runs inside a function that somebody above us called, whatever locks they hold.
+ * The states of a call are described in store_http_internal.h. A call changes state on the client's thread (an
+ * answer came) or on the clock (its time came); cancelling only sets a flag and leaves the rest to these two. So
+ * `finish` never runs inside a function that a caller above the seam called, whatever locks that caller holds.
  */
 
 #define URL_BYTES_MAX 4096	/* a base, ids and one percent-encoded name */
-#define NO_MEMORY_NS 10000000ll /* until memory is asked for again */
+#define NO_MEMORY_NS 10000000ll /* pause before memory is requested again */
 
-/* What may follow on what. */
+/* The allowed transitions: from, to. */
 static const bool follows[CALL_STATES][CALL_STATES] = {
-	/* The first attempt; it could not be made, which the clock tells; there is no session yet. */
+	/* The first attempt was sent; or it could not be made, which the clock reports; or there is no session
+	 * yet. */
 	[CALL_MADE] = {[CALL_SENT] = true, [CALL_WAITING] = true, [CALL_PARKED] = true},
 	[CALL_SENT] = {[CALL_IN_HAND] = true},
 	[CALL_WAITING] = {[CALL_IN_HAND] = true},
 	[CALL_PARKED] = {[CALL_IN_HAND] = true},
-	/* Another attempt, at once or after a pause, or when there is a session again. */
+	/* Another attempt is sent, or waits for a pause, or for a session. */
 	[CALL_IN_HAND] = {[CALL_SENT] = true, [CALL_WAITING] = true, [CALL_PARKED] = true},
 };
 
@@ -37,7 +38,7 @@ static bool is_listed(enum store_http_call_state state)
 	return state == CALL_WAITING || state == CALL_PARKED;
 }
 
-/* Into another state, and from where it was to where it belongs then. With the lock held. */
+/* Changes the state, and moves the call in or out of s->waiting. The caller holds s->lock. */
 static void moves(struct store_http_call *call, enum store_http_call_state to)
 {
 	struct store_http *s = call->s;
@@ -128,7 +129,7 @@ void store_http_call_over(struct store_http_call *call)
 	free_call(call);
 }
 
-/* With the lock held, as all below but for the callbacks. */
+/* The caller holds s->lock, here and in all functions below except callbacks. */
 static void wait_until(struct store_http_call *call, int64_t due_ns)
 {
 	call->due_ns = due_ns;
@@ -148,7 +149,7 @@ static int add_headers(struct store_http_call *call, struct http_headers *h)
 	if (r == 0 && call->kind == CALL_BLOCK_GET && !call->as.block.whole)
 		r = http_headers_addf(h, "Range", "bytes=%" PRIu32 "-%" PRIu32, call->as.block.part.from,
 			call->as.block.part.from + call->as.block.part.len - 1);
-	/* While there is none, the one that is to be replaced still holds what has no name. */
+	/* While there is no session, the one to be replaced still holds documents without a name. */
 	call->session_sent = s->session ? s->session : s->replaces;
 	if (r == 0 && call->session_sent != 0 && !(call->flags & CALL_FLAG_OUTSIDE))
 		r = http_headers_addf(h, HEADER_SESSION, "%" PRId64, call->session_sent);
@@ -168,7 +169,8 @@ static int add_headers(struct store_http_call *call, struct http_headers *h)
 
 static void on_response(void *cookie, struct http_response *response);
 
-/* An attempt takes no longer than is left of the outage, or an outage would take longer than is promised. */
+/* An attempt gets no more time than is left of the outage; otherwise a call would take longer than
+ * STORE_OUTAGE_S allows. */
 static unsigned limited_ms(const struct store_http_call *call, unsigned wanted_ms)
 {
 	int64_t left = (call->began_ns + call->s->outage_ns - clock_mono_ns()) / NS_PER_MS;
@@ -218,7 +220,7 @@ static int send_request(struct store_http_call *call)
 	return r;
 }
 
-/* Until there is a session, but no longer than a call waits for a store that is not there. */
+/* Parks the call until there is a session, but no longer than until the end of its outage. */
 static void wait_for_session(struct store_http_call *call)
 {
 	if (store_http_call_is_late(call)) {
@@ -290,7 +292,8 @@ static void leave_gateway(struct store_http_call *call)
 		metric_inc(call->s->failovers);
 }
 
-/* Whether it is not tried again. A batch in doubt leaves time to find out what became of it. */
+/* Whether the call is not tried again. A batch in doubt is given up earlier, so that time is left to find out
+ * its outcome. */
 static bool is_given_up(const struct store_http_call *call, int64_t now)
 {
 	const struct store_http *s = call->s;
@@ -302,8 +305,9 @@ static bool is_given_up(const struct store_http_call *call, int64_t now)
 }
 
 /*
- * A poll was not answered in time: its gateway is there and says nothing. Reads that wait for it would do so until
- * their own, longer deadline: they are asked elsewhere, too. What changes something stays: it may have arrived.
+ * A poll was not answered in time: its gateway is up but silent. Reads in flight there would wait until their own,
+ * longer deadline: they are sent to another gateway now. Requests that change something stay, as they may have
+ * arrived.
  */
 static void move_reads(struct store_http_call *poll)
 {
@@ -343,7 +347,7 @@ static int64_t pause_ns(const struct store_http_call *call, enum verdict verdict
 	}
 }
 
-/* A call that met a failure goes on, or is over: then the error to tell. 0: it goes on. */
+/* Sends a call again after a failure, or returns the error that ends it. 0: it was sent again, or waits. */
 static int go_on(struct store_http_call *call, enum verdict verdict, int error)
 {
 	struct store_http *s = call->s;
@@ -365,7 +369,7 @@ static int go_on(struct store_http_call *call, enum verdict verdict, int error)
 	metric_inc(s->retries);
 	pause = pause_ns(call, verdict);
 	if (verdict == VERDICT_RENEW && s->session != 0) {
-		/* Somebody else met it first: the new one is there. */
+		/* Another call met the lost session first: there is a new one already. */
 		attempt(call);
 	} else if (verdict == VERDICT_RENEW) {
 		wait_for_session(call);
@@ -377,7 +381,7 @@ static int go_on(struct store_http_call *call, enum verdict verdict, int error)
 	return 0;
 }
 
-/* Which gateway is the home of the drive: to ask it saves a way between gateways. */
+/* Prefers the gateway that is the home of the drive: that saves the hop from another gateway. */
 static void follow_home(struct store_http *s, enum verdict verdict, const struct http_response *response)
 {
 	const char *home = response->error == 0 ? http_headers_get(&response->headers, HEADER_HOME) : NULL;
@@ -386,7 +390,7 @@ static void follow_home(struct store_http *s, enum verdict verdict, const struct
 		(void)gateways_prefer(s->gateways, home, clock_mono_ns());
 }
 
-/* Whether the store is there, for those who wait. */
+/* Notes whether the store answers, for store_silent_ns. */
 static void note_answer(struct store_http_call *call, enum verdict verdict, const struct http_response *response)
 {
 	struct store *base = &call->s->base;
@@ -426,7 +430,7 @@ static void on_response(void *cookie, struct http_response *response)
 	call->finish(call, error, response->error == 0 ? response : NULL);
 }
 
-/* Once more, from finish. With the lock held. */
+/* For finish: sends the call once more. The caller holds s->lock. */
 static void again(struct store_http_call *call, int64_t pause)
 {
 	struct store_http *s = call->s;
@@ -494,9 +498,9 @@ void store_http_cancel(struct store *base, store_ticket ticket)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* The clock: calls whose time has come are sent again, or finished when they cannot be. */
+/* The clock: a thread that takes calls when they are due, and sends them again or finishes them. */
 
-/* One that is due, taken off the list; else NULL and when the next one is. */
+/* Takes a call that is due off the list. NULL: none is; then ret_next is when the next one is due. */
 static struct store_http_call *take_due(struct store_http *s, int64_t now, int64_t *ret_next)
 {
 	struct store_http_call *call;

@@ -31,7 +31,7 @@ bool store_http_item_ok(const struct item *item, uint32_t drive)
 		return false;
 	if (item->size < 0 || (uint64_t)item->size > FILE_BYTES_MAX || item->allocated < 0)
 		return false;
-	/* The root, and a document that lost its last name, have none. */
+	/* The root, and a document that lost its last name, have no name. */
 	if (item->name.size > 0 && text_name_check(item->name) < 0)
 		return false;
 	if (item->target.size > PATH_BYTES_MAX || (S_ISLNK(item->mode) && item->target.size == 0))
@@ -39,7 +39,7 @@ bool store_http_item_ok(const struct item *item, uint32_t drive)
 	return !item->has_inline || (S_ISREG(item->mode) && (int64_t)item->inline_data.size == item->size);
 }
 
-/* from: where the one before ended. */
+/* from: where the extent before this one ended. */
 bool store_http_extent_ok(const struct extent *extent, int64_t size, int64_t from)
 {
 	if (extent->at < from || extent->len <= 0 || extent->at > size || extent->len > size - extent->at)

@@ -10,41 +10,41 @@
 #include <stdlib.h>
 
 /*
- * What became of a batch in doubt. Its session is lost: nothing is sent under it any more, and what was sent may still
- * be on its way. So another session takes its place first, and from then on the store refuses what comes for the old
- * one. Every op that happened stands in the journal under SESSION/NUMBER, at or before where the new session says that
- * it began: all entries are there, then it happened, and what the ops made is asked for as it is now; none is there,
- * then it did not happen (or was refused), and never will, and it goes again under the new session. Where there is no
- * new session in time, the journal does not reach back, or is another incarnation's, nobody knows: -EIO, as it would be
- * after an outage.
+ * Finds out what became of a batch in doubt. Its session is given up: nothing more is sent under it, but what was
+ * sent may still be on its way. So another session replaces it first, and from then on the store refuses requests
+ * under the old one. Every op that happened has a journal entry under SESSION/NUMBER, at or before the position at
+ * which the new session began. If all entries are there, the batch happened, and the documents that its ops made are
+ * read as they are now. If no entry is there, it did not happen (or was refused), and never will, and it is sent
+ * again under the new session. When there is no new session in time, or the journal does not reach back, or has
+ * another incarnation, the outcome is unknown: -ERR_IN_DOUBT (EIO for programs, as after an outage).
  */
 
 #define PAGE_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries */
-#define PAGES_MAX 1000			  /* a million changes since the batch was sent: not worth the wait */
-/* Of one batch, by answers: who gets doubtful ones again and again has a broken store. Where none came the store was
- * away, and that is waited out, however often. */
+#define PAGES_MAX 1000 /* a million changes since the batch was sent: reading more is not worth the wait */
+/* Inquiries for one batch after doubtful answers: more of them mean that the store is broken. Doubt because no
+ * answer came does not count: then the store was unreachable, and that is waited out, however often. */
 #define ASKED_MAX 3
 
-/* The document of an entry, the folder it is in, and the one it was in. */
+/* The document of an entry, its folder, and its former folder. */
 enum { ITEM_ITSELF, ITEM_FOLDER, ITEM_OLD_FOLDER, ITEMS_OF_ENTRY };
 
 struct wanted {
 	int64_t id; /* 0: none */
 	bool there;
 	struct item item;
-	char *bytes; /* of its name and target */
+	char *bytes; /* memory of its name and target */
 };
 
 struct inquiry {
 	struct store_http_call *batch;
 	struct store_http *s;
 	char key[BATCH_KEY_SIZE];
-	struct store_position since; /* how far the journal was read */
+	struct store_position since; /* how far the journal has been read */
 	unsigned pages;
-	size_t found;		   /* entries under the key */
-	struct op_result *results; /* of the batch's ops */
-	struct wanted *wanted;	   /* ITEMS_OF_ENTRY for each */
-	size_t next;		   /* of wanted, to be asked for */
+	size_t found;		   /* number of entries under the key */
+	struct op_result *results; /* one for each op of the batch */
+	struct wanted *wanted;	   /* ITEMS_OF_ENTRY for each op */
+	size_t next;		   /* index of the next of wanted to ask for */
 };
 
 static void ask_page(struct inquiry *q);
@@ -58,7 +58,7 @@ static void inquiry_free(struct inquiry *q)
 	free(q);
 }
 
-/* ---- how it ends ---- */
+/* ---- outcomes ---- */
 
 static void end_unknown(struct inquiry *q)
 {
@@ -68,7 +68,7 @@ static void end_unknown(struct inquiry *q)
 	store_http_batch_unknown(batch, -ERR_IN_DOUBT);
 }
 
-/* Nothing of it is under way any more, and nothing will come of it. */
+/* The batch did not happen, and nothing of it can still arrive. */
 static void end_not_happened(struct inquiry *q)
 {
 	struct store_http_call *batch = q->batch;
@@ -114,7 +114,7 @@ static void end_happened(struct inquiry *q)
 	store_http_call_over(batch);
 }
 
-/* ---- what the ops made, as it is now ---- */
+/* ---- reading what the ops made ---- */
 
 static int copy_item(struct wanted *w, const struct item *item)
 {
@@ -133,7 +133,7 @@ static int copy_item(struct wanted *w, const struct item *item)
 	return 0;
 }
 
-/* Most ops of a batch are in one folder. */
+/* A document that was asked for already: most ops of a batch are in one folder. */
 static const struct wanted *asked_before(const struct inquiry *q, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
@@ -152,7 +152,7 @@ static void on_item(void *cookie, int error, const struct item *item, struct sto
 	assert(q->next < q->batch->as.batch.count * ITEMS_OF_ENTRY);
 	assert(w->id != 0 && !w->there); /* each is asked for once */
 	(void)at;
-	/* Not there: unlinked by this op, or by somebody since. */
+	/* Not found: unlinked by this op, or by a later one. */
 	if (error == 0)
 		error = copy_item(w, item);
 	if (error < 0 && error != -ENOENT) {
@@ -215,18 +215,18 @@ static int take_entry(struct inquiry *q, const json_t *object)
 		r = get_id(object, "replaced", &result->replaced);
 	if (r == 0)
 		r = get_id(object, "parent", &w[ITEM_FOLDER].id);
-	/* A link's is a folder that the op left alone. */
+	/* The old_parent of a link is a folder that the op did not change. */
 	if (r == 0 && op && strcmp(op, op_kind_name(OP_RENAME)) == 0)
 		r = get_id(object, "old_parent", &w[ITEM_OLD_FOLDER].id);
 	if (w[ITEM_OLD_FOLDER].id == w[ITEM_FOLDER].id)
 		w[ITEM_OLD_FOLDER].id = 0;
-	/* The range that an append changed begins where it was put. */
+	/* The changed range of an append begins where the store put the data. */
 	result->value = json_integer_value(
 		json_object_get(object, op && strcmp(op, op_kind_name(OP_WRITE)) == 0 ? "from" : "len"));
 	return r;
 }
 
-/* 1: there is more of it. */
+/* 1: the journal has more entries. */
 static int take_page(struct inquiry *q, const struct http_response *response)
 {
 	json_t *root = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
@@ -264,10 +264,10 @@ static void on_page(struct store_http_call *call, int error, struct http_respons
 	} else if (q->found == 0) {
 		end_not_happened(q);
 	} else if (q->found < q->batch->as.batch.count) {
-		end_unknown(q); /* a batch is whole or not at all: this is no journal of ours */
+		end_unknown(q); /* a batch happens as a whole or not at all: this journal is wrong */
 	} else {
 		pthread_mutex_lock(&q->s->lock);
-		store_http_note_position(q->s, q->since); /* the floor of what is asked now */
+		store_http_note_position(q->s, q->since); /* becomes the floor of the requests below */
 		pthread_mutex_unlock(&q->s->lock);
 		ask_items(q);
 	}
@@ -277,9 +277,10 @@ static void ask_page(struct inquiry *q)
 {
 	struct store_http_call *call = store_http_call_new(q->s, CALL_META, on_page, q);
 
-	/* Not from before the batch's end: the position at which the session was replaced has been seen. */
+	/* With the floor, the answer is not older than the end of the batch's session: this mount has seen the
+	 * position of that end. */
 	call->flags = CALL_FLAG_FLOOR;
-	call->began_ns = q->batch->began_ns; /* one outage is waited out, not two */
+	call->began_ns = q->batch->began_ns; /* the inquiry is part of the batch's outage, and does not extend it */
 	call->response_max = PAGE_BYTES_MAX;
 	store_http_call_path(call, "/changes?since=%" PRId64 "&limit=%d", q->since.seq, (int)CHANGES_PAGE_MAX);
 	(void)store_http_call_start(call);
@@ -321,7 +322,7 @@ void store_http_inquire(struct store_http_call *batch, int error)
 	b->asked += !waited && error != -ERR_NO_GATEWAY;
 	b->lost = b->in_doubt = true;
 	over = batch->cancelled || s->closing || (waited && error != -ERR_SESSION_GONE) || b->asked > ASKED_MAX;
-	/* Nobody waits for it, but what comes next will. */
+	/* The batch does not wait for a new session any more, but the next calls will need one. */
 	if (over && !ready && !s->closing)
 		store_http_session_renew(s);
 	batch->broken = 0;
@@ -332,5 +333,5 @@ void store_http_inquire(struct store_http_call *batch, int error)
 		inquiry_start(batch);
 	else
 		store_http_call_again(
-			batch, false); /* finds no session, waits for it, and comes back with -ERR_SESSION_GONE */
+			batch, false); /* finds no session, waits for one, and comes back with -ERR_SESSION_GONE */
 }

@@ -12,7 +12,7 @@ static enum op_kind kind_of(const char *name)
 	for (int kind = 0; name && kind < OP_KINDS; kind++)
 		if (strcmp(op_kind_name((enum op_kind)kind), name) == 0)
 			return (enum op_kind)kind;
-	/* A newer store changes things in ways we do not know: taken as "everything about it". */
+	/* An op that only a newer store has: treated as a change of everything about its document. */
 	return OP_KINDS;
 }
 
@@ -149,8 +149,8 @@ void journal_fini(struct journal *j)
 }
 
 /*
- * The journal has no gaps. If the answer has one, or speaks of another incarnation, what was cached is worth nothing. A
- * page may end before `last`: what the follower is told is how far the page goes.
+ * The journal has no gaps. If the answer has one, or is of another incarnation, nothing cached can be used. A page
+ * may end before `last`: then ret->last becomes the end of the page.
  */
 void journal_judge(const struct journal *j, struct store_position since, struct store_changes *ret)
 {

@@ -1,13 +1,13 @@
 /*
- * journal: what the answer to a poll says (PROTOCOL.md, "Journal"), from any bytes: they come from whoever answers at
- * the address of a gateway. Pure; fuzzed.
+ * journal: decodes the answer to a poll (PROTOCOL.md, "Journal"). It accepts any bytes: they come from whatever
+ * program answers at the address of a gateway. Pure; fuzzed.
  *
- * It is read in two steps. First the bytes are taken apart (journal_parse): each entry is a change of one document,
- * whose names lie in a buffer of this struct. An op that a newer store knows and we do not counts as a change of
- * everything about its document. Then the changes are held against the position up to which the mount has followed the
- * drive (journal_judge). The journal has no gaps. So when the first entry is not the next one, or one is missing, or
- * the drive is another incarnation of itself, nothing that is known can be trusted, and the answer becomes a `reset`. A
- * page may end before the journal does; then the mount is told how far the page goes, and that there is more.
+ * Decoding has two steps. journal_parse takes the bytes apart: each entry is a change of one document; its names are
+ * in a buffer of this struct. An op that only a newer store has counts as a change of everything about its document.
+ * Then journal_judge compares the changes with the position up to which the mount has followed the drive. The
+ * journal has no gaps. So when the first entry is not the next one, or an entry is missing, or the drive has another
+ * incarnation, nothing that is cached can be trusted, and the answer becomes a `reset`. A page may end before the
+ * journal does; then the result says how far the page goes, and that there is more.
  */
 #ifndef NEPHOS_FUSEFS_JOURNAL_H
 #define NEPHOS_FUSEFS_JOURNAL_H
@@ -18,7 +18,7 @@
 
 #define JOURNAL_BYTES_MAX (4u * 1024 * 1024) /* CHANGES_PAGE_MAX entries with two names of 255 bytes, escaped */
 
-/* What a decoded answer stands on. */
+/* The memory of a decoded answer. */
 struct journal {
 	json_t *root;
 	struct buf names;
@@ -28,10 +28,10 @@ struct journal {
 
 void journal_init(struct journal *j);
 void journal_fini(struct journal *j);
-/* Once for each init. session: whose changes are the mount's own. ret gets where the answer ends, and how many others
- * there are. -EPROTO: it makes no sense. -ENOMEM. */
+/* To be called once after each init. Changes with a key of `session` are marked as this mount's own. ret gets
+ * the end of the answer, and the number of other mounts. -EPROTO: the answer is invalid. -ENOMEM. */
 int journal_parse(struct journal *j, struct span body, int64_t session, struct store_changes *ret);
-/* The changes of it that follow `since` without a gap; else ret->reset. They are borrowed from j. */
+/* Sets in ret the changes that follow `since` without a gap, borrowed from j; or ret->reset. */
 void journal_judge(const struct journal *j, struct store_position since, struct store_changes *ret);
 
 #endif

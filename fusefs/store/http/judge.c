@@ -10,21 +10,20 @@
 #include <jansson.h>
 
 /*
- * What an answer means for the call that it belongs to: whether the call is over, and with which error, or where and
- * when it is sent again.
+ * Decides what an answer means for its call: whether the call is over, and with which error, or where and when it is
+ * sent again.
  *
- * A success is over, and moves the position that this mount has seen. A failure of the network, or an answer that
- * speaks of the gateway rather than of the request, sends the call to the next gateway; a store that is busy, or behind
- * what this mount has seen, is asked again after a pause. A session that the store does not know any more is replaced
- * first. All other refusals are over: a problem that is known by its type becomes its code, else the errno in it
- * counts, else the HTTP status.
+ * A success ends the call, and updates the position that this mount has seen. After a failure of the network, or an
+ * answer that concerns the gateway and not the request, the call goes to the next gateway. A store that is busy, or
+ * behind what this mount has seen, is asked again after a pause. A session that the store no longer has is replaced
+ * first. Every other refusal ends the call: a problem of a known type becomes its code, else the errno in it counts,
+ * else the HTTP status.
  *
- * For a batch it is also noted whether it may have happened without our being told (in_doubt): the request went out and
- * no answer came, or the answer came from behind somebody who repeated it. Called with the lock of the store held;
- * sends nothing itself.
+ * For a batch, in_doubt notes whether it may have happened without this mount having learnt so: the request was sent
+ * and no answer came, or a gateway repeated the request. Called with s->lock held; sends nothing itself.
  */
 
-#define RENEWALS_MAX 3 /* of the session, for one batch: a store that wants more of them is broken */
+#define RENEWALS_MAX 3 /* of the session, for one batch: a store that needs more of them is broken */
 
 struct store_position store_http_response_position(const struct http_response *response)
 {
@@ -48,7 +47,7 @@ void store_http_note_position(struct store_http *s, struct store_position at)
 		s->seen = at;
 }
 
-/* What is told upwards: an errno where it says all, a code of ours where that says more. */
+/* The error for the caller: an errno where that says all, an ERR_* code where that says more. */
 static int plain(int code)
 {
 	switch (code) {
@@ -88,7 +87,7 @@ static int code_of_status(int status)
 	}
 }
 
-/* The code of a refusal, positive, and the op it speaks of. */
+/* The code of a refusal, positive, and the index of the op that it is about. */
 static int problem_of(const struct http_response *response, int *ret_index)
 {
 	json_t *problem = json_loadb(response->body.data ? response->body.data : "", response->body.size, 0, NULL);
@@ -120,7 +119,8 @@ static enum verdict judge_network(struct store_http_call *call, const struct htt
 		*ret_error = -EINTR;
 		return VERDICT_FINISH;
 	}
-	/* One where nobody is may be back before the outage is over: it is asked again like any other. */
+	/* A gateway at whose address nothing listens may be back before the outage is over: it is tried again
+	 * like any other. */
 	if (gateways_judge(response) == GATEWAYS_OVER)
 		return VERDICT_FINISH;
 	call->s->last_failure = response->error;
@@ -129,9 +129,9 @@ static enum verdict judge_network(struct store_http_call *call, const struct htt
 }
 
 /*
- * The session is not known any more, or its numbers are not what they should be; nothing more is sent under it. Of a
- * first attempt this says that it did not happen, and it goes under the new session. What was under way before and
- * unanswered, the journal says (store_http_inquire).
+ * The store does not have the session any more, or its batch numbers are wrong; nothing more is sent under it. When
+ * that is the answer to a first attempt, the batch did not happen, and it is sent under the new session. For a batch
+ * with earlier, unanswered attempts the journal has the outcome (store_http_inquire).
  */
 static enum verdict judge_session(struct store_http_call *call, int *ret_error)
 {
@@ -149,12 +149,12 @@ static enum verdict judge_session(struct store_http_call *call, int *ret_error)
 		*ret_error = -EIO;
 		return VERDICT_FINISH;
 	}
-	/* Reads go on without one while the new one is made. */
+	/* Reads go on without a session while the new one is made. */
 	return call->flags & CALL_FLAG_SESSION || call->session_sent == s->replaces ? VERDICT_RENEW : VERDICT_AT_ONCE;
 }
 
-/* A document without a name is there for the session that holds it, and for the one that replaces it; not for one in
- * between. */
+/* A document without a name exists for the session that holds it, and for the session that replaces that one; in
+ * between, while there is no session, it does not exist. */
 static bool is_between_sessions(const struct store_http_call *call, int code)
 {
 	return (call->flags & CALL_FLAG_BY_ID) && call->session_sent != call->s->session && error_errno(code) == ENOENT;
@@ -205,8 +205,8 @@ enum verdict store_http_judge(struct store_http_call *call, const struct http_re
 	if (is_between_sessions(call, code))
 		return VERDICT_RENEW;
 	if (code == ERR_EPOCH && call->floor_sent) {
-		/* Another incarnation of the drive: what was seen of the old one binds nobody. The poll will notice,
-		 * too. */
+		/* Another incarnation of the drive: the position seen of the old one is no floor any more. The
+		 * poll will notice the change, too. */
 		call->s->seen = (struct store_position){0, 0};
 		return VERDICT_AT_ONCE;
 	}

@@ -9,17 +9,17 @@
 #include <stdlib.h>
 
 /*
- * File locks. What the session holds is known here by document, so that what becomes of it when the session ends is
- * known, too: a session that replaces another has its locks; of one that was ended by the store, because somebody
- * wanted them, they are lost. Then `lock_life` grows, nothing that was asked for under the old one is asked for under
- * the new one, and writes to those documents are refused until whoever made them says that none of before will come
- * (lock_settled).
+ * File locks. The locks that the session holds are noted here by document, so that the mount can tell what the end
+ * of a session does to them: a session that replaces another takes over its locks; when the store ended the session
+ * because another mount wanted its locks, they are lost. Then `lock_life` grows, requests that were made under the
+ * old life are not sent under the new one, and writes to those documents are refused until the layer above declares
+ * that no earlier write will come any more (lock_settled).
  */
 
 #define ANSWER_BYTES_MAX (64u * 1024) /* an item, or a problem */
 #define ITEMS_TYPE "application/vnd.nephos.items"
 
-/* Of a document: which kinds are held; or that its locks were lost. */
+/* For one document: which kinds are held, or that its locks were lost. */
 struct store_http_locked {
 	UT_hash_handle hh;
 	int64_t id;
@@ -43,7 +43,7 @@ static void drop_unused(struct store_http *s, struct store_http_locked *k)
 	free(k);
 }
 
-/* Before it is asked for: memory that is missing then is missing in time. */
+/* Called before a lock is requested, so that a lack of memory fails the request in time. */
 static int note_asked(struct store_http *s, struct lock_call *l)
 {
 	struct store_http_locked *k = find(s, l->id);
@@ -55,7 +55,7 @@ static int note_asked(struct store_http *s, struct lock_call *l)
 		k->id = l->id;
 		HASH_ADD(hh, s->locked, id, sizeof(k->id), k);
 	}
-	/* It may come to be held at any time from now on. */
+	/* From now on the store may grant it at any time. */
 	if (l->number == 0)
 		l->held_before = k->held[l->flock];
 	k->held[l->flock] |= l->count > 0;
@@ -85,7 +85,7 @@ void store_http_locks_fini(struct store_http *s)
 {
 	struct store_http_locked *k, *next;
 
-	assert(!s->calls); /* nobody asks for one, or waits for one, any more */
+	assert(!s->calls); /* no call requests a lock, or waits for one, any more */
 	HASH_ITER(hh, s->locked, k, next) {
 		HASH_DEL(s->locked, k);
 		free(k);
@@ -164,8 +164,8 @@ static int prepare_hold(struct store_http_call *call)
 	json_t *body, *held;
 	int r;
 
-	assert(l->life <= s->lock_life); /* it only grows, and callers have it from here */
-	/* What is asked for was made of what another session held. */
+	assert(l->life <= s->lock_life); /* lock_life only grows, and callers got their value from here */
+	/* The request was computed from what another session held. */
 	if (l->life != s->lock_life || (call->session_sent != 0 && call->session_sent != s->session))
 		return -ERR_SESSION_GONE;
 	r = note_asked(s, l);
@@ -188,7 +188,7 @@ static int prepare_hold(struct store_http_call *call)
 	return call->broken;
 }
 
-/* The item of a grant. */
+/* Decodes the item of a grant. */
 static int parse_item(const struct store_http_call *call, const struct http_response *response, struct item *ret)
 {
 	struct span body = buf_span(&response->body);
@@ -214,7 +214,7 @@ static void parse_conflict(const struct http_response *response, struct store_lo
 	json_decref(root);
 }
 
-/* An answer that comes from a session of before says nothing; without one it may be held or not. */
+/* An answer to a request of an earlier session changes nothing. Without an answer the lock may be held or not. */
 static void note_answer(struct store_http_call *call, int error, struct store_lock_reply *reply)
 {
 	struct store_http *s = call->s;
@@ -289,11 +289,11 @@ store_ticket store_http_lock(struct store *base, const struct store_lock *lock,
 	return store_http_call_start(call);
 }
 
-/* ---- waiting and looking ---- */
+/* ---- waiting and testing ---- */
 
 static void on_wait(struct store_http_call *call, int error, struct http_response *response)
 {
-	(void)response; /* its turn or not: it is asked for again */
+	(void)response; /* free or not, the caller requests the lock again */
 	call->as.lock.wait(call->cookie, error);
 	store_http_call_over(call);
 }

@@ -22,7 +22,7 @@ static void on_changes(struct store_http_call *call, int error, struct http_resp
 		if (error == -EPROTO)
 			log_error(NULL, "the journal's answer makes no sense");
 	} else if (error == -EIDRM || error == -ERR_EPOCH) {
-		/* Where it stands now, the next answer says. */
+		/* The next answer says where the journal stands now. */
 		changes.reset = true;
 		error = 0;
 	}
@@ -53,7 +53,7 @@ static unsigned slack_ms(const struct store_http *s)
 	return ms < STORE_HTTP_POLL_SLACK_MAX_MS ? ms : STORE_HTTP_POLL_SLACK_MAX_MS;
 }
 
-/* The session is part of what is said, so this is made for each attempt. */
+/* The body contains the session, so it is made for each attempt. */
 static int prepare(struct store_http_call *call)
 {
 	const struct poll_call *p = &call->as.poll;
@@ -61,7 +61,7 @@ static int prepare(struct store_http_call *call)
 	json_t *held = json_array();
 	json_t *body;
 
-	assert(call->s->session != 0); /* CALL_FLAG_SESSION: it waits while there is none */
+	assert(call->s->session != 0); /* CALL_FLAG_SESSION: the call waits while there is none */
 	for (size_t i = 0; i < p->held_count; i++) {
 		(void)snprintf(id, sizeof(id), "%" PRId64, p->held[i]);
 		json_array_append_new(held, json_string(id));
@@ -93,7 +93,7 @@ store_ticket store_http_poll(struct store *base, struct store_position since, un
 	const unsigned lease_s = store_http_of(base)->lock_lease_s;
 
 	assert(held || held_count == 0);
-	/* The lease of file locks is renewed by polls: of three, two may be lost. */
+	/* Polls renew the lease of file locks: two of three polls may be lost. */
 	if (lease_s > 0 && wait_s > lease_s / POLLS_PER_LEASE)
 		wait_s = lease_s / POLLS_PER_LEASE;
 	call->method = "POST";

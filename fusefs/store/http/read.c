@@ -16,15 +16,15 @@
 #define ITEM_BYTES_MAX (INLINE_BYTES_MAX + 8 * 1024) /* one compact item with its names and content */
 
 /*
- * Questions to the store that change nothing, but for numbers: the drive, a name, a document, a page of a folder,
- * extents, and ids for new documents.
+ * Requests that change nothing in the store, except that ids are reserved: the drive, a name, a document, a page of
+ * a folder, extents, and ids for new documents.
  *
- * Each has two functions: one makes the request, the other reads the answer and calls back. They carry the floor
- * (CALL_FLAG_FLOOR): an answer must not be older than what this mount has seen already. What comes back is checked
- * before anybody believes it: documents belong to this drive, a page is in the order of its names and goes on behind
- * where it was asked to, extents follow each other within the size of the file. An answer that does not pass is -EPROTO
- * and a line in the log, since something between us and the store is broken. The position that an answer saw is noted
- * before the caller hears of it.
+ * Each request has two functions: one makes the request, the other reads the answer and calls back. Reads carry the
+ * floor (CALL_FLAG_FLOOR): an answer must not be older than what this mount has seen already. Answers are checked
+ * before they are used: documents belong to this drive; a page is in the order of its names and begins behind the
+ * requested name; extents follow each other within the size of the file. An answer that fails the check is -EPROTO
+ * and a line in the log, since something between the mount and the store is broken. The position of an answer is
+ * noted before the callback.
  */
 
 int store_http_nonsense(const struct store_http_call *call, int error)
@@ -67,7 +67,7 @@ static int drive_parse(const json_t *object, struct store_drive *ret)
 	return 0;
 }
 
-/* Of the list of all drives, the one with this name. -ENOENT; -ENOTUNIQ: several have it. */
+/* Finds the drive of this name in the list of all drives. -ENOENT; -ENOTUNIQ: several drives have the name. */
 static int drive_parse_named(const json_t *list, const char *name, struct store_drive *ret)
 {
 	const json_t *drives = json_object_get(list, "drives"), *found = NULL;
@@ -88,7 +88,7 @@ static int drive_parse_named(const json_t *list, const char *name, struct store_
 	return found ? drive_parse(found, ret) : -ENOENT;
 }
 
-/* From now on the drive is called by its number, however we were told to find it. */
+/* From now on requests name the drive by its number, however it was given. */
 static int learn_drive(struct store_http *s, const struct store_drive *drive)
 {
 	int r = 0;
@@ -132,7 +132,7 @@ store_ticket store_http_drive(
 	struct store_http_call *call = store_http_call_new(s, CALL_META, on_drive, cookie);
 
 	call->flags = CALL_FLAG_FLOOR;
-	if (s->drive_name && s->drive_number == 0) { /* written before anybody else calls us */
+	if (s->drive_name && s->drive_number == 0) { /* written before other calls can be made */
 		call->flags = CALL_FLAG_OUTSIDE;
 		store_http_call_path(call, "/api/v2/docs/drives");
 	}
@@ -142,7 +142,7 @@ store_ticket store_http_drive(
 
 /* ---- documents ---- */
 
-/* The items of a page, checked; ret_items is free()d by the caller. */
+/* Decodes and checks the items of a page; the caller frees ret_items. */
 static int read_items(
 	const struct store_http_call *call, struct span body, struct item_page *ret_page, struct item **ret_items)
 {
@@ -181,7 +181,7 @@ static void on_item(struct store_http_call *call, int error, struct http_respons
 	if (error == 0 && page.count != 1)
 		error = -EPROTO;
 	if (error == 0 && i->name_size > 0) {
-		/* A document may have several names; this one was asked for. */
+		/* A document may have several names: the item gets the requested one. */
 		items[0].parent = i->parent;
 		items[0].name = span_of(i->name, i->name_size);
 	} else if (error == 0 && items[0].id != i->parent) {
@@ -246,7 +246,7 @@ store_ticket store_http_item_for(const struct store_http_call *whole, int64_t id
 	return store_http_call_start(call);
 }
 
-/* In the order of their bytes, each once, behind where we began: otherwise a listing would never end. */
+/* In the order of their bytes, each name once, behind the requested start: otherwise a listing would never end. */
 static bool in_order(const struct item_call *i, const struct item *items, uint32_t count)
 {
 	struct span before = span_of(i->name, i->name_size);
@@ -313,7 +313,7 @@ store_ticket store_http_children(struct store *base, int64_t folder, struct span
 	struct item_call *i = &call->as.item;
 	size_t bytes = (size_t)limit * (with_inline ? ITEM_BYTES_MAX : 1024) + 64 * 1024;
 
-	assert(limit > 0); /* the answer would be refused as one that brings nobody further */
+	assert(limit > 0); /* with 0, each answer would be refused for bringing no progress */
 	call->flags = CALL_FLAG_FLOOR;
 	call->accept = ITEMS_TYPE;
 	call->response_max = bytes < STORE_HTTP_PAGE_BYTES_MAX ? bytes : STORE_HTTP_PAGE_BYTES_MAX;
@@ -342,7 +342,7 @@ static int read_extents(struct span body, struct extent_page *ret_page, struct e
 	size_t at = 0;
 	int r = extent_page_read(body, ret_page, &at);
 
-	/* Each one takes some bytes: a count beyond them is a lie. */
+	/* Each extent takes at least one byte: a larger count is wrong. */
 	if (r == 0 && (ret_page->count > body.size || ret_page->size < 0 || (uint64_t)ret_page->size > FILE_BYTES_MAX))
 		r = -EPROTO;
 	if (r < 0)
@@ -401,7 +401,7 @@ store_ticket store_http_extents(struct store *base, int64_t id, int64_t from, in
 	return store_http_call_start(call);
 }
 
-/* ---- numbers for new documents ---- */
+/* ---- ids for new documents ---- */
 
 static int ids_parse(const struct store_http_call *call, const json_t *root, int64_t *ret)
 {

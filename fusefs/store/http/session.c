@@ -10,7 +10,7 @@
 #include <jansson.h>
 #include <utlist.h>
 
-#define END_MS 5000 /* for ending the session: it would end by itself, too */
+#define END_MS 5000 /* for ending the session; without that the session times out by itself */
 
 struct answer {
 	int64_t session;
@@ -42,7 +42,7 @@ static void on_session(struct store_http_call *call, int error, struct http_resp
 	if (error == 0)
 		error = session_parse(response, &answer);
 	pthread_mutex_lock(&s->lock);
-	assert(s->renewing && s->session == 0); /* one opening at a time, and it is never in vain */
+	assert(s->renewing && s->session == 0); /* one request at a time, and only when there is no session */
 	if (error == 0 && answer.session == s->replaces)
 		error = -EPROTO;
 	s->renewing = false;
@@ -80,7 +80,7 @@ void store_http_session_lost(struct store_http *s, int64_t session)
 {
 	if (session == 0 || s->session != session)
 		return;
-	assert(s->replaces == 0); /* either there is a session, or one to be replaced */
+	assert(s->replaces == 0); /* there is either a session, or a lost one to be replaced */
 	s->session = 0;
 	s->replaces = session;
 }
@@ -117,8 +117,8 @@ void store_http_session_end(struct store_http *s)
 	struct http_response response;
 	struct http_headers headers;
 	struct buf url;
-	/* The store may still know one that was lost: what was sent under it is not to happen when the mount is
-	 * gone. */
+	/* A lost session is ended, too, as the store may still have it: what was sent under it must not happen
+	 * after the mount is gone. */
 	const int64_t session = s->session ? s->session : s->replaces;
 	int r;
 

@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define OPEN_MS 5000 /* somebody waits for the mount, and may have misspelt the URL */
-#define HASHERS 2    /* of SHA-256, each 1.1 to 2.2 GB/s: more than a gateway brings */
+#define OPEN_MS 5000 /* a user waits for the mount, and may have misspelt the URL */
+#define HASHERS 2    /* threads for SHA-256, each 1.1 to 2.2 GB/s: more than a gateway delivers */
 #define STATUS_BYTES_MAX (256u * 1024)
 
 /* ---- waiting for a call, while the store is opened ---- */
@@ -31,7 +31,7 @@ static void on_opened_drive(void *cookie, int error, const struct store_drive *d
 	struct waiter *w = cookie;
 
 	pthread_mutex_lock(&w->lock);
-	assert(!w->done); /* a callback comes once */
+	assert(!w->done); /* a callback is called once */
 	w->done = true;
 	w->error = error;
 	if (drive)
@@ -105,8 +105,8 @@ static void on_gateways(struct store_http_call *call, int error, struct http_res
 	store_http_call_over(call);
 }
 
-/* Nobody waits for it: who is not found now is not needed yet. Only the gateway that took our key is believed: a
- * page that anybody may read could be anybody's. */
+/* No caller waits for the answer: gateways that are not found now are not needed yet. Only the gateway that
+ * accepted the key is believed: a page that is readable without a key could come from anybody. */
 static void ask_for_gateways(struct store_http *s)
 {
 	struct store_http_call *call = store_http_call_new(s, CALL_META, on_gateways, NULL);
@@ -141,7 +141,7 @@ static void http_free(struct store *base)
 
 	store_http_quiet(base);
 	store_http_call_clock_end(s);
-	assert(!s->waiting); /* all calls are over, so none is left to the clock */
+	assert(!s->waiting); /* all calls are over, so none is left in the list */
 	if (s->drive_number != 0)
 		store_http_session_end(s);
 	http_client_free(s->client);
@@ -287,7 +287,8 @@ static void explain(struct store_http *s, int error, struct buf *ret_why)
 		(void)buf_printf(ret_why, "%s: %s", current, error_lookup(error)->title);
 }
 
-/* Each gateway beside the first has half as long, which is for one that is silent. */
+/* Each gateway beyond the first adds half of open_ms to the time limit of opening. With several gateways, half
+ * of open_ms is also the limit of one attempt, so that a silent gateway does not use up the time of the others. */
 static int open_all(struct store_http *s, unsigned open_ms, struct store_drive *ret_drive)
 {
 	const size_t others = gateways_count(s->gateways) - 1;
@@ -299,7 +300,7 @@ static int open_all(struct store_http *s, unsigned open_ms, struct store_drive *
 	if (r == 0)
 		r = open_session(s, until);
 	if (r == 0)
-		s->attempt_ms = 0; /* all calls are over; of a failure some may not be */
+		s->attempt_ms = 0; /* no call is in flight; after a failure one may be */
 	return r;
 }
 

@@ -1,10 +1,11 @@
 /*
- * GET of the extended attributes of a document, page after page, in one call. A page that is not all says at which
- * change of the document it was true (seq): all pages of one answer say the same, else it is asked for anew from the
- * first, so that what the caller is given is one version. A store that knows of no pages gives all at once.
+ * GET of the extended attributes of a document, page after page, in one call. Each page that is not the whole answer
+ * says which change of the document it belongs to (seq). When the pages of one answer differ in this, the call
+ * begins again at the first page, so that the caller gets one version. A store that has no pages sends all
+ * attributes at once.
  *
- * Pages are kept until the last one has come, since what was given cannot be taken back; they are as much as a document
- * may have.
+ * Pages are kept until the last one has come, since attributes that were passed to the caller cannot be taken back.
+ * They are no larger than what a document may have.
  */
 #include "fusefs/store/http/store_http_internal.h"
 
@@ -14,9 +15,9 @@
 #include <inttypes.h>
 
 #define CURSOR_BYTES_MAX 512					/* base64url of a name, with room */
-#define PAGES_MAX 64						/* of one version: a document has sixteen at most */
-#define PAGES_BYTES_MAX (4 * (size_t)XATTRS_PER_ITEM_TOTAL_MAX) /* all of them, as they come */
-#define ANEW_MAX 16 /* versions that are begun: as many changes while some milliseconds go by are no chance */
+#define PAGES_MAX 64						/* of one version: a document has at most sixteen */
+#define PAGES_BYTES_MAX (4 * (size_t)XATTRS_PER_ITEM_TOTAL_MAX) /* of all pages as received */
+#define ANEW_MAX 16 /* versions that are begun: so many changes within some milliseconds are no coincidence */
 
 static int each_xattr(const struct store_http_call *call, const json_t *list)
 {
@@ -62,7 +63,7 @@ static void make_path(struct store_http_call *call, const char *cursor)
 		call->broken = text_url_encode(span_str(cursor), &call->path);
 }
 
-/* 0: that was the last one; 1: another one is asked for, of the same version or from the first; or an error. */
+/* 0: this was the last page; 1: the next request is prepared, for the next page or for the first; or an error. */
 static int take_page(struct store_http_call *call, const json_t *page, size_t bytes)
 {
 	struct xattrs_call *x = &call->as.xattrs;
@@ -71,7 +72,7 @@ static int take_page(struct store_http_call *call, const json_t *page, size_t by
 	int64_t seq = 0;
 
 	if (item_json_get_id(page, "seq", &seq) < 0 && (cursor || !is_first))
-		return -EPROTO; /* it cannot be told what it belongs to */
+		return -EPROTO; /* the version of the page is unknown */
 	if (!is_first && seq != x->seq) {
 		(void)json_array_clear(x->pages);
 		x->bytes = 0;

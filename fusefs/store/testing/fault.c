@@ -10,25 +10,25 @@
 #include <utlist.h>
 
 /*
- * A call is remembered with its arguments (args: they must be there to ask the inner store later), and passed on at
- * once, later, or never. Failures are told by a thread of our own, as no callback may come from inside a call.
+ * A call is kept with its arguments (to call the inner store later), and passed on at once, later, or never. A
+ * thread of the fault store reports failures, as no callback may run inside a call.
  */
 
 struct fault {
-	struct store base; /* first */
+	struct store base; /* must be the first field */
 	struct store *inner;
 	pthread_mutex_t lock;
 	pthread_cond_t work, held_more;
 	pthread_t thread;
 	bool stop;
 	struct fault_rule rules[FAULT_RULES_MAX];
-	unsigned seen[FAULT_RULES_MAX]; /* calls of its kind since a rule was added */
+	unsigned seen[FAULT_RULES_MAX]; /* calls of a rule's kind since it was added */
 	size_t rule_count;
 	uint64_t counts[FAULT_CALLS];
 	store_ticket tickets;
 	struct pending *held;	 /* until released, or cancelled */
-	struct pending *failing; /* for the thread to tell */
-	struct pending *passed;	 /* the inner store has them */
+	struct pending *failing; /* failures that the thread has to report */
+	struct pending *passed;	 /* calls that the inner store has */
 };
 
 struct pending {
@@ -39,7 +39,7 @@ struct pending {
 	bool lose, refuse;
 	int error, index;
 	void *cookie;
-	/* arguments */
+	/* arguments of the call */
 	int64_t id, from, len;
 	char name[NAME_BYTES_MAX + 1];
 	size_t name_size;
@@ -55,7 +55,7 @@ struct pending {
 	struct store_position since;
 	const int64_t *held_ids;
 	struct store_lock lock;
-	struct store_lock_range range; /* lock.queue */
+	struct store_lock_range range; /* for lock.queue */
 	int (*each)(void *cookie, struct span name, struct span value);
 	union {
 		void (*drive)(void *cookie, int error, const struct store_drive *drive);
@@ -74,7 +74,7 @@ struct pending {
 	} done;
 };
 
-/* ---- telling ---- */
+/* ---- callbacks ---- */
 
 static void tell_failure(struct pending *p)
 {
@@ -151,7 +151,7 @@ static void *fault_main(void *cookie)
 	return NULL;
 }
 
-/* With the lock held. */
+/* The caller holds f->lock. */
 static void fail(struct pending *p, int error)
 {
 	assert(error < 0);
@@ -162,16 +162,16 @@ static void fail(struct pending *p, int error)
 	pthread_cond_signal(&p->f->work);
 }
 
-/* ---- what the inner store answers ---- */
+/* ---- answers of the inner store ---- */
 
-/* True: the answer is lost. Then the failure was told, and p is gone. */
+/* True: the answer counts as lost: the failure was reported, and p is freed. */
 static bool came_back(struct pending *p)
 {
 	struct fault *f = p->f;
 	bool lose = p->lose;
 
 	pthread_mutex_lock(&f->lock);
-	assert(f->passed); /* the inner store answers only what it was asked */
+	assert(f->passed); /* the inner store answers only calls that were passed to it */
 	DL_DELETE(f->passed, p);
 	pthread_mutex_unlock(&f->lock);
 	atomic_store(lose ? &f->base.missed_ns : &f->base.heard_ns, clock_mono_ns());
@@ -180,7 +180,7 @@ static bool came_back(struct pending *p)
 	return lose;
 }
 
-/* One for each form of callback. */
+/* One for each type of callback. */
 #define ANSWER(name, member, types, ...)                \
 	static void name types                          \
 	{                                               \
@@ -252,7 +252,7 @@ static store_ticket ask_inner(struct pending *p)
 	return 0;
 }
 
-/* With the lock held, which stays held: the inner store never calls back from inside a call. */
+/* The caller holds f->lock, also during the call: the inner store never calls back from inside a call. */
 static void pass(struct pending *p)
 {
 	DL_APPEND(p->f->passed, p);
@@ -608,7 +608,7 @@ void fault_clear(struct store *s)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* error 0: they go on to the store. */
+/* error 0: the calls go on to the store. */
 static size_t end_held(struct store *s, enum fault_call call, int error)
 {
 	struct fault *f = (struct fault *)s;

@@ -14,10 +14,10 @@
 #include <utlist.h>
 
 /*
- * A call of the seam is a struct mem_call. The store's thread takes them in order, does each under the lock of the
- * drive, and calls back without it. What the callback is given was copied into the call: another store may change the
- * drive meanwhile. Calls that wait, polls and waits for locks, lie aside until what they wait for has come or their
- * time is over.
+ * A call of the seam is a struct mem_call. The store's thread takes calls in order, runs each with the lock of the
+ * drive held, and calls back without it. The arguments of the callback were copied into the call, as another store
+ * may change the drive meanwhile. Calls that wait (polls, waits for locks) are kept in a separate list until their
+ * event has come or their time is over.
  */
 
 void *mem_call_alloc(struct mem_call *call, size_t size)
@@ -73,7 +73,7 @@ static bool wait_is_over(const struct mem_call *call, int64_t now)
 		(call->s->counted && call->s->d->store_count != 1 + call->s->others);
 }
 
-/* One that can be done now, off its list; or NULL and when to look again. */
+/* Takes a call that can be run now off its list; or returns NULL and when to look again. */
 static struct mem_call *take(struct mem_store *s, int64_t *ret_due)
 {
 	int64_t now = clock_mono_ns();
@@ -192,7 +192,7 @@ static void run_lookup(struct mem_call *call)
 	struct mem_doc *folder = mem_doc_find(d, call->id);
 
 	d->counts.lookups++;
-	call->at = position(d); /* of "no such name", too */
+	call->at = position(d); /* also for "no such name" */
 	call->error = !folder ? -ENOENT : !S_ISDIR(folder->mode) ? -ENOTDIR : !name ? -ENOENT : 0;
 	if (call->error < 0)
 		return;
@@ -315,7 +315,7 @@ static void give_extent(struct mem_call *call, const struct mem_piece *p, struct
 	memcpy(ret->sha256, p->sha256, sizeof(ret->sha256));
 	ret->generation = 1;
 	ret->from = p->from;
-	assert(b); /* a piece refers to a block that is there */
+	assert(b); /* a piece refers to an existing block */
 	ret->block_size = b->size;
 	ret->cap = SPAN_LITERAL("9999999999.1.00");
 }
@@ -677,7 +677,7 @@ static void mem_free(struct store *base)
 	pthread_mutex_unlock(&d->lock);
 	pthread_join(s->thread, NULL);
 	pthread_mutex_lock(&d->lock);
-	assert(!s->queue && !s->waiting); /* the thread ends when it has told all of them */
+	assert(!s->queue && !s->waiting); /* the thread ends only when all calls are answered */
 	assert(d->store_count > 0);
 	mem_locks_drop(s);
 	DL_DELETE(d->stores, s);

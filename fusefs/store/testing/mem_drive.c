@@ -27,7 +27,7 @@ void mem_drive_free(struct mem_drive *d)
 	if (!d)
 		return;
 	assert(!d->stores && d->store_count == 0);
-	assert(!d->locks); /* a store takes its own with it */
+	assert(!d->locks); /* a store frees its locks with itself */
 	mem_tree_fini(&d->tree);
 	HASH_ITER(hh, d->blocks, b, next) {
 		HASH_DEL(d->blocks, b);

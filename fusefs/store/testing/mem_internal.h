@@ -1,15 +1,15 @@
 /*
- * What the parts of mem share. Not for others.
+ * What the parts of mem share. Private to them.
  *
- * A drive (struct mem_drive) is the whole truth: a tree of documents and names, blocks by their hash, a journal, and
- * the file locks. Several stores may be opened on one drive, as several mounts are; each has a thread, on which its
- * callbacks come. Everything is guarded by the lock of the drive.
+ * A drive (struct mem_drive) contains everything: a tree of documents and names, blocks by their hash, a journal,
+ * and the file locks. Several stores may be opened on one drive, as several mounts are; each has a thread, on which
+ * its callbacks run. The lock of the drive guards everything.
  *
- * A call of the seam is a struct mem_call: its arguments are copied into it, the thread runs it with the lock held,
- * copies the answer into it, and tells the caller without the lock. Calls that wait, polls and waits for locks, lie in
- * a list of their own until what they wait for has come or their time is over. A batch works on the tree itself and
- * gets a copy of before back when it fails. All memory of an answer hangs on its call and goes with it. When memory is
- * missing the process ends: this is for tests, which have fault for failures.
+ * A call of the seam is a struct mem_call: its arguments are copied into it, the thread runs it with the lock of the
+ * drive held, copies the answer into it, and calls back without the lock. Calls that wait (polls, waits for locks)
+ * are in a separate list until their event has come or their time is over. A batch changes the tree itself; when it
+ * fails, a copy made before it is restored. All memory of an answer belongs to its call and is freed with it.
+ * Without memory the process aborts: this is for tests, and fault makes the failures that they need.
  */
 #ifndef NEPHOS_FUSEFS_STORE_TESTING_MEM_INTERNAL_H
 #define NEPHOS_FUSEFS_STORE_TESTING_MEM_INTERNAL_H
@@ -25,7 +25,7 @@ struct mem_xattr {
 	size_t name_size, value_size;
 };
 
-/* A piece of content: bytes of our own, a part of a block, or nothing but the room. Sorted, disjoint. */
+/* A piece of content: inline bytes, a part of a block, or reserved space. Sorted, disjoint. */
 struct mem_piece {
 	struct mem_piece *prev, *next;
 	int64_t at, len;
@@ -63,18 +63,18 @@ struct mem_block {
 };
 
 struct mem_change {
-	struct store_change change; /* its spans point to the two below */
-	const void *author;	    /* the store it came through */
+	struct store_change change; /* its spans point to name and old_name */
+	const void *author;	    /* the store through which it was made */
 	char name[NAME_BYTES_MAX], old_name[NAME_BYTES_MAX];
 };
 
-/* What a batch changes, and gets back when it fails. */
+/* The part of a drive that a batch changes, and that is restored when the batch fails. */
 struct mem_tree {
 	struct mem_doc *docs;
 	struct mem_name *names;
 };
 
-/* What a store holds of a document. */
+/* The locks that a store holds of a document. */
 struct mem_lock {
 	struct mem_lock *prev, *next;
 	const struct mem_store *s;
@@ -109,15 +109,15 @@ struct mem_chunk {
 struct mem_call {
 	struct mem_call *prev, *next;
 	struct mem_store *s;
-	bool (*is_over)(const struct mem_call *call); /* of one that waits; NULL: a poll */
+	bool (*is_over)(const struct mem_call *call); /* whether the event waited for has come; NULL: a poll */
 	store_ticket ticket;
 	bool cancelled;
 	struct mem_chunk *chunks;
-	void (*run)(struct mem_call *call); /* with the lock; fills in what tell needs */
+	void (*run)(struct mem_call *call); /* called with the lock of the drive held; fills in what tell needs */
 	void (*tell)(struct mem_call *call);
 	void *cookie;
 	int error;
-	/* what is asked */
+	/* arguments */
 	int64_t id, from, len, due_ns;
 	struct span name;
 	uint32_t limit;
@@ -131,7 +131,7 @@ struct mem_call {
 	size_t held_count;
 	struct store_lock lock;
 	struct store_lock_range range;
-	/* what is answered */
+	/* results */
 	struct store_drive drive;
 	struct item item;
 	struct store_position at;
@@ -164,23 +164,23 @@ struct mem_call {
 };
 
 struct mem_store {
-	struct store base; /* first */
+	struct store base; /* must be the first field */
 	struct mem_drive *d;
 	struct mem_store *prev, *next; /* in d->stores */
 	pthread_t thread;
 	pthread_cond_t work;
-	struct mem_call *queue, *waiting; /* in their order; and those that wait for something */
+	struct mem_call *queue, *waiting; /* calls in order of arrival; and calls that wait for an event */
 	store_ticket tickets;
 	int64_t *held;
 	size_t held_count;
 	bool counted;
-	unsigned others; /* what the last poll said */
+	unsigned others; /* as the last poll's answer gave it */
 	uint64_t lock_life;
-	int64_t lost; /* a document whose locks were lost; 0: none */
+	int64_t lost; /* the document whose locks were lost last; 0: none */
 	bool stop;
 };
 
-/* mem_tree.c: with the drive's lock held. */
+/* mem_tree.c: the caller holds the drive's lock. */
 int mem_tree_init(struct mem_drive *d);
 void mem_tree_fini(struct mem_tree *t);
 int mem_tree_copy(const struct mem_tree *t, struct mem_tree *ret);
@@ -190,20 +190,20 @@ void mem_item(const struct mem_doc *doc, const struct mem_name *name, struct ite
 struct mem_name *mem_any_name(struct mem_drive *d, int64_t id);
 void mem_name_add(struct mem_drive *d, int64_t parent, struct span name, int64_t child);
 void mem_name_drop(struct mem_drive *d, struct mem_name *name);
-void mem_doc_drop_unused(struct mem_drive *d); /* without a name, and held by nobody */
+void mem_doc_drop_unused(struct mem_drive *d); /* documents without a name that no store holds */
 int64_t mem_used(struct mem_drive *d);
 bool mem_is_held(struct mem_drive *d, int64_t id); /* mem.c */
-void mem_wake_all(struct mem_drive *d);		   /* mem.c: the journal went on */
+void mem_wake_all(struct mem_drive *d);		   /* mem.c: the journal has new entries */
 
 struct mem_call *mem_call_new(
 	struct store *base, void (*run)(struct mem_call *call), void (*tell)(struct mem_call *call), void *cookie);
 void *mem_call_alloc(struct mem_call *call, size_t size);
-store_ticket mem_call_start(struct mem_call *call, bool waits); /* waits: aside, until it is over */
+store_ticket mem_call_start(struct mem_call *call, bool waits); /* waits: in the separate list, until it is over */
 
-/* mem_lock.c; with the drive's lock held */
+/* mem_lock.c; the caller holds the drive's lock */
 void mem_locks_drop(struct mem_store *s);
 bool mem_lock_refuses(const struct mem_store *s, const struct op *op);
-/* and without */
+/* called without the drive's lock */
 store_ticket mem_lock(struct store *base, const struct store_lock *lock,
 	void (*done)(void *cookie, int error, const struct store_lock_reply *reply), void *cookie);
 store_ticket mem_lock_wait(struct store *base, const struct store_lock *lock, unsigned wait_s,
@@ -217,12 +217,12 @@ void mem_piece_free(struct mem_piece *p);
 void mem_content_free(struct mem_doc *doc);
 int mem_content_copy(const struct mem_doc *from, struct mem_doc *to);
 void mem_content_cut(struct mem_doc *doc, int64_t from, int64_t to); /* becomes a hole */
-/* What no piece covers is reserved. */
+/* Makes what no piece covers reserved space. */
 void mem_content_reserve(struct mem_doc *doc, int64_t from, int64_t to);
 void mem_content_put(
 	struct mem_doc *doc, const struct mem_piece *piece); /* copied; len bytes of data, unless in a block */
 
-/* mem_op.c: one op; -errno, nothing changed then. */
+/* mem_op.c: applies one op; -errno: nothing has changed. */
 int mem_op_apply(struct mem_drive *d, const struct op *op, const void *author, struct op_result *ret);
 
 #endif

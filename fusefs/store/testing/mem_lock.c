@@ -9,12 +9,12 @@
 #include <utlist.h>
 
 /*
- * File locks of the store in memory. A drive keeps one entry for each session, document and kind of lock, with the
- * ranges that are held, as the contract has it: a request says all that the session holds of one document from now on.
+ * File locks of the store in memory. As PROTOCOL.md says, a drive has one entry for each session, document and kind
+ * of lock, with the ranges that are held: a request says all that the session holds of one document from now on.
  *
- * A request is a call like any other, done by the store's thread. Who has to wait asks again when something was let go:
- * it is looked at whenever the drive changes, and told when its range is free. A test can have locks lost, as when a
- * session was away for too long: then batches of that session about the document are refused until it has said so.
+ * A request is a call like any other, run by the store's thread. A call that waits is checked whenever the drive
+ * changes, and answered when its range is free. A test can cause a loss of locks, as when a session was silent for
+ * too long: then writes of that session to the document are refused until lock_settled.
  */
 
 static bool is_in_the_way(const struct store_lock_range *a, const struct store_lock_range *ranges, size_t count)
@@ -49,7 +49,7 @@ static const struct store_lock_range *conflict(
 
 static void drop(struct mem_drive *d, struct mem_lock *k)
 {
-	assert(d->locks && k->count > 0); /* one that holds nothing is not kept */
+	assert(d->locks && k->count > 0); /* an entry without ranges is not kept */
 	DL_DELETE(d->locks, k);
 	free(k->ranges);
 	free(k);
@@ -184,7 +184,7 @@ store_ticket mem_lock_test(struct store *base, const struct store_lock *lock,
 	return mem_call_start(call, false);
 }
 
-/* ---- what is lost ---- */
+/* ---- lost locks ---- */
 
 void mem_store_lose_locks(struct store *s)
 {

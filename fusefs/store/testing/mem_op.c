@@ -11,20 +11,20 @@
 #include <utlist.h>
 
 /*
- * Ops on the drive in memory, one at a time: what the rules of the docs service do for a mount, as far as a mount can
- * see it. An op is checked first and changes the tree only then, so that one that fails has done nothing; a batch of
- * several is made whole by a copy of the tree (mem.c).
+ * Applies ops to the drive in memory, one at a time: the rules of the docs service, as far as a mount can observe
+ * them. An op is checked first and changes the tree only afterwards, so that a failed op has done nothing; a batch
+ * of several ops is made atomic by a copy of the tree (mem.c).
  *
- * Each op that took effect becomes one change in the journal, with its author, so that other stores of the same drive
- * hear of it. It is a second implementation on purpose, and much shorter than the first: where the two differ, a test
- * of the mount shows it, and the contract (PROTOCOL.md) says which one is right.
+ * Each op that took effect becomes one entry of the journal, with its author, so that other stores of the same drive
+ * get it. This is a second implementation on purpose, and much shorter than the first: where the two differ, a test
+ * of the mount shows it, and PROTOCOL.md says which one is right.
  */
 
 struct applying {
 	struct mem_drive *d;
 	const struct op *op;
 	int64_t now;
-	struct store_change change; /* what the journal will say */
+	struct store_change change; /* the op's entry of the journal */
 	struct op_result *ret;
 };
 
@@ -49,7 +49,7 @@ static void touch_folder(struct applying *a, struct mem_doc *folder)
 	for (size_t i = 0; i < r->dir_count; i++)
 		if (r->dirs[i].id == folder->id)
 			return;
-	r->dirs[r->dir_count++].id = folder->id; /* filled in when the op is through */
+	r->dirs[r->dir_count++].id = folder->id; /* filled in at the end of the op */
 }
 
 static void touch(struct applying *a, struct mem_doc *doc)
@@ -263,7 +263,7 @@ static int apply_rename(struct applying *a)
 	if (S_ISDIR(moved->mode) && lies_in(a->d, op->new_parent, moved->id))
 		return -EINVAL;
 	if (target && target->child == name->child && !(op->fields & OP_NOREPLACE)) {
-		a->ret->replaced = moved->id; /* by itself: nothing happens */
+		a->ret->replaced = moved->id; /* renamed to itself: nothing happens */
 		give_item(a, moved);
 		return 0;
 	}
@@ -400,7 +400,7 @@ static int apply_write(struct applying *a)
 	doc->mtime = a->now;
 	set_fields(a, doc);
 	if (end > doc->size)
-		doc->size = end; /* before a smaller final size cuts what this op put there */
+		doc->size = end; /* first, as a smaller final size cuts what this op put there */
 	set_size(a, doc, op->fields & OP_HAS_SIZE ? op->size : doc->size);
 	give_item(a, doc);
 	return 0;
@@ -495,7 +495,7 @@ static int apply_xattr(struct applying *a)
 	return 0;
 }
 
-/* ---- all of them ---- */
+/* ---- any op ---- */
 
 static int dispatch(struct applying *a)
 {

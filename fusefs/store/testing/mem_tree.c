@@ -8,11 +8,11 @@
 #include <utlist.h>
 
 /*
- * The tree of the drive in memory: documents by number and names by folder and bytes, each in a hash of its own, so
- * that a document with several names is one document. A document stays while a name or a session holds it.
+ * The tree of the drive in memory: documents by number, and names by folder and bytes, each in a hash table of its
+ * own, so that a document with several names is one document. A document stays while a name or a session holds it.
  *
- * A tree can be copied whole, which is how a batch that fails is undone. Memory that cannot be had ends the process
- * here: this is for tests, and failures of the store are made elsewhere, on purpose (fault).
+ * A tree can be copied as a whole; a failed batch is undone by such a copy. Without memory the process aborts: this
+ * is for tests, and fault makes failures of the store on purpose.
  */
 
 static char *bytes_copy(const char *data, size_t size)
@@ -178,7 +178,7 @@ void mem_doc_drop_unused(struct mem_drive *d)
 	struct mem_doc *doc, *next;
 
 	HASH_ITER(hh, d->tree.docs, doc, next) {
-		/* Who made it without a name has not said yet that he holds it. */
+		/* The store that made it without a name may not have sent a poll that holds it yet. */
 		if (doc->nlink > 0 || (doc->mode & ITEM_LINKABLE) || mem_is_held(d, doc->id))
 			continue;
 		HASH_DEL(d->tree.docs, doc);
@@ -200,7 +200,7 @@ int64_t mem_used(struct mem_drive *d)
 	return used;
 }
 
-/* Content that fits a row is given whole, as the store does. */
+/* Content that fits a row is returned inline as a whole, as the real store does. */
 static bool whole_inline(const struct mem_doc *doc, struct span *ret)
 {
 	const struct mem_piece *p = doc->pieces;
