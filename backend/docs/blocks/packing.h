@@ -18,7 +18,7 @@
 #define PACKING_PART 8		/* worth it from an eighth on */
 #define PACKING_LEVEL 1 /* 4 MiB in some 10 ms, which is what their hash takes; 3 costs twice for a tenth more */
 
-/* Appends the short form. -E2BIG: it is not an eighth shorter; -ENOMEM. */
+/* Appends the short form. -E2BIG: it is not an eighth shorter, or a look at pieces of it says so; -ENOMEM. */
 int packing_pack(struct span plain, struct buf *ret);
 /* Whether bytes begin as a short form does. */
 bool packing_is_packed(struct span stored);

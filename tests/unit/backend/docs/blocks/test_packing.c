@@ -69,6 +69,32 @@ static void less_than_an_eighth_is_not_worth_it(void **state)
 	assert_int_equal(try_pack(0, 0), -E2BIG);
 }
 
+/* What becomes of noise with so many bytes of something else in it; where it matters, wherever they lie. */
+static int try_patch(size_t size, int expected)
+{
+	const size_t block = BLOCK_BYTES_MAX;
+	int r = expected;
+
+	for (size_t at = 0; at + size <= block && r == expected; at += (block - size) / 7 + 1) {
+		char *bytes = make(block, 100);
+		struct buf packed;
+
+		memset(bytes + at, 'a', size);
+		buf_init(&packed, block);
+		r = packing_pack(span_of(bytes, block), &packed);
+		buf_fini(&packed);
+		free(bytes);
+	}
+	return r;
+}
+
+static void a_part_that_is_worth_it_is_found_wherever_it_lies(void **state)
+{
+	(void)state;
+	assert_int_equal(try_patch(BLOCK_BYTES_MAX / 7, 0), 0);
+	assert_int_equal(try_patch(BLOCK_BYTES_MAX / 9, -E2BIG), -E2BIG);
+}
+
 static void is_bad(struct span stored)
 {
 	char *plain = NULL;
@@ -162,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(less_than_an_eighth_is_not_worth_it),
+		cmocka_unit_test(a_part_that_is_worth_it_is_found_wherever_it_lies),
 		cmocka_unit_test(a_forged_short_form_is_none),
 		cmocka_unit_test(what_a_frame_says_of_itself_takes_no_memory),
 		cmocka_unit_test(more_than_a_block_is_none),
