@@ -4,8 +4,11 @@ A part's processes are put into a control group of net_cls, by which nftables kn
 connections that are there already, too. Each connection is marked with the bits of the parts that take part in it. So a
 cut of a part takes exactly what it sends ("out"), what is sent to it ("in"), or either ("both"), whoever began the
 connection. What goes over sockets of the file system (to PostgreSQL, to gateways from the services) is not cut.
+
+network.py run COMMAND…              a command in a network of its own
+network.py cut FOLDER PART PID…      there: cuts these processes off, both ways, until its input ends; how many packets
 """
-import ctypes, fcntl, os, re, shutil, socket, struct, subprocess
+import ctypes, fcntl, os, re, shutil, socket, struct, subprocess, sys
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -141,3 +144,29 @@ class Network:
             except OSError:
                 pass  # somebody is in it still: then it goes with the machine
         subprocess.run(["umount", self.folder], capture_output=True)
+
+
+def cut_until_end(folder, part, *pids):
+    """Only what is sent from now on says whose a connection is, which what lives does all the time."""
+    pids = [int(pid) for pid in pids]
+    network = Network(True, folder)
+    if network.why_not:
+        sys.exit(network.why_not)
+    network.enrol(part, pids)
+    network.cut(part, "both", pids)
+    sys.stdin.read()
+    print(network.mend(part))
+    network.end()
+
+
+def main(what, *words):
+    if what == "cut":
+        cut_until_end(*words)
+    elif not enter():
+        sys.exit("no network of its own is allowed here")
+    else:
+        os.execvp(words[0], words)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -3,9 +3,23 @@
 # lost, not doubled, not un-said, no error on a mount. What was lost comes back by itself. Standbys answer reads before
 # and after it, and none that is behind is read from; the long form has every read of a load judged for that.
 # FAILOVER_ROUNDS: how often each of the losses of the long form is repeated (default 3); FAILOVER_KILLS: how often, in
-# either form, the postmaster is killed at first (default 1); FAILOVER_WHOLE: how often, in the long form, all
-# processes are killed at once (default 3).
+# either form, the postmaster is killed at first (default 1); FAILOVER_NODES: how often, in the long form, a whole node
+# is killed, stopped and cut off beside these (default 1); FAILOVER_WHOLE: how often, in the long form, all processes
+# are killed at once (default 3).
 . "$(dirname "$0")/../lib/e2e.sh"
+CUTTER=$E2E_ROOT/tests/chaos/network.py
+# The long form has a network of its own, in which a node can be cut off.
+if [ -n "${E2E_LONG:-}" ] && [ -z "${FAILOVER_NETWORK:-}" ]; then
+	# There the registry of Python's packages is out of reach.
+	# shellcheck disable=SC1091
+	(
+		say() { echo "# $*"; }
+		. "$E2E_ROOT/scripts/lib/store.sh" && . "$E2E_ROOT/scripts/lib/up_standbys.sh" && make_patroni
+	)
+	export FAILOVER_NETWORK=1
+	rm -r "$WORK"
+	exec python3 "$CUTTER" run bash "$0" "$@"
+fi
 PORT=$((${E2E_PORT:-18050} + 60))
 D=$WORK/store M=$WORK/mount LOG=$WORK/acknowledged
 up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
@@ -53,6 +67,32 @@ kill_node() { kill -9 $(node "$1"); }
 stop_node() { kill -STOP $(node "$1"); }
 stop_patroni() { kill -STOP "$(pid "patroni-$1")"; }
 kill_patroni() { kill -9 "$(pid "patroni-$1")"; }
+# Until mend_node. What PostgreSQL's clients have with it over its socket goes on.
+cut_node() {
+	# shellcheck disable=SC2046 # each is a word
+	coproc CUT { exec python3 "$CUTTER" cut "$WORK/cut" "node-$1" $(node "$1") >"$WORK/packets"; }
+	cutter=$CUT_PID cut_input=${CUT[1]}
+}
+mend_node() {
+	eval "exec $cut_input>&-"
+	wait "$cutter"
+	check "what was sent to it and by it was lost" test "$(cat "$WORK/packets")" -gt 0
+}
+lose_node() {
+	lose "node killed" 60 kill_node
+	check "up starts it again" up
+	comes_back
+	lost=$(primary)
+	# shellcheck disable=SC2046 # each is a word
+	held=$(node "$lost")
+	lose "node stopped" 60 stop_node
+	# shellcheck disable=SC2086 # each is a word
+	kill -CONT $held
+	comes_back
+	lose "node cut off" 60 cut_node
+	mend_node
+	comes_back
+}
 
 # Patroni would go on with a replay that is paused: so the process that replays stands still instead.
 replay() { # replay SIGNAL: of all standbys
@@ -132,19 +172,11 @@ done
 check "standbys of the new primary answer reads" eventually 30 standby_answers
 kill $stutter
 replay CONT
+for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_NODES:-1}; round++)); do lose_node; done
 for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_ROUNDS:-3}; round++)); do
 	lose "postmaster killed" 30 kill_postmaster
 	comes_back
-	lose "node killed" 60 kill_node
-	check "up starts it again" up
-	comes_back
-	stopped=$(primary)
-	# shellcheck disable=SC2046 # each is a word
-	held=$(node "$stopped")
-	lose "node stopped" 60 stop_node
-	# shellcheck disable=SC2086 # each is a word
-	kill -CONT $held
-	comes_back
+	lose_node
 	stopped=$(primary)
 	lose "Patroni stopped" 60 stop_patroni
 	check "the primary that Patroni does not watch over ends" eventually 30 sh -c "! kill -0 $(pid "postgres-$stopped")"
