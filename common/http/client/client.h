@@ -13,9 +13,10 @@
  *
  * With a greeter, no byte of a call is sent to a peer before the greeter has found it to be the right one; only
  * after that is a connection used, and kept. If another process listens there, the call ends like a refused
- * connection, with the greeter's error (-EKEYREJECTED). An answer of 401 with HEADER_HELLO says that the server
- * does not know us (any more) on a kept connection, and has done nothing: the call is sent again on a new
- * connection, once, if no byte of its body was pulled.
+ * connection, with the greeter's error (-EKEYREJECTED). When a greeting has stopped counting (stale_ns), a plain call
+ * in flight on its connection may continue for outdated_ms; then the call ends with -ECONNRESET. An answer of 401 with
+ * HEADER_HELLO says that the server does not know us (any more) on a kept connection, and has done nothing: the call
+ * is sent again on a new connection, once, if no byte of its body was pulled.
  */
 #ifndef NEPHOS_HTTP_CLIENT_CLIENT_H
 #define NEPHOS_HTTP_CLIENT_CLIENT_H
@@ -92,6 +93,7 @@ struct http_client_options {
 	const char *user_agent;
 	/* Asked on each new connection; NULL: every peer is accepted. Must outlive the client. */
 	const struct http_greeter *greeter;
+	unsigned outdated_ms; /* how long a call may continue after its greeting stopped counting; 0 = 10000 */
 };
 
 int http_client_new(const struct http_client_options *options, struct http_client **ret);

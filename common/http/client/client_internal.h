@@ -19,7 +19,8 @@
 #define CONNECTIONS_DEFAULT 64u
 #define RECEIVE_BUFFER_BYTES (64 * 1024) /* of one recv of libcurl's */
 #define SEND_BUFFER_BYTES (128 * 1024)	 /* of one pull for libcurl */
-#define CONNECTION_AGE_S 60 /* when idle for longer, not used again; below the 75 s after which servers close */
+#define CONNECTION_AGE_S 60	   /* when idle for longer, not used again; below the 75 s after which servers close */
+#define OUTDATED_MS_DEFAULT 10000u /* all calls but streams end by themselves in this time */
 #define EXPECT_BYTES_MIN (1024 * 1024) /* from this size on, the server is asked before a pulled body is sent */
 /* A call that begins at least this long after the one before it is sent by its caller, which saves a hand-over.
  * When calls are more frequent, the client's thread sends them while their callers go on. */

@@ -272,6 +272,8 @@ static int verdict(const struct http_call *call, int64_t now_ns)
 
 	if (now_ns >= call->plain.deadline_ns || call_is_stalled(call, now_ns))
 		return -ETIMEDOUT;
+	if (c && plain_connection_is_outdated(c, now_ns))
+		return -ECONNRESET;
 	if (c && c->state == PLAIN_DIALS)
 		return now_ns - c->dialed_ns >= (int64_t)call_connect_ms(call) * NS_PER_MS ? -ETIMEDOUT : 0;
 	return call->options.stall_ms ? call_waiting(call, now_ns) : 0;

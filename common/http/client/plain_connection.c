@@ -109,6 +109,15 @@ bool plain_connection_is_stale(const struct plain_connection *c, int64_t now_ns)
 	return now_ns - c->kept_ns >= CONNECTION_AGE_S * NS_PER_S || c->dialed_ns <= stale_ns(c);
 }
 
+bool plain_connection_is_outdated(const struct plain_connection *c, int64_t now_ns)
+{
+	const unsigned ms = c->plain->client->options.outdated_ms;
+	const int64_t stale = stale_ns(c);
+
+	return c->state == PLAIN_BUSY && c->dialed_ns <= stale &&
+		now_ns - stale >= (int64_t)(ms ? ms : OUTDATED_MS_DEFAULT) * NS_PER_MS;
+}
+
 /* ---- kept connections ---- */
 
 static void unlink_kept(struct plain_connection *c)

@@ -63,6 +63,8 @@ void plain_connection_leave(struct plain_connection *c, bool whole);
 void plain_connection_close_kept(struct plain_connection *c); /* KEPT */
 void plain_connection_act(struct plain_connection *c, uint32_t events);
 bool plain_connection_is_stale(const struct plain_connection *c, int64_t now_ns);
+/* The greeting of a connection in use stopped counting outdated_ms ago, so its call had the time to end by itself. */
+bool plain_connection_is_outdated(const struct plain_connection *c, int64_t now_ns);
 
 /* plain.c: the call's connection failed before the answer was complete: begins the call anew, or ends it. */
 void plain_failed(struct http_call *call, int error);

@@ -1,5 +1,7 @@
 #include "common/http/client/client.h"
 
+#include "common/base/clock.h"
+
 #include "tests/unit/common/http/script.h"
 #include "tests/unit/common/http/wire.h"
 
@@ -26,6 +28,7 @@ struct world {
 	char url[128];
 	struct gate done;
 	struct http_response response; /* moved out of done */
+	_Atomic int64_t stale_ns;
 	unsigned waits;
 };
 
@@ -168,6 +171,62 @@ static void a_connection_that_is_not_made_is_given_up_before_the_call(void **sta
 	close(listener);
 }
 
+static int64_t stale_ns(void *cookie)
+{
+	struct world *w = cookie;
+
+	return w->stale_ns;
+}
+
+static int greets_nobody(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE])
+{
+	(void)cookie;
+	(void)greeting;
+	(void)ret;
+	return 0;
+}
+
+static int goes_on_waiting(void *cookie, unsigned waited_ms)
+{
+	(void)cookie;
+	(void)waited_ms;
+	return 0;
+}
+
+static int greetings_end(void *cookie, const struct http_response *head)
+{
+	struct world *w = cookie;
+
+	(void)head;
+	w->stale_ns = clock_mono_ns();
+	return 0;
+}
+
+/* The answer is half of a body, after whose head the greeting counts no more, and then silence. */
+static int stream(struct world *w, unsigned outdated_ms, unsigned stall_ms)
+{
+	static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha", ""};
+	const struct http_greeter greeter = {.step = greets_nobody, .stale_ns = stale_ns, .cookie = w};
+	const struct http_client_options with = {.greeter = &greeter, .outdated_ms = outdated_ms};
+	int error;
+
+	http_client_free(w->client);
+	assert_int_equal(http_client_new(&with, &w->client), 0);
+	w->stale_ns = 0;
+	script_start(&w->script, answers, 2);
+	const struct http_call_options o = {
+		.url = url(w, "/"), .stall_ms = stall_ms, .waiting = goes_on_waiting, .on_head = greetings_end};
+	error = call(w, &o);
+	script_end(&w->script);
+	return error;
+}
+
+static void a_stream_ends_some_time_after_the_greeting_of_its_connection_counts_no_more(void **state)
+{
+	assert_int_equal(stream(*state, 1, 600000), -ECONNRESET);
+	assert_int_equal(stream(*state, 600000, 500), -ETIMEDOUT);
+}
+
 static void what_would_end_a_line_is_never_sent(void **state)
 {
 	static const char *const targets[] = {"/a b", "/a\r\nX: y", "/a\tb", "/\x7f"};
@@ -193,6 +252,7 @@ int main(void)
 		T(who_waits_for_its_turn_is_told),
 		T(who_cannot_be_reached_refuses_in_words_that_callers_know),
 		T(a_connection_that_is_not_made_is_given_up_before_the_call),
+		T(a_stream_ends_some_time_after_the_greeting_of_its_connection_counts_no_more),
 		T(what_would_end_a_line_is_never_sent),
 	};
 
