@@ -80,18 +80,20 @@ int http_headers_add(struct http_headers *h, const char *name, const char *value
 	return http_headers_add_spans(h, span_str(name), span_str(value));
 }
 
-/* Most names differ in their first letter. */
-static bool is_named(const struct http_header *header, const char *name)
+/* Most names differ in their length or in their first letter; the value lies right behind the name. */
+static bool is_named(const struct http_header *header, const char *name, size_t size)
 {
-	return ((header->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(header->name, name) == 0;
+	return (size_t)(header->value - header->name) == size + 1 && ((header->name[0] ^ name[0]) & ~0x20) == 0 &&
+		strncasecmp(header->name, name, size) == 0;
 }
 
 void http_headers_remove(struct http_headers *h, const char *name)
 {
+	const size_t size = strlen(name);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < h->count; i++) {
-		if (is_named(&h->list[i], name))
+		if (is_named(&h->list[i], name, size))
 			header_fini(&h->list[i]);
 		else
 			h->list[kept++] = h->list[i];
@@ -135,8 +137,10 @@ int http_headers_addf(struct http_headers *h, const char *name, const char *form
 
 const char *http_headers_get(const struct http_headers *h, const char *name)
 {
+	const size_t size = strlen(name);
+
 	for (size_t i = 0; i < h->count; i++) {
-		if (is_named(&h->list[i], name))
+		if (is_named(&h->list[i], name, size))
 			return h->list[i].value;
 	}
 	return NULL;
