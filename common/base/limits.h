@@ -48,10 +48,10 @@
 #define HEADER_BYTES_MAX (16u * 1024) /* request line and header fields; a longer head is answered with 431 */
 #define IDEMPOTENCY_KEY_BYTES_MAX 255u
 #define IDEMPOTENCY_HOURS 24u /* how long a key is remembered */
-#define SESSION_TIMEOUT_S \
-	600u /* a mount that does not poll for this long has ended: twenty times the outage that mounts wait out */
-/* A mount that holds file locks and is silent for this long may lose them. An outage that mounts wait out and a
- * poll fit into this time. */
+/* A mount that does not poll for this long has ended: ten times the outage that mounts wait out. */
+#define SESSION_TIMEOUT_S 600u
+/* A mount that holds file locks and is silent for this long may lose them to a mount that waits. A mount waits out an
+ * outage of the same length, so it may find its locks gone after one; handles that were locked then fail. */
 #define LOCK_LEASE_S 60u
 #define LOCK_RANGES_MAX \
 	4096u /* locked ranges of a mount in one document: bounds a request, and what it is compared with */

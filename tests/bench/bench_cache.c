@@ -1,7 +1,7 @@
 /*
- * bench_cache: the hit ratio of the gateway's cache beside that of an LRU of the same bytes, on simulated reads
- * (tests/bench/cache_trace.h), and what its calls cost. Prints tables; with an argument (zipf, walk, calls) only
- * that one. The ratios are the same in every run.
+ * bench_cache: the hit ratio of the gateway's cache beside that of an LRU of the same bytes, on simulated
+ * reads (tests/bench/cache_trace.h), and what the cache's calls cost. It prints tables; with an argument
+ * (zipf, walk, calls) only that one. The ratios are the same in every run.
  */
 #include "gateway/cache/cache.h"
 #include "tests/bench/cache_trace.h"
@@ -71,7 +71,7 @@ static void walk_rows(void)
 		PERCENT(without.lru - with.lru));
 }
 
-/* ---- what calls cost ---- */
+/* ---- what the cache's calls cost ---- */
 
 #define ENTRIES 100000u
 #define TAGS 6u
@@ -107,7 +107,7 @@ static void get_entry(struct cache *c, unsigned n)
 	answer_unref(cache_get(c, CACHE_ITEM, span_of(name, key_of(n, name)), 0));
 }
 
-/* Tags that nobody has: what nearly all are that a change touches. */
+/* Drops tags that no entry has: a change touches almost only such tags. */
 static void drop_tags(struct cache *c, unsigned n)
 {
 	struct tag tags[TAGS];
@@ -117,7 +117,7 @@ static void drop_tags(struct cache *c, unsigned n)
 	cache_drop(c, tags, TAGS, 1);
 }
 
-/* Processor time: what else the machine does is no part of it. */
+/* Processor time, so that other work of the machine is not part of it. */
 static int64_t used_ns(void)
 {
 	struct timespec t;

@@ -1,7 +1,7 @@
 /*
  * bench_docs_http: what the docs service costs over HTTP, beside a bare prepared SELECT by primary key and a bare
  * INSERT commit in the same PostgreSQL. One client; each measured request takes turns with its bare statement, so that
- * a machine that is busy with something else slows both. The batches of a mount: a session, and a number for each.
+ * other work of the machine slows both. The batches are those of a mount: they have a session and a number each.
  * Usage: bench_docs_http DATA-DIR
  *   DATA-DIR     of a running store (scripts/up --data): its cluster key, and the sockets of its PostgreSQL and of its
  *                first gateway, which is asked which docs services there are; the first of them is measured, without
@@ -34,11 +34,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_BYTES_MAX (8u << 20) /* the answer of the largest batch many times over */
-#define WAIT_S 30		    /* for any answer */
-#define NAMES 1000		    /* that are looked up */
+#define ANSWER_BYTES_MAX (8u << 20) /* many times the answer of the largest batch */
+#define WAIT_S 30		    /* for an answer */
+#define NAMES 1000		    /* the names that are looked up */
 #define BATCH_OPS 500
-#define BATCHES 10 /* of one round */
+#define BATCHES 10 /* in one round */
 #define ROUNDS_MAX 101
 
 struct bench {
@@ -48,7 +48,7 @@ struct bench {
 	struct cluster *cluster;
 	struct door *door;
 	struct buf out, in;
-	struct span body; /* of the last answer, in `in` */
+	struct span body; /* the body of the last answer, in `in` */
 	int64_t drive, folder, session, number;
 	int64_t created, renamed, looked, bare;
 };
@@ -65,9 +65,9 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *form
 	exit(1);
 }
 
-/* ---- HTTP, as little of it as a client can do with ---- */
+/* ---- HTTP, no more of it than this client needs ---- */
 
-/* A connection whose two ends know each other. */
+/* Connects, and lets both ends greet each other. Returns the connection. */
 static int greet(struct bench *b, const struct endpoint_address *address, const char *peer)
 {
 	const struct timeval wait = {.tv_sec = WAIT_S};
@@ -85,7 +85,7 @@ static int greet(struct bench *b, const struct endpoint_address *address, const 
 	return fd;
 }
 
-/* http://ADDRESS:PORT */
+/* Takes a URL of the form http://ADDRESS:PORT */
 static void http_open(struct bench *b, const char *url)
 {
 	struct endpoint_address to = {.size = sizeof(struct sockaddr_in), .type = SOCK_STREAM};
@@ -114,7 +114,7 @@ static void receive(struct bench *b)
 	b->in.data[b->in.size] = '\0';
 }
 
-/* Sends what lies in out; the answer's status. */
+/* Sends what lies in b->out; returns the answer's status. */
 static int exchange(struct bench *b)
 {
 	const char *end, *length;
@@ -251,7 +251,7 @@ static void do_lookup(struct bench *b)
 		200);
 }
 
-/* ---- what it is measured beside ---- */
+/* ---- the statements that it is measured beside ---- */
 
 static void sql(struct bench *b, const char *text)
 {
@@ -374,7 +374,7 @@ static void open_service(struct bench *b, const char *data_dir)
 	json_decref(registry);
 }
 
-/* A folder of its own with the names to look up, a document to rename, and a session, as a mount has. */
+/* Makes a folder of its own with the names to look up, a document to rename, and a session, as a mount has one. */
 static void fill(struct bench *b)
 {
 	char ops[256];
@@ -510,7 +510,7 @@ static void run(struct bench *b)
 	double rates[ROUNDS_MAX];
 
 	for (size_t round = 0; round < rounds + 1; round++) {
-		const size_t at = round % rounds; /* the first round warms up and is written over */
+		const size_t at = round % rounds; /* the first round warms up; a later one overwrites it */
 
 		for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 			measure(b, &figures[i], at, count);

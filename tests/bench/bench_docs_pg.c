@@ -23,7 +23,8 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* CPU time of the server's process and of this one, us. */
+/* The file with the CPU time of the server's process. cpu_us returns the time from such a file, in us; this
+ * process has one, too. */
 static char server_stat[64];
 
 static double cpu_us(const char *path)
@@ -49,7 +50,7 @@ struct measured {
 	double us, bare, begin, commit, server, client;
 };
 
-/* The piece and a bare statement by turns. */
+/* Runs the piece and a bare statement in turn. */
 static struct measured measure(struct bench *b, piece run, piece bare, size_t count)
 {
 	double *times = calloc(4 * count, sizeof(*times));
@@ -57,7 +58,7 @@ static struct measured measure(struct bench *b, piece run, piece bare, size_t co
 
 	const size_t all = count + count / 4;
 	for (size_t i = 0; i < all; i++) {
-		const size_t at = i % count; /* the first ones warm up and are written over */
+		const size_t at = i % count; /* the first turns warm up; later ones overwrite them */
 		int64_t start = clock_mono_ns();
 		bare(b);
 		times[count + at] = (double)(clock_mono_ns() - start) / 1000;
@@ -256,7 +257,8 @@ static void report(struct bench *b, const char *what, piece run, piece bare)
 
 static void fill(struct bench *b)
 {
-	/* As the service has it; NEPHOS_BENCH_ASK=1: every transaction asks for all it needs. */
+	/* By default the storage has a drive cache, as in the service. NEPHOS_BENCH_ASK=1: every transaction
+	 * asks for all that it needs. */
 	if (!getenv("NEPHOS_BENCH_ASK")) {
 		b->w.store->ops->free(b->w.store);
 		assert_ok(&b->w, drive_cache_new(&b->w.known));
@@ -319,7 +321,7 @@ static void bench(void **state)
 	struct bench b = {.w = *(struct worker *)*state};
 
 	run(&b);
-	*(struct worker *)*state = b.w; /* its store is another one than at first */
+	*(struct worker *)*state = b.w; /* fill() may have replaced its store */
 }
 
 int main(int argc, char **argv)

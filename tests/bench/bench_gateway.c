@@ -1,8 +1,9 @@
 /*
- * bench_gateway: a gateway and the parts behind it, without a database, for measuring what the gateway adds. The docs
- * service answers 4 KiB from memory; it asks nobody who he is, so that another proxy can be put in front of it, too.
- * The gateway greets it, asks the user service about tokens, and is the only member of a ring, as it is in a store with
- * one gateway. Prints "GATEWAY-URL DOCS-URL", and serves until it is ended. The token is "bench".
+ * bench_gateway: a gateway and the parts behind it, without a database, to measure what the gateway adds. The
+ * docs service answers 4 KiB from memory; it does not check who asks, so that another proxy can be put in
+ * front of it, too. The gateway greets it, asks the user service about tokens, and is the only member of a
+ * ring, as in a store with one gateway. Prints "GATEWAY-URL DOCS-URL", and serves until it is ended. The
+ * token is "bench".
  */
 #include "backend/service/registration.h"
 #include "common/http/client/client.h"
@@ -51,8 +52,8 @@ static void handle_authenticate(struct http_request *req, void *cookie)
 		SPAN_LITERAL("{\"user\":{\"id\":\"1\",\"name\":\"bench\",\"admin\":true},\"token_id\":\"k1\"}"));
 }
 
-/* With its position, as a service has it in each answer; a gateway that is told none has to ask for it. Without tags:
- * nothing that a gateway could keep. */
+/* The answer has its position, as each answer of a service: without one a gateway has to ask for it. It has
+ * no tags, so the gateway can keep nothing. */
 static void handle_content(struct http_request *req, void *cookie)
 {
 	struct http_headers headers;
@@ -64,7 +65,7 @@ static void handle_content(struct http_request *req, void *cookie)
 	http_headers_fini(&headers);
 }
 
-/* The book of the ring. The server has one thread. */
+/* The book of the ring. It has no lock: the server has one thread. */
 static struct membership book;
 
 static void handle_ring(struct http_request *req, void *cookie)
@@ -83,7 +84,8 @@ static void handle_ring(struct http_request *req, void *cookie)
 	buf_fini(&body);
 }
 
-/* The drive is that of the user: a claim that does not say so is none, and would be made for each request again. */
+/* The answer names the user as the owner of the drive: without that the claim does not count, and the gateway
+ * would claim again for each request. */
 static void handle_claim(struct http_request *req, void *cookie)
 {
 	struct http_headers headers;

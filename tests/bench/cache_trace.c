@@ -32,7 +32,7 @@ static void *must_allocate(size_t count, size_t size)
 	return p;
 }
 
-/* sums[n]: how often one of the first n + 1 keys is asked for, as a part of all. */
+/* Returns sums[n]: the share of the first n + 1 keys in all requests. */
 static double *zipf_new(size_t keys)
 {
 	double *sums = must_allocate(keys, sizeof(*sums)), sum = 0;
@@ -110,13 +110,13 @@ static struct cache *make_cache(size_t bytes)
 	return c;
 }
 
-/* What an entry takes of the cache. */
+/* Returns how many bytes an entry takes in the cache. */
 static size_t entry_bytes(struct cache *c, size_t body_bytes)
 {
 	struct cache_counters before, after;
 	enum cache_verdict verdict;
 
-	(void)fill(c, 1, 0); /* from now on the drive's tag is there */
+	(void)fill(c, 1, 0); /* from now on the cache has the drive's tag */
 	cache_count(c, &before);
 	verdict = fill(c, 2, body_bytes);
 	cache_count(c, &after);
@@ -125,7 +125,7 @@ static size_t entry_bytes(struct cache *c, size_t body_bytes)
 	return after.bytes - before.bytes;
 }
 
-/* Of each key. */
+/* Returns the size of each key's entry. */
 static size_t *sizes_new(const struct trace_options *o, size_t count, size_t *ret_popular_bytes)
 {
 	struct cache *c = make_cache(CACHE_BYTES_DEFAULT);
@@ -191,7 +191,7 @@ static bool lru_ask(struct lru *l, size_t key)
 
 /* ---- a run ---- */
 
-/* The most popular keys, as many as fit. */
+/* Returns the share in all requests of the most popular keys, of as many as fit. */
 static double best_of(const struct trace_options *o, const double *sums, const size_t *sizes, size_t bytes)
 {
 	double best = 0;

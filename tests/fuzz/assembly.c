@@ -1,9 +1,10 @@
-/* Any bytes as a list of where content lies: what is not refused is walked over, and is as long as it says. */
+/* Any bytes as a list of where content lies: a list that is not refused can be walked over, and is as long as
+ * it says. */
 #include "tests/fuzz/fuzz.h"
 
 #include "gateway/content/assembly.h"
 
-#define PIECES_MAX 100000 /* of the largest input; a walk that goes on for longer does not end */
+#define PIECES_MAX 100000 /* the largest input has fewer: a longer walk would not end */
 
 static void walk(struct span page, const struct range_set *ranges, int64_t size)
 {

@@ -1,4 +1,5 @@
-/* Any text as the target and the range of a request for a block, and as what another gateway asks by. */
+/* Any text as the target and the range of a request for a block, and as the question of another gateway for a
+ * block. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"
@@ -28,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			!part.whole && part.len > 0 && part.len <= BLOCK_PART_BYTES_MAX && part.from < BLOCK_BYTES_MAX);
 	FUZZ_CHECK(cluster_new_of(KEY, &cluster) == 0 && service_clock_new(&clock) == 0 &&
 		block_caps_new(cluster, clock, &caps) == 0);
-	/* Without the key nobody makes a capability. */
+	/* Nobody can make a capability without the key. */
 	const size_t third = size / 3;
 	const struct block_peer_question question = {
 		.sha256 = span_of(text, third), .drive = text + third, .cap = text + 2 * third};

@@ -1,5 +1,5 @@
-/* Any text as a capability for a block: nothing but what was signed for this block is let in, and not after its
- * time. */
+/* Any text as a capability for a block: only a text that was signed for this block is accepted, and not after
+ * its time. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/error.h"
@@ -12,7 +12,7 @@
 static const struct cap_key key = {{1, 2, 3}};
 static const uint8_t block[32] = {7};
 
-/* What is let in is what is signed for its generation and its time, byte by byte. */
+/* An accepted text is, byte by byte, the one that is signed for its generation and its time. */
 static void check_text(struct span text)
 {
 	char again[CAP_TEXT_SIZE];
@@ -26,7 +26,7 @@ static void check_text(struct span text)
 	}
 }
 
-/* The input as a change of what was signed: only nothing changed is let in. */
+/* Takes the input as a change of a signed text: only the unchanged text is accepted. */
 static void check_change(struct span change)
 {
 	char good[CAP_TEXT_SIZE], text[CAP_TEXT_SIZE];

@@ -1,7 +1,7 @@
 /*
- * Any bytes as what a store answers to the command: it ends with one of its codes, after a few requests, whatever it
- * was told. The first byte says which command, the second the status of the answers, the rest is their body. The server
- * is one of ours, on a port of its own.
+ * Any bytes as the answers of a store to the command: whatever they are, the command ends with one of its
+ * exit codes after a few requests. The first byte chooses the command, the second the status of the answers,
+ * the rest is their body. The server is one of ours, on a port of its own.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REQUESTS_MAX 4u /* that a command makes of a store that says the same each time: no page follows itself */
+/* The most requests that a command makes of a store whose answer is always the same: no page follows itself. */
+#define REQUESTS_MAX 4u
 
 static const char *const COMMANDS[][4] = {
 	{"status"},
@@ -47,7 +48,7 @@ static void on_request(struct http_request *req, void *cookie)
 	(void)cookie;
 	http_headers_init(&headers);
 	pthread_mutex_lock(&store.lock);
-	more = ++store.asked <= 2 * REQUESTS_MAX; /* then nothing is there, so that it ends */
+	more = ++store.asked <= 2 * REQUESTS_MAX; /* later requests find nothing, so that the command ends */
 	(void)http_headers_add(
 		&headers, "Content-Type", more && store.status < 400 ? "application/json" : "application/problem+json");
 	http_respond(req, more ? store.status : 404, &headers, more ? store.body : nothing);
@@ -92,7 +93,7 @@ static void start(void)
 	(void)close(null);
 }
 
-/* What it says of failures is not for who watches the fuzzing. */
+/* The command's messages about failures would disturb the output of the fuzzer. */
 static int run(int argc, char **argv)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), err = dup(STDERR_FILENO), code;
@@ -105,7 +106,8 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-/* status looks through all processes for those of mounts: it gets one input in sixteen, always the same ones. */
+/* status looks for the processes of mounts among all processes, which takes time: it gets one input in
+ * sixteen, always the same ones. */
 static bool is_passed_over(const char *command, struct span input)
 {
 	unsigned sum = 0;

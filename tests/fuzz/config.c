@@ -1,5 +1,5 @@
-/* Any words on a command line (those of the first line) and any file (all that follows it) as a program's settings:
- * refused with a reason, or values within their limits. */
+/* Any words on a command line (those of the first line) and any file (all that follows it) as a program's
+ * settings: the program refuses them with a reason, or has values within their limits. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/config.h"
@@ -50,14 +50,14 @@ static void check_values(const struct config *c)
 	FUZZ_CHECK(!config_argument(c, config_argument_count(c)));
 }
 
-/* What prints, and what the environment would be asked for, is not what is tried here. */
+/* Words that print something, or choose another file, are not tested here. */
 static bool is_left_out(const char *word)
 {
 	return strncmp(word, "--help", 6) == 0 || strncmp(word, "--version", 9) == 0 || strncmp(word, "-h", 2) == 0 ||
 		strncmp(word, "--config", 8) == 0;
 }
 
-/* Whether it stands anywhere but as the one secret of the file. */
+/* Whether text has the secret anywhere but as the one value in the file. */
 static bool is_said_elsewhere(const char *text)
 {
 	const char *secret = strstr(text, "\nNEPHOS_TOKEN=" SECRET), *first = strstr(text, SECRET);
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&why, WHY_BYTES_MAX);
 	r = config_load(&PROGRAM, count, words, &c, &why);
 	FUZZ_CHECK(r == 0 || (r == -EINVAL && why.size > 0 && !c));
-	/* The secret in a file is shown to nobody. */
+	/* No message shows a secret from the file. */
 	FUZZ_CHECK(r == 0 || said || !strstr(why.data, SECRET));
 	if (r == 0)
 		check_values(c);

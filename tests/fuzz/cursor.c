@@ -1,5 +1,5 @@
-/* Any text as the cursor of a page: refused, or the name that a cursor is made of; and any name leads back to
- * itself. */
+/* Any text as the cursor of a page: refused, or read as the name from which a cursor is made. Any name
+ * becomes a cursor that is read as the same name. */
 #include "tests/fuzz/fuzz.h"
 
 #include "backend/docs/request/cursor.h"
@@ -37,7 +37,7 @@ static void check_name(struct span name)
 	buf_init(&again, NAME_BYTES_MAX);
 	FUZZ_CHECK(cursor_make(name, &made) == 0);
 	for (size_t i = 0; i < made.size; i++)
-		FUZZ_CHECK(strchr("+/=%&#", made.data[i]) == NULL); /* it stands in a query as it is */
+		FUZZ_CHECK(strchr("+/=%&#", made.data[i]) == NULL); /* a cursor needs no encoding in a query */
 	FUZZ_CHECK(cursor_parse(made.size ? made.data : "", &again) == 0);
 	FUZZ_CHECK(span_eq(buf_span(&again), name));
 	buf_fini(&again);

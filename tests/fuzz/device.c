@@ -1,5 +1,5 @@
-/* Any bytes as a request of the kernel: it stays in its buffer, keeps its number, and what is turned into another
- * request has the size of one. */
+/* Any bytes as a request of the kernel: it stays in its buffer and keeps its number, and a request that is
+ * turned into another one has the size of that one. */
 #include "tests/fuzz/fuzz.h"
 
 #include "fusefs/ops/device.h"

@@ -12,7 +12,7 @@
 
 #define OUT_BYTES_MAX (4u * 1024 * 1024)
 
-/* What was accepted are names, and leads back to the same path. */
+/* An accepted path consists of valid names, and its encoding is read as the same path. */
 static void check_names(const struct path *p)
 {
 	struct buf encoded;
@@ -91,7 +91,7 @@ static void check_conditions(const char *text)
 	const struct precondition dates = {.if_modified_since = text, .if_unmodified_since = text};
 	int r = precondition_check(&match, &there, false);
 
-	/* What If-Match takes, If-None-Match refuses; and both agree on what is no list. */
+	/* When If-Match accepts a text, If-None-Match refuses it. A text that is no list fails in both. */
 	if (r == 0)
 		FUZZ_CHECK(precondition_check(&none, &there, false) < 0);
 	FUZZ_CHECK(precondition_check(&both, &there, false) < 0);

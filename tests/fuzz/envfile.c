@@ -1,4 +1,5 @@
-/* Any file: refused with its line, or pairs that envfile_append writes so that they are read again. */
+/* Any file: refused with the number of its line, or read as pairs. envfile_append writes each pair so that it
+ * is read again. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/envfile.h"
@@ -26,7 +27,7 @@ static int on_pair(void *cookie, const char *key, const char *value, unsigned li
 
 	FUZZ_CHECK(key[0] != '\0' && line > 0 && line > *(unsigned *)cookie);
 	*(unsigned *)cookie = line;
-	if (strchr(value, '\r')) /* plain inside a line, and not to be written */
+	if (strchr(value, '\r')) /* allowed inside a line, but cannot be written */
 		return 0;
 	buf_init(&b, 3 * ENVFILE_BYTES_MAX);
 	FUZZ_CHECK(envfile_append(&b, key, value) == 0);

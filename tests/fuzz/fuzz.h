@@ -1,6 +1,7 @@
 /*
- * fuzz: what a fuzz target implements and what it checks with. A target is one file: LLVMFuzzerTestOneInput, called
- * with any bytes, returns 0; what must not be aborts by FUZZ_CHECK.
+ * fuzz: what a fuzz target implements and what it checks with. A target is one file. Its
+ * LLVMFuzzerTestOneInput is called with any bytes and returns 0; FUZZ_CHECK aborts when a condition does not
+ * hold.
  */
 #ifndef NEPHOS_FUZZ_FUZZ_H
 #define NEPHOS_FUZZ_FUZZ_H

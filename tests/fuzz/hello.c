@@ -1,5 +1,5 @@
-/* Any bytes as what the other end of a new connection says: a server and a client that have a key never take them for
- * somebody who has it, and never answer with more than fits. */
+/* Any bytes as the greeting of the peer of a new connection: a server and a client that have a key never
+ * accept these bytes as a proof that the peer has it, and never answer with more than fits. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/trust/hello.h"

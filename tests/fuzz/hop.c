@@ -1,6 +1,6 @@
-/* Any text as what another gateway says of a request that it passes on: refused, or an epoch and a name that can be,
- * and somebody who asks; and what was read is printed as just that text. The first line is the way, the next four are
- * who asks. */
+/* Any text as the fields of a request that another gateway passes on: refused, or a valid epoch and name, and
+ * a user. What was read is printed as exactly that text. The first line is the way, the next four say who
+ * asks. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/text.h"

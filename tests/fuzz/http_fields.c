@@ -1,4 +1,4 @@
-/* What a client writes into query, repeated fields and Origin. */
+/* What a client writes into the query, repeated fields and Origin. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/text.h"
@@ -11,7 +11,7 @@
 
 #define OUT_BYTES_MAX (4u * 1024 * 1024)
 
-/* A value that was taken is found again under its name, written by our own hand. */
+/* When the value is encoded and written under its name, it is read again as the same value. */
 static void check_value(const char *name, const struct buf *value)
 {
 	struct buf query, again;
@@ -40,7 +40,7 @@ static void check_query(struct span s)
 		buf_init(&value, OUT_BYTES_MAX);
 		int found = query_value(s, names[i], &value);
 
-		/* What was checked cannot fail, and is text. */
+		/* A query that was checked cannot fail, and its values are text. */
 		FUZZ_CHECK(r != 0 || found == 0 || found == -ENOENT);
 		if (r == 0 && found == 0) {
 			FUZZ_CHECK(strlen(value.data) == value.size);
@@ -69,7 +69,8 @@ static void check_fields(const char *text)
 
 	FUZZ_CHECK(span_eq(field_trim(trimmed), trimmed));
 	(void)field_kind(text);
-	/* Nobody is not somebody, whatever they call themselves; and who is named exactly is allowed. */
+	/* An empty policy allows no origin, whatever the origin is. A policy that consists of this origin
+	 * allows it. */
 	FUZZ_CHECK(!cors_allows("", text) && !cors_allows(NULL, text));
 	FUZZ_CHECK(!cors_allows("https://a.example", text) || strlen(text) == 17);
 	if (*text && cors_policy_is_valid(text) && !strpbrk(text, ", \t"))

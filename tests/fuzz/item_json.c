@@ -1,5 +1,5 @@
-/* Any bytes as a document in JSON, as a mount or the command reads it: refused, or what says the same when it is
- * written and read again. */
+/* Any bytes as a document in JSON, as a mount or the command reads it: refused, or an item that is the same
+ * after it is written and read again. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"

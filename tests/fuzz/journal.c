@@ -1,5 +1,5 @@
-/* Any bytes as the answer to a mount's poll: refused, or changes that follow what was seen without a gap, with names
- * that are names. */
+/* Any bytes as the answer to a mount's poll: refused, or changes that follow the last seen position without a
+ * gap, with valid names. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"
@@ -25,7 +25,7 @@ static void check_from(const struct journal *j, const struct store_changes *pars
 	}
 }
 
-/* Each name lies in what the journal has, whatever came behind it: nothing moved. */
+/* Each name still lies in the journal's memory, whatever was added behind it: nothing moved. */
 static void check_names(const struct journal *j)
 {
 	const char *end = j->names.data + j->names.size;

@@ -1,5 +1,5 @@
-/* Any words (lines of the input) as those that a mount is called with: refused with a reason, or options within their
- * limits. */
+/* Any words (the lines of the input) as the command line of a mount: refused with a reason, or options within
+ * their limits. */
 #include "tests/fuzz/fuzz.h"
 
 #include "fusefs/mount/options.h"
@@ -20,7 +20,7 @@ static void check_options(const struct mount_options *o)
 	FUZZ_CHECK(o->cache_bytes <= OPTIONS_MEMORY_BYTES_MAX && o->kept_bytes <= OPTIONS_MEMORY_BYTES_MAX);
 	FUZZ_CHECK(o->file_mask >= OPTIONS_NO_MASK && o->file_mask <= 0777);
 	FUZZ_CHECK(o->folder_mask >= OPTIONS_NO_MASK && o->folder_mask <= 0777);
-	FUZZ_CHECK(!o->token); /* it is never on a command line */
+	FUZZ_CHECK(!o->token); /* a command line never has it */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
-/* Any bytes as a batch, of either content type (the first byte says which): what is accepted says the same when it is
- * written and read again. */
+/* Any bytes as a batch, of either content type (the first byte says which): an accepted batch is the same
+ * after it is written and read again. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/proto/op.h"
@@ -13,7 +13,7 @@ static void check_again(const struct op_batch *b)
 
 	buf_init(&first, BATCH_BYTES_MAX);
 	buf_init(&second, BATCH_BYTES_MAX);
-	/* Names in two forms may make a batch longer than what came: then it is to be sent in parts. */
+	/* Names in two forms may make a batch longer than the input. Such a batch would be sent in parts. */
 	if (op_batch_encode(op_batch_at(b, 0), op_batch_count(b), &first, &type) == 0) {
 		FUZZ_CHECK(op_batch_decode(type, buf_span(&first), &again, &index) == 0);
 		FUZZ_CHECK(op_batch_count(again) == op_batch_count(b));

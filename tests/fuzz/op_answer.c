@@ -1,5 +1,5 @@
-/* Any bytes as the answer to a batch, in either form (the first byte says which, and to how many ops): what is accepted
- * says the same when it is written in the compact form and read again. */
+/* Any bytes as the answer to a batch, in either form (the first byte says which, and to how many ops): an
+ * accepted answer is the same after it is written in the compact form and read again. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/proto/op_answer.h"
@@ -14,11 +14,12 @@ static void check_again(const struct op_answer *answer, bool compact, size_t siz
 	buf_init(&first, OUT_BYTES_MAX);
 	buf_init(&second, OUT_BYTES_MAX);
 	if (op_answer_append_compact(&first, answer) < 0) {
-		/* JSON may have names that are too long for it; to look at them is for whoever knows what they mean. */
+		/* JSON may have names that are too long for the compact form. Checking names is up to the
+		 * caller, which knows what they mean. */
 		FUZZ_CHECK(!compact);
 		goto out;
 	}
-	/* Items may have a tail that is passed over. */
+	/* Items may have a tail, which the reader skips. */
 	FUZZ_CHECK(!compact || first.size <= size);
 	FUZZ_CHECK(op_answer_decode(OP_ANSWER_COMPACT, buf_span(&first), answer->count, &again) == 0);
 	FUZZ_CHECK(again->last == answer->last && again->incarnation == answer->incarnation);

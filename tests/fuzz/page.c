@@ -1,5 +1,5 @@
-/* Any bytes as a compact page of items and of extents: what is accepted comes out the same when it is written again
- * from what was read. */
+/* Any bytes as a compact page of items and of extents: an accepted page comes out the same when it is written
+ * again from what was read. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"
@@ -22,14 +22,14 @@ static void check_items(struct span s)
 	FUZZ_CHECK(item_page_begin(&out, &page, &count_at) == 0);
 	while (item_page_next(s, &at, &item) == 0) {
 		count++;
-		/* A reader takes what no writer of ours makes: inline content over the limit. */
+		/* A reader accepts inline content over the limit, although none of our writers makes it. */
 		if (item.has_inline && item.inline_data.size > INLINE_BYTES_MAX)
 			goto out;
 		FUZZ_CHECK(item_page_add(&out, &item) == 0);
 	}
 	FUZZ_CHECK(count == page.count);
 	item_page_end(&out, count_at, count, page.more);
-	/* Items may have a tail that is passed over. */
+	/* Items may have a tail, which the reader skips. */
 	FUZZ_CHECK(out.size <= s.size);
 	FUZZ_CHECK(item_page_read(buf_span(&out), &page, &at) == 0 && page.count == count);
 out:

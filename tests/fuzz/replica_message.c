@@ -1,5 +1,5 @@
-/* Any bytes as what a gateway says to another one about copies: refused, or within all bounds; and what was read is
- * written as just those bytes. */
+/* Any bytes as a message between gateways about copies: refused, or within all bounds. What was read is
+ * written as exactly these bytes. */
 #include "tests/fuzz/fuzz.h"
 
 #include "gateway/ring/replica_message.h"
@@ -11,7 +11,7 @@ static void check_same(struct span message, struct buf *again, int r)
 	FUZZ_CHECK(r == 0 && span_eq(message, buf_span(again)));
 }
 
-/* One spelling: the text of what was touched, and all else are numbers. */
+/* A message has only one spelling: the text of the touched tags has one, and all else are numbers. */
 static void try_offer(struct span message)
 {
 	struct replica_cursor c;
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct span message = span_of(data, size);
 
 	if (size > REPLICA_BYTES_MAX)
-		return 0; /* the listener has refused it */
+		return 0; /* the listener refuses such a size */
 	try_offer(message);
 	try_entries(message);
 	try_ticket(message);

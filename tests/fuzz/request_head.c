@@ -1,5 +1,5 @@
-/* Any bytes as the head of a request: what is read is within them, ends where it says, and is clean; and no part of a
- * head that is read is anything but a part. */
+/* Any bytes as the head of a request: what is read lies within them, ends where it says, and is clean. Any
+ * part of a head that is read counts as partial. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/limits.h"

@@ -1,5 +1,5 @@
-/* Any bytes as an answer of HTTP: read in one piece, byte by byte, and in odd pieces it says the same, uses no more
- * than there is, and is not offered bytes behind its end. The first byte says whether it answers a HEAD. */
+/* Any bytes as an answer of HTTP: read in one piece, byte by byte, and in odd pieces they give the same
+ * result, and the parser uses no more bytes than it is offered. "H|" before the answer: it answers a HEAD. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/http/client/response_parser.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct told {
-	uint64_t hash; /* of all parts but for where data was cut */
+	uint64_t hash; /* of all parts, except where data was cut */
 	int error;
 	size_t used;
 	bool may_keep;

@@ -1,5 +1,5 @@
-/* Any bytes as a call about the ring, or as the answer to one: refused, or what the rules may work on, and writing what
- * was read gives it back. */
+/* Any bytes as a call about the ring, or as the answer to one: refused, or valid for the rules. Written and
+ * read again, it is the same. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/error.h"
@@ -37,7 +37,7 @@ static void check_call(struct span body)
 
 static void check_answer(struct span body)
 {
-	static struct membership book, again; /* too large for a stack, and there is one thread */
+	static struct membership book, again; /* too large for a stack; there is one thread */
 	struct buf text;
 	bool lease = false, lease_again = false;
 	int r = ring_message_read_answer(body, &book, &lease);

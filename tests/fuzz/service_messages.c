@@ -1,5 +1,5 @@
-/* Any bytes as what a service says to a gateway: refused, and nothing is changed; or an instance whose name and URL
- * bend no request, and tokens and users that are some. */
+/* Any bytes as a message of a service to a gateway: refused, and nothing is changed; or an instance whose
+ * name and URL cannot distort a request, and valid tokens and users. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/error.h"

@@ -1,7 +1,8 @@
 /*
- * A main for fuzz targets where libFuzzer is not: runs every file of the folders (or the files) on the command line,
- * each as it is, cut at every length up to CUTS_MAX, and with CHANGES_PER_FILE small changes from a generator of fixed
- * seed, so that a run is the same everywhere. An input that crashes is in the file named last on stderr.
+ * A main for fuzz targets where libFuzzer is missing. It runs every file of the folders (or the files) on the
+ * command line: each as it is, cut at every length up to CUTS_MAX, and with CHANGES_PER_FILE small changes
+ * from a generator of fixed seed, so that a run is the same everywhere. An input that crashes comes from the
+ * file named last on stderr.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define INPUT_BYTES_MAX (1024u * 1024) /* of one file of a corpus */
+#define INPUT_BYTES_MAX (1024u * 1024) /* of one file in a corpus */
 #define CUTS_MAX 512u
 #define CHANGES_PER_FILE 500u
 
@@ -23,7 +24,7 @@ static uint64_t next_random(uint64_t *seed)
 	return *seed;
 }
 
-/* A copy of exactly this size, so that a sanitizer sees each byte read too far. */
+/* Runs a copy of exactly this size, so that a sanitizer sees each byte that is read too far. */
 static int run_copy(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size > 0 ? size : 1);
@@ -116,5 +117,5 @@ int main(int argc, char **argv)
 		}
 	}
 	(void)printf("%u files\n", files);
-	return files > 0 ? 0 : 1; /* a corpus that is not there must not look like success */
+	return files > 0 ? 0 : 1; /* a missing corpus must not look like a success */
 }

@@ -1,4 +1,4 @@
-/* Any text as the tags of an answer: what is read is within its bounds, and is printed as just that text. */
+/* Any text as the tags of an answer: what is read is within its bounds, and is printed as exactly that text. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/proto/tag.h"

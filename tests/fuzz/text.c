@@ -1,4 +1,5 @@
-/* Any bytes through each encoding: what is accepted leads back to what it came from. */
+/* Any bytes through each encoding: encoded and decoded they come back the same, and so does whatever an
+ * accepted text decodes to. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/base/suggest.h"
@@ -37,7 +38,7 @@ static void check_base64(struct span s)
 
 	buf_init(&decoded, OUT_BYTES_MAX);
 	buf_init(&encoded, OUT_BYTES_MAX);
-	if (text_unbase64(s, &decoded) == 0) { /* one text for one content */
+	if (text_unbase64(s, &decoded) == 0) { /* each content has only one text */
 		FUZZ_CHECK(text_base64(buf_span(&decoded), &encoded) == 0);
 		FUZZ_CHECK(span_eq(buf_span(&encoded), s));
 	}

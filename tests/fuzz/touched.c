@@ -1,4 +1,5 @@
-/* Any text as what a change has touched: what is read is within its bounds, and is printed as just that text. */
+/* Any text as the tags that a change touched: what is read is within its bounds, and is printed as exactly
+ * that text. */
 #include "tests/fuzz/fuzz.h"
 
 #include "common/proto/touched.h"

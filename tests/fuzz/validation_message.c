@@ -1,5 +1,5 @@
-/* Any bytes as what gateways ask each other about kept answers: refused, or within all bounds; and what was read is
- * written as just those bytes. */
+/* Any bytes as what gateways ask each other about kept answers: refused, or within all bounds. What was read
+ * is written as exactly these bytes. */
 #include "tests/fuzz/fuzz.h"
 
 #include "gateway/proxy/validation_message.h"
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct span message = span_of(data, size);
 
 	if (size > VALIDATION_BYTES_MAX)
-		return 0; /* the listener has refused it */
+		return 0; /* the listener refuses such a size */
 	try_questions(message);
 	try_verdicts(message);
 	return 0;

@@ -1,5 +1,5 @@
-/* store: a server for tests that answers by a script, one step a request, and keeps what it was asked. After the last
- * step it answers 500. */
+/* store: an HTTP server for tests. It answers by a script, one step per request, and records what each request
+ * contained. After the last step it answers 500. */
 #ifndef NEPHOS_TESTS_CLI_STORE_H
 #define NEPHOS_TESTS_CLI_STORE_H
 
@@ -11,7 +11,7 @@
 #define STORE_STEPS_MAX 8
 
 struct store_step {
-	int status;	   /* 0: the connection is cut after the text */
+	int status;	   /* 0: status 200, and the connection is cut after the text */
 	const char *text;  /* body */
 	const char *field; /* headers: "Name: value", one a line; NULL: none */
 };
@@ -29,19 +29,19 @@ struct store {
 	size_t count; /* requests so far */
 	struct store_asked asked[STORE_STEPS_MAX];
 	struct credentials credentials;
-	char out[4096]; /* what the last store_command has printed */
+	char out[4096]; /* what the last store_command printed on stdout */
 };
 
-#define STORE_CUT_LENGTH 10 /* what an answer that is cut had promised */
+#define STORE_CUT_LENGTH 10 /* the Content-Length of an answer that is cut */
 #define STORE_STEPS(...) \
 	(const struct store_step[]){__VA_ARGS__}, sizeof((struct store_step[]){__VA_ARGS__}) / sizeof(struct store_step)
 
 void store_start(struct store *s, const struct store_step *steps, size_t step_count);
 void store_stop(struct store *s);
-/* credentials for it: "BEFORE,own URL" when before is not NULL. */
+/* Sets the server's credentials. When before is not NULL, their URLs are "BEFORE,own URL". */
 void store_credentials(struct store *s, const char *before, const char *token);
-/* "nephos WORDS…" with the store's URL and token in the environment, and a HOME that is not there; stdout goes to out.
- * Returns what the program ends with. */
+/* Runs "nephos WORDS…" with the store's URL and token in the environment and a HOME that does not exist. Its stdout
+ * goes to out. Returns the exit code of the program. */
 int store_command(struct store *s, int argc, const char *const *argv);
 #define STORE_COMMAND(s_, ...) \
 	store_command(         \

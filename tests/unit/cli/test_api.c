@@ -92,7 +92,8 @@ static void a_refused_connection_goes_to_the_next_gateway(void **state)
 	store_stop(&s);
 }
 
-/* One program that asks several times: the first of the two that it knows says where the drive's home is. */
+/* One api object sends several requests. The first of the two gateways that it has names the drive's home in its
+ * answer. */
 static void the_home_that_an_answer_names_is_asked_next(void **state)
 {
 	static const struct api_request request = {.method = "GET", .path = "/x"};
@@ -136,7 +137,7 @@ static void a_command_says_at_once_that_no_gateway_answers(void **state)
 	store_stop(&s);
 }
 
-/* A gateway that hangs: the kernel takes the connection, and nobody ever answers. */
+/* A gateway that hangs: the kernel accepts the connection, but nobody ever answers. */
 static int hang(char ret_url[64])
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -175,7 +176,7 @@ static void a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline(v
 	api_answer_fini(&answer);
 	assert_true(clock_mono_ns() - began < API_DEADLINE_MS / 2 * NS_PER_MS);
 	assert_string_equal(silent, url);
-	/* The next request goes to the one that answers. */
+	/* The next request goes to the gateway that answers. */
 	silent[0] = '\0';
 	assert_int_equal(api_call(api, &(struct api_request){.method = "GET", .path = "/x"}, &answer), 0);
 	api_answer_fini(&answer);
@@ -383,7 +384,7 @@ static int fail_to_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 	(void)data;
 	(void)size;
 	*ret_size = 0;
-	return -ETIMEDOUT; /* of a disk here, which is one over a network */
+	return -ETIMEDOUT; /* an error of the local disk, which can be a network file system */
 }
 
 static void what_fails_here_is_not_tried_elsewhere(void **state)

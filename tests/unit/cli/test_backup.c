@@ -1,4 +1,4 @@
-/* backup and restore: what reaches the scripts that the command becomes, by what these say of it. */
+/* backup and restore: the command becomes one of the scripts. The script's error messages show what it received. */
 #include "cli/command.h"
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 struct outcome {
 	int code;
-	char said[4096]; /* on the standard error */
+	char said[4096]; /* on stderr */
 };
 
 static int no_mount(int argc, char **argv)
@@ -26,7 +26,7 @@ static int no_mount(int argc, char **argv)
 	return argc;
 }
 
-/* In a process of its own, which becomes another program. The words end with NULL. */
+/* Runs the command in a child process, which becomes another program. The words end with NULL. */
 static struct outcome run(const char *const *words)
 {
 	struct outcome o = {.code = -1};

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* What the mount was called with; it stands for another program here. */
+/* The arguments of the last call of fake_mount, which stands for the mount program. */
 static int mount_argc;
 static char mount_name[16];
 
@@ -153,7 +153,7 @@ static void help_about_a_command_is_its_own_help(void **state)
 	assert_int_equal(o.code, EXIT_USAGE);
 }
 
-/* A text of the error that was printed on stderr. */
+/* One string member of the error that was printed on stderr. */
 static const char *error_member(const struct outcome *o, const char *name, char ret[256])
 {
 	json_t *all = json_loads(o->err, 0, NULL);

@@ -13,10 +13,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* Each test has a folder of its own, which is HOME, and no variables. */
+/* Each test has a folder of its own, which is its HOME. No NEPHOS_ variable and no XDG_CONFIG_HOME is set. */
 struct place {
 	char folder[64];
-	char login[128]; /* what "nephos login" leaves */
+	char login[128]; /* the file that "nephos login" writes */
 };
 
 static int set_up(void **state)

@@ -12,14 +12,14 @@
 #include <cmocka.h>
 
 #define DRIVE 1
-#define TOP 1 /* numbers in the drive */
+#define TOP 1 /* document numbers in DRIVE */
 
 static int64_t id_of(uint32_t number)
 {
 	return ITEM_ID(DRIVE, number);
 }
 
-/* An answer about a folder. */
+/* The store's answer about one folder. */
 static const char *folder(char text[512], uint32_t number, uint32_t parent, const char *name)
 {
 	(void)snprintf(text, 512,
@@ -125,7 +125,7 @@ static void a_folder_that_was_moved_is_asked_for_again(void **state)
 	start(&f);
 	assert_path(&f, 20, "/a/b");
 	folders_forget(f.folders, id_of(20));
-	folders_forget(f.folders, id_of(99)); /* one that nobody knows */
+	folders_forget(f.folders, id_of(99)); /* a folder that is not cached */
 	assert_path(&f, 20, "/new");
 	assert_int_equal(f.store.count, 3);
 	stop(&f);
@@ -137,13 +137,13 @@ static void what_does_not_lie_below_the_top_is_not_found(void **state)
 	const char *got;
 
 	(void)state;
-	add_folder(&f, 20, 20, "root"); /* one that is its own parent */
+	add_folder(&f, 20, 20, "root"); /* a folder that is its own parent */
 	f.steps[f.step_count++] = (struct store_step){
 		404, "{\"type\":\"urn:nephos:error:not-found\"}", "Content-Type: application/problem+json"};
 	start(&f);
 	assert_int_equal(path(&f, 20, &got), -ENOENT);
 	assert_string_equal(got, "");
-	assert_int_equal(path(&f, 40, &got), -ENOENT); /* gone */
+	assert_int_equal(path(&f, 40, &got), -ENOENT); /* this folder no longer exists */
 	stop(&f);
 }
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-/* A /proc of our own. */
+/* A folder that stands for /proc. */
 static char proc[64];
 
 static void make_file(const char *name, const char *text)
@@ -59,7 +59,7 @@ static int teardown(void **state)
 
 	(void)state;
 	(void)snprintf(command, sizeof(command), "rm -r %s", proc);
-	return system(command); /* NOLINT(cert-env33-c): a name of our own */
+	return system(command); /* NOLINT(cert-env33-c): the path is our own */
 }
 
 static void expect(const char *wanted, pid_t but)
@@ -81,7 +81,7 @@ static void a_working_directory_holds_it(void **state)
 	make_process("11", "bash\n", "/mnt/a");
 	make_process("13", "neighbour\n", "/mnt/ab");
 	expect("bash (pid 11, cwd)", 0);
-	expect("", 11); /* who serves it does not hold it */
+	expect("", 11); /* the process that serves the mount does not count as a holder */
 }
 
 static void an_open_file_holds_it(void **state)
@@ -154,7 +154,7 @@ static void one_process_of_each_other_namespace_that_has_it_is_named(void **stat
 
 	(void)state;
 	make_process_in("self", "mnt:[1]", MOUNTED);
-	make_process_in("11", "mnt:[1]", MOUNTED); /* as where it was taken off */
+	make_process_in("11", "mnt:[1]", MOUNTED); /* in the namespace in which it was unmounted */
 	make_process_in("12", "mnt:[2]", OF_ANOTHER MOUNTED);
 	make_process_in("13", "mnt:[2]", OF_ANOTHER MOUNTED);
 	make_process_in("14", "mnt:[3]", OF_ANOTHER);

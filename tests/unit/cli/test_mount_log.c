@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* A process that has opened a file with these flags, and lives until it is ended. */
+/* A child process that has opened a file with these flags. It lives until end_process kills it. */
 static pid_t process_with(const char *path, int flags)
 {
 	int ready[2];
@@ -27,8 +27,8 @@ static pid_t process_with(const char *path, int flags)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to its end */
-		/* What the test itself has open is none of it. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails never calls end_process */
+		/* The child keeps none of the test's own descriptors open. */
 		for (int fd = 3; fd < 1024; fd++)
 			if (fd != ready[1])
 				(void)close(fd);
@@ -112,7 +112,7 @@ static void a_file_that_is_not_only_appended_to_is_no_log(void **state)
 	child = process_with("data", O_RDWR);
 	assert_int_equal(mount_log_open(child), -ENOENT);
 	end_process(child);
-	assert_int_equal(mount_log_open(child), -ENOENT); /* it is gone */
+	assert_int_equal(mount_log_open(child), -ENOENT); /* the process has ended */
 }
 
 static void nothing_new_is_nothing_to_tell(void **state)

@@ -16,7 +16,7 @@
 
 #define VARIABLE "NEPHOS_TEST_PASSWORD"
 
-/* What comes of it: the password, or why there is none. */
+/* The result of get(): the password, or why there is none. */
 static char got[2048], why[2048];
 
 static int get(const struct password_source *source)
@@ -128,7 +128,7 @@ static void a_password_is_typed_only_where_nothing_else_says_it(void **state)
 	(void)state;
 	(void)unsetenv(VARIABLE);
 	assert_true(password_is_typed(&variable));
-	assert_int_equal(setenv(VARIABLE, "", 1), 0); /* an empty one is none */
+	assert_int_equal(setenv(VARIABLE, "", 1), 0); /* an empty variable counts as unset */
 	assert_true(password_is_typed(&variable));
 	assert_int_equal(setenv(VARIABLE, "x", 1), 0);
 	assert_false(password_is_typed(&variable));

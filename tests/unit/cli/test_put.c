@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #define FILES "/api/v2/docs/drives/home/files"
-#define DIGEST "sha-256=:k2oYXKqiZrucvpgengXLeM1zKwsygOuURBK7b4+PB68=:" /* of "helloworld" */
+#define DIGEST "sha-256=:k2oYXKqiZrucvpgengXLeM1zKwsygOuURBK7b4+PB68=:" /* the SHA-256 of "helloworld" */
 
 static void a_file_is_sent_with_its_digest(void **state)
 {
@@ -103,7 +103,7 @@ static void refusals_have_their_exit_codes(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct store s;
 
-		struct store_step steps[API_ROUNDS_MAX]; /* what may pass is tried again */
+		struct store_step steps[API_ROUNDS_MAX]; /* a passing error is tried again */
 
 		for (size_t n = 0; n < API_ROUNDS_MAX; n++)
 			steps[n] = (struct store_step){table[i].status, "{}", NULL};

@@ -106,7 +106,7 @@ static void keys_are_revoked_on_demand(void **state)
 	store_stop(&s);
 }
 
-/* What is asked, and what is typed then. */
+/* A prompt, and what the test types when the prompt has come. */
 struct line {
 	const char *asked, *typed;
 };
@@ -128,7 +128,7 @@ static void await(int terminal, const char *text)
 	}
 }
 
-/* The program itself on a terminal of its own; returns what it ends with. */
+/* Runs the nephos program itself on a terminal of its own. Returns its exit code. */
 static int at_terminal(struct store *s, char *const argv[], const struct line *lines)
 {
 	char program[512];
@@ -136,7 +136,7 @@ static int at_terminal(struct store *s, char *const argv[], const struct line *l
 
 	const ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 32);
 	assert_true(size > 0);
-	program[size] = '\0'; /* tests/bin/NAME of the build */
+	program[size] = '\0'; /* the test program is tests/bin/NAME in the build folder */
 	for (int up = 0; up < 3; up++)
 		*strrchr(program, '/') = '\0';
 	const size_t begin = strlen(program);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* Numbers in drive 1: 4294967296 and what is added. */
+/* The id of a document of drive 1: 4294967290 + n, where n is a digit from 6 on (4294967296 is number 0). */
 #define ID(n) "429496729" #n
 #define FOLDER(id_, parent_, name_)                                                                                \
 	"{\"id\":\"" id_ "\",\"parent\":\"" parent_ "\",\"name\":\"" name_                                         \

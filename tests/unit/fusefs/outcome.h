@@ -1,4 +1,4 @@
-/* outcome: what came of a call that is answered later, by whatever thread. It is told once. */
+/* outcome: the result of a call that is answered later, by any thread. outcome_tell is called once for each. */
 #ifndef NEPHOS_TESTS_OUTCOME_H
 #define NEPHOS_TESTS_OUTCOME_H
 
@@ -15,13 +15,13 @@ struct outcome {
 	pthread_cond_t over;
 	bool done;
 	int error;
-	/* What callbacks leave here before they tell. */
+	/* Callbacks store their results here before they call outcome_tell. */
 	int64_t id, size, seq;
-	struct op_result result; /* what it points to is gone */
+	struct op_result result; /* its pointers are no longer valid after the callback */
 };
 
 void outcome_init(struct outcome *o);
 void outcome_tell(struct outcome *o, int error);
-int outcome_wait(struct outcome *o); /* the error */
+int outcome_wait(struct outcome *o); /* returns the error */
 
 #endif

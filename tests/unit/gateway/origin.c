@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* Never the same at two places of one block, nor of two versions at one place. */
+/* The bytes differ at different places of one block, and between two versions at the same place. */
 char origin_byte(int version, size_t at)
 {
 	return (char)(at * 7 + at / 251 + (unsigned)version);
@@ -25,7 +25,7 @@ char origin_byte(int version, size_t at)
 struct outflow {
 	struct origin *origin;
 	struct origin_step step;
-	size_t at, end; /* of the content */
+	size_t at, end; /* offsets in the content */
 	size_t sent;
 };
 
@@ -108,7 +108,7 @@ static void add_etag(const struct origin_step *step, struct http_headers *header
 	(void)http_headers_addf(headers, "ETag", "%s%s", step->twist == ORIGIN_WEAK_ETAG ? "W/" : "", etag);
 }
 
-/* Returns the status. */
+/* Finds the part of the content that is sent. Returns the status. */
 static int find_part(const struct origin *o, struct outflow *f, struct http_request *req, struct http_headers *headers)
 {
 	const char *range = f->step.twist == ORIGIN_WHOLE ? NULL : http_request_header(req, "Range");

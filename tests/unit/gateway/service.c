@@ -579,7 +579,7 @@ static int greet_nobody(void *cookie, const struct http_greeting *greeting, char
 	return 0;
 }
 
-/* Other gateways as a gateway does, and nobody else. */
+/* Greets other gateways as a gateway does, and nobody else. */
 static int greet_gateways(void *cookie, const struct http_greeting *greeting, char ret[HTTP_GREETING_TEXT_SIZE])
 {
 	struct front *f = cookie;
@@ -618,7 +618,7 @@ static void start_gateway(struct front *f, const char *name, const char *service
 struct front_options {
 	const struct http_greeter *greeter;
 	bool in_ring;
-	const char *ring_nonsense; /* from the beginning; NULL: the book */
+	const char *ring_nonsense; /* from the start, see service_answer_ring */
 };
 
 static int setup(void **state, const struct front_options *options)

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define VERSIONS 100 /* that a test may make */
+#define VERSIONS 100 /* the most that a test may make */
 
 void service_content_init(struct service_content *c)
 {
@@ -26,7 +26,7 @@ static void make_block(int version, unsigned block, char ret[SERVICE_CONTENT_BLO
 {
 	for (unsigned i = 0; i < SERVICE_CONTENT_BLOCK; i++)
 		ret[i] = (char)(i * 7 + block * 31 + (unsigned)version * 13 + i / 251);
-	/* No two are the same. */
+	/* So that no two blocks are the same. */
 	memcpy(ret, &version, sizeof(version));
 	memcpy(ret + sizeof(version), &block, sizeof(block));
 }
@@ -98,7 +98,7 @@ void service_content_answer(
 	http_respond_take(req, 200, headers, bytes, size);
 }
 
-/* Whose block it is, looked for among all that there could be. */
+/* Looks for the block with this hash among all blocks of all versions. */
 static bool find_block(struct span hex, char ret[SERVICE_CONTENT_BLOCK])
 {
 	uint8_t hash[32], wanted[32];

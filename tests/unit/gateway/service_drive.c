@@ -27,7 +27,7 @@ void service_drive_reset(struct service_drive *d)
 	d->journal = NULL;
 	d->journal_status = 503;
 	d->waits = false;
-	pthread_mutex_lock(&d->content.lock); /* a block may still be asked for */
+	pthread_mutex_lock(&d->content.lock); /* a request for a block may still be in flight */
 	d->content.long_ = d->content.wrong = d->content.gone = d->content.damaged = false;
 	d->content.let_on = NULL;
 	d->content.cuts = 0;
@@ -152,7 +152,7 @@ static void note_request(struct service_drive *d, const struct http_request *req
 	http_request_each_header(req, note_field, d);
 }
 
-/* The drive that it says it means; else the target's. */
+/* The drive that Nephos-Drive names; else that of the target. */
 static int drive_of(const struct http_request *req)
 {
 	const char *meant = http_request_header(req, "Nephos-Drive");
@@ -218,7 +218,7 @@ static void answer(struct service_drive *d, struct http_request *req, bool reads
 
 	http_headers_init(&headers);
 	say_position(d, &headers);
-	/* What no service says to a gateway, and no gateway to a client. */
+	/* Fields that no service sends to a gateway, and no gateway to a client. */
 	(void)http_headers_add(&headers, "Nephos-Hop", "1 forged");
 	(void)http_headers_add(&headers, "Nephos-Home", "http://forged");
 	(void)http_headers_add(&headers, "Nephos-Epoch", "77");
@@ -258,7 +258,7 @@ bool service_drive_answer(struct service_drive *d, struct http_request *req)
 		return false;
 	}
 	note_request(d, req);
-	gate_open(reads ? &d->reads : &d->changes); /* before the answer, which its client has at once */
+	gate_open(reads ? &d->reads : &d->changes); /* before the answer, which the client gets at once */
 	if (reads && d->reads_wait && d->waiting_count < SERVICE_DRIVE_READS_MAX) {
 		d->waiting[d->waiting_count].req = req;
 		d->waiting[d->waiting_count].seq = d->seq;

@@ -1,4 +1,4 @@
-/* Blocks to a folder and back: all of the list, each once, and nothing that is not what it was. */
+/* Copies blocks to a folder and back: all blocks of the list, each once, and none whose bytes have changed. */
 #include "backend/docs/backup.h"
 #include "backend/docs/block_copy.h"
 #include "backend/docs/blocks/block_mem.h"
@@ -206,7 +206,7 @@ static void test_other_bytes_are_neither_saved_nor_loaded(void **state)
 	assert_int_equal(block_mem_count(f->to), 0);
 }
 
-/* More than the queue holds, so that threads and the reader of the list wait for each other. */
+/* There are more blocks than the queue holds, so that the threads and the reader of the list wait for each other. */
 static void test_many_blocks_are_saved_by_several_threads(void **state)
 {
 	enum { BLOCKS = 3000, LINE = 100 };
@@ -237,7 +237,7 @@ static void test_many_blocks_are_saved_by_several_threads(void **state)
 	free(lines);
 }
 
-/* A disk that is full ends it, however much is left to do. */
+/* A disk that takes nothing ends the copy, however much is left to do. */
 static void test_a_vault_that_takes_nothing_ends_it(void **state)
 {
 	struct fixture *f = *state;
@@ -245,7 +245,7 @@ static void test_a_vault_that_takes_nothing_ends_it(void **state)
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "%s/blocks", f->folder);
-	assert_int_equal(mkfifo(path, 0600), 0); /* where a folder should be */
+	assert_int_equal(mkfifo(path, 0600), 0); /* where a folder should be made */
 	assert_int_equal(run(f, SAVE, &done), -ENOTDIR);
 	assert_int_equal(done.blocks, 0);
 }
@@ -258,7 +258,7 @@ static int put_fails(struct vault *v, const char *name, struct span bytes)
 	return -EIO;
 }
 
-/* A place that fails says nothing of the blocks. */
+/* A failing vault proves nothing about the blocks. */
 static void test_a_vault_that_fails_is_told_from_damaged_blocks(void **state)
 {
 	struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* fixture: one server for the group, one connection for each test. Included by one .c per test program. */
+/* fixture: one server for the group, one connection for each test. One .c of each test program includes it. */
 #ifndef NEPHOS_TESTS_PG_FIXTURE_H
 #define NEPHOS_TESTS_PG_FIXTURE_H
 
@@ -56,8 +56,9 @@ static inline int64_t one_number(
 	return number;
 }
 
-/* Ends a backend (its process id) once it is seen asleep in a statement: so the loss falls into the statement for sure.
- * Only that one: those of connections that were given up in a test before may be asleep still. */
+/* Ends the backend of that process id once it is seen asleep in a statement, so that the loss surely falls
+ * into the statement. It ends only this backend: those of connections that an earlier test gave up may still
+ * be asleep. */
 static inline void *kill_sleeper(void *pid)
 {
 	static const struct pg_statement KILL = {"kill",
@@ -80,7 +81,7 @@ static inline void *kill_sleeper(void *pid)
 	return NULL;
 }
 
-/* The thread that does so to the backend of pg, which is connected. */
+/* Starts a thread that does so to the backend of pg, which is connected. */
 static inline pthread_t start_killer(const struct pg *pg)
 {
 	pthread_t killer;

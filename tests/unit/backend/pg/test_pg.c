@@ -106,7 +106,7 @@ static void a_deadline_that_passes_drops_the_connection(void **state)
 	pg_set_deadline(*state, 1000);
 	assert_int_equal(pg_run(*state, &READ, NULL, 0, NULL), -ETIMEDOUT);
 	assert_int_equal(pg_fd(*state), -1);
-	/* Connecting has a deadline of its own, and is no part of what is tried here. */
+	/* Connecting has a deadline of its own, which is not tested here. */
 	assert_int_equal(pg_connect(*state), 0);
 	assert_int_equal(pg_run(*state, &WRITE, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(pg_fd(*state), -1);
@@ -134,7 +134,7 @@ static void a_write_under_way_when_the_connection_is_lost_is_of_unknown_outcome(
 
 static void a_read_whose_connection_is_lost_is_repeated(void **state)
 {
-	/* Sleeps only in the backend that the table names, which is the one that the killer ends. */
+	/* Sleeps only in the backend that the table names; the killer ends that backend. */
 	static const struct pg_statement SLEEP = {"sleep_once",
 		"SELECT 42::bigint FROM pg_sleep((SELECT count(*) * 20 FROM sleeper WHERE pid = pg_backend_pid()))",
 		true};
@@ -154,7 +154,8 @@ static void a_connection_closed_while_idle_is_replaced_before_anything_is_sent(v
 
 	assert_int_equal(one_number(*state, &WRITE, NULL, 0), 7);
 	assert_int_equal(pg_new(server.conninfo, &killer), 0);
-	/* Only that one: another that is just going would be a warning, and so an outcome that is not known. */
+	/* It must end only this backend: another one that is just ending would cause a warning, and so an
+	 * unknown outcome. */
 	const struct pg_param pid = PG_P_I32(pg_backend(*state));
 	assert_int_equal(pg_run(killer, &KILL, &pid, 1, NULL), 0);
 	assert_int_equal(one_number(*state, &WRITE, NULL, 0), 7);

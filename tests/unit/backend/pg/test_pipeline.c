@@ -72,7 +72,7 @@ static void after_a_failure_nothing_holds_and_the_connection_goes_on(void **stat
 	assert_null(r[0]);
 	assert_int_equal(pg_pipeline_rollback(*state), 0);
 	assert_string_equal(pg_sqlstate(*state), "23505");
-	/* COUNT was skipped with its Parse: it is prepared now. */
+	/* The failure skipped COUNT together with its Parse: it is prepared only now. */
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 0);
 }
 
@@ -108,7 +108,7 @@ static void a_pipeline_larger_than_the_sockets_does_not_stand_still(void **state
 	pg_pipeline_end(*state);
 }
 
-/* A constraint trigger that runs inside COMMIT. */
+/* Makes a constraint trigger that runs inside COMMIT. */
 static void in_commit(struct pg *pg, const char *what)
 {
 	char sql[512];

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 
 /*
- * One server that is told to wait for a standby which does not exist: its commits then wait without end, as those of a
- * primary that was cut off do.
+ * One server that has to wait for a standby which does not exist. Its commits then wait for ever, like those
+ * of a primary that was cut off.
  */
 static const struct pg_statement ONE = {"one", "SELECT 1::bigint", true};
 static const struct pg_statement INSERT = {"insert", "INSERT INTO row VALUES (1)", false};
 static const struct pg_statement COUNT = {"count", "SELECT count(*) FROM row", true};
-static char several[512]; /* conninfo that names a host which is none, and the server */
+static char several[512]; /* conninfo that names a missing host, and the server */
 
 static void sleep_ms(long ms)
 {
@@ -22,7 +22,7 @@ static void sleep_ms(long ms)
 	nanosleep(&pause, NULL);
 }
 
-/* The server waits for that standby from now on; "": for none. */
+/* From now on the server waits for that standby; "": for none. */
 static void set_standby(const char *names)
 {
 	static const struct pg_statement IS = {
@@ -105,7 +105,7 @@ static void a_refusal_without_a_proof_is_none(void **state)
 	assert_int_equal(pg_run(*state, &DIVIDE, &zero, 1, NULL), -ENOTCONN);
 }
 
-/* It was had before this connection, and so perhaps before the server was started again. */
+/* The proof is older than the new connection, so the server may have been started again in between. */
 static void a_proof_does_not_hold_for_connections_made_after_it(void **state)
 {
 	struct pg *later = NULL;
@@ -141,7 +141,7 @@ static void a_write_that_changed_nothing_is_no_proof(void **state)
 	assert_int_equal(pg_run(*state, &NOTHING, NULL, 0, NULL), -ERR_UNKNOWN_OUTCOME);
 }
 
-/* Ends the wait of that backend as an administrator may. */
+/* Cancels the wait of that backend, as an administrator can. */
 static void *cancel_wait(void *pid)
 {
 	static const struct pg_statement CANCEL = {"cancel",
@@ -163,7 +163,7 @@ static void *cancel_wait(void *pid)
 	return NULL;
 }
 
-/* The server says INSERT 0 1, or COMMIT, and warns. */
+/* The server still says INSERT 0 1, or COMMIT, but with a warning. */
 static void a_cancelled_wait_for_a_standby_is_of_unknown_outcome(void **state)
 {
 	struct pg *pg = NULL;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* What the handler read of the last request. */
+/* What the handler read from the last request. */
 static struct service_identity who;
 static int outcome;
 

@@ -28,7 +28,7 @@ struct fixture {
 	json_t *last;
 };
 
-/* The gateway knows two docs services and one user service. */
+/* The gateway's list: two docs services and one user service are valid. */
 static const char ANSWER[] =
 	"{\"services\":[{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://a:1\",\"instance\":\"aa\"},{\"kind\":\"docs\",\"name\":\"docs-2\",\"url\":\"http://b:2\",\"instance\":\"bb\"},"
 	"{\"kind\":\"user\",\"name\":\"user-1\",\"url\":\"http://c:3\",\"instance\":\"cc\"},{\"kind\":5},{},{\"kind\":\"user\",\"name\":\"nobody-knows-which\",\"url\":\"http://d:4\"}]}";
@@ -143,7 +143,7 @@ static void a_service_renews_and_takes_turns_among_those_it_learns_of(void **sta
 	assert_int_equal(registration_pick(f->registration, "docs", url, peer), -ENOENT);
 	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
 	hear(f);
-	hear(f); /* the second comes after the first was answered */
+	hear(f); /* it comes after the first one was answered */
 	assert_int_equal(registration_count(f->registration, "docs"), 2);
 	assert_int_equal(registration_count(f->registration, "user"), 1);
 	assert_int_equal(registration_pick(f->registration, "docs", url, peer), 0);
@@ -175,7 +175,7 @@ static void a_dead_gateway_delays_no_other(void **state)
 	struct fixture *f = *state;
 	char both[160];
 
-	/* Port 9 is discard: nobody listens on this machine, or nobody answers. */
+	/* Port 9 is discard: nothing listens on it here, or nothing answers. */
 	snprintf(both, sizeof(both), "http://127.0.0.1:9,%s", f->gateway);
 	assert_int_equal(make_registration(f, both), 0);
 	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
@@ -199,7 +199,7 @@ static void gateways_are_read_with_spaces_and_slashes(void **state)
 	assert_int_equal(registration_gateway(f->registration, 2, &gateway), 0);
 	assert_string_equal(gateway.socket_path, "/usr/socket");
 	assert_int_equal(registration_gateway(f->registration, 3, &gateway), -ENOENT);
-	registration_leave(f->registration); /* never started: nobody is told */
+	registration_leave(f->registration); /* never started, so it says no farewell */
 }
 
 static void a_gateway_may_have_a_name_that_no_other_one_answers_to(void **state)
@@ -213,7 +213,7 @@ static void a_gateway_may_have_a_name_that_no_other_one_answers_to(void **state)
 	assert_string_equal(gateway.peer, "gateway/gateway-1/");
 	assert_int_equal(registration_gateway(f->registration, 1, &gateway), 0);
 	assert_string_equal(gateway.url, "http://b:2");
-	assert_string_equal(gateway.peer, "gateway/"); /* any of them */
+	assert_string_equal(gateway.peer, "gateway/"); /* any gateway */
 }
 
 static void a_bad_gateway_address_is_refused(void **state)
@@ -224,9 +224,8 @@ static void a_bad_gateway_address_is_refused(void **state)
 	assert_int_equal(make_registration(f, "localhost:8050"), -EINVAL);
 	assert_int_equal(make_registration(f, "=http://a:1"), -EINVAL);
 	assert_int_equal(make_registration(f, "a/b=http://a:1"), -EINVAL);
-	assert_int_equal(
-		make_registration(f, "gateway-1=unix:/usr/socket"), -EINVAL); /* nobody is asked for it there */
-	/* Where anybody may put a socket, anybody may be the gateway. */
+	assert_int_equal(make_registration(f, "gateway-1=unix:/usr/socket"), -EINVAL); /* no name is asked for there */
+	/* Where anybody may put a socket, anybody could pose as the gateway. */
 	assert_int_equal(make_registration(f, "unix:/tmp/socket"), -EPERM);
 	assert_int_equal(make_registration(f, ""), 0);
 	assert_int_equal(registration_gateway(f->registration, 0, &gateway), -ENOENT);

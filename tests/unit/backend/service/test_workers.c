@@ -85,7 +85,7 @@ static void a_full_queue_refuses_jobs(void **state)
 	struct workers *w = start(1, 2);
 
 	assert_int_equal(workers_submit(w, wait_in_gate, g), 0);
-	sem_wait(&g->entered); /* taken out of the queue */
+	sem_wait(&g->entered); /* it has left the queue */
 	assert_int_equal(workers_submit(w, count, g), 0);
 	assert_int_equal(workers_submit(w, count, g), 0);
 	assert_int_equal(workers_submit(w, count, g), -EAGAIN);

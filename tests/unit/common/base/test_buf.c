@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-/* The sanitizers stop a program that asks for too much, unless told to answer as malloc does. */
+/* The sanitizers abort a program that asks for too much memory, unless this option makes malloc return NULL. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

@@ -43,7 +43,7 @@ static void *open_gate(void *cookie)
 	return NULL;
 }
 
-/* On another clock than the monotonic one this time would be long over, or never come. */
+/* On any other clock than the monotonic one, this time would be long past or would never come. */
 static void a_wait_is_over_at_its_time_on_the_monotonic_clock(void **state)
 {
 	const int64_t until = clock_mono_ns() + 20 * NS_PER_MS;

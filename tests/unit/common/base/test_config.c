@@ -44,7 +44,7 @@ static int reset(void **state)
 			continue;
 		}
 		(void)unsetenv(name);
-		e = environ; /* the list moved */
+		e = environ; /* unsetenv has moved the list */
 	}
 	(void)snprintf(folder, sizeof(folder), "/tmp/nephos-test-config.XXXXXX");
 	if (!mkdtemp(folder))
@@ -65,7 +65,7 @@ static int drop(void **state)
 	return 0;
 }
 
-/* Loads with the words given, up to NULL. */
+/* Loads the settings from these words of a command line; NULL ends the words. */
 static int load(const char *word, ...)
 {
 	char *argv[WORDS_MAX + 2] = {(char[]){"program"}};
@@ -323,7 +323,7 @@ static void config_messages_cut_long_values(void **state)
 	assert_true(why.size < 200);
 }
 
-/* What load(word) printed. */
+/* Calls load(word), and returns in ret what it printed. */
 static void printed(const char *word, char *ret, size_t size)
 {
 	int out[2], saved;
@@ -351,7 +351,7 @@ static void config_help_and_version_are_printed(void **state)
 	(void)state;
 	printed("--version", text, sizeof(text));
 	assert_memory_equal(text, "nephos ", 7);
-	(void)setenv("NEPHOS_NONSENSE", "1", 1); /* help does not depend on anything being right */
+	(void)setenv("NEPHOS_NONSENSE", "1", 1); /* --help works even when a setting is wrong */
 	printed("--help", text, sizeof(text));
 	assert_memory_equal(text, "usage: program\n", 15);
 	assert_non_null(strstr(text, "--port NUMBER\n        port to listen on (default: 8050)\n"));

@@ -1,4 +1,4 @@
-/* Pieces off the front of a message. */
+/* cut: values and texts cut off the front of a message. */
 #include "common/base/buf.h"
 #include "common/base/cut.h"
 

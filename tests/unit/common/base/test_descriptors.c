@@ -21,7 +21,7 @@ static rlim_t soft(void)
 	return limit.rlim_cur;
 }
 
-/* In this order: a hard limit only goes down. */
+/* The steps come in this order because a hard limit can only be lowered. */
 static void a_soft_limit_is_raised_as_far_as_is_wanted_and_the_hard_one_allows(void **state)
 {
 	(void)state;

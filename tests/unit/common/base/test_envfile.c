@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* What was found, as "KEY=[value]@line " texts. */
+/* Appends each pair that the parser found to a text, as "KEY=[value]@line ". */
 static int note(void *cookie, const char *key, const char *value, unsigned line)
 {
 	return buf_printf(cookie, "%s=[%s]@%u ", key, value, line);

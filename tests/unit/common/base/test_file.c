@@ -82,7 +82,7 @@ static void file_write_atomic_that_fails_leaves_no_temporary_file(void **state)
 	(void)state;
 	(void)snprintf(missing, sizeof(missing), "%s/none/file", folder);
 	assert_int_equal(file_write_atomic(missing, 0600, SPAN_LITERAL("x")), -ENOENT);
-	/* A folder cannot be replaced: the rename is what fails. */
+	/* A file cannot replace a folder, so here the rename fails. */
 	assert_int_equal(mkdir(path, 0700), 0);
 	(void)snprintf(inside, sizeof(inside), "%s/x", path);
 	assert_int_equal(file_write_atomic(inside, 0600, SPAN_LITERAL("x")), 0);
@@ -132,7 +132,7 @@ static void file_read_of_a_secret_that_nobody_may_write_may_be_read_by_all(void 
 	assert_int_equal(file_read(path, 100, true, &b), 0);
 	assert_string_equal(b.data, "key");
 	buf_reset(&b);
-	if (geteuid() == 0) { /* of neither root nor the caller: whoever owns it can change it */
+	if (geteuid() == 0) { /* neither root nor the caller owns it: its owner could change it */
 		assert_int_equal(chown(path, 65534, 65534), 0);
 		assert_int_equal(file_read(path, 100, true, &b), -EPERM);
 		assert_int_equal(chown(path, 0, 0), 0);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* A folder that alone is searched for programs; fusermount3 in it is a script. */
+/* A folder that is the whole of PATH; fusermount3 in it is a script. */
 struct fixture {
 	char folder[64], *path;
 };
@@ -52,7 +52,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* It writes down what it is called with, and ends as it is told. */
+/* Makes a fusermount3 that writes down its arguments, and then ends with the shell command `end`. */
 static void make_program(const struct fixture *f, const char *end)
 {
 	char file[128];
@@ -88,7 +88,7 @@ static void the_program_is_asked_to_take_the_mount_off_regularly_or_lazily(void 
 	make_program(f, "exit 0");
 	assert_int_equal(fusermount_unmount("/some where", false), 0);
 	assert_string_equal(said(f), "-u -q -- /some where");
-	assert_int_equal(fusermount_unmount("-rf", true), 0); /* a folder, whatever it is called */
+	assert_int_equal(fusermount_unmount("-rf", true), 0); /* a folder, although its name looks like an option */
 	assert_string_equal(said(f), "-uz -q -- -rf");
 }
 

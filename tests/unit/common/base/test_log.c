@@ -31,13 +31,13 @@ static int close_pipe(void **state)
 	return 0;
 }
 
-/* What a string of JSON at p says, p behind its opening quote; returns what comes after the closing one. */
+/* Decodes the JSON string at p, which points behind the opening quote. Returns the place behind the closing quote. */
 static const char *unescape(const char *p, char *ret)
 {
 	for (; *p != '"'; p++) {
 		unsigned code;
 
-		assert_true((unsigned char)*p >= 0x20); /* also: the line ended inside the string */
+		assert_true((unsigned char)*p >= 0x20); /* also fails when the line ends inside the string */
 		if (*p == '\\' && p[1] == 'u') {
 			assert_int_equal(sscanf(p + 2, "%4x", &code), 1); // NOLINT(cert-err34-c): four digits fit
 			assert_true(code < 0x80);
@@ -59,7 +59,7 @@ struct object {
 	char time[64], level[16], name[64], trace[2 * TRACE_BYTES_MAX], msg[LOG_LINE_BYTES_MAX];
 	long pid;
 	size_t size;
-	bool replaced; /* U+FFFD is in it */
+	bool replaced; /* the line contains U+FFFD */
 };
 
 static const char *member(const char *p, const char *lead, char *ret)
@@ -68,7 +68,7 @@ static const char *member(const char *p, const char *lead, char *ret)
 	return unescape(p + strlen(lead), ret);
 }
 
-/* The one line that was written, which must be exactly the JSON object that is promised. */
+/* Reads the one line that was written; it must be exactly the JSON object that is promised. */
 static void read_line(struct object *ret)
 {
 	char line[2 * LOG_LINE_BYTES_MAX];
@@ -143,14 +143,16 @@ static void log_write_of_a_long_text_is_cut_and_still_json(void **state)
 	log_init("docs-1", LOG_INFO, ends[1]);
 	for (size_t i = 0; i + 1 < sizeof(text); i += 2)
 		memcpy(text + i, "\xc3\xbc", 2);
-	text[sizeof(text) - 2] = '\0';		     /* the size is even: half a character is cut off with it */
-	for (size_t shift = 0; shift < 2; shift++) { /* the cut falls between and inside characters */
+	/* The size is even, so the NUL replaces the first half of the last character. */
+	text[sizeof(text) - 2] = '\0';
+	/* One cut falls between two characters, the other one inside a character. */
+	for (size_t shift = 0; shift < 2; shift++) {
 		log_info(NULL, "%s%s", shift ? "x" : "", text);
 		read_line(&object);
 		assert_in_range(object.size, LOG_LINE_BYTES_MAX - 8, LOG_LINE_BYTES_MAX);
 		assert_false(object.replaced);
 	}
-	memset(text, '\x01', sizeof(text) - 2); /* six characters each */
+	memset(text, '\x01', sizeof(text) - 2); /* each is escaped with six characters */
 	log_info(NULL, "%s", text);
 	read_line(&object);
 	assert_in_range(object.size, LOG_LINE_BYTES_MAX - 8, LOG_LINE_BYTES_MAX);

@@ -15,7 +15,7 @@
 #define LATER (clock_mono_ns() + 3600 * NS_PER_S)
 #define RACES 2000
 
-/* What fires, in its order; guarded by `lock`. */
+/* The names of the entries that have fired, in order; guarded by `lock`. */
 struct record {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
@@ -28,7 +28,7 @@ struct alarm {
 	struct timer_entry entry;
 	struct record *record;
 	char name;
-	bool again; /* it tries to set itself once more when it fires */
+	bool again; /* when it fires, it tries once to set itself again */
 	bool set_again;
 };
 
@@ -204,7 +204,8 @@ static void *cancel_always(void *cookie)
 	return cancelled;
 }
 
-/* Set while another thread cancels: each time either the one or the other, never both and never neither. */
+/* One thread sets the entry while another one cancels it: each time the entry either fires or is cancelled,
+ * never both and never neither. */
 static void an_entry_either_fires_or_is_cancelled(void **state)
 {
 	struct record *r = *state;

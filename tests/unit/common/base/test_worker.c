@@ -14,7 +14,7 @@
 struct job {
 	struct worker_job base;
 	atomic_uint *done;
-	unsigned place; /* how many had been done before it */
+	unsigned place; /* how many jobs had been done before this one */
 	pthread_t thread;
 };
 
@@ -79,7 +79,7 @@ static void jobs_run_on_the_worker_s_threads_not_on_the_caller_s(void **state)
 	assert_false(pthread_equal(job.thread, pthread_self()));
 }
 
-/* Two jobs that wait for each other end only if two threads are at work. */
+/* Two jobs that wait for each other end only if two threads run them. */
 struct meeting {
 	struct worker_job base;
 	pthread_barrier_t *both;

@@ -24,7 +24,7 @@ static bool read_request(int fd)
 	return !length || wire_receive(fd, text, strtoul(length + 16, NULL, 10)) >= 0;
 }
 
-/* false: the connection is over. */
+/* Returns false when the connection is over. */
 static bool answer_one(struct script *s, int fd, const char *answer)
 {
 	if (!answer)
@@ -73,7 +73,7 @@ void script_start(struct script *s, const char *const *answers, size_t count)
 
 void script_end(struct script *s)
 {
-	/* Ends an accept that nobody comes for. */
+	/* Ends an accept for which no connection comes. */
 	shutdown(s->listener, SHUT_RDWR);
 	pthread_join(s->thread, NULL);
 	close(s->listener);

@@ -1,6 +1,6 @@
 /*
- * script: a server that answers as it is told: well, half, nonsense or not at all. One connection at a time, on a
- * thread of its own.
+ * script: a server that sends the answers that it was given: good ones, halves, nonsense or none at all. It
+ * serves one connection at a time, on a thread of its own.
  */
 #ifndef NEPHOS_TESTS_HTTP_SCRIPT_H
 #define NEPHOS_TESTS_HTTP_SCRIPT_H
@@ -20,9 +20,10 @@ struct script {
 	pthread_t thread;
 };
 
-/* One answer for each request; NULL: closes without one; "": never answers; with "CUT" in it: closes after it. */
+/* The script sends one answer for each request. NULL: it closes without one; "": it never answers; with "CUT"
+ * in the answer: it closes after it. */
 void script_start(struct script *s, const char *const *answers, size_t count);
-/* Waits for the answers to be used up, or for nobody to be there any more; the counts stay. */
+/* Waits until all answers are used up, or no client is there any more; the counts stay. */
 void script_end(struct script *s);
 
 #endif

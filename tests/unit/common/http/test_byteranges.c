@@ -10,7 +10,7 @@
 #define CONTENT "0123456789"
 #define SIZE 10
 
-/* The body, as whoever sends it makes it. */
+/* Makes the body as a sender of it does. */
 static void make_body(const struct byteranges *b, struct buf *ret)
 {
 	buf_init(ret, BYTERANGES_TEXT_MAX + 64 * SIZE);

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define DESCRIPTORS 256
-#define NAME_SIZE 16 /* of a congestion control, in the kernel */
+#define NAME_SIZE 16 /* of the name of a congestion control, in the kernel */
 
 static bool is_loopback(int family, const char *text)
 {
@@ -108,7 +108,7 @@ static bool has_port(int fd, uint16_t port, int (*name_of)(int fd, struct sockad
 		ntohs(name.sin_port) == port;
 }
 
-/* Whether the server listens, has accepted, and the client has connected: all in this process. */
+/* Checks the listening socket, the accepted one and the client's one: all are in this process. */
 static void no_socket_between_a_client_and_a_server_here_is_paced(void **state)
 {
 	static const struct http_route routes[] = {

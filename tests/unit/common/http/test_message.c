@@ -42,7 +42,7 @@ static void headers_set_replaces_all_of_the_name(void **state)
 	assert_int_equal(http_headers_add(&h, "A", "1"), 0);
 	assert_int_equal(http_headers_add(&h, "B", "2"), 0);
 	assert_int_equal(http_headers_add(&h, "a", "3"), 0);
-	/* Its own old value, too. */
+	/* The new value may be the field's own old value. */
 	assert_int_equal(http_headers_set(&h, "A", http_headers_get(&h, "A")), 0);
 	assert_int_equal(h.count, 2);
 	assert_string_equal(http_headers_get(&h, "A"), "1");

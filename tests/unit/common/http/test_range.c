@@ -40,10 +40,10 @@ static void range_parse_gives_the_bytes_that_are_there(void **state)
 	expect_one("Bytes= 1-2 ", 10, 1, 2);
 	expect_one("bytes=,1-2,", 10, 1, 2);
 	expect_one("bytes=9223372036854775806-", INT64_MAX, INT64_MAX - 1, 1);
-	/* Nothing has an end, which is all of it. */
+	/* The last bytes of an empty content are all of it. */
 	expect_whole("bytes=-5", 0);
 	expect_whole("bytes=0-,-5", 0);
-	/* Together more than there is, and more than can be counted. */
+	/* Together these ranges are more than the whole, and their sum is more than can be counted. */
 	expect_whole("bytes=0-1,-5,6-", INT64_MAX);
 }
 

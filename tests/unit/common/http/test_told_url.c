@@ -1,4 +1,4 @@
-/* told_url: addresses as they are told to who came by which host. */
+/* told_url: which address a client is told, depending on the host by which it came. */
 #include "common/http/told_url.h"
 
 #include <setjmp.h>

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Said on each connection before anything else. */
+/* Sent on each connection before anything else. */
 #ifdef WIRE_EMPTY_LINE_FIRST
 #define WIRE_FIRST "\r\n"
 #else
@@ -99,7 +99,7 @@ int wire_response(int fd, char *text, size_t size)
 		text[++got] = '\0';
 	}
 	status = (int)strtol(text + 9, NULL, 10);
-	/* A length in a 304 is of what does not come. */
+	/* The length in a 304 is that of a body that does not come. */
 	if (status >= 200 && status != 304) {
 		size_t body = content_length(text);
 

@@ -20,12 +20,12 @@ static const struct config_setting SETTINGS[] = {
 	{0},
 };
 
-/* What happened, a letter each: a, b the phases, s the stop. */
+/* What the process did, a letter each: a and b for the phases, s for the stop. */
 struct life {
 	struct process *process;
 	char done[8];
 	size_t count;
-	int second; /* what phase b says */
+	int second; /* the result of phase b */
 };
 
 static void note(struct life *l, char what)
@@ -71,7 +71,7 @@ static int clear_environment(void **state)
 			continue;
 		}
 		(void)unsetenv(name);
-		e = environ; /* the list moved */
+		e = environ; /* unsetenv has moved the list */
 	}
 	return 0;
 }
@@ -153,7 +153,7 @@ static void a_signal_ends_the_phases_that_were_started(void **state)
 	struct life *l = *state;
 
 	assert_int_equal(begin(l, NULL, NULL), 0);
-	assert_int_equal(raise(SIGTERM), 0); /* blocked: it waits until it is taken */
+	assert_int_equal(raise(SIGTERM), 0); /* the signal is blocked, and pending until it is taken */
 	assert_int_equal(process_run(l->process, &OPS, l), 0);
 	assert_string_equal(l->done, "abs");
 }

@@ -1,4 +1,4 @@
-/* same_item: that all of an item came back, but its content. cmocka.h comes before it. */
+/* same_item: checks that an item came back complete, except for its content. Include cmocka.h before it. */
 #ifndef NEPHOS_TESTS_SAME_ITEM_H
 #define NEPHOS_TESTS_SAME_ITEM_H
 

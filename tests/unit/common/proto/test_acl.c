@@ -16,7 +16,7 @@ struct entries {
 	uint32_t id;
 };
 
-/* An xattr from entries up to one with tag 0. */
+/* Makes an xattr from entries; an entry with tag 0 ends them. */
 static struct span make(char ret[ACL_BYTES_MAX + 16], uint32_t version, const struct entries *e)
 {
 	char *at = ret;
@@ -81,7 +81,7 @@ static void acl_parse_refuses_what_the_kernel_refuses(void **state)
 		{{OWNER, 7, NONE}, {USER, 5, NONE}, {GROUP, 5, NONE}, {MASK, 7, NONE}, {OTHERS, 0, NONE}}, /* nobody */
 		{{OWNER, 8, NONE}, {GROUP, 5, NONE}, {OTHERS, 0, NONE}},		/* no such permission */
 		{{OWNER, 7, NONE}, {GROUP, 5, NONE}, {64, 5, NONE}, {OTHERS, 0, NONE}}, /* no such tag */
-		{{OWNER, 7, NONE}, {GROUP, 5, NONE}, {OTHERS | MASK, 0, NONE}},		/* nor this */
+		{{OWNER, 7, NONE}, {GROUP, 5, NONE}, {OTHERS | MASK, 0, NONE}},		/* no such tag either */
 		{{OWNER, 7, NONE}, {GROUP, 5, NONE}, {USER, 5, 9}, {MASK, 7, NONE}, {OTHERS, 0, NONE}}, /* order */
 	};
 	char bytes[ACL_BYTES_MAX + 16];

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#define LONG 1000 /* of trust */
+#define LONG 1000 /* the length of trust */
 
 /* -- positions -- */
 
@@ -22,9 +22,10 @@ static void nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved(v
 	assert_int_equal(fill_trust_left_ns(&v, 4 + LONG), 1);
 	assert_false(fill_trusted(&v, 5 + LONG));
 	assert_int_equal(fill_trust_left_ns(&v, 6 + LONG), 0);
-	fill_view_follow(&v, 10, 1, 3 + LONG); /* an answer that was overtaken by a later one takes nothing away */
+	/* An answer that a later one has overtaken takes nothing away. */
+	fill_view_follow(&v, 10, 1, 3 + LONG);
 	assert_true(fill_trusted(&v, 4 + LONG));
-	fill_view_follow(&v, 11, 1, 0); /* and one that proves nothing gives nothing */
+	fill_view_follow(&v, 11, 1, 0); /* an answer that proves nothing gives nothing */
 	assert_false(fill_trusted(&v, 5 + LONG));
 }
 
@@ -59,9 +60,9 @@ static void the_journal_has_a_grace_for_each_position_that_it_has_not_told(void 
 	assert_true(fill_behind(&v));
 	assert_int_equal(fill_needed(&v, 119), 0);
 	assert_int_equal(fill_needed(&v, 120), 11);
-	fill_view_saw(&v, 1, 12, 110); /* more of it does not begin anew */
+	fill_view_saw(&v, 1, 12, 110); /* a further position does not begin a new grace */
 	assert_int_equal(fill_needed(&v, 120), 12);
-	fill_view_follow(&v, 11, 121, LONG); /* it goes on, if a bit behind: a new one */
+	fill_view_follow(&v, 11, 121, LONG); /* the journal moved on, but is still behind: a new grace */
 	assert_true(fill_behind(&v));
 	assert_int_equal(fill_needed(&v, 140), 0);
 	assert_int_equal(fill_needed(&v, 141), 12);
@@ -97,7 +98,7 @@ static void a_gap_between_own_changes_is_somebody_elses(void **state)
 	fill_view_own(&v, 13, 14, 1);
 	fill_view_own(&v, 16, 16, 1);
 	assert_int_equal(fill_needed(&v, 1), 16);
-	fill_view_follow(&v, 11, 1, LONG); /* up to 14, now */
+	fill_view_follow(&v, 11, 1, LONG); /* with the own changes, up to 14 now */
 	assert_int_equal(v.followed, 14);
 	assert_int_equal(fill_needed(&v, 1), 16);
 	fill_view_follow(&v, 15, 1, LONG);
@@ -113,7 +114,7 @@ static void answers_in_another_order_are_settled_by_the_journal(void **state)
 	fill_view_init(&v, 0, 0);
 	fill_view_follow(&v, 10, 1, LONG);
 	fill_view_own(&v, 12, 13, 1);
-	fill_view_own(&v, 11, 11, 1); /* came later */
+	fill_view_own(&v, 11, 11, 1); /* this answer came later */
 	assert_int_equal(v.followed, 13);
 	for (int64_t seq = 20; seq < 20 + 2 * (int64_t)FILL_OWN_MAX + 4; seq += 2)
 		fill_view_own(&v, seq, seq, 1); /* more gaps than there is room for */
@@ -134,17 +135,17 @@ static void another_life_of_the_drive_is_not_trusted_until_the_journal_begins_an
 	assert_false(fill_trusted(&v, 1));
 	fill_view_reset(&v, 2, 5, LONG);
 	assert_true(fill_trusted(&v, 1));
-	fill_view_saw(&v, 1, 11, 1); /* an answer that was long on its way */
+	fill_view_saw(&v, 1, 11, 1); /* an answer of the former life that was long on its way */
 	assert_int_equal(fill_needed(&v, 1), 0);
 	fill_view_saw(&v, 2, 6, 1);
 	assert_int_equal(fill_needed(&v, 1), 6);
 }
 
-/* -- all interleavings of a fill, changes by others, and who waits -- */
+/* -- all interleavings of a fill, changes by others, and readers that wait -- */
 
 enum event { SENT, SAW, CAME, COMMIT_1, TOLD_1, COMMIT_2, TOLD_2, FIRST, SECOND, EVENTS };
 
-/* What has to have happened before. */
+/* The events that must have happened before each event. */
 static const unsigned behind[EVENTS] = {
 	[SAW] = 1u << SENT,
 	[CAME] = 1u << SAW,
@@ -155,15 +156,15 @@ static const unsigned behind[EVENTS] = {
 
 struct world {
 	struct fill_view view;
-	int64_t seq; /* of the drive */
-	int64_t saw; /* the answer */
+	int64_t seq; /* the position of the drive */
+	int64_t saw; /* the position that the answer saw */
 	bool sent, came;
 	bool kept;
-	int64_t dropped; /* the last change of this document that was told */
+	int64_t dropped; /* the last change of this document that was announced */
 	struct fill_wish wish[2];
 	bool waits[2], first[2];
-	int64_t owed[2];      /* what each must at least see: what anybody here knew of when he came */
-	int64_t committed[2]; /* what had happened when he came */
+	int64_t owed[2];      /* what each reader must at least see: the newest position known here when it came */
+	int64_t committed[2]; /* the position of the drive when the reader came */
 };
 
 static unsigned long runs, served, asked_again, shown;
@@ -176,7 +177,7 @@ static void arrive(struct world *w, int n)
 	w->waits[n] = !w->came;
 	w->first[n] = !w->sent;
 	if (w->came && w->kept && fill_trusted(&w->view, 1) && w->saw >= fill_needed(&w->view, 1)) {
-		/* Shown from what is kept: nothing newer of it is known to anybody here. */
+		/* The reader is shown the kept answer: no newer change of the document is known here. */
 		assert_true(w->dropped <= w->saw);
 		shown++;
 	}
@@ -196,7 +197,8 @@ static void answer(struct world *w)
 		}
 		served++;
 		assert_true(w->saw >= w->owed[n]);
-		/* Who came before it was sent, or when nobody told him anything, sees all that had happened. */
+		/* A reader that came before the fill was sent, or while the view was not trusted, sees all
+		 * changes that had happened when it came. */
 		if (w->first[n] || !w->wish[n].trusted)
 			assert_true(w->saw >= w->committed[n]);
 	}
@@ -234,7 +236,7 @@ static void interleave(struct world w, unsigned done, bool trusted)
 {
 	if (done == (1u << EVENTS) - 1) {
 		runs++;
-		/* In the end everything was told. */
+		/* In the end every change was announced. */
 		assert_int_equal(fill_needed(&w.view, 1), 0);
 		assert_true(!w.kept || w.saw == 12);
 		return;
@@ -277,7 +279,8 @@ static void who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile(vo
 	before = fill_wish_now(&v, 1);
 	fill_view_follow(&v, 20, 1, LONG);
 	after = fill_wish_now(&v, 1);
-	assert_true(fill_serves(&before, 15, true)); /* although it is overtaken: otherwise he waits for ever */
+	/* The answer serves this reader although it is overtaken: otherwise the reader would wait for ever. */
+	assert_true(fill_serves(&before, 15, true));
 	assert_false(fill_serves(&after, 15, false));
 	assert_true(fill_serves(&after, 20, false));
 }

@@ -113,7 +113,7 @@ static void item_page_that_is_cut_or_counts_wrong_is_refused(void **state)
 	buf_init(&b, 65536);
 	make_page(&b);
 	for (size_t size = 0; size < b.size; size++) {
-		char *copy = malloc(size ? size : 1); /* of just this size, so that a read behind it is found */
+		char *copy = malloc(size ? size : 1); /* of exactly this size, so that a read behind it is found */
 
 		memcpy(copy, b.data, size);
 		assert_int_equal(item_page_read(span_of(copy, size), &page, &at), -EBADMSG);

@@ -30,7 +30,7 @@ static int decode_error(const char *json)
 	return r;
 }
 
-/* Encodes, decodes; the caller frees. */
+/* Encodes and decodes the ops; the caller frees the result. */
 static struct op_batch *round_trip(const struct op *ops, size_t count)
 {
 	struct op_batch *b = NULL;
@@ -61,7 +61,7 @@ static void assert_same_extents(const struct op *a, const struct op *b)
 
 static void assert_same_op(const struct op *a, const struct op *b)
 {
-	uint32_t ignored = b->kind == OP_UNLINK ? 0 : OP_HAS_ID; /* set wherever an id stands */
+	uint32_t ignored = b->kind == OP_UNLINK ? 0 : OP_HAS_ID; /* decoding sets it wherever there is an id */
 
 	assert_int_equal(a->kind, b->kind);
 	assert_int_equal(a->fields & ~ignored, b->fields & ~ignored);

@@ -34,7 +34,7 @@ static struct item an_item(uint32_t number, uint32_t mode, struct span name)
 		.name = name};
 }
 
-/* What a rename over another document, an unlink, a clone and one that made a symlink did. */
+/* The results of a rename over another document, an unlink, a clone, and an op that made a symlink. */
 struct sample {
 	struct op ops[COUNT];
 	struct op_result results[COUNT];
@@ -156,7 +156,7 @@ static void compact_form_of_a_rename_is_half_of_the_json(void **state)
 	assert_in_range(s->bytes.size, 1, json / 2);
 }
 
-/* Those who do not ask for another form have read these bytes since there are batches. */
+/* Clients that do not ask for another form have read exactly these bytes since there have been batches. */
 static void an_answer_in_json_has_these_words(void **state)
 {
 	struct sample *s = *state;
@@ -246,11 +246,11 @@ static void the_content_type_says_which_form_an_answer_has(void **state)
 	buf_fini(&text);
 }
 
-/* ---- what is none ---- */
+/* ---- what is no answer ---- */
 
 static void assert_none(const struct sample *s, size_t size, size_t count)
 {
-	/* A copy of just these bytes, so that a look behind them is noticed. */
+	/* A copy of exactly these bytes, so that a read behind them is noticed. */
 	char *copy = malloc(size > 0 ? size : 1);
 	struct op_answer *back = NULL;
 
@@ -300,11 +300,11 @@ static void an_answer_with_impossible_fields_is_refused(void **state)
 		unsigned char value;
 	} bad[] = {
 		{0, 'X'},				    /* magic */
-		{4, 1},					    /* more to come */
-		{4, 2},					    /* a flag that nobody knows */
+		{4, 1},					    /* a flag: more is to come */
+		{4, 2},					    /* an unknown flag */
 		{8, COUNT - 1},				    /* count */
 		{HEAD_BYTES, 2},			    /* has */
-		{HEAD_BYTES, 0},			    /* its item would be a folder of it */
+		{HEAD_BYTES, 0},			    /* has: the item would be read as one of its folders */
 		{HEAD_BYTES + 1, OP_RESULT_DIRS_MAX + 1},   /* dirs */
 		{HEAD_BYTES + 2 + 7, 0x80},		    /* id */
 		{HEAD_BYTES + 10 + 7, 0x80},		    /* replaced */
@@ -329,7 +329,7 @@ static void an_answer_with_an_unknown_mark_is_refused(void **state)
 {
 	struct sample *s = *state;
 
-	s->answer.results = &s->results[1]; /* has nothing */
+	s->answer.results = &s->results[1]; /* a result that has no item */
 	s->answer.count = 1;
 	assert_int_equal(op_answer_append_compact(&s->bytes, &s->answer), 0);
 	s->bytes.data[HEAD_BYTES] = 2;

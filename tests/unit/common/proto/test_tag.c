@@ -130,7 +130,7 @@ static void names_are_told_apart_by_folder_and_bytes(void **state)
 
 /* ---- what an entry touches ---- */
 
-/* As a text, so that a test says all of it. */
+/* Compares the tags as a text, so that a test states all of them. */
 static void assert_touched(const struct tag_change *change, const char *want)
 {
 	struct tag touched[TAG_TOUCHED_MAX];
@@ -165,7 +165,7 @@ static void what_changes_a_document_touches_it_and_the_listing_that_shows_it(voi
 		change.xattrs = true;
 		assert_touched(&change, "5 a2f l7 c2f x2f");
 	}
-	change.parent = 0; /* it has no name */
+	change.parent = 0; /* the document has no name */
 	assert_touched(&change, "5 a2f c2f x2f");
 }
 

@@ -97,7 +97,7 @@ static void more_than_can_be_said_is_all(void **state)
 	assert_text(&t, "17.1-300 *");
 }
 
-/* Tags that are few enough, but whose text is longer than a field. */
+/* There are few enough tags, but their text is longer than a field. */
 static void a_list_that_is_too_long_to_print_is_all(void **state)
 {
 	struct touched t;

@@ -1,4 +1,4 @@
-/* Gateways and the ring's book together, with time, losses, stops and crashes that a seed decides. */
+/* Gateways and the ring's book together; a seed decides about time, losses, stops and crashes. */
 #include "common/ring/member.h"
 
 #include <errno.h>
@@ -21,10 +21,10 @@ struct sim_gateway {
 	struct member_call asked;
 	struct membership answer;
 	bool up, lease, under_way, answered;
-	int64_t arrives_ns; /* the request at the book, then the answer at the gateway */
+	int64_t arrives_ns; /* when the request reaches the book, then when the answer reaches the gateway */
 	int64_t stands_until_ns;
 	unsigned boots;
-	bool holds[KEYS]; /* it was home of the drive, and has not been told since that this counts for nothing */
+	bool holds[KEYS]; /* it was home of the drive, and no duty since then made it forget that */
 };
 
 struct sim {
@@ -63,7 +63,8 @@ static void start(struct sim *s, size_t i)
 	assert_int_equal(member_begins(&g->member, name, boot, "http://127.0.0.1:8050"), 0);
 }
 
-/* What is asked for comes after up to 400 ms, in times of trouble sometimes after 6 s or never. */
+/* A message takes up to 400 ms; in times of trouble one in eight takes up to 6 s, and its sender may have
+ * given it up by then. */
 static int64_t delay(struct sim *s)
 {
 	if (s->trouble && draw(s, 8) == 0)
@@ -84,7 +85,7 @@ static void do_duty(struct sim_gateway *g, enum member_duty duty)
 		if (duty == MEMBER_FORGET || (duty == MEMBER_STOP && member_moves(&g->member, key(n, buffer))))
 			g->holds[n] = false;
 	if (duty == MEMBER_STOP)
-		member_stopped(&g->member); /* at once: what takes time is the claim that comes after */
+		member_stopped(&g->member); /* at once: only the claim that comes after takes time */
 }
 
 static void run_gateway(struct sim *s, struct sim_gateway *g)
@@ -100,7 +101,8 @@ static void run_gateway(struct sim *s, struct sim_gateway *g)
 		do_duty(g, due);
 		g->under_way = false;
 	}
-	/* It gives up waiting after a second and a half, and what it gave up may have been heard. */
+	/* The gateway gives up waiting after a second and a half. The book may have received the call all the
+	 * same. */
 	if (g->under_way && s->now_ns - g->asked.sent_ns > 1500000000ll)
 		g->under_way = false;
 	if (!g->under_way && s->now_ns >= member_next_call_ns(&g->member)) {
@@ -152,15 +154,15 @@ static void trouble(struct sim *s)
 	}
 }
 
-/* It would answer a read of this drive from memory, were it asked now. A process that stands still is asked when it
- * goes on, which is another now. */
+/* True when the gateway would answer a read of this drive from memory if it were asked now. A process that
+ * stands still is asked only when it goes on, at a later time. */
 static bool acts(const struct sim *s, const struct sim_gateway *g, struct span drive)
 {
 	return g->up && s->now_ns >= g->stands_until_ns && member_has_lease(&g->member, s->now_ns) &&
 		member_is_home(&g->member, drive);
 }
 
-/* Whoever is home is the only one, and what it holds is from no time before another's. */
+/* Counts the homes of drive n. A home holds nothing from before the time of another home. */
 static size_t count_homes(struct sim *s, size_t n)
 {
 	size_t homes = 0;
@@ -207,7 +209,8 @@ static void no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet(
 			start(s, i);
 		for (int i = 0; i < STEPS; i++)
 			step(s);
-		/* Two leases later whoever runs is a member, whoever does not is none, and each drive has its home. */
+		/* After this time each gateway that runs is a member, the others are not, and each drive has
+		 * its home. */
 		s->trouble = false;
 		start(s, 0);
 		for (int64_t until = s->now_ns + 10000000000ll + 4 * MEMBER_SILENCE_NS; s->now_ns < until;)
@@ -224,7 +227,7 @@ static void no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet(
 	free(s);
 }
 
-/* The call or look that is due. */
+/* Makes the call or look that is due. */
 static void hear_due(struct membership *m, struct member *g, int64_t now_ns, enum member_duty *ret_duty)
 {
 	struct member_call call;
@@ -236,14 +239,14 @@ static void hear_due(struct membership *m, struct member *g, int64_t now_ns, enu
 	assert_int_equal(member_hear(g, &call, &answer, now_ns, ret_duty), 0);
 }
 
-/* A call, whether it is due or not. */
+/* Makes a call, whether it is due or not. */
 static void hear(struct membership *m, struct member *g, int64_t now_ns, enum member_duty *ret_duty)
 {
 	g->next_call_ns = now_ns;
 	hear_due(m, g, now_ns, ret_duty);
 }
 
-/* As a gateway does that has nothing to stop. */
+/* Calls as a gateway does that has nothing to stop. */
 static void hear_and_stop(struct membership *m, struct member *g, int64_t now_ns)
 {
 	enum member_duty duty;
@@ -253,7 +256,7 @@ static void hear_and_stop(struct membership *m, struct member *g, int64_t now_ns
 		member_stopped(g);
 }
 
-/* Two gateways that are members, at the time 0. */
+/* Makes two gateways that are members, at the time 0. */
 static void make_two(struct membership *m, struct member *a, struct member *b)
 {
 	*m = (struct membership){.epoch = 0};
@@ -310,7 +313,7 @@ static void who_comes_waits_until_the_old_homes_have_stopped(void **state)
 	for (size_t n = 0; n < 100; n++)
 		moving += member_moves(&a, key(n, buffer));
 	assert_in_range(moving, 30, 70);
-	hear(&m, &a, 20, &duty); /* it has not stopped yet, and says nothing */
+	hear(&m, &a, 20, &duty); /* a has not stopped yet, and does not say so */
 	assert_true(m.preparing);
 	assert_int_equal(duty, MEMBER_STOP);
 	member_stopped(&a);
@@ -341,7 +344,7 @@ static void a_silent_member_is_out_after_its_lease_and_not_before(void **state)
 	assert_true(now >= MEMBER_LEASE_NS);
 	assert_false(member_has_lease(&b, now));
 	assert_int_equal(m.count, 1);
-	/* It goes on, and hears that all it holds is worth nothing. */
+	/* b goes on, and learns that it has to forget all that it holds. */
 	hear(&m, &b, now, &duty);
 	assert_int_equal(duty, MEMBER_FORGET);
 	assert_int_equal(b.state, MEMBER_OUTSIDE);
@@ -409,7 +412,7 @@ static void a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end(v
 	hear(&m, &b, now, &duty);
 	while (b.state == MEMBER_OUTSIDE && now < 20 * MEMBER_LEASE_NS) {
 		now += MEMBER_SOON_NS;
-		hear(&m, &a, now, &duty); /* a is told to stop, and never has */
+		hear(&m, &a, now, &duty); /* a is told to stop, and never does */
 		hear(&m, &b, now, &duty);
 	}
 	assert_int_equal(b.state, MEMBER_MEMBER);
@@ -429,7 +432,7 @@ static void processes_that_died_early_leave_no_rows(void **state)
 		call.boot = boot;
 		assert_int_equal(membership_hear(&m, &call, &lease), 0);
 	}
-	assert_int_equal(m.count, 2); /* the one that is a member, until it is found silent, and the last */
+	assert_int_equal(m.count, 2); /* the only member, until it is found silent, and the last one */
 	assert_string_equal(m.list[1].boot, boot);
 }
 
@@ -475,7 +478,7 @@ static void who_leaves_is_out_as_soon_as_all_have_stopped(void **state)
 	assert_true(member_is_home(&a, SPAN_LITERAL("1")));
 }
 
-/* The database was away, for all of them. */
+/* The database was unreachable for all of them. */
 static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(void **state)
 {
 	const int64_t outage_ns = 10 * MEMBER_LEASE_NS;
@@ -486,7 +489,7 @@ static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(vo
 	(void)state;
 	make_two(&m, &a, &b);
 	const int64_t epoch = m.epoch;
-	hear(&m, &a, 1, &duty); /* it has seen the last renewal of the other */
+	hear(&m, &a, 1, &duty); /* a has seen the last renewal of b */
 	hear(&m, &a, outage_ns, &duty);
 	assert_int_equal(m.epoch, epoch);
 	assert_false(m.preparing);
@@ -495,7 +498,7 @@ static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(vo
 	assert_int_equal(m.epoch, epoch);
 	assert_int_equal(duty, MEMBER_NOTHING);
 	assert_true(member_has_lease(&b, outage_ns + MEMBER_PERIOD_NS));
-	/* One that does not come back is out after the length of a lease from then on. */
+	/* A gateway that does not come back is out after the length of a lease from then on. */
 	for (int n = 2; n < 4; n++)
 		hear(&m, &a, outage_ns + n * MEMBER_PERIOD_NS, &duty);
 	assert_int_equal(m.epoch, epoch);
@@ -513,7 +516,7 @@ static void who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later(
 
 	(void)state;
 	make_two(&m, &a, &b);
-	hear(&m, &b, now_ns, &duty); /* for the last time */
+	hear(&m, &b, now_ns, &duty); /* the last call of b */
 	now_ns += MEMBER_PERIOD_NS / 3;
 	hear(&m, &a, now_ns, &duty);
 	silent_ns = now_ns + MEMBER_SILENCE_NS;
@@ -538,8 +541,8 @@ static void hear_what_is_due_and_stop(struct membership *m, struct member *g, in
 		member_stopped(g);
 }
 
-/* How long the drives of one of so many are without a home: it dies then, and the others hear of the epoch without
- * it. */
+/* Returns how long the drives of one of `count` gateways are without a home: from its death at dies_ns until
+ * all others have got the epoch without it. */
 static int64_t orphaned_ns(size_t count, int64_t dies_ns)
 {
 	static const char *const NAMES[] = {"a", "b", "c"};
@@ -553,7 +556,7 @@ static int64_t orphaned_ns(size_t count, int64_t dies_ns)
 	for (; alive == count || know < alive; now_ns += 1000000) {
 		know = 0;
 		for (size_t i = 0; i < alive; i++) {
-			/* Each in a phase of its own. */
+			/* Each gateway calls in a phase of its own. */
 			if (now_ns >= (int64_t)i * 370000000)
 				hear_what_is_due_and_stop(&m, &members[i], now_ns);
 			know += members[i].book.epoch > epoch;
@@ -578,7 +581,7 @@ static void the_drives_of_a_dead_member_wait_for_its_lease_and_hardly_longer(voi
 
 			longest_ns = ns > longest_ns ? ns : longest_ns;
 		}
-		/* Of the 3.5 s that are promised the rest is for the calls themselves, and the claim. */
+		/* We promise 3.5 s; the rest of that is for the calls themselves and for the claim. */
 		assert_in_range(longest_ns, MEMBER_LEASE_NS, MEMBER_LEASE_NS + 300000000);
 	}
 }
@@ -705,7 +708,7 @@ static void the_book_has_room_for_64_and_forgets_who_never_came_back(void **stat
 		call.leaving = true;
 		assert_int_equal(membership_hear(&m, &call, &lease), 0);
 	}
-	/* The last one has the place of the one that had waited longest, and no member lost its own. */
+	/* The last gateway has the place of the one that had waited longest, and no member lost its place. */
 	assert_int_equal(m.count, MEMBERSHIP_GATEWAYS_MAX);
 	for (size_t i = 0; i < m.count; i++)
 		assert_string_not_equal(m.list[i].name, "g0");

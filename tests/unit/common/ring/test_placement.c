@@ -73,8 +73,8 @@ static void a_member_has_the_share_of_the_keys_that_its_weight_is_of_all_weights
 	count_keys(&ring, counts);
 	for (size_t i = 0; i < 5; i++) {
 		size_t share = KEYS * WEIGHTS[i] / sum;
-		/* Of 100,000 keys the smallest member has 862, give or take 29: 12 per cent are three and a half times
-		 * that. */
+		/* Of 100,000 keys the smallest member has 862, with a standard deviation of 29: 12 per cent
+		 * are three and a half times that. */
 		assert_in_range(counts[i], share * 88 / 100, share * 112 / 100);
 	}
 }
@@ -104,7 +104,8 @@ static void weights_that_hardly_differ_place_nearly_all_keys_as_equal_ones(void 
 		uneven.members[i].weight = i == 0 ? 9999 : PLACEMENT_WEIGHT_MAX;
 	for (size_t n = 0; n < KEYS; n++)
 		moved += owner_of(&even, n) != owner_of(&uneven, n);
-	/* The first one's share falls by a ten-thousandth of a seventh of 100,000 keys: between one and two. */
+	/* The first member's share falls by a ten-thousandth of a seventh of 100,000 keys: by between one and
+	 * two keys. */
 	assert_in_range(moved, 0, 15);
 }
 
@@ -208,8 +209,8 @@ static void the_first_owners_are_the_same_however_many_are_asked_for(void **stat
 	assert_int_equal(placement_owners(ring.members, 0, key_of(0, buffer), all, MEMBERS_MAX), 0);
 }
 
-/* What others compute by the description in PROTOCOL.md, so that a change of the algorithm is seen: two versions of it
- * in one store would each send a drive to another home. */
+/* Others compute these owners by the description in PROTOCOL.md. The test notices a change of the algorithm:
+ * two versions of it in one store would send a drive to different homes. */
 static void owners_of_a_list_of_keys_are_the_same_for_ever(void **state)
 {
 	static const struct {

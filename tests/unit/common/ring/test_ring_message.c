@@ -1,4 +1,5 @@
-/* What gateways and docs services say to each other about the ring, there and back, and what is no such message. */
+/* The messages of gateways and docs services about the ring: written and read again, and texts that are no
+ * such message. */
 #include "common/base/error.h"
 #include "common/ring/ring_message.h"
 
@@ -86,7 +87,7 @@ static void the_largest_book_has_room_in_a_message_and_arrives_as_it_was(void **
 	free(book);
 }
 
-/* Each of these is a call but for one thing. */
+/* Each of these is a call except for one fault. */
 static void what_is_no_call_is_refused(void **state)
 {
 	static const char *const WRONG[] = {
@@ -130,7 +131,7 @@ static void more_silent_ones_than_gateways_can_be_are_refused(void **state)
 	buf_fini(&text);
 }
 
-/* Two members of one name, as no rule leaves them behind. */
+/* The book has two members of one name, which the rules never leave behind. */
 static void a_book_that_cannot_be_is_refused_and_nothing_is_taken_of_it(void **state)
 {
 	struct membership *book = calloc(2, sizeof(*book));

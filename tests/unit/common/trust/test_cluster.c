@@ -108,7 +108,7 @@ static void keys_are_exchanged_while_the_process_runs(void **state)
 	assert_memory_not_equal(&keys.list[0], &before.list[0], sizeof(keys.list[0]));
 	assert_memory_equal(&keys.list[1], &before.list[0], sizeof(keys.list[0]));
 
-	/* A file that makes no sense takes nothing away. */
+	/* A file without good keys takes no key away. */
 	write_keys("nonsense");
 	assert_int_equal(cluster_reload(c), -EINVAL);
 	assert_int_equal(cluster_hello_keys(c, &keys), first + 1);

@@ -26,7 +26,7 @@
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000\n"
 #define ONES "1111111111111111111111111111111111111111111111111111111111111111\n"
 
-/* A part that answers, and one that asks, each with its own file of keys. */
+/* A part that answers, and a part that asks, each with its own file of keys. */
 struct world {
 	char server_keys[KEY_PATH_SIZE], client_keys[KEY_PATH_SIZE];
 	struct cluster *server_cluster, *client_cluster;
@@ -38,7 +38,7 @@ struct world {
 	char url[64], peer[HTTP_PEER_SIZE];
 	int served;
 	const char *kind;    /* only parts of this kind are let in; NULL: any */
-	struct gate waiting; /* requests for what takes its time */
+	struct gate waiting; /* counts the requests that are not answered at once */
 	struct http_request *slow;
 };
 
@@ -55,7 +55,7 @@ static void handle(struct http_request *req, void *cookie)
 	http_respond(req, 200, NULL, SPAN_LITERAL("for parts"));
 }
 
-/* ---- what takes its time ---- */
+/* ---- requests that are not answered at once ---- */
 
 static void on_abort(struct http_request *req, void *cookie)
 {
@@ -72,7 +72,7 @@ static void handle_poll(struct http_request *req, void *cookie)
 	gate_open(&w->waiting);
 }
 
-/* A few bytes, and then it waits for more. */
+/* Gives one byte, and then has to wait for more. */
 static int pull_event(void *cookie, void *data, size_t size, size_t *ret_size)
 {
 	struct world *w = cookie;
@@ -101,7 +101,7 @@ static void handle_events(struct http_request *req, void *cookie)
 	http_respond_stream(req, 200, NULL, -1, &OPS, cookie, NULL);
 }
 
-/* No poll: it is answered when the test says so. */
+/* This request is no poll: the test answers it later. */
 static void handle_slow(struct http_request *req, void *cookie)
 {
 	struct world *w = cookie;
@@ -187,7 +187,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* What came of one request: by the calling thread, or by the client's. */
+/* The outcome of one request, made by the calling thread or by the client's. */
 struct outcome {
 	struct gate over;
 	int error, status;
@@ -263,7 +263,7 @@ static void a_part_of_another_kind_is_served_nothing(void **state)
 	for (int blocking = 0; blocking < 2; blocking++) {
 		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
 			w->kind = others[i];
-			/* He is told that he is not known, and greets once more, in vain. */
+			/* The server answers that it does not know the client, which greets once more, in vain. */
 			struct outcome o = ask(w, w->url, w->peer, blocking);
 			assert_true(o.error < 0 || o.status == 401);
 			assert_int_equal(w->served, blocking);
@@ -306,9 +306,9 @@ static void a_squatter_is_told_nothing_whatever_he_answers(void **state)
 		struct outcome o = ask(w, url, w->peer, i % 2);
 
 		assert_true(o.error < 0);
-		assert_false(o.connected); /* so it may be asked of another one, whatever it is */
+		assert_false(o.connected); /* so any request may be sent to another server */
 		script_end(&s);
-		assert_int_equal(s.requests, 1); /* the question, and nothing else */
+		assert_int_equal(s.requests, 1); /* the question of the greeting, and nothing else */
 	}
 }
 
@@ -330,7 +330,7 @@ static void the_key_is_exchanged_under_kept_connections(void **state)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		set_keys(w->server_keys, w->server_cluster, steps[i].server);
 		set_keys(w->client_keys, w->client_cluster, steps[i].client);
-		/* Under no key of its own: it may not be made twice. */
+		/* The request has no Idempotency-Key: it may not be made twice. */
 		assert_int_equal(ask(w, w->url, w->peer, false).status, 200);
 		assert_int_equal(ask(w, w->url, w->peer, true).status, 200);
 		asked += 2;
@@ -342,7 +342,7 @@ static void the_key_is_exchanged_under_kept_connections(void **state)
 	assert_int_equal(w->served, asked);
 }
 
-/* An answer that never ends would otherwise be heard until it is over by who greeted before. */
+/* Otherwise a client that greeted before could go on reading an answer that never ends. */
 static void what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered(void **state)
 {
 	static const char *const TARGETS[] = {"poll", "events", "slow"};
@@ -360,7 +360,7 @@ static void what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered
 		assert_int_equal(http_client_start(w->client, &call, &outcomes[i], on_done, NULL), 0);
 		assert_true(gate_wait(&w->waiting, (int)i + 1));
 	}
-	/* One more is let in: nobody has to go. */
+	/* The server accepts one more key: no connection has to be closed. */
 	set_keys(w->server_keys, w->server_cluster, ONES ZEROS);
 	assert_int_equal(ask(w, w->url, w->peer, true).status, 200);
 	for (size_t i = 0; i < 3; i++)
@@ -376,7 +376,8 @@ static void what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered
 	assert_int_equal(outcomes[2].status, 200);
 }
 
-/* Who knows a key that was taken out does not say that he does not know us. */
+/* A server still has the key that the client took out, so it does not refuse the client: the client has to
+ * leave its connections itself. */
 static void a_client_leaves_the_connections_of_a_key_that_was_taken_out(void **state)
 {
 	struct world *w = *state;
@@ -422,7 +423,7 @@ static void a_body_that_is_gone_is_not_answered_as_if_the_caller_were_nobody(voi
 	assert_int_equal(w->served, 1);
 }
 
-/* Takes one connection, and makes one of its own: what comes here goes there. */
+/* Accepts one connection, makes one of its own, and passes all bytes on in both directions. */
 struct between {
 	pthread_t thread;
 	int listener;
@@ -450,7 +451,7 @@ static void *stand_between(void *cookie)
 	return NULL;
 }
 
-/* An address of this machine that is none of the loopback's; false: it has none. */
+/* Finds an address of this machine that is not a loopback address. Returns false when there is none. */
 static bool outer_address(struct sockaddr_storage *ret, socklen_t *ret_size)
 {
 	struct ifaddrs *list;
@@ -479,7 +480,7 @@ static void who_passes_a_greeting_on_is_found_out_whichever_way_he_goes(void **s
 	memcpy(&b.to, &loopback, sizeof(loopback));
 	for (int outer = 0; outer < 2; outer++) {
 		if (outer && !outer_address(&b.to, &b.to_size))
-			break; /* a machine with no address but its own loopback: the other way was tried */
+			break; /* this machine has loopback addresses only: the other way was tried */
 		((struct sockaddr_in *)&b.to)->sin_port = htons(http_server_port(w->server));
 		b.listener = wire_listen(&port);
 		assert_int_equal(pthread_create(&b.thread, NULL, stand_between, &b), 0);

@@ -75,7 +75,7 @@ static void neither_side_shows_the_key_nor_anything_that_is_always_the_same(void
 		assert_null(strstr(t.answer, hex));
 		assert_null(strstr(t.confirm, hex));
 	}
-	/* The same question to a server with another number: other proofs, both. */
+	/* The same question to a server with another nonce: both proofs are different. */
 	begin(&again);
 	side.nonce[0]++;
 	assert_int_equal(hello_hear(&again.server, &again.keys, &side, span_str(again.ask), answer), 0);
@@ -93,7 +93,7 @@ static void who_has_another_key_is_refused_by_both(void **state)
 	begin(&t);
 	hello_key_derive(OTHER, &t.server_keys.list[0]);
 	assert_int_equal(hear(&t, t.ask, t.answer), -EKEYREJECTED);
-	/* One who says that he has the key that was asked for, and does not. */
+	/* A server that claims to have the key that was asked for, and does not have it. */
 	memcpy(t.server_keys.list[0].id, t.keys.list[0].id, HELLO_ID_BYTES);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
 	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, ret), -EKEYREJECTED);
@@ -116,13 +116,14 @@ static void a_recorded_greeting_is_worth_nothing_on_another_connection(void **st
 
 	(void)state;
 	talk_to_the_end(&t);
-	/* To the server again, which has another number: the confirmation of then is wrong. */
+	/* The recorded greeting goes to the server again, which has another nonce: the recorded confirmation
+	 * is wrong. */
 	begin(&later);
 	side.nonce[0]++;
 	assert_int_equal(hello_hear(&later.server, &t.keys, &side, span_str(t.ask), ret), 0);
 	assert_int_equal(hello_hear(&later.server, &t.keys, &side, span_str(t.confirm), ret), -EKEYREJECTED);
-	assert_int_equal(hear(&later, t.confirm, ret), -EBADMSG); /* without a question before */
-	/* To a client that asks with another number: the answer of then is wrong. */
+	assert_int_equal(hear(&later, t.confirm, ret), -EBADMSG); /* there was no question before */
+	/* The recorded answer goes to a client that asks with another nonce: it is wrong. */
 	const uint8_t nonce[HELLO_NONCE_BYTES] = {77};
 	assert_int_equal(hello_ask(&later.client, &later.keys, nonce, WAY, later.ask), 0);
 	assert_int_equal(hello_confirm(&later.client, span_str(t.answer), NAME, SELF, ret), -EKEYREJECTED);
@@ -150,7 +151,7 @@ static void a_message_of_one_side_is_no_answer_of_the_other(void **state)
 	(void)state;
 	begin(&t);
 	assert_int_equal(hear(&t, t.ask, t.answer), 0);
-	/* The server's proof, sent back to it as the client's. */
+	/* The server's own proof, sent back to it as the client's. */
 	(void)snprintf(forged, sizeof(forged), "confirm " SELF " %.64s", strrchr(t.answer, ' ') + 1);
 	assert_int_equal(hear(&t, forged, ret), -EKEYREJECTED);
 	assert_int_equal(hello_confirm(&t.client, span_str(t.ask), NAME, SELF, ret), -EBADMSG);
@@ -165,8 +166,8 @@ static void somebody_between_the_two_is_found_by_the_way_of_the_connection(void 
 	begin(&t);
 	side.way = "127.0.0.1:1001>127.0.0.1:2001";
 	assert_int_equal(hello_hear(&t.server, &t.server_keys, &side, span_str(t.ask), t.answer), -EXDEV);
-	/* Where addresses are translated it is not looked at; but he cannot say another one to the server than the
-	 * client said. */
+	/* Where addresses are translated the server does not check the way. But somebody in between cannot
+	 * tell the server another way than the client told. */
 	side.way = NULL;
 	const char *forged = "ask 0000000000000000 03000000000000000000000000000000 127.0.0.1:1001>127.0.0.1:2001";
 	char ask[HELLO_TEXT_SIZE];
@@ -266,7 +267,8 @@ static void a_key_is_exchanged_in_three_steps(void **state)
 	hello_key_derive(KEY, &old);
 	hello_key_derive(OTHER, &new);
 	begin(&t);
-	/* The server knows both: who asks with either is known, and stays so for as long as his key is. */
+	/* The server has both keys: a client that asks with either one is known, and stays known as long as
+	 * the server has that key. */
 	t.server_keys = (struct hello_keys){.list = {old, new}, .count = 2};
 	t.keys = (struct hello_keys){.list = {new, old}, .count = 2};
 	assert_int_equal(hello_ask(&t.client, &t.keys, NONCE, WAY, t.ask), 0);

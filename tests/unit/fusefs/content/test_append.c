@@ -23,7 +23,7 @@ static void parts_of_a_thread_are_one_write_until_it_is_seen_at_something_else(v
 	append_part(&a, ME, PAGE - 100, PAGE, NOW);
 	first = a.run;
 	append_part(&a, ME, MIB, PAGE + MIB, NOW + NS_PER_MS);
-	append_seen(&a, OTHER); /* whoever asks for its capability */
+	append_seen(&a, OTHER); /* as when another thread asks for the file's capability */
 	append_part(&a, ME, 10, PAGE + MIB + 10, NOW + 2 * NS_PER_MS);
 	assert_int_equal(a.bytes, PAGE - 100 + MIB + 10);
 	assert_int_equal(a.run, first);
@@ -53,13 +53,13 @@ static void how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is(void 
 	static const struct {
 		size_t size;
 		int64_t end;
-		int64_t ms, waited_ms; /* 0: not at all */
+		int64_t ms, waited_ms; /* 0: more parts are not waited for */
 	} cases[] = {
 		{MIB, 3 * MIB, APPEND_MORE_MS, APPEND_MORE_WAITED_MS},
-		{100, PAGE, APPEND_MORE_MS, APPEND_MORE_WAITED_MS}, /* the page of the end of the file */
-		{PAGE, 2 * PAGE, APPEND_PAUSE_MS, APPEND_PAUSE_MS}, /* a record of that size, most likely */
+		{100, PAGE, APPEND_MORE_MS, APPEND_MORE_WAITED_MS}, /* the part that fills the last page of the file */
+		{PAGE, 2 * PAGE, APPEND_PAUSE_MS, APPEND_PAUSE_MS}, /* most likely a whole record of one page */
 		{100, 300, APPEND_PAUSE_MS, 0},
-		{MIB - 5, 3 * MIB - 5, APPEND_PAUSE_MS, 0}, /* the end of a large one, most likely */
+		{MIB - 5, 3 * MIB - 5, APPEND_PAUSE_MS, 0}, /* most likely the end of a large write() */
 	};
 
 	(void)state;

@@ -12,9 +12,9 @@
 
 #define KIB 1024u
 #define LARGE (512 * KIB)
-#define CACHE (16 * LARGE) /* passed blocks of one LARGE stay */
+#define CACHE (16 * LARGE) /* so large that passed blocks of up to one LARGE stay */
 
-/* A store that keeps what it is asked for until the test answers. */
+/* A store that records the requests for blocks. The test answers them later. */
 struct asked {
 	struct store_part part;
 	void (*done)(void *cookie, int error);
@@ -22,7 +22,7 @@ struct asked {
 };
 
 struct fixture {
-	struct store store; /* first */
+	struct store store; /* must be first */
 	struct core core;
 	struct blocks cache, *blocks;
 	struct asked asked[8];
@@ -67,7 +67,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A block is named by a letter, and full of it. */
+/* A block is named by a letter. All of its bytes are that letter. */
 static const uint8_t *name_of(char letter, uint8_t ret[32])
 {
 	memset(ret, letter, 32);
@@ -102,7 +102,7 @@ static void put_and_pass(struct fixture *f, const char *letters, size_t size)
 	}
 }
 
-/* Where it is in memory; NULL: not here. What is here holds what it should. */
+/* The block's bytes in the cache, checked against the letter; NULL: the block is not cached. */
 static struct bytes *find(struct fixture *f, char letter)
 {
 	struct blocks_span span;
@@ -115,7 +115,7 @@ static struct bytes *find(struct fixture *f, char letter)
 	return span.bytes;
 }
 
-/* The same without being a reader of it. */
+/* Whether the block is cached. Unlike find, this is no use of the block. */
 static bool is_here(struct fixture *f, char letter)
 {
 	struct block *b, *next;

@@ -114,7 +114,7 @@ static void an_own_write_over_another_version_leaves_only_itself(void **state)
 	(void)state;
 	content_init(&c);
 	learn(&c, list, 1, 5, 0, 1000);
-	content_own(&c, 8, 9, 9); /* somebody else wrote in between */
+	content_own(&c, 8, 9, 9); /* another client wrote in between */
 	assert_int_equal(content_own_part(&c, &own), 0);
 	assert_null(content_at(&c, 10, &until));
 	assert_int_equal(until, 400);

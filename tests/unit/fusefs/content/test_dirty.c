@@ -40,7 +40,7 @@ static void check_is(const struct dirty *d, const struct model *m)
 
 		assert_true(p->at >= end);
 		assert_true(p->len > 0 && p->from + p->len <= p->bytes->capacity);
-		/* By the C library: cmocka compares byte by byte, and these are billions. */
+		/* This uses memcmp: cmocka compares byte by byte, and these are billions of bytes. */
 		assert_int_equal(memcmp(p->bytes->data + p->from, m->bytes + p->at, p->len), 0);
 		assert_null(memchr(m->dirty + p->at, 0, p->len));
 		end = p->at + (int64_t)p->len;
@@ -169,7 +169,7 @@ static void memory_is_at_most_twice_the_bytes(void **state)
 	dirty_init(&d);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(dirty_write(&d, i * (int64_t)sizeof(data), data, sizeof(data)), 0);
-	for (int i = 0; i < 8; i++) /* of each block a little stays */
+	for (int i = 0; i < 8; i++) /* the last 5000 bytes of each block stay */
 		assert_int_equal(dirty_cut(&d, i * (int64_t)sizeof(data), (i + 1) * (int64_t)sizeof(data) - 5000), 0);
 	for (size_t i = 0; i < d.count; i++)
 		memory += d.list[i]->bytes->capacity;
@@ -238,7 +238,7 @@ static void what_was_appended_moves_as_one_and_leaves_the_rest(void **state)
 	(void)state;
 	dirty_init(&d);
 	assert_int_equal(dirty_write(&d, 0, "0123", 4), 0);
-	/* It continues a piece, and is not of it. */
+	/* The appended bytes begin where a piece ends, but do not become part of that piece. */
 	assert_int_equal(dirty_append(&d, 4, "abc", 3), 0);
 	assert_int_equal(dirty_append(&d, 7, "de", 2), 0);
 	assert_int_equal(d.tail, 4);
@@ -311,7 +311,7 @@ static void the_end_of_what_was_appended_can_be_taken_away_whole(void **state)
 	assert_memory_equal(rest.list[0]->bytes->data + rest.list[0]->from, "cdef", 4);
 	assert_int_equal(rest.list[0]->tag_from, 6);
 	assert_memory_equal(rest.list[1]->bytes->data + rest.list[1]->from, "gh", 2);
-	/* One that lies where a piece begins, and is all that was appended. */
+	/* A split at the place where a piece begins, which takes all of the appended bytes. */
 	assert_int_equal(dirty_merge_under(&rest, &d), 0);
 	assert_int_equal(dirty_split(&rest, 4, &d), 0);
 	assert_int_equal(rest.tail, DIRTY_NO_TAIL);

@@ -12,7 +12,7 @@
 
 #define ID ITEM_ID(7, 50)
 
-/* A store that keeps the questions that it is asked until the test answers. */
+/* A store that records the questions about extents. The test answers them later. */
 struct question {
 	int64_t from;
 	void (*done)(void *cookie, int error, const struct store_extents *extents);
@@ -20,7 +20,7 @@ struct question {
 };
 
 struct fixture {
-	struct store store; /* first */
+	struct store store; /* must be first */
 	struct core core;
 	struct inode *inode;
 	struct question questions[4];
@@ -75,7 +75,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Who waits, and what he was offered. */
+/* A caller that waits for an answer, and the snapshot that it was offered. */
 struct waiter {
 	struct fixture *f;
 	unsigned times;
@@ -106,7 +106,7 @@ static void answer_failure(struct fixture *f, int error)
 	q.done(q.cookie, error, NULL);
 }
 
-/* A document of five bytes, as it was at that position. */
+/* Answers the oldest open question: a document of five bytes, with this text at position seq. */
 static void answer(struct fixture *f, const char *text, int64_t content_seq, int64_t seq)
 {
 	const struct question q = f->questions[f->answered++];
@@ -157,7 +157,7 @@ static void an_answer_becomes_known_content_and_is_offered_while_it_is_told(void
 	assert_memory_equal(text_of(&f->inode->file->content), "hello", 5);
 	assert_non_null(w.offer);
 	assert_memory_equal(text_of(&w.offer->content), "hello", 5);
-	assert_null(extents_offer(f->inode->file)); /* it is over */
+	assert_null(extents_offer(f->inode->file)); /* ready has returned */
 	extents_snapshot_unref(w.offer);
 }
 

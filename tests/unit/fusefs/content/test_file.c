@@ -72,7 +72,7 @@ static void a_file_is_clean_until_it_is_written_and_after_all_is_stored(void **s
 	write_bytes(f, 100);
 	assert_int_equal(f->file->state, FILE_DIRTY);
 	file_moves(f->file, FILE_STORED);
-	assert_int_equal(f->file->state, FILE_DIRTY); /* more may have been written meanwhile */
+	assert_int_equal(f->file->state, FILE_DIRTY); /* still dirty: more may have been written meanwhile */
 	drop_bytes(f);
 	assert_int_equal(f->file->state, FILE_CLEAN);
 }
@@ -140,7 +140,7 @@ static void what_the_store_refused_counts_as_stuck_and_writes_that_wait_do_not(v
 	assert_int_equal(sums.stuck, 0);
 }
 
-/* In a child: an assertion ends the process. */
+/* Runs in a child process: a failed assertion ends the process. */
 static bool ends_the_process(struct file *file, enum file_event event)
 {
 	int status = 0;
@@ -169,7 +169,7 @@ static void what_cannot_happen_in_a_state_ends_the_process(void **state)
 	assert_true(ends_the_process(f->file, FILE_EMPTIED)); /* something is dirty */
 	assert_false(ends_the_process(f->file, FILE_WRITTEN));
 	file_moves(f->file, FILE_REJECTED);
-	assert_true(ends_the_process(f->file, FILE_WRITTEN)); /* it would share the fate of the refused */
+	assert_true(ends_the_process(f->file, FILE_WRITTEN)); /* the new bytes would share the rejected ones' fate */
 	assert_true(ends_the_process(f->file, FILE_SPLIT));
 	drop_bytes(f);
 }
@@ -183,13 +183,13 @@ static void the_file_whose_content_was_used_least_recently_is_given_first(void *
 	assert_non_null(other);
 	assert_int_equal(content_learn_inline(&f->file->content, 1, 1, bytes), 0);
 	file_count_content(&f->core, f->file);
-	file_give(&f->core); /* the only one stays: somebody is about to look at it */
+	file_give(&f->core); /* the only one stays: a caller is about to use it */
 	assert_true(f->file->content.any);
 	assert_non_null(file_get(other));
 	assert_int_equal(content_learn_inline(&other->file->content, 1, 1, bytes), 0);
 	file_count_content(&f->core, other->file);
 	file_give(&f->core);
-	assert_null(f->inode->file); /* nobody needs it */
+	assert_null(f->inode->file); /* no reference is left */
 	assert_true(other->file->content.any);
 	assert_true(kept_bytes(&f->core.kept, KEPT_CONTENT) > 0);
 	file_drop_content(&f->core, other->file);

@@ -1,5 +1,5 @@
-/* What answers are good for that are overtaken by changes of others: attributes, content, and what the kernel was
- * told. */
+/* Answers that are older than a change by another mount: what they may still be used for, for attributes, for
+ * content and for what the kernel was given. */
 #include "common/base/clock.h"
 #include "fusefs/ops/fs.h"
 #include "fusefs/ops/ops_fs.h"
@@ -23,8 +23,8 @@
 
 struct fixture {
 	struct mem_drive *drive;
-	struct store *store; /* holds calls back; over one in memory */
-	struct store *other; /* another mount's */
+	struct store *store; /* can hold calls back; wraps one in memory */
+	struct store *other; /* the store of another mount */
 	struct oplog *log;
 	struct fs *fs;
 	struct inode *inode;
@@ -53,7 +53,7 @@ static void change(struct fixture *f, const struct op *op)
 	f->id = o.id;
 }
 
-/* Another mount writes the file anew. */
+/* Another mount replaces the content of the file. */
 static void rewrite(struct fixture *f, char letter, int64_t size)
 {
 	char data[BYTES] = {0};
@@ -163,11 +163,11 @@ static void who_asks_after_a_change_gets_no_answer_from_before(void **state)
 	hold_all(f, FAULT_ITEM);
 	refresh(f, &before);
 	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0);
-	announce(f, f->seq + 1); /* what the store does not have yet when it answers */
-	refresh(f, &after);	 /* joins */
+	announce(f, f->seq + 1); /* a change that the answer does not contain yet */
+	refresh(f, &after);	 /* joins the question in flight */
 	assert_int_equal(fault_release(f->store, FAULT_ITEM), 1);
 	assert_int_equal(outcome_wait(&before), 0);
-	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0); /* asked again, for him */
+	assert_int_equal(fault_wait_held(f->store, FAULT_ITEM, 1, WAIT_MS), 0); /* asked once more, for `after` */
 	assert_false(is_over(&after));
 	rewrite(f, 'b', 10);
 	assert_int_equal(fault_release(f->store, FAULT_ITEM), 1);
@@ -216,7 +216,7 @@ static void who_asks_when_nobody_tells_what_changes_shares_nothing_from_before_h
 /* -- content -- */
 
 struct reading {
-	struct reader reader; /* first */
+	struct reader reader; /* must be first */
 	struct outcome outcome;
 };
 
@@ -238,7 +238,7 @@ static void read_start(struct fixture *f, struct reading *r)
 	core_unlock(&f->fs->core);
 }
 
-/* All of it is this letter. Returns how many bytes. */
+/* Waits for the read, and checks that all its bytes are this letter. Returns how many there are. */
 static size_t read_end(struct reading *r, char letter)
 {
 	size_t size = 0;
@@ -252,7 +252,7 @@ static size_t read_end(struct reading *r, char letter)
 	return size;
 }
 
-/* The first call of either kind is held. */
+/* Waits until the store holds a call of either kind; FAULT_CALLS: the read is over. */
 static enum fault_call wait_any(struct fixture *f, struct reading *r)
 {
 	for (int i = 0; i < WAIT_MS && !is_over(&r->outcome); i++) {
@@ -278,7 +278,7 @@ static void a_file_that_changes_all_the_time_is_read_as_it_was_at_one_time(void 
 	while ((call = wait_any(f, &r)) != FAULT_CALLS) {
 		if (rounds++ > 0)
 			rewrite(f, ++letter, BYTES);
-		/* Each answer is overtaken before it comes. */
+		/* A newer change is announced before each answer arrives. */
 		announce(f, f->seq + 1);
 		fault_release(f->store, call);
 		assert_true(rounds < 10);
@@ -295,7 +295,7 @@ static void what_is_not_stored_yet_lies_over_what_others_change(void **state)
 
 	memset(own, 'o', sizeof(own));
 	core_lock(&f->fs->core);
-	f->fs->core.view.trusted_until_ns = 0; /* it takes a snapshot */
+	f->fs->core.view.trusted_until_ns = 0; /* so that the read takes a snapshot */
 	assert_int_equal(
 		flush_write(&f->fs->flusher, f->inode, &(struct flush_data){.at = 500, .from = own, .size = 100}), 0);
 	core_unlock(&f->fs->core);
@@ -382,7 +382,7 @@ static bool opens_direct(struct fixture *f, int flags)
 
 static void kernel_maps_direct(struct fixture *f)
 {
-	f->fs->init.flags2 = 1u << 4; /* FUSE_DIRECT_IO_ALLOW_MMAP */
+	f->fs->init.flags2 = 1u << 4; /* the bit of FUSE_DIRECT_IO_ALLOW_MMAP */
 }
 
 static void what_others_change_is_read_past_the_pages_of_the_kernel(void **state)
@@ -429,7 +429,7 @@ static void what_others_changed_long_before_it_was_known_here_may_be_read_from_t
 
 	kernel_maps_direct(f);
 	f->fs->core.others = true;
-	/* Two positions later: each is seen when the one before is old enough. */
+	/* Two looks at the position, each so late that the position of the look before is settled. */
 	for (int i = 0; i < 2; i++) {
 		core_lock(&f->fs->core);
 		f->fs->core.settles_ns -= CORE_CONTENDED_S * NS_PER_S;

@@ -19,16 +19,16 @@
 #define CACHE (128 * MIB)
 #define ASKED_MAX 64
 
-/* A store that notes what it is asked for, and answers when the test ends. */
+/* A store that records the blocks that it is asked for. All are answered when the test ends. */
 struct asked {
-	char block; /* the first byte of its name */
+	char block; /* the first byte of the block's name */
 	bool whole;
 	void (*done)(void *cookie, int error);
 	void *cookie;
 };
 
 struct fixture {
-	struct store store; /* first */
+	struct store store; /* must be first */
 	struct core core;
 	struct blocks blocks;
 	struct inode *inode;
@@ -113,7 +113,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* So many whole blocks, named 'a', 'b' …; of the first `known` it is known here which they are. */
+/* Makes a file of `count` whole blocks, named 'a', 'b' …. The extents of the first `known` blocks are cached. */
 static void make_file(struct fixture *f, int count, int known)
 {
 	const struct item item = {
@@ -146,7 +146,7 @@ static void miss_at(struct fixture *f, int64_t at)
 	core_unlock(&f->core);
 }
 
-/* Which blocks were asked for, in this order. */
+/* The names of the blocks that were asked for, in the order of the requests. */
 static const char *asked(const struct fixture *f)
 {
 	static char text[ASKED_MAX + 1];
@@ -184,7 +184,7 @@ static void blocks_ahead_of_the_reader_are_asked_for_each_once(void **state)
 	assert_string_equal(asked(f), "a");
 	for (int i = 1; i < 12; i++)
 		read_at(f, i * MIB, MIB);
-	assert_string_equal(asked(f), "abcdef"); /* the reader is at the end of c */
+	assert_string_equal(asked(f), "abcdef"); /* at this time the reader is at the end of c */
 }
 
 static void nothing_behind_the_end_of_the_file_is_asked_for(void **state)
@@ -218,7 +218,7 @@ static void requests_of_one_read_ahead_may_come_in_another_order(void **state)
 	read_at(f, 0, 128 * 1024);
 	read_at(f, 384 * 1024, 128 * 1024);
 	assert_true(readahead_is_sequential(&f->ahead));
-	read_at(f, 128 * 1024, 128 * 1024); /* the one that was overtaken */
+	read_at(f, 128 * 1024, 128 * 1024); /* the request that the one before overtook */
 	assert_true(readahead_is_sequential(&f->ahead));
 	assert_int_equal(f->ahead.next, 512 * 1024);
 }
@@ -231,7 +231,7 @@ static void a_jump_ends_it_in_either_direction(void **state)
 	read_at(f, 0, MIB);
 	read_at(f, 40 * MIB, MIB);
 	assert_false(readahead_is_sequential(&f->ahead));
-	read_at(f, 41 * MIB, MIB); /* from here it goes on */
+	read_at(f, 41 * MIB, MIB); /* sequential again from here on */
 	assert_true(readahead_is_sequential(&f->ahead));
 	read_at(f, 10 * MIB, MIB);
 	assert_false(readahead_is_sequential(&f->ahead));
@@ -245,7 +245,7 @@ static void extents_that_are_not_known_are_asked_for_and_no_block_behind_them(vo
 	for (int i = 0; i < 4; i++)
 		read_at(f, i * MIB, MIB);
 	assert_string_equal(asked(f), "a");
-	assert_int_equal(f->extents, 1); /* once */
+	assert_int_equal(f->extents, 1); /* only once */
 	assert_int_equal(f->extents_from, BLOCK);
 }
 
@@ -293,7 +293,7 @@ static void a_block_that_lies_wholly_behind_the_reader_is_passed(void **state)
 	put_block(f, 'b');
 	for (int i = 0; i < 4; i++)
 		read_at(f, i * MIB, MIB);
-	assert_false(is_passed(f, 'a')); /* others of the kernel's requests may still come */
+	assert_false(is_passed(f, 'a')); /* other requests of the kernel's read-ahead may still come */
 	read_at(f, 4 * MIB, MIB);
 	assert_true(is_passed(f, 'a'));
 	assert_false(is_passed(f, 'b'));
@@ -302,7 +302,7 @@ static void a_block_that_lies_wholly_behind_the_reader_is_passed(void **state)
 	core_lock(&f->core);
 	readahead_end(&f->blocks, f->inode, &f->ahead);
 	core_unlock(&f->core);
-	assert_true(is_passed(f, 'b')); /* no more will come */
+	assert_true(is_passed(f, 'b')); /* no more requests will come */
 }
 
 static void a_reader_past_the_kernels_pages_passes_nothing(void **state)
@@ -324,19 +324,21 @@ static void many_misses_all_over_bring_whole_blocks_up_to_the_size_of_the_file(v
 	struct fixture *f = *state;
 
 	make_file(f, 2, 2);
-	f->ahead.next = 123456; /* somewhere */
+	f->ahead.next = 123456; /* not at the beginning, so that the first read is no sequential one */
 	for (unsigned i = 0; i < 3 * READAHEAD_DENSE_MISSES; i++)
 		miss_at(f, i * MIB);
 	assert_string_equal(asked(f), "");
 	miss_at(f, 0);
 	assert_string_equal(asked(f), "a");
-	miss_at(f, MIB); /* it is on its way */
+	miss_at(f, MIB); /* the whole block is in flight */
 	assert_string_equal(asked(f), "a");
 	miss_at(f, 5 * MIB);
 	assert_string_equal(asked(f), "ab");
 	assert_int_equal(f->ahead.spare, 2 * BLOCK);
 	answer_failure(f, 0);
-	miss_at(f, 0); /* it has had its chance: else blocks that others push out would come again and again */
+	/* As many bytes as the file has were fetched whole. Without this bound, blocks that evict each
+	 * other would be fetched again and again. */
+	miss_at(f, 0);
 	assert_string_equal(asked(f), "ab");
 }
 

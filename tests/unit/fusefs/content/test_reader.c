@@ -28,10 +28,10 @@
 #define ODD_BYTES (700 * 1024 + 13)
 #define FILE_BYTES (LARGE_BYTES + SMALL_BYTES + HOLE_BYTES + ODD_BYTES)
 
-/* A file of large blocks, a small one, a hole, and a part of an odd one. */
+/* A mount with one file: large blocks, a small block, a hole, and a part of a block of odd size. */
 struct fixture {
 	struct mem_drive *drive;
-	struct store *store; /* the one that fails on purpose, over the one in memory */
+	struct store *store; /* fails on purpose; wraps one in memory */
 	struct oplog *log;
 	struct fs *fs;
 	struct inode *inode;
@@ -62,7 +62,8 @@ static int64_t apply(struct fixture *f, const struct op *op)
 	return o.id;
 }
 
-/* The block that [at, at + len) of the model is a part of, from byte `skip` of it. */
+/* Stores a block and returns an extent: the part of the block from byte `skip` on, which is [at, at + len) of the
+ * model. */
 static struct op_extent put_block(struct fixture *f, int64_t at, size_t len, uint32_t skip)
 {
 	struct op_extent e = {.at = at, .len = (int64_t)len, .kind = OP_EXTENT_BLOCK, .from = skip};
@@ -138,7 +139,7 @@ static int setup_small_cache(void **state)
 	return setup_with(state, 4 * MIB);
 }
 
-/* Large blocks fit it, the file does not. */
+/* Large blocks fit into this cache, the whole file does not. */
 static int setup_tight_cache(void **state)
 {
 	return setup_with(state, 16 * MIB);
@@ -164,7 +165,7 @@ static int teardown(void **state)
 /* ---- reading ---- */
 
 struct reading {
-	struct reader reader; /* first */
+	struct reader reader; /* must be first */
 	struct outcome outcome;
 };
 
@@ -191,7 +192,7 @@ static void read_start(struct fixture *f, struct reading *r, struct readahead *a
 	core_unlock(&f->fs->core);
 }
 
-/* Waits, and compares with the model. */
+/* Waits for the read, and compares its bytes with the model. */
 static int read_end(struct fixture *f, struct reading *r)
 {
 	int error = outcome_wait(&r->outcome);
@@ -243,13 +244,13 @@ static void while_the_journal_does_not_reach_us_files_can_be_read(void **state)
 	struct op write = {.kind = OP_WRITE, .id = f->inode->id, .extents = &extent, .extent_count = 1};
 
 	core_lock(&f->fs->core);
-	f->fs->core.view.trusted_until_ns = 0; /* nobody told anything for too long */
+	f->fs->core.view.trusted_until_ns = 0; /* as if the journal had not been read for too long */
 	core_unlock(&f->fs->core);
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
 	memset(f->model + 5 * MIB, 'n', MIB);
 	extent = put_block(f, 5 * MIB, MIB, 0);
-	(void)apply(f, &write); /* by another mount, of which nobody tells us */
+	(void)apply(f, &write); /* another mount writes, and this one is not notified */
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
 }
 
@@ -274,7 +275,7 @@ static void random_read_over_pieces_asks_once_for_all_of_them(void **state)
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 1, MIB / 2), 0);
 	assert_int_equal(counts_of(f).block_gets, 1);
 	assert_int_equal(counts_of(f).block_bytes, MIB / 2 + BLOCKS_PIECE_BYTES);
-	/* What is here already divides what is asked for. */
+	/* The pieces that are already cached divide the range that is asked for. */
 	assert_int_equal(read_at(f, NULL, 5 * MIB - BLOCKS_PIECE_BYTES, MIB), 0);
 	assert_int_equal(counts_of(f).block_gets, 3);
 	assert_int_equal(counts_of(f).block_bytes, MIB);
@@ -383,8 +384,8 @@ static void reader_whose_pages_the_kernel_does_not_keep_passes_nothing(void **st
 	assert_int_equal(passed(f), 0);
 }
 
-/* A file again and again through a cache that it does not fit: its blocks come into each other's memory, and always are
- * what they should be. */
+/* Reads a file again and again that does not fit into the cache. Its blocks reuse each other's memory, and must
+ * always have the right bytes. */
 static void blocks_in_the_memory_of_others_give_the_right_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -417,11 +418,11 @@ static void those_who_want_the_same_piece_share_one_request(void **state)
 	struct fixture *f = *state;
 	struct reading a, b, c;
 
-	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* the extents are known */
+	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* so that the extents are cached */
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BLOCK_GET, .kind = FAULT_HOLD});
 	read_start(f, &a, NULL, 2 * MIB, 4096);
 	read_start(f, &b, NULL, 2 * MIB + 8192, 4096);
-	read_start(f, &c, NULL, 2 * MIB + 100000, 100000); /* and one more piece */
+	read_start(f, &c, NULL, 2 * MIB + 100000, 100000); /* the same piece and one more */
 	assert_int_equal(fault_wait_held(f->store, FAULT_BLOCK_GET, 2, WAIT_MS), 0);
 	fault_clear(f->store);
 	assert_int_equal(fault_release(f->store, FAULT_BLOCK_GET), 2);
@@ -449,7 +450,7 @@ static void piece_that_comes_after_its_whole_block_is_not_kept(void **state)
 	assert_int_equal(cached(f), 4 * MIB);
 }
 
-/* A read that has to wait, as ops_read has it. */
+/* A read that has to wait: the same calls as in ops_read. */
 static void miss_start(struct fixture *f, struct reading *r, struct readahead *ahead, int64_t at)
 {
 	read_start(f, r, ahead, at, 4096);
@@ -469,10 +470,11 @@ static int miss(struct fixture *f, struct readahead *ahead, int64_t at)
 #define OFTEN (READAHEAD_DENSE_MISSES * BLOCKS)
 #define OFTEN_BYTES ((OFTEN + 1) * BLOCKS_PIECE_BYTES)
 
-/* As many as make whole blocks worth having, each in a piece of its own; far enough apart to be at random. */
+/* As many reads as make it worth while to fetch whole blocks. Each reads a piece of its own, and they are far
+ * enough apart to be random reads. */
 static void miss_often(struct fixture *f, struct readahead *ahead)
 {
-	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* the extents are known */
+	assert_int_equal(read_at(f, NULL, 0, 1), 0); /* so that the extents are cached */
 	for (int i = 0; i < OFTEN; i++)
 		assert_int_equal(miss(f, ahead, 4 * MIB * (i % 2 + 1) + i * 2 * BLOCKS_PIECE_BYTES), 0);
 	assert_int_equal(counts_of(f).block_bytes, OFTEN_BYTES);
@@ -496,7 +498,8 @@ static void many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for(vo
 	miss_start(f, &r, &ahead, 6 * MIB);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BLOCK_GET, 1, WAIT_MS), 0);
 	assert_int_equal(read_end(f, &r), 0);
-	assert_int_equal(miss(f, &ahead, 5 * MIB), 0); /* and nor does the next; the block is not asked for twice */
+	/* This read does not wait for the whole block either, and the block is not asked for twice. */
+	assert_int_equal(miss(f, &ahead, 5 * MIB), 0);
 	assert_int_equal(counts_of(f).block_gets, gets + 2);
 	assert_int_equal(fault_release(f->store, FAULT_BLOCK_GET), 1);
 	wait_quiet(f);
@@ -557,8 +560,8 @@ static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void 
 	assert_int_equal(read_at(f, NULL, 2 * MIB, 4096), 0);
 }
 
-/* Random readers and sequential ones in turn: what is here as pieces or whole, and what is gone again, always gives the
- * same bytes. */
+/* Random and sequential reads in turn. The bytes are the same whether a block is cached in pieces, whole, or was
+ * evicted. */
 static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
 {
 	struct fixture *f = *state;

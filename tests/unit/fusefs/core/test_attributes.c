@@ -15,14 +15,14 @@
 #define DRIVE 7
 #define FILE_ID ITEM_ID(DRIVE, 50)
 
-/* A store that keeps the questions that it is asked until the test answers. */
+/* A store that records the questions about attributes. The test answers them later. */
 struct question {
 	void (*done)(void *cookie, int error, const struct item *item, struct store_position at);
 	void *cookie;
 };
 
 struct fixture {
-	struct store store; /* first */
+	struct store store; /* must be first */
 	struct core core;
 	struct holds holds;
 	struct question questions[4];
@@ -58,7 +58,7 @@ static void on_mode_changes(void *cookie, struct inode *inode, const struct item
 {
 	struct fixture *f = cookie;
 
-	assert_int_not_equal(inode->attr.mode, item->mode); /* it does not have it yet */
+	assert_int_not_equal(inode->attr.mode, item->mode); /* the inode does not have the new mode yet */
 	f->mode_changes++;
 }
 
@@ -80,7 +80,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	/* A test that failed holds it still. */
+	/* After a failed test this thread still holds the lock. */
 	(void)pthread_mutex_trylock(&f->core.lock);
 	core_unlock(&f->core);
 	holds_stop(&f->holds);
@@ -170,10 +170,10 @@ static void other_content_is_a_foreign_change_only_where_others_are_at_work(void
 	core_lock(&f->core);
 	inode = attributes_learn(&f->core, &first, 10, NULL);
 	inode_unref(attributes_learn(&f->core, &second, 11, NULL));
-	assert_int_equal(inode->foreign_ns, 0); /* alone it can be nobody else's */
+	assert_int_equal(inode->foreign_ns, 0); /* without other mounts, no change can be foreign */
 	f->core.others = true;
 	inode_unref(attributes_learn(&f->core, &second, 11, NULL));
-	assert_int_equal(inode->foreign_ns, 0); /* the same content as before */
+	assert_int_equal(inode->foreign_ns, 0); /* the content is the same as before */
 	inode_unref(attributes_learn(&f->core, &third, 12, NULL));
 	assert_int_equal(inode->foreign_ns, f->core.now_ns);
 	inode_unref(inode);
@@ -195,7 +195,7 @@ static void an_own_change_makes_older_answers_worthless_and_tells_of_the_mode(vo
 	inode_unref(attributes_learn_own(&f->core, &result));
 	assert_int_equal(f->mode_changes, 0);
 	assert_int_equal(inode->attr.size, 300);
-	assert_int_equal(inode->told, 300); /* what the op does to the size, the kernel does to its own */
+	assert_int_equal(inode->told, 300); /* the kernel changes its own size in the same way as the op */
 	inode_unref(attributes_learn(&f->core, &before, 11, &fresh));
 	assert_false(fresh);
 	assert_int_equal(inode->attr.size, 300);
@@ -232,7 +232,7 @@ static void a_document_changed_now_as_long_as_it_is_of_the_newest_change(void **
 	another.item.id = ITEM_ID(DRIVE, 51);
 	core_lock(&f->core);
 	inode = attributes_learn_own(&f->core, &mine);
-	f->core.newest_ns = INT64_MAX; /* however slow this is */
+	f->core.newest_ns = INT64_MAX; /* in the future, however slow the machine is */
 	assert_true(attributes_changed_now(&f->core, inode));
 	f->core.newest_ns = clock_mono_ns() - ATTRIBUTES_TICK_NS;
 	assert_false(attributes_changed_now(&f->core, inode));
@@ -292,7 +292,7 @@ static void who_knows_of_more_than_the_answer_saw_gets_another_one(void **state)
 	core_lock(&f->core);
 	inode = inodes_get(&f->core.inodes, FILE_ID);
 	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &early), 0);
-	fill_view_saw(&f->core.view, 1, 20, f->core.now_ns); /* while the question is on its way */
+	fill_view_saw(&f->core.view, 1, 20, f->core.now_ns); /* while the question is in flight */
 	core_view_changed(&f->core);
 	assert_int_equal(attributes_refresh(&f->core, inode, on_ready, &late), 0);
 	core_unlock(&f->core);
@@ -329,7 +329,7 @@ static void a_failure_is_told_to_all_and_the_next_one_asks_anew(void **state)
 	core_unlock(&f->core);
 	answer(f, -ENOENT, NULL, 11);
 	assert_int_equal(later.error, -ENOENT);
-	assert_null(inodes_find(&f->core.inodes, FILE_ID)); /* nobody needs it any more */
+	assert_null(inodes_find(&f->core.inodes, FILE_ID)); /* no reference is left */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

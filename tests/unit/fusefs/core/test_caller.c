@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* As the kernel writes it, shortened. */
+/* /proc/PID/status as the kernel writes it, shortened. */
 #define STATUS(state, tracer, pending, shared, blocked, ignored, caught)                                       \
 	"Name:\tcp\nUmask:\t0022\nState:\t" state "\nTgid:\t100\nPid:\t101\nTracerPid:\t" tracer               \
 	"\nSigQ:\t0/62000\nSigPnd:\t" pending "\nShdPnd:\t" shared "\nSigBlk:\t" blocked "\nSigIgn:\t" ignored \

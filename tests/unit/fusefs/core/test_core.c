@@ -16,7 +16,7 @@
 
 struct fixture {
 	struct core core;
-	char said[64]; /* what happened, a letter each */
+	char said[64]; /* what happened, one letter for each event */
 	struct inode *gone;
 };
 
@@ -72,17 +72,17 @@ static int teardown(void **state)
 /* -- what is left for later -- */
 
 struct work {
-	struct later later; /* first */
+	struct later later; /* must be first */
 	struct fixture *f;
 	char what;
-	bool again; /* leaves itself once more */
+	bool again; /* calls core_later once more */
 };
 
 static void run(struct later *later)
 {
 	struct work *w = (struct work *)later;
 
-	/* Without the lock, or this would stand still for ever. */
+	/* Called without the lock: else this would deadlock. */
 	core_lock(&w->f->core);
 	say(w->f, w->what);
 	if (w->again)
@@ -101,7 +101,7 @@ static void what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of(
 	core_later(&f->core, &b.later);
 	assert_string_equal(f->said, "");
 	core_unlock(&f->core);
-	assert_string_equal(f->said, "lalbl"); /* the hook comes with each unlock, before what was left */
+	assert_string_equal(f->said, "lalbl"); /* the hook runs at each unlock, before the work left for later */
 }
 
 static void what_runs_later_may_leave_more(void **state)
@@ -164,9 +164,9 @@ static void who_waits_for_quiet_is_woken_by_the_last_call(void **state)
 
 	core_lock(&f->core);
 	core_call_begins(&f->core);
-	assert_int_equal(pthread_create(&thread, NULL, end_call, f), 0); /* stands at the lock */
+	assert_int_equal(pthread_create(&thread, NULL, end_call, f), 0); /* blocked at the lock */
 	core_unlock(&f->core);
-	assert_true(core_wait_quiet(&f->core, INT64_MAX)); /* nobody else wakes it */
+	assert_true(core_wait_quiet(&f->core, INT64_MAX)); /* only end_call can wake this thread */
 	pthread_join(thread, NULL);
 }
 
@@ -245,7 +245,7 @@ static void a_position_is_settled_only_when_it_was_seen_long_enough_ago(void **s
 	struct fixture *f = *state;
 
 	core_lock(&f->core);
-	core_saw(&f->core, (struct store_position){1, 10}); /* the first look is always due */
+	core_saw(&f->core, (struct store_position){1, 10}); /* the first call always counts as due */
 	assert_int_equal(f->core.settled, 0);
 	f->core.now_ns += CORE_CONTENDED_S * NS_PER_S - 1;
 	core_saw(&f->core, (struct store_position){1, 20});

@@ -15,7 +15,7 @@
 #define NEVER (INT64_MAX / 2)
 
 struct reader {
-	struct hold hold; /* first */
+	struct hold hold; /* must be first */
 	struct fixture *f;
 	bool over;
 };
@@ -32,7 +32,7 @@ static void on_over(struct hold *hold)
 	struct reader *r = (struct reader *)hold;
 
 	assert_false(r->over);
-	assert_false(hold->listed); /* it may be held again at once */
+	assert_false(hold->listed); /* the callback may hold it again at once */
 	r->over = true;
 	pthread_cond_signal(&r->f->some_over);
 }
@@ -53,7 +53,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	/* A test that failed holds it still. */
+	/* After a failed test this thread still holds the lock. */
 	(void)pthread_mutex_trylock(&f->core.lock);
 	core_unlock(&f->core);
 	holds_stop(&f->holds);
@@ -68,7 +68,7 @@ static struct reader reader_of(struct fixture *f, struct inode *inode, int64_t d
 	return (struct reader){.f = f, .hold = {.inode = inode, .due_ns = due_ns, .over = on_over}};
 }
 
-/* With the lock held. */
+/* The caller holds the lock of the core. */
 static void await_over(const struct reader *r)
 {
 	const int64_t until_ns = clock_mono_ns() + WAIT_NS;
@@ -86,7 +86,7 @@ static void who_is_held_goes_when_his_time_has_come_and_not_before_others(void *
 	core_lock(&f->core);
 	assert_true(holds_add(&f->holds, &late.hold));
 	assert_true(holds_add(&f->holds, &due.hold));
-	assert_false(due.over); /* never from inside the call */
+	assert_false(due.over); /* never called from inside holds_add */
 	await_over(&due);
 	assert_false(late.over);
 	holds_drop(&f->holds, &late.hold);
@@ -120,7 +120,7 @@ static void who_was_taken_out_is_told_nothing(void **state)
 	assert_true(holds_add(&f->holds, &gone.hold));
 	assert_true(holds_add(&f->holds, &mark.hold));
 	holds_drop(&f->holds, &gone.hold);
-	holds_drop(&f->holds, &gone.hold); /* one that is not there is fine */
+	holds_drop(&f->holds, &gone.hold); /* dropping a hold that is not listed does nothing */
 	holds_release(&f->holds, &f->a);
 	await_over(&mark);
 	assert_false(gone.over);
@@ -133,7 +133,7 @@ static void nobody_is_held_once_it_was_stopped(void **state)
 	struct reader r = reader_of(f, &f->a, NEVER);
 
 	core_lock(&f->core);
-	assert_true(holds_add(&f->holds, &r.hold)); /* the thread runs */
+	assert_true(holds_add(&f->holds, &r.hold)); /* so that the thread runs */
 	holds_drop(&f->holds, &r.hold);
 	f->holds.stop = true;
 	assert_false(holds_add(&f->holds, &r.hold));

@@ -98,7 +98,7 @@ static void a_change_that_is_in_the_answer_already_takes_nothing_away(void **sta
 	inode_changed(a, 13);
 	assert_false(inode_valid(a));
 	assert_true(inode_learn(a, &item, 13));
-	t.epoch++; /* the journal was lost */
+	t.epoch++; /* as when the journal was lost */
 	assert_false(inode_valid(a));
 	inode_unref(a);
 	inodes_fini(&t);

@@ -51,7 +51,7 @@ static void what_grows_or_shrinks_counts_with_what_it_has_then(void **state)
 	kept_count(&k, KEPT_XATTRS, &b, 10);
 	kept_count(&k, KEPT_XATTRS, &a, 25);
 	assert_int_equal(kept_bytes(&k, KEPT_XATTRS), 35);
-	assert_ptr_equal(kept_oldest(&k, KEPT_XATTRS), &b); /* a was used just now */
+	assert_ptr_equal(kept_oldest(&k, KEPT_XATTRS), &b); /* a was used last */
 	kept_count(&k, KEPT_XATTRS, &a, 5);
 	assert_int_equal(kept_bytes(&k, KEPT_XATTRS), 15);
 }
@@ -81,7 +81,7 @@ static void the_last_one_is_never_given_and_kinds_do_not_mix(void **state)
 	assert_null(kept_oldest(&k, KEPT_CONTENT));
 	kept_count(&k, KEPT_CONTENT, &a, 10);
 	kept_count(&k, KEPT_LISTINGS, &b, 20);
-	assert_null(kept_oldest(&k, KEPT_CONTENT)); /* somebody is about to look at it */
+	assert_null(kept_oldest(&k, KEPT_CONTENT)); /* the only entry stays: a caller is about to use it */
 	assert_null(kept_oldest(&k, KEPT_LISTINGS));
 	assert_int_equal(kept_bytes(&k, KEPT_CONTENT), 10);
 }

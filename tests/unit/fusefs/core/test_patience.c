@@ -70,7 +70,7 @@ static void the_store_is_silent_since_who_asks_began_or_it_answered_last(void **
 	struct store s = {0};
 
 	(void)state;
-	assert_int_equal(store_silent_ns(&s, 100, 5000), 0); /* nothing says that it does not answer */
+	assert_int_equal(store_silent_ns(&s, 100, 5000), 0); /* nothing shows that the store does not answer */
 	s.missed_ns = 1000;
 	assert_int_equal(store_silent_ns(&s, 100, 5000), 4900);
 	s.heard_ns = 500;

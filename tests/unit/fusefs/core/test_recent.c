@@ -40,7 +40,7 @@ static void after_a_reset_only_answers_from_then_on_stand(void **state)
 
 	(void)state;
 	recent_add_name(&r, 30, 1, span_str("a"));
-	recent_reset(&r, 20); /* another incarnation may have come less far */
+	recent_reset(&r, 20); /* a position of another incarnation may be lower */
 	assert_false(recent_document_stands(&r, 19, 7));
 	assert_false(recent_name_stands(&r, 19, 1, span_str("b")));
 	assert_false(recent_folder_stands(&r, 19, 1));

@@ -41,7 +41,7 @@ int setup_quota(void **state, int64_t quota)
 	core_lock(&f->fs->core);
 	f->inode = inodes_get(&f->fs->core.inodes, o.id);
 	f->inode->opens = 1;
-	/* On a busy machine a second may pass between two writes: no round begins before a test asks for it. */
+	/* On a busy machine a second may pass between two writes: no round begins before a test asks for one. */
 	f->fs->flusher.after_ms = (int64_t)10 * 60 * 1000;
 	core_unlock(&f->fs->core);
 	*state = f;
@@ -146,7 +146,7 @@ struct op truncate_to(const struct fixture *f, int64_t size)
 }
 
 struct reading {
-	struct reader reader; /* first */
+	struct reader reader; /* must be first */
 	struct outcome outcome;
 };
 
@@ -155,7 +155,7 @@ static void on_read(struct reader *r)
 	outcome_tell(&((struct reading *)r)->outcome, r->error);
 }
 
-/* What the store has, or what is seen here when `here`. Returns how many bytes. */
+/* Reads what the mount shows when `here`, else what the store has. Returns how many bytes. */
 size_t read_at(struct fixture *f, int64_t at, char *ret, size_t size, bool here)
 {
 	struct reading *r = calloc(1, sizeof(*r));

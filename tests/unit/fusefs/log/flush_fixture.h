@@ -1,6 +1,6 @@
 /*
- * flush_fixture: a file of a mount over a drive in memory that fails on purpose: steps that write, sync, change and
- * read it, for the tests of flush.
+ * flush_fixture: one file of a mount over a drive in memory that fails on purpose, with steps that write, sync,
+ * change and read the file. For the tests of flush.
  */
 #ifndef NEPHOS_TESTS_UNIT_FUSEFS_LOG_FLUSH_FIXTURE_H
 #define NEPHOS_TESTS_UNIT_FUSEFS_LOG_FLUSH_FIXTURE_H
@@ -19,7 +19,7 @@
 
 struct fixture {
 	struct mem_drive *drive;
-	struct store *store; /* the one that fails on purpose, over the one in memory */
+	struct store *store; /* fails on purpose; wraps one in memory */
 	struct oplog *log;
 	struct fs *fs;
 	struct inode *inode;
@@ -35,7 +35,7 @@ struct op truncate_to(const struct fixture *f, int64_t size);
 size_t read_at(struct fixture *f, int64_t at, char *ret, size_t size, bool here);
 void check_range(struct fixture *f, int64_t at, size_t size);
 struct mem_counts counts(struct fixture *f);
-void other_appends(struct fixture *f, const char *text); /* another mount, and nobody tells this one */
+void other_appends(struct fixture *f, const char *text); /* another mount appends, and this mount is not notified */
 int setup(void **state);
 int setup_small(void **state);
 int teardown(void **state);

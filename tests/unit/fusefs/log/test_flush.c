@@ -93,7 +93,7 @@ static void what_was_seen_as_the_time_of_change_stays(void **state)
 
 	write_at(f, 0, 100);
 	core_lock(&f->fs->core);
-	f->inode->attr.ctime = clock_real_ns() + NS_PER_S; /* it got another name meanwhile */
+	f->inode->attr.ctime = clock_real_ns() + NS_PER_S; /* as if the file had been renamed meanwhile */
 	ops_stat(f->fs, f->inode, &seen);
 	core_unlock(&f->fs->core);
 	assert_int_equal(sync_file(f), 0);
@@ -144,7 +144,7 @@ static void a_truncation_waits_for_the_round_before_it(void **state)
 	begin_sync(f, &first);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	(void)begin_job(f, &op, &second);
-	assert_int_equal(fault_count(f->store, FAULT_BATCH), 2); /* the create, and the write that is held */
+	assert_int_equal(fault_count(f->store, FAULT_BATCH), 2); /* the create and the held write, not the truncation */
 	fault_clear(f->store);
 	(void)fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&first), 0);
@@ -281,7 +281,7 @@ static void data_without_quota_does_not_hold_up_other_changes(void **state)
 	core_lock(&f->fs->core);
 	assert_true(file_is_dirty(f->inode->file));
 	core_unlock(&f->fs->core);
-	(void)begin_job(f, &shorter, &o); /* whoever makes it fit is helped */
+	(void)begin_job(f, &shorter, &o); /* an op that makes the data fit is sent */
 	assert_int_equal(outcome_wait(&o), 0);
 	assert_int_equal(sync_file(f), 0);
 }
@@ -295,7 +295,7 @@ static void data_that_nobody_wants_is_dropped_with_the_last_handle(void **state)
 	core_lock(&f->fs->core);
 	assert_int_equal(f->fs->flusher.sums.bytes, 200 * KIB);
 	flush_released(&f->fs->flusher, f->inode);
-	assert_int_equal(f->fs->flusher.sums.bytes, 200 * KIB); /* somebody has it open */
+	assert_int_equal(f->fs->flusher.sums.bytes, 200 * KIB); /* the file is still open */
 	f->inode->opens = 0;
 	flush_released(&f->fs->flusher, f->inode);
 	assert_int_equal(f->fs->flusher.sums.bytes, 0);

@@ -109,7 +109,7 @@ static void an_append_goes_behind_what_others_appended_meanwhile(void **state)
 	assert_int_equal(sync_file(f), 0);
 	other_appends(f, "theirs 1, ");
 	append(f, "mine 2, ");
-	/* Nobody has said that there are others: it is shown where it is taken to go. */
+	/* This mount has not learned of the other append, so it shows its own data at the assumed place. */
 	assert_reads(f, "mine 1, mine 2, ", true);
 	assert_int_equal(sync_file(f), 0);
 	assert_int_equal(size_of(f), 26);

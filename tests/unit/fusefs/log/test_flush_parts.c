@@ -11,8 +11,9 @@
 #include <cmocka.h>
 
 /*
- * A write() that appends comes in parts, and another mount appends at the same time. A part is a page here: what looks
- * as if more may come. How long that counts is told by the tests, not by the clock.
+ * A write() that appends comes in parts, and another mount appends at the same time. Here a part ends at a page
+ * boundary, so that another part seems likely. The tests, not the clock, decide how long the mount waits for
+ * another part.
  */
 
 #define PAGE 4096
@@ -39,7 +40,7 @@ static void let_batches_go(struct fixture *f)
 	(void)fault_release(f->store, FAULT_BATCH);
 }
 
-/* The last write() has all its parts. */
+/* The last write() has all its parts: ends it. */
 static void finish(struct fixture *f)
 {
 	core_lock(&f->fs->core);
@@ -50,17 +51,17 @@ static void finish(struct fixture *f)
 static int teardown_shared(void **state)
 {
 	finish(*state);
-	let_batches_go(*state); /* of a test that failed */
+	let_batches_go(*state); /* for a test that failed */
 	return teardown(state);
 }
 
-/* With the lock. */
+/* The caller holds the lock of the core. */
 static struct flush_data part(const struct fixture *f, pid_t tid, const void *from, size_t size)
 {
 	return (struct flush_data){.at = file_size(f->inode), .from = from, .size = size, .append = true, .tid = tid};
 }
 
-/* An append of one letter, of which more may come for as long as the test likes. */
+/* Appends `size` bytes of one letter. Another part may follow for as long as the test likes. */
 static void append(struct fixture *f, pid_t tid, char letter, size_t size)
 {
 	char *text = malloc(size);
@@ -79,7 +80,7 @@ static void append(struct fixture *f, pid_t tid, char letter, size_t size)
 	free(text);
 }
 
-/* The lengths of the runs of one letter in the store, which follow each other so. */
+/* The store's content must be runs of these letters with these lengths, one after the other. */
 static void assert_runs(struct fixture *f, const char *letters, const size_t *lengths)
 {
 	const size_t size = 64 * (size_t)PAGE;
@@ -110,7 +111,7 @@ static uint64_t bytes_of(struct fixture *f, bool flushing)
 	return bytes;
 }
 
-/* Nobody is told of the end of a round that nobody waits for. */
+/* Polls: no callback reports the end of a round that no caller waits for. */
 static void wait_for_round(struct fixture *f)
 {
 	const int64_t until = clock_mono_ns() + WAIT_MS * NS_PER_MS;
@@ -221,7 +222,7 @@ static void who_waits_in_the_midst_of_a_write_gets_all_of_it_in_one_piece(void *
 	assert_int_equal(bytes_of(f, true), PAGE);
 	append(f, WRITER, 'b', 10);
 	let_batches_go(f);
-	assert_int_equal(outcome_wait(&o), 0); /* what does not end with a page is the end */
+	assert_int_equal(outcome_wait(&o), 0); /* a part that does not end at a page boundary is the last */
 	assert_int_equal(bytes_of(f, true) + bytes_of(f, false), 0);
 	assert_runs(f, "ab", (const size_t[]){PAGE, PAGE + 10});
 }
@@ -234,8 +235,8 @@ static void who_waits_is_not_kept_by_a_write_that_began_later(void **state)
 	hold_batches(f);
 	append(f, EARLIER, 'a', PAGE);
 	begin_sync(f, &o);
-	assert_int_equal(bytes_of(f, false), PAGE); /* that one may go on as well … */
-	append(f, WRITER, 'b', PAGE);		    /* … until another begins */
+	assert_int_equal(bytes_of(f, false), PAGE); /* this write() may also go on … */
+	append(f, WRITER, 'b', PAGE);		    /* … until another one begins */
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	let_batches_go(f);
 	assert_int_equal(outcome_wait(&o), 0);
@@ -264,18 +265,18 @@ static void who_waits_is_kept_for_a_moment_only_when_no_part_follows(void **stat
 	f->inode->file->append.began_ns = f->inode->file->append.part_ns = clock_mono_ns();
 	core_unlock(&f->fs->core);
 	begin_sync(f, &o);
-	assert_int_equal(outcome_wait(&o), 0); /* the thread looks, though nothing is due for ten minutes */
+	assert_int_equal(outcome_wait(&o), 0); /* although nothing is due for ten minutes, the flusher's thread acts */
 }
 
 /* -- room -- */
 
 struct waiting {
-	struct room_wait wait; /* first */
+	struct room_wait wait; /* must be first */
 	struct fixture *fixture;
 	struct outcome outcome;
 };
 
-/* The part that waited is written, as the mount does. */
+/* Writes the part that waited, as the mount does. */
 static void on_room(struct room_wait *wait, int error)
 {
 	struct waiting *w = (struct waiting *)wait;
@@ -292,7 +293,7 @@ static void begin_to_wait(struct fixture *f, struct waiting *w)
 	outcome_init(&w->outcome);
 	w->fixture = f;
 	core_lock(&f->fs->core);
-	/* All that the mount may hold is asked for: there is room when nothing else is there. */
+	/* Asks for all that the mount may hold: there is room only when nothing else is dirty. */
 	w->wait = (struct room_wait){
 		.file = f->inode->file, .size = FLUSH_BYTES_MAX, .append = true, .tid = WRITER, .ready = on_room};
 	flush_room_wait(&f->fs->flusher, &w->wait);
@@ -307,7 +308,7 @@ static void a_part_that_waits_for_room_does_not_tear_the_write(void **state)
 	append(f, EARLIER, 'a', 100);
 	append(f, WRITER, 'b', PAGE - 100);
 	core_lock(&f->fs->core);
-	f->inode->file->append.part_ns = f->inode->file->append.began_ns = 0; /* it waits for long */
+	f->inode->file->append.part_ns = f->inode->file->append.began_ns = 0; /* as if the write() had begun long ago */
 	core_unlock(&f->fs->core);
 	hold_batches(f);
 	begin_to_wait(f, &w);

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-/* What the store refuses: that nothing else is the worse for it, that nobody waits for it, and that what is shown is
- * what was promised. */
+/* Data that the store refuses: other data does not suffer from it, no caller is left waiting for it, and a reader
+ * sees what the calls promised. */
 
 /* -- steps -- */
 
@@ -113,7 +113,7 @@ static void a_write_that_is_refused_leaves_nobody_waiting(void **state)
 
 	assert_int_equal(write_filled(f, 0, 'x', 900000), -EDQUOT);
 	check_idle(f);
-	assert_int_equal(sync_file(f), 0); /* what close asks for */
+	assert_int_equal(sync_file(f), 0); /* close makes the same call */
 	assert_int_equal(f->inode->attr.size, 0);
 }
 
@@ -192,7 +192,7 @@ static void a_write_that_waits_can_be_given_up_and_never_was(void **state)
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	begin_through(f, 0, "second", 6, &t[1]);
 	core_lock(&f->fs->core);
-	assert_false(flush_job_withdraw(&f->fs->flusher, t[0].job, -EINTR)); /* it is on its way */
+	assert_false(flush_job_withdraw(&f->fs->flusher, t[0].job, -EINTR)); /* its batch is in flight */
 	assert_true(flush_job_withdraw(&f->fs->flusher, t[1].job, -EINTR));
 	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&t[1].outcome), -EINTR);
@@ -212,10 +212,10 @@ static void a_write_that_fits_is_stored_beside_data_that_do_not(void **state)
 	write_at(f, 0, 200 * KIB);
 	assert_int_equal(sync_file(f), -EDQUOT);
 	core_lock(&f->fs->core);
-	assert_true(flush_in_line(f->inode->file)); /* what comes now has a fate of its own */
+	assert_true(flush_in_line(f->inode->file)); /* from now on each write is sent by itself */
 	core_unlock(&f->fs->core);
 	assert_int_equal(write_through(f, 4, "ABCD", 4), 0);
-	assert_int_equal(read_at(f, 0, data, 8, true), 8); /* the newer over the older */
+	assert_int_equal(read_at(f, 0, data, 8, true), 8); /* the newer data over the older */
 	assert_int_equal(data[0], byte_at(0));
 	assert_memory_equal(data + 4, "ABCD", 4);
 	assert_int_equal(sync_file(f), -EDQUOT);
@@ -235,7 +235,7 @@ static void data_that_are_dropped_leave_the_pages_and_the_attributes(void **stat
 	write_at(f, 0, 4096);
 	assert_int_equal(sync_file(f), 0);
 	core_lock(&f->fs->core);
-	f->inode->pages_seq = f->inode->attr.content_seq; /* the kernel's are of this version */
+	f->inode->pages_seq = f->inode->attr.content_seq; /* the kernel's pages are of this version */
 	core_unlock(&f->fs->core);
 	write_at(f, 1000, 200 * KIB);
 	assert_int_equal(sync_file(f), -EDQUOT);
@@ -282,7 +282,7 @@ static void whoever_waits_for_data_that_are_cut_away_is_told(void **state)
 	begin_sync(f, &waits);
 	(void)fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&cut), 0);
-	assert_int_equal(outcome_wait(&waits), 0); /* nothing is left that is not stored */
+	assert_int_equal(outcome_wait(&waits), 0); /* no data is left that is not stored */
 	check_idle(f);
 }
 
@@ -301,13 +301,14 @@ static void whoever_waits_for_refused_data_is_told_though_jobs_keep_coming(void 
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 2});
 	begin_through(f, 0, "two", 3, &t[1]);
 	(void)fault_release(f->store, FAULT_BATCH);
-	assert_int_equal(outcome_wait(&o), -EDQUOT); /* before the second is answered */
+	assert_int_equal(outcome_wait(&o), -EDQUOT); /* before the second write is answered */
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
 	(void)fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&t[1].outcome), 0);
 }
 
-/* Whatever the refusal: it is told, told again while it lasts, then the data go, or are stored. */
+/* For every kind of refusal: each call reports it for as long as it lasts. After that the data is dropped or
+ * stored. */
 static const int refusals[] = {-EDQUOT, -ENOSPC, -EFBIG, -ESTALE, -EIO, -ERR_SESSION_GONE, -ERR_UNAVAILABLE};
 #define REFUSALS (sizeof(refusals) / sizeof(*refusals))
 
@@ -341,7 +342,7 @@ static void every_refusal_is_told_by_every_way_to_store(void **state)
 		write_at(f, 2000, 4096);
 		for (int n = 0; n < 3; n++)
 			assert_int_equal(sync_file(f), refusals[i]);
-		(void)begin_job(f, &longer, &o); /* with what is dirty, or ahead of it */
+		(void)begin_job(f, &longer, &o); /* sent with the dirty data or ahead of it */
 		assert_int_equal(outcome_wait(&o), refusals[i]);
 		fault_clear(f->store);
 		assert_int_equal(sync_file(f), 0);
@@ -355,7 +356,7 @@ static void every_refusal_is_told_by_every_way_to_store(void **state)
 /* -- bounds -- */
 
 struct waiting {
-	struct room_wait wait; /* first */
+	struct room_wait wait; /* must be first */
 	struct outcome outcome;
 };
 
@@ -417,7 +418,7 @@ static void who_waits_for_room_that_cannot_come_is_told_why(void **state)
 #define MODEL_BYTES 20000
 #define MODEL_STEPS 3000
 
-/* What the calls promised that a reader sees. */
+/* What a reader must see, as the calls promised it. */
 struct model {
 	char shown[MODEL_BYTES];
 	int64_t shown_size;
@@ -542,7 +543,7 @@ static void in_any_order_what_is_shown_is_what_was_promised(void **state)
 	if (m.full)
 		step_full(f, &m);
 	step_sync(f, &m);
-	check_shown(f, &m); /* what was asked for anew */
+	check_shown(f, &m); /* step_sync dropped the content: the read fetches it anew */
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

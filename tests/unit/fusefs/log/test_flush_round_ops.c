@@ -13,7 +13,7 @@
 #define MTIME 1000
 #define EXTENTS_MAX 8
 
-/* A round of one file, and what it would send. */
+/* The round of one file, and the ops that it would send. */
 struct fixture {
 	struct core core;
 	struct flusher flusher;
@@ -116,7 +116,7 @@ static void what_was_appended_goes_behind_it_and_counts_from_the_end(void **stat
 	struct fixture *f = *state;
 
 	write_at(f, 10, "abc");
-	append(f, "def"); /* both lie in one piece */
+	append(f, "def"); /* both are in the same piece */
 	assert_int_equal(f->file->flushing.count, 1);
 	assert_int_equal(fill(f), 2);
 	assert_int_equal(f->ops[0].fields & OP_APPEND, 0);
@@ -124,7 +124,7 @@ static void what_was_appended_goes_behind_it_and_counts_from_the_end(void **stat
 	assert_int_not_equal(f->ops[1].fields & OP_APPEND, 0);
 	assert_int_equal(f->ops[1].extent_count, 1);
 	has_extent(&f->ops[1], 0, 0, "def");
-	assert_int_equal(f->round.assumed, 13); /* where the mount took it to go */
+	assert_int_equal(f->round.assumed, 13); /* the place that the mount assumed for it */
 }
 
 static void what_was_only_appended_is_one_op(void **state)
@@ -149,14 +149,14 @@ static void bytes_that_were_uploaded_are_named_by_their_block(void **state)
 
 	write_at(f, 100, "0123456789");
 	dirty_tag(f->file->flushing.list[0], &upload.tag, 0);
-	assert_int_equal(dirty_cut(&f->file->flushing, 100, 104), 0); /* its begin was written anew, say */
+	assert_int_equal(dirty_cut(&f->file->flushing, 100, 104), 0); /* as if the first bytes had been written anew */
 	assert_int_equal(fill(f), 1);
 	assert_int_equal(f->extents[0].kind, OP_EXTENT_BLOCK);
 	assert_int_equal(f->extents[0].at, 104);
 	assert_int_equal(f->extents[0].len, 6);
 	assert_int_equal(f->extents[0].from, 4);
 	assert_memory_equal(f->extents[0].sha256, upload.sha256, sizeof(upload.sha256));
-	dirty_fini(&f->file->flushing); /* before the upload goes that it names */
+	dirty_fini(&f->file->flushing); /* before `upload`, which it refers to, goes out of scope */
 }
 
 static void of_a_block_that_holds_both_the_appended_bytes_begin_further_on(void **state)
@@ -213,7 +213,7 @@ static void a_change_of_attributes_is_said_by_the_write(void **state)
 	assert_int_equal(f->ops[0].fields, OP_HAS_MODE | OP_HAS_SIZE | OP_HAS_MTIME);
 	assert_int_equal(f->ops[0].mode, 0600);
 	assert_int_equal(f->ops[0].size, 5);
-	assert_int_equal(f->ops[0].mtime, 77); /* it came later */
+	assert_int_equal(f->ops[0].mtime, 77); /* the job came after the data */
 }
 
 static void the_size_is_not_said_by_an_append(void **state)
@@ -269,7 +269,7 @@ static void a_time_of_change_that_somebody_saw_is_set_behind_the_data(void **sta
 	assert_int_equal(f->ops[1].kind, OP_SETATTR);
 	assert_int_equal(f->ops[1].fields, OP_HAS_CTIME);
 	assert_int_equal(f->ops[1].ctime, MTIME);
-	f->inode->attr.ctime = MTIME + 5; /* of a rename since */
+	f->inode->attr.ctime = MTIME + 5; /* as a rename since then sets it */
 	assert_int_equal(fill(f), 2);
 	assert_int_equal(f->ops[1].ctime, MTIME + 5);
 }

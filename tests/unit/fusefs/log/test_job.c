@@ -5,14 +5,15 @@
 #include <linux/falloc.h>
 #include <stdlib.h>
 
-/* Ops that wait for what was written before them, and what is known of the content when they are done: truncation,
- * holes, copies. What is known must be what is stored: each is read here, and then as the store has it. */
+/* Ops that wait for the writes before them (truncation, holes, copies), and the content that is cached when they
+ * are done. The cached content must be what is stored: each test reads it from the mount, and then as the store
+ * has it. */
 
-#define BYTES 100000 /* of a file: a block, not in line */
+#define BYTES 100000 /* of a file: stored as a block, not inline */
 
 struct file {
 	uint64_t node, handle;
-	char data[2 * BYTES]; /* what should be in it */
+	char data[2 * BYTES]; /* what the file must contain */
 	size_t size;
 };
 
@@ -50,7 +51,7 @@ static void check_once(struct fixture *f, const struct file *file)
 	}
 }
 
-/* As it is known here, then as it is stored. */
+/* Compares what the mount shows, then what is stored. */
 static void check(struct fixture *f, const struct file *file)
 {
 	check_once(f, file);
@@ -219,7 +220,8 @@ static void a_hole_is_copied_as_one(void **state)
 	free(to);
 }
 
-/* What the store refuses for good goes alone from then on: so do the changes behind it, which it must not survive. */
+/* The store refuses the dirty data for good. From then on this data is sent alone, and so are the changes behind
+ * it. The refused data must not survive those changes. */
 static void refuse_what_is_dirty(struct fixture *f, const struct file *file)
 {
 	talk_fault(f, FAULT_BATCH, FAULT_REFUSE, -EACCES, 0);

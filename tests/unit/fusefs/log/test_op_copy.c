@@ -44,7 +44,7 @@ static void a_copy_stands_without_what_it_was_made_of(void **state)
 	assert_true(span_eq_str(copy[2].extents[0].data, "more"));
 	assert_true(span_eq_str(copy[3].name, "name"));
 	assert_true(span_eq_str(copy[3].new_name, "target"));
-	free(copy); /* all of it */
+	free(copy); /* frees everything that was copied */
 }
 
 static void content_is_counted_and_so_is_everything_together(void **state)

@@ -19,11 +19,11 @@
 
 struct fixture {
 	struct mem_drive *drive;
-	struct store *store; /* the one that fails on purpose, over the one in memory */
+	struct store *store; /* fails on purpose; wraps one in memory */
 	struct oplog *log;
 };
 
-/* What became of one append. */
+/* The result of one append. */
 struct outcome {
 	pthread_mutex_t lock;
 	pthread_cond_t over;
@@ -31,7 +31,7 @@ struct outcome {
 	int error;
 	int64_t ids[8];
 	size_t count;
-	unsigned *order; /* shared counter: who was told when */
+	unsigned *order; /* shared counter: the order in which the callbacks came */
 	unsigned place;
 };
 
@@ -119,7 +119,7 @@ static void append(struct fixture *f, const char *name, struct outcome *o, uint6
 	assert_int_equal(oplog_append(f->log, &op, 1, on_done, o, ret_group), 0);
 }
 
-/* The first batch is under way and stays so: what is appended now goes with the next. */
+/* Holds the first batch in flight: what is appended after it goes with the next batch. */
 static void hold_first(struct fixture *f, struct outcome *o)
 {
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 1});
@@ -144,7 +144,7 @@ static void oplog_append_alone_is_sent_at_once_and_tells_its_result(void **state
 
 	outcome_init(&o, NULL);
 	assert_int_equal(oplog_append(f->log, &op, 1, on_done, &o, NULL), 0);
-	memset(name, 'x', sizeof(name) - 1); /* it was copied */
+	memset(name, 'x', sizeof(name) - 1); /* the op log has a copy */
 	assert_int_equal(outcome_wait(&o), 0);
 	assert_int_equal(o.count, 1);
 	assert_true(o.ids[0] > 0);
@@ -172,13 +172,12 @@ static void oplog_append_while_one_is_under_way_goes_with_the_next_in_order(void
 		assert_int_equal(outcome_wait(&o[i]), 0);
 	assert_int_equal(batches(f), 2);
 	for (int i = 1; i < 5; i++) {
-		assert_true(o[i].ids[0] > o[i - 1].ids[0]); /* numbers grow in the order of creation */
+		assert_true(o[i].ids[0] > o[i - 1].ids[0]); /* ids grow in the order of creation */
 		assert_true(o[i].place > o[i - 1].place);
 	}
 }
 
-/* More than any number of callers that a machine has threads for in a test, and more than fit into one batch many times
- * over. */
+/* So many calls are more than the threads that a machine could give a test, and they fill many batches. */
 static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
 {
 	enum { CALLS = 10000, CANCELLED = 7000 };
@@ -197,7 +196,7 @@ static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
 		append(f, name, &o[i], i == CANCELLED ? &group : NULL);
 	}
 	assert_true(oplog_withdraw(f->log, group, -EINTR));
-	assert_int_equal(outcome_wait(&o[CANCELLED]), -EINTR); /* while the others still wait */
+	assert_int_equal(outcome_wait(&o[CANCELLED]), -EINTR); /* while the other calls still wait */
 	assert_false(outcome_is_done(&o[0]));
 	fault_release(f->store, FAULT_BATCH);
 	for (int i = 0; i < CALLS; i++)
@@ -255,7 +254,7 @@ static void oplog_batch_with_a_refused_op_refuses_only_that_one(void **state)
 	outcome_init(&bad, NULL);
 	hold_first(f, &first);
 	append(f, "a", &good[0], NULL);
-	append(f, "first", &bad, NULL); /* exists by then */
+	append(f, "first", &bad, NULL); /* the name exists by then */
 	append(f, "b", &good[1], NULL);
 	fault_release(f->store, FAULT_BATCH);
 	assert_int_equal(outcome_wait(&bad), -EEXIST);
@@ -272,7 +271,7 @@ static void oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone(v
 
 	outcome_init(&first, NULL);
 	hold_first(f, &first);
-	/* The second is the three together; the third is the first of them alone. */
+	/* The second batch has all three ops; the third has the first of them alone. */
 	fault_add(f->store,
 		&(struct fault_rule){
 			.call = FAULT_BATCH, .kind = FAULT_REFUSE, .nth = 1, .error = -EDQUOT, .index = -1});
@@ -343,7 +342,7 @@ static void oplog_withdraw_of_a_waiting_group_never_sends_it(void **state)
 	assert_int_equal(outcome_wait(&o), -EINTR);
 	assert_false(outcome_is_done(&first));
 	fault_release(f->store, FAULT_BATCH);
-	assert_int_equal(outcome_wait(&next), 0); /* the name was free */
+	assert_int_equal(outcome_wait(&next), 0); /* the name was not taken */
 }
 
 static void oplog_withdraw_of_a_sent_group_changes_nothing(void **state)
@@ -398,14 +397,14 @@ static void oplog_what_waits_behind_an_outage_does_not_begin_anew(void **state)
 	oplog_look(f->log, now + STORE_OUTAGE_NS - NS_PER_S);
 	assert_false(outcome_is_done(&waits));
 	append(f, "young", &young, &group);
-	oplog_began(f->log, group, now + NS_PER_S); /* later than it was: nothing changes */
-	/* It is over for both at once: the one was sent, and the store gives it up; the other never will be. */
+	oplog_began(f->log, group, now + NS_PER_S); /* later than the time it has: nothing changes */
+	/* The time is over for both: the store gives up the batch that was sent; the other groups are never sent. */
 	oplog_look(f->log, clock_mono_ns() + STORE_OUTAGE_NS);
 	assert_int_equal(outcome_wait(&sent), -ERR_NO_GATEWAY);
 	assert_int_equal(outcome_wait(&waits), -ERR_NO_GATEWAY);
 	assert_int_equal(outcome_wait(&young), -ERR_NO_GATEWAY);
 	append(f, "waits", &later, NULL);
-	assert_int_equal(outcome_wait(&later), 0); /* the name is free */
+	assert_int_equal(outcome_wait(&later), 0); /* the name was not taken */
 }
 
 static void oplog_group_counts_from_the_call_that_it_is_for(void **state)
@@ -437,7 +436,7 @@ static void oplog_after_an_outage_one_group_goes_first(void **state)
 	char name[16];
 
 	outcome_init(&sent, NULL);
-	/* The first batch has no answer; the second is held: who shares it? */
+	/* The first batch gets no answer. The second is held, to show that it has only one group. */
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_HOLD, .nth = 1, .times = 2});
 	append(f, "sent", &sent, NULL);
 	assert_int_equal(fault_wait_held(f->store, FAULT_BATCH, 1, WAIT_MS), 0);
@@ -483,7 +482,7 @@ static void oplog_append_beyond_the_limits_is_refused(void **state)
 
 struct usage {
 	int64_t used, quota;
-	struct outcome *o; /* is told after it */
+	struct outcome *o; /* the outcome that must be told after on_reply */
 	bool after;
 };
 
@@ -516,7 +515,7 @@ static void oplog_answers_say_how_full_the_drive_is_before_their_callbacks(void 
 	assert_int_equal(outcome_wait(&written), 0);
 	assert_true(usage.used >= 10);
 	assert_false(usage.after);
-	/* Without a reply nothing is said. */
+	/* A batch without a reply reports no usage. */
 	usage.used = -7;
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_BATCH, .kind = FAULT_FAIL, .nth = 1, .error = -EIO});
 	outcome_init(&made, NULL);

@@ -28,7 +28,7 @@ static int setup(void **state)
 	(void)snprintf(f->directory, sizeof(f->directory), "/tmp/nephos-options-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	(void)snprintf(f->file, sizeof(f->file), "%s/credentials", f->directory);
-	/* Nothing of who runs the tests. */
+	/* Nothing may come from the environment of the person who runs the tests. */
 	(void)unsetenv("NEPHOS_TOKEN");
 	(void)unsetenv("NEPHOS_URL");
 	(void)unsetenv("NEPHOS_CREDENTIALS");
@@ -253,14 +253,14 @@ static void options_find_key_reads_the_file_that_is_named(void **state)
 	assert_string_equal(f->o.token, "k-1");
 	assert_int_equal(f->o.url_count, 2);
 	assert_string_equal(f->o.urls[1], "http://t:9090");
-	/* NEPHOS_URL may be one for curl, and the others stand beside it. */
+	/* NEPHOS_URL may be a single URL for use with curl. The other URLs are then in NEPHOS_URLS. */
 	write_file(f->file, "NEPHOS_URLS=http://s,http://t:9090\nNEPHOS_TOKEN='k-1'\nNEPHOS_URL=http://t:9090\n", 0600);
 	assert_int_equal(parse(f, line), 0);
 	assert_int_equal(options_find_key(&f->o, &f->why), 0);
 	assert_int_equal(f->o.url_count, 2);
 	assert_string_equal(f->o.urls[0], "http://t:9090");
 	assert_string_equal(f->o.urls[1], "http://s");
-	/* A URL on the line is the one that counts. */
+	/* A URL on the command line replaces those of the file. */
 	(void)snprintf(line, sizeof(line), "mount -o credentials=%s http://other:1 /mnt", f->file);
 	assert_int_equal(parse(f, line), 0);
 	assert_int_equal(options_find_key(&f->o, &f->why), 0);
@@ -289,7 +289,7 @@ static void options_find_key_with_a_file_that_has_none_says_so(void **state)
 	write_file(f->file, "NEPHOS_URL=http://s\n", 0600);
 	(void)snprintf(line, sizeof(line), "mount -o credentials=%s /mnt", f->file);
 	assert_int_equal(parse(f, line), 0);
-	(void)setenv("NEPHOS_TOKEN", "of-the-environment", 1); /* the named file is meant, and no other */
+	(void)setenv("NEPHOS_TOKEN", "of-the-environment", 1); /* only the named file counts, not the environment */
 	assert_true(options_find_key(&f->o, &f->why) < 0);
 	assert_non_null(strstr(f->why.data, "NEPHOS_TOKEN"));
 	(void)unlink(f->file);

@@ -28,7 +28,7 @@ static struct op create_op(int64_t folder, const char *name, uint32_t mode)
 		.kind = OP_CREATE, .fields = OP_HAS_MODE, .parent = folder, .name = span_str(name), .mode = mode};
 }
 
-/* As another mount would. Returns the position. */
+/* As another mount does it. Returns the position of the change. */
 int64_t create_in(struct fixture *f, int64_t folder, const char *name)
 {
 	struct op op = create_op(folder, name, S_IFREG | 0644);
@@ -88,7 +88,7 @@ int listing_teardown(void **state)
 	return 0;
 }
 
-/* -- steps, with the lock of the fs held but while they wait -- */
+/* -- steps: the caller holds the lock of the core; a step releases it while it waits -- */
 
 static void on_ready(void *cookie, int error)
 {
@@ -153,7 +153,7 @@ void announce_change(struct fixture *f, const struct store_change *change)
 	core_lock(&f->fs->core);
 }
 
-/* Later than all that was seen. */
+/* The position of the change is later than all that the root has seen. */
 void announce_op(struct fixture *f, enum op_kind op, const char *name)
 {
 	announce_change(f,
@@ -181,7 +181,7 @@ void announce(struct fixture *f, const char *name, int64_t seq)
 	announce_in(f, ITEM_ROOT(7), name, seq);
 }
 
-/* The journal has come so far, and brought nothing else. */
+/* The journal has been read up to seq. It had no changes. */
 void follow_up_to(struct fixture *f, int64_t seq)
 {
 	struct store_changes changes = {.last = {1, seq}};
@@ -197,7 +197,7 @@ void others_are_over(struct fixture *f, struct inode *folder)
 	folder->foreign_ns = 0;
 }
 
-/* The answer to an own op came: what the op log tells the fs, and what the op learns. */
+/* The answer to an own op has come: does what the op log and the op's caller do then. */
 static struct inode *answered(struct fixture *f, const struct outcome *o)
 {
 	fill_view_own(&f->fs->core.view, o->seq, o->seq, f->fs->core.now_ns);
@@ -205,7 +205,7 @@ static struct inode *answered(struct fixture *f, const struct outcome *o)
 	return attributes_learn_own(&f->fs->core, &o->result);
 }
 
-/* As this mount does it: what came of it is learnt. The inode has a reference. */
+/* As this mount does it: learns from the answer. The caller owns a reference to the inode. */
 struct inode *make(struct fixture *f, struct inode *folder, const char *name, uint32_t mode)
 {
 	struct op op = create_op(folder->id, name, mode);
@@ -247,7 +247,7 @@ int64_t remove_file(struct fixture *f, struct inode *folder, const char *name)
 	return o.seq;
 }
 
-/* The answer, and then the journal. */
+/* First the answer comes, then the journal entry. */
 void chmod_file(struct fixture *f, struct inode *folder, const char *name)
 {
 	struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .mode = 0600};
@@ -268,7 +268,7 @@ void chmod_file(struct fixture *f, struct inode *folder, const char *name)
 			.attributes = true});
 }
 
-/* From the start: "name:id:type", each with a space behind. */
+/* Reads from the beginning: "name:id:type" for each entry, with a space after it. */
 void read_text(struct fixture *f, struct listing *l, char ret[TEXT_MAX])
 {
 	struct listing_entry entry;
@@ -281,7 +281,7 @@ void read_text(struct fixture *f, struct listing *l, char ret[TEXT_MAX])
 	assert_in_range(used, 0, TEXT_MAX - 1);
 }
 
-/* The names only. */
+/* The same, but only the names. */
 void read_names(struct fixture *f, struct listing *l, char ret[TEXT_MAX])
 {
 	struct listing_entry entry;

@@ -1,5 +1,5 @@
-/* listing_fixture: a drive in memory with FILES files in its root, one mount of it, and what tests of listings do with
- * them. */
+/* listing_fixture: a drive in memory with FILES files in its root, one mount of the drive, and steps for the tests
+ * of listings. */
 #ifndef NEPHOS_TESTS_LISTING_FIXTURE_H
 #define NEPHOS_TESTS_LISTING_FIXTURE_H
 
@@ -34,9 +34,9 @@ struct fixture {
 
 #define TEXT_MAX 512
 
-/* Steps are taken with the lock of the fs held; they let go of it while they wait. */
+/* The caller of a step holds the lock of the core; a step releases it while it waits. */
 struct outcome send_op(struct fixture *f, const struct op *op);
-/* As another mount would. Returns the position. */
+/* As another mount does it. Returns the position of the change. */
 int64_t create_in(struct fixture *f, int64_t folder, const char *name);
 int64_t create(struct fixture *f, const char *name);
 void name_of(int n, char *ret, size_t size);
@@ -47,27 +47,27 @@ uint64_t read_all(struct fixture *f, struct listing *l);
 void refresh_root(struct fixture *f);
 uint64_t pages(struct fixture *f);
 void announce_change(struct fixture *f, const struct store_change *change);
-/* Later than all that was seen. */
+/* The position of the change is later than all that the root has seen. */
 void announce_op(struct fixture *f, enum op_kind op, const char *name);
 void announce_in(struct fixture *f, int64_t folder, const char *name, int64_t seq);
 void announce(struct fixture *f, const char *name, int64_t seq);
-/* The journal has come so far, and brought nothing else. */
+/* The journal has been read up to seq. It had no changes. */
 void follow_up_to(struct fixture *f, int64_t seq);
-/* What others changed, in the folder and elsewhere, was long ago. */
+/* As if all changes by others, in the folder and elsewhere, were long ago. */
 void others_are_over(struct fixture *f, struct inode *folder);
-/* As this mount does it: what came of it is learnt. The inode has a reference. */
+/* As this mount does it: learns from the answer. The caller owns a reference to the inode. */
 struct inode *make(struct fixture *f, struct inode *folder, const char *name, uint32_t mode);
 int64_t make_file(struct fixture *f, struct inode *folder, const char *name);
 struct inode *make_folder(struct fixture *f);
 int64_t remove_file(struct fixture *f, struct inode *folder, const char *name);
-/* The answer, and then the journal. */
+/* First the answer comes, then the journal entry. */
 void chmod_file(struct fixture *f, struct inode *folder, const char *name);
-/* From the start: "name:id:type", each with a space behind. */
+/* Reads from the beginning: "name:id:type" for each entry, with a space after it. */
 void read_text(struct fixture *f, struct listing *l, char ret[TEXT_MAX]);
-/* The names only. */
+/* The same, but only the names. */
 void read_names(struct fixture *f, struct listing *l, char ret[TEXT_MAX]);
 
-/* Opened, read and closed. asked: times that the store was asked for entries. */
+/* Opens the folder, reads and closes it. asked: how often the store must be asked for entries. */
 #define assert_listed(f, folder, expected, asked)                                               \
 	do {                                                                                    \
 		uint64_t before = pages(f);                                                     \

@@ -71,7 +71,7 @@ static void what_another_made_is_asked_for_and_listed_anew(void **state)
 	announce(f, "file-0700", seq);
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0700"), &inode), NAME_UNKNOWN);
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("other"), &inode), NAME_ABSENT);
-	assert_int_equal(at(f, l, FILES, &entry), 0); /* whoever reads it sees what it was */
+	assert_int_equal(at(f, l, FILES, &entry), 0); /* an open listing stays as it was when it was read */
 	l = listing_rewind(l);
 	assert_int_equal(read_all(f, l), FILES + 1);
 	listing_close(l);
@@ -91,7 +91,7 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
-	announce(f, "aaaa", 1000000); /* later than what any page saw */
+	announce(f, "aaaa", 1000000); /* a position later than that of any page */
 	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
 	assert_int_equal(read_all(f, l), FILES);
 	assert_false(inode_is_complete(f->root));
@@ -137,8 +137,8 @@ static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void *
 	l = listing_open(&f->fs->names, &f->fs->core, f->root);
 	assert_int_equal(at(f, l, 0, &entry), 1);
 	assert_int_equal(fault_wait_held(f->store, FAULT_CHILDREN, 1, WAIT_MS), 0);
-	seq = create(f, "file-"); /* it belongs on the page that is here already */
-	refresh_root(f);	  /* … and this has seen it, before the journal says so */
+	seq = create(f, "file-"); /* its place is on the page that has come already */
+	refresh_root(f);	  /* … and the attributes include it before the journal does */
 	assert_int_equal(f->root->attr.content_seq, seq);
 	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
 	assert_int_equal(read_all(f, l), FILES);
@@ -168,7 +168,7 @@ static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **
 		assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_PRESENT);
 		assert_true(inode_valid(f->root));
 	}
-	announce_op(f, OP_KINDS, "file-0001"); /* of a newer store: who knows */
+	announce_op(f, OP_KINDS, "file-0001"); /* a kind of a newer store: it may have changed anything */
 	assert_int_equal(names_find(&f->fs->names, f->root->id, span_str("file-0001"), &inode), NAME_UNKNOWN);
 	assert_false(inode_valid(f->root));
 	core_unlock(&f->fs->core);
@@ -181,7 +181,7 @@ static void who_closes_early_leaves_nothing_behind(void **state)
 
 	core_lock(&f->fs->core);
 	l = listing_open(&f->fs->names, &f->fs->core, f->root);
-	listing_close(l); /* its first page is on its way */
+	listing_close(l); /* while its first page is in flight */
 	core_unlock(&f->fs->core);
 }
 
@@ -196,7 +196,7 @@ static void names_asked_for_one_by_one_bring_the_whole_folder(void **state)
 		listing_missed(&f->fs->names, &f->fs->core, f->root);
 	}
 	for (int i = 0; i < WAIT_MS && !inode_is_complete(f->root); i++) {
-		/* A request behind the page: when it is answered, so is the page. */
+		/* This request is behind the page: when it is answered, the page has come, too. */
 		refresh_root(f);
 	}
 	assert_true(inode_is_complete(f->root));
@@ -260,12 +260,12 @@ static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
 	folder = make_folder(f);
 	(void)make_file(f, folder, "mine");
 	announce_in(f, folder->id, "theirs", create_in(f, folder->id, "theirs"));
-	(void)make_file(f, folder, "next"); /* its answer says how the folder is now */
+	(void)make_file(f, folder, "next"); /* the answer has the new attributes of the folder */
 	assert_true(inode_valid(folder));
 	assert_listed(f, folder, "mine next theirs ", 1);
 	(void)make_file(f, folder, "last");
 	others_are_over(f, folder);
-	assert_listed(f, folder, "last mine next theirs ", 0); /* what was asked for is known as well */
+	assert_listed(f, folder, "last mine next theirs ", 0); /* what the store listed is cached as well */
 	inode_unref(folder);
 	core_unlock(&f->fs->core);
 }
@@ -283,9 +283,9 @@ static void while_others_are_at_work_in_a_folder_each_who_lists_it_asks(void **s
 	assert_listed(f, folder, "first mine ", 1);
 	assert_listed(f, folder, "first mine ", 0);
 	announce_in(f, folder->id, "second", create_in(f, folder->id, "second"));
-	follow_up_to(f, make_file(f, folder, "next")); /* its answer says how the folder is now */
+	follow_up_to(f, make_file(f, folder, "next")); /* the answer has the new attributes of the folder */
 	assert_listed(f, folder, "first mine next second ", 1);
-	(void)create_in(f, folder->id, "third"); /* which nobody has told yet */
+	(void)create_in(f, folder->id, "third"); /* this mount is not notified */
 	assert_listed(f, folder, "first mine next second third ", 1);
 	follow_up_to(f, make_file(f, folder, "zero"));
 	others_are_over(f, folder);
@@ -302,7 +302,7 @@ static void with_others_on_the_drive_what_was_made_here_is_asked_for_once(void *
 	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	f->fs->core.others = true;
-	(void)create_in(f, folder->id, "theirs"); /* which nobody has told yet */
+	(void)create_in(f, folder->id, "theirs"); /* this mount is not notified */
 	(void)make_file(f, folder, "mine");
 	assert_listed(f, folder, "mine theirs ", 1);
 	assert_listed(f, folder, "mine theirs ", 0);
@@ -319,7 +319,7 @@ static void what_the_journal_brings_late_ends_what_is_kept(void **state)
 	core_lock(&f->fs->core);
 	folder = make_folder(f);
 	theirs = create_in(f, folder->id, "theirs");
-	(void)make_file(f, folder, "mine"); /* later than theirs: the folder's attributes stay right */
+	(void)make_file(f, folder, "mine"); /* a later change: the folder's attributes stay valid */
 	assert_listed(f, folder, "mine ", 0);
 	announce_in(f, folder->id, "theirs", theirs);
 	assert_true(inode_valid(folder));
@@ -344,12 +344,13 @@ static void a_listing_is_kept_once_the_journal_has_come_so_far(void **state)
 	listing_close(l);
 	(void)make_file(f, folder, "b");
 	assert_listed(f, folder, "a b ", 0);
-	assert_non_null(folder->listing); /* that change is our own, and the next one */
+	assert_non_null(folder->listing); /* the last change was our own, and so is the next */
 	f->fs->core.view.grace_ns = 0;
 	(void)create_in(f, folder->id, "theirs");
 	(void)make_file(f, folder, "c");
 	assert_listed(
-		f, folder, "a b c theirs ", 1); /* somebody else made one before it, which the journal has not told */
+		/* Another mount made a change before ours, and the journal has not reported it yet. */
+		f, folder, "a b c theirs ", 1);
 	inode_unref(folder);
 	core_unlock(&f->fs->core);
 }
@@ -413,7 +414,7 @@ static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state
 	folder = make_folder(f);
 	(void)make_file(f, folder, "a");
 	(void)make_file(f, folder, "b");
-	f->fs->names.max = 3; /* with "made" itself, which goes first */
+	f->fs->names.max = 3; /* includes the name "made" of the folder, which is evicted first */
 	(void)make_file(f, folder, "c");
 	assert_listed(f, folder, "a b c ", 0);
 	(void)make_file(f, folder, "d");
@@ -433,15 +434,15 @@ static void without_news_of_the_drive_the_store_is_asked(void **state)
 	seq = make_file(f, folder, "a");
 	core_unlock(&f->fs->core);
 	core_lock(&f->fs->core);
-	f->fs->core.view.trusted_until_ns = 0; /* nobody told anything for too long */
+	f->fs->core.view.trusted_until_ns = 0; /* as if the journal had not been read for too long */
 	core_unlock(&f->fs->core);
 	core_lock(&f->fs->core);
 	(void)make_file(f, folder, "b");
 	assert_listed(f, folder, "a b ", 1);
 	other = make(f, folder, "other", S_IFDIR | 0755);
-	assert_listed(f, other, "", 1); /* all is known of it, but who can tell whether that is still so */
+	assert_listed(f, other, "", 1); /* all its names are cached, but may be out of date */
 	follow_up_to(f, seq + 1);
-	assert_listed(f, folder, "a b other ", 0); /* the journal went on where it was: all that is kept still holds */
+	assert_listed(f, folder, "a b other ", 0); /* the journal goes on without a gap: all that is cached is valid */
 	inode_unref(other);
 	inode_unref(folder);
 	core_unlock(&f->fs->core);
@@ -482,7 +483,7 @@ static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **st
 	(void)send_op(f, &gone);
 	folder = make_folder(f);
 	(void)send_op(f, &gone);
-	folder->orphan = true; /* as the answer to an own rmdir says; nothing else about it changes */
+	folder->orphan = true; /* as after an own rmdir, but nothing else has changed */
 	assert_listed(f, folder, "", 1);
 	inode_unref(folder);
 	core_unlock(&f->fs->core);

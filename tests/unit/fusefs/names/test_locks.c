@@ -88,7 +88,7 @@ static void what_is_in_the_way_is_what_lies_first_not_what_was_set_first(void **
 	assert_int_equal(locks_test(&l, &all)->start, 1);
 	assert_int_equal(locks_test(&l, &all)->end, 5);
 	assert_false(locks_test(&l, &all)->exclusive);
-	/* A reader is not in the way of a reader. */
+	/* A shared lock does not conflict with a shared lock. */
 	assert_int_equal(locks_test(&l, &reader)->start, 7);
 	assert_int_equal(locks_unset(&l, 1, 0, 8), 0);
 	assert_int_equal(locks_unset(&l, 3, 0, 8), 0);
@@ -111,7 +111,7 @@ static void who_waits_gets_it_when_it_is_free(void **state)
 	assert_int_equal(locks_unset(&l, 1, 0, 9), 0);
 	assert_ptr_equal(locks_next(&l), &me);
 	assert_null(locks_next(&l));
-	assert_true(locks_empty(&l)); /* it asks again */
+	assert_true(locks_empty(&l)); /* the waiter has to ask again */
 	locks_fini(&l);
 }
 
@@ -163,7 +163,7 @@ static void two_who_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_ot
 	assert_int_equal(set(&l, 2, 0, INT64_MAX, false), 0);
 	first.waiter = &one;
 	second.waiter = &two;
-	assert_int_equal(locks_wait(&l, &first), 0); /* what it had is given up */
+	assert_int_equal(locks_wait(&l, &first), 0); /* the lock that it had is given up */
 	assert_null(locks_next(&l));
 	assert_int_equal(locks_wait(&l, &second), 0);
 	assert_ptr_equal(locks_next(&l), &one);

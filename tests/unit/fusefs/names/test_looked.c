@@ -62,15 +62,16 @@ static void what_is_looked_up_again_after_an_open_was_sent_back_counts_as_asked_
 	const struct looked_name *name;
 
 	looked_back(l, TID, FOLDER, SPAN_LITERAL("f"));
-	/* On the way to it the kernel looks up folders, and itself twice when it is another. */
+	/* On the way to the name the kernel looks up folders. It looks up the name itself twice when its own cache
+	 * was wrong. */
 	up(l, TID, "d", 5, LOOKED_KNOWN);
 	up(l, TID, "f", 3, LOOKED_KNOWN);
 	up(l, TID, "f", 3, LOOKED_KNOWN);
 	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_ASKED);
-	/* That was one open; the next one is another. */
+	/* The lookups before belonged to one open; this one belongs to another. */
 	up(l, TID, "f", 3, LOOKED_KNOWN);
 	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_KNOWN);
-	/* It is gone: two in vain, and what comes then is another open. */
+	/* The name is gone: both lookups find nothing, and the lookup after them belongs to another open. */
 	looked_back(l, TID, FOLDER, SPAN_LITERAL("f"));
 	up(l, TID, "f", 0, LOOKED_KNOWN);
 	up(l, TID, "f", 0, LOOKED_KNOWN);
@@ -90,7 +91,7 @@ static void folders_and_names_in_vain_do_not_take_the_place_of_a_document(void *
 	up(l, TID, "new", 0, LOOKED_ASKED);
 	assert_int_equal(looked_take(l, TID, 2, &name), LOOKED_KNOWN);
 	assert_true(span_eq_str(span_of(name->bytes, name->size), "f"));
-	/* Whatever it was for, it is over. */
+	/* One request has taken the entry, whatever document it was for. */
 	assert_int_equal(looked_take(l, TID, 5, &name), LOOKED_NOT);
 }
 

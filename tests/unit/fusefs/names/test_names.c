@@ -97,7 +97,7 @@ static void a_folder_that_lost_a_name_for_lack_of_room_is_not_complete(void **st
 		names_learn(&t.names, 1, span_str(name), t.file, 10);
 	}
 	assert_int_equal(find(&t, "x"), NAME_ABSENT);
-	assert_int_equal(find(&t, "n0"), NAME_PRESENT); /* used just now: another goes */
+	assert_int_equal(find(&t, "n0"), NAME_PRESENT); /* used last: another name is evicted */
 	names_learn(&t.names, 1, span_str("more"), t.file, 10);
 	assert_int_equal(t.names.count, 10);
 	assert_int_equal(find(&t, "n0"), NAME_PRESENT);
@@ -114,7 +114,7 @@ static void make_complete(struct table *t)
 	t->folder->complete_epoch = t->inodes.epoch;
 }
 
-/* Their names with a space behind each; or "error" and the number. */
+/* The names of the folder with a space after each, or "error" and the number. */
 static const char *list(struct table *t, size_t max)
 {
 	static char text[256];
@@ -171,7 +171,7 @@ static void a_folder_with_a_name_that_is_not_known_is_not_listed(void **state)
 	assert_string_equal(list(&t, 100), "a ");
 	t.inodes.epoch++;
 	assert_string_equal(list(&t, 100), error(EAGAIN));
-	make_complete(&t); /* … but "a" was seen before */
+	make_complete(&t); /* … but "a" was seen before that */
 	assert_string_equal(list(&t, 100), error(EAGAIN));
 	names_learn(&t.names, 1, span_str("a"), t.file, 13);
 	names_learn(&t.names, 1, span_str("b"), t.file, 13);
@@ -209,7 +209,7 @@ static void a_folder_whose_names_went_for_lack_of_room_is_not_listed(void **stat
 	names_learn(&t.names, 1, span_str("b"), t.file, 10);
 	for (int i = 0; i < 9; i++) {
 		(void)snprintf(name, sizeof(name), "n%d", i);
-		assert_string_equal(list(&t, 10), "a b "); /* listed: used */
+		assert_string_equal(list(&t, 10), "a b "); /* listing the names is a use of them */
 		names_learn(&t.names, 2, span_str(name), t.file, 10);
 	}
 	assert_string_equal(list(&t, 10), "a b ");
@@ -220,7 +220,7 @@ static void a_folder_whose_names_went_for_lack_of_room_is_not_listed(void **stat
 	assert_string_equal(list(&t, 10), error(EAGAIN));
 	assert_int_equal(HASH_COUNT(t.names.folders), 2);
 	names_learn(&t.names, 2, span_str("more"), t.file, 10);
-	assert_int_equal(HASH_COUNT(t.names.folders), 1); /* nothing stays of a folder without names */
+	assert_int_equal(HASH_COUNT(t.names.folders), 1); /* a folder without names keeps no memory */
 	table_fini(&t);
 }
 
@@ -232,14 +232,14 @@ static void what_is_contradicted_is_not_known_until_a_later_answer(void **state)
 	table_init(&t, 100);
 	make_complete(&t);
 	names_learn(&t.names, 1, span_str("a"), t.file, 10);
-	names_contradicted(&t.names, 1, span_str("a"), 7); /* though it was seen later than that */
+	names_contradicted(&t.names, 1, span_str("a"), 7); /* although its position is later than 7 */
 	assert_int_equal(find(&t, "a"), NAME_UNKNOWN);
 	names_learn(&t.names, 1, span_str("a"), t.file, 10);
 	assert_int_equal(find(&t, "a"), NAME_UNKNOWN);
 	names_learn(&t.names, 1, span_str("a"), NULL, 11);
 	assert_int_equal(find(&t, "a"), NAME_ABSENT);
 	assert_int_equal(find(&t, "b"), NAME_ABSENT);
-	names_contradicted(&t.names, 1, span_str("b"), 20); /* only known as one that the folder does not have */
+	names_contradicted(&t.names, 1, span_str("b"), 20); /* only the folder's complete list says that it is absent */
 	assert_int_equal(find(&t, "b"), NAME_UNKNOWN);
 	names_learn(&t.names, 1, span_str("b"), t.file, 20);
 	assert_int_equal(find(&t, "b"), NAME_UNKNOWN);

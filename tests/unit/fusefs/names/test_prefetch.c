@@ -6,7 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-/* Small files that come along when one after another is read, as tar and grep -r do it. */
+/* When small files are read one after another, as tar and grep -r do it, the mount fetches the content of the next
+ * ones with them. */
 
 #define FILES 200
 
@@ -15,8 +16,8 @@ static void name_of(int n, char *ret, size_t size)
 	(void)snprintf(ret, size, "f%03d", n);
 }
 
-/* Each file's content is its name. Made by another mount; this one lists the folder, so that it knows the names and
- * nothing of what is in them. */
+/* The content of each file is its name. Another mount makes the files. This mount lists the folder, so that it has
+ * the names cached, but no content. */
 static int setup(void **state)
 {
 	int r = talk_setup(state);
@@ -127,12 +128,12 @@ static void a_page_of_which_little_was_read_is_followed_by_a_small_one(void **st
 	uint64_t fetched;
 
 	read_files(f, 0, 2);
-	read_file(f, 150); /* behind the page */
+	read_file(f, 150); /* beyond the first page */
 	assert_int_equal(pages(f), before + 2);
 	fetched = fetches(f);
 	read_files(f, PREFETCH_MIN, 2 * PREFETCH_MIN - 1);
 	assert_int_equal(fetches(f), fetched);
-	read_file(f, 2 * PREFETCH_MIN); /* it was no larger than the first */
+	read_file(f, 2 * PREFETCH_MIN); /* the second page was not larger than the first */
 	assert_int_equal(pages(f), before + 3);
 }
 

@@ -1,5 +1,5 @@
-/* Locks between two mounts of one drive in memory: what is asked of the store, what goes with a lock, and what when it
- * is lost. */
+/* Locks between two mounts of one drive in memory: what the mounts ask the store, what else happens with a lock,
+ * and what happens when a lock is lost. */
 #include "fusefs/names/shared_locks.h"
 
 #include "fusefs/ops/handle.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* The second mount; the first is the fixture. */
+/* The second mount. The fixture is the first mount. */
 struct other {
 	struct store *memory, *store;
 	struct oplog *log;
@@ -166,7 +166,7 @@ static bool is_done(struct outcome *o)
 	return done;
 }
 
-/* Until the store was asked to say when it may be had. */
+/* Waits until the store was asked `count` times to say when a lock may be free. */
 static void wait_until_away(struct store *store, size_t count)
 {
 	for (int i = 0; i < WAIT_MS && fault_count(store, FAULT_LOCK_WAIT) < count; i++)
@@ -185,7 +185,7 @@ static void what_one_mount_holds_the_other_does_not_get(void **state)
 	assert_int_equal(lock(asked_of_b(t), 1, 10, 14, true), 0);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, false), 0);
 	assert_int_equal(lock(asked_of_b(t), 1, 5, 9, false), 0);
-	/* What could not be widened is still held as it was. */
+	/* A lock that cannot be widened stays held as it was. */
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), -EAGAIN);
 	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), -EAGAIN);
 	assert_int_equal(unlock(asked_of_a(t), 1, 0, INT64_MAX), 0);
@@ -209,7 +209,7 @@ static void what_changes_nothing_for_others_is_not_asked_for(void **state)
 	assert_int_equal(unlock(asked_of_a(t), 2, 0, 9), 0);
 	assert_int_equal(fault_count(t->a->store, FAULT_LOCK), before + 1);
 	core_lock(&t->a->fs->core);
-	assert_null(t->a->inode->posix); /* and nothing is kept */
+	assert_null(t->a->inode->posix); /* the mount keeps nothing in memory for it */
 	core_unlock(&t->a->fs->core);
 }
 
@@ -238,7 +238,7 @@ static void those_who_want_the_same_wait_at_the_store_as_one(void **state)
 		begin_waiting(&waiters[i], i + 1, 0, 9, false);
 	}
 	wait_until_away(t->b.store, 1);
-	/* Other calls are not held up. */
+	/* Other calls do not wait for these. */
 	assert_int_equal(lock(asked_of_b(t), 100, 20, 29, true), 0);
 	assert_int_equal(fault_count(t->b.store, FAULT_LOCK_WAIT), 1);
 	assert_int_equal(unlock(asked_of_a(t), 1, 0, 9), 0);
@@ -277,7 +277,7 @@ static void who_stops_while_the_store_is_asked_does_not_keep_it(void **state)
 	assert_int_equal(outcome_wait(&waiter.outcome), -EINTR);
 	fault_clear(t->b.store);
 	assert_int_equal(fault_release(t->b.store, FAULT_LOCK), 1);
-	/* It was granted, and taken back before this one is done. */
+	/* The store granted the cancelled lock. The mount gives it back before the next request is answered. */
 	begin_waiting(&after, 3, 50, 59, true);
 	assert_int_equal(outcome_wait(&after.outcome), 0);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
@@ -296,7 +296,7 @@ static void two_mounts_that_share_a_flock_and_both_want_it_alone_do_not_wait_for
 	ask(&one, FLOCK, &want);
 	wait_until_away(t->a->store, 1);
 	ask(&two, FLOCK, &want);
-	/* One of them has it, whichever, and the other one then. */
+	/* One of the mounts gets the lock, either one, and the other mount gets it next. */
 	while (!is_done(&one.outcome) && !is_done(&two.outcome))
 		(void)usleep(1000);
 	want.kind = LOCK_CLEAR;
@@ -314,7 +314,8 @@ static void a_flock_that_cannot_be_converted_at_once_is_given_up_as_on_a_local_d
 	assert_int_equal(lock_flock(asked_of_a(t), 1, false), 0);
 	assert_int_equal(lock_flock(asked_of_b(t), 1, false), 0);
 	assert_int_equal(lock_flock(asked_of_a(t), 1, true), -EAGAIN);
-	/* The other one finds nobody. What is owed to the store for it comes before what is asked next. */
+	/* Now mount a holds nothing, so mount b can get the lock. The unlock that a still owes to the store is
+	 * sent before its next request. */
 	assert_int_equal(lock(asked_of_a(t), 9, 0, 0, false), 0);
 	while (lock_flock(asked_of_b(t), 1, true) == -EAGAIN)
 		assert_int_equal(lock_flock(asked_of_b(t), 1, false), 0);
@@ -389,7 +390,7 @@ static void a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_i
 
 	fault_add(t->a->store, &(struct fault_rule){.call = FAULT_LOCK, .kind = FAULT_LOSE, .nth = 1, .error = -EIO});
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), -ENOLCK);
-	/* It happened all the same. */
+	/* The store has granted the lock all the same. */
 	assert_int_equal(lock(asked_of_b(t), 1, 0, 9, true), -EAGAIN);
 	core_lock(&t->a->fs->core);
 	shared_locks_reached(&t->a->fs->locks, 0);
@@ -422,7 +423,7 @@ static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_w
 	write_at(&b, 0, 4);
 	mem_store_lose_locks(t->b.memory);
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), 0);
-	/* What goes to the store before the mount knows is refused there. */
+	/* The store refuses the data that it gets before the mount learns of the loss. */
 	assert_true(sync_file(&b) < 0);
 	assert_int_equal(read_at(t->a, 0, data, 4, false), 0);
 	core_lock(&t->b.fs->core);
@@ -434,7 +435,7 @@ static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_w
 	assert_false(atomic_load(&after->locks_lost));
 	handle_free(&t->b.fs->handles, after);
 	core_unlock(&t->b.fs->core);
-	/* A new life: another one who opens it locks and writes. */
+	/* After the loss a process that opens the file anew can lock it and write. */
 	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), -EAGAIN);
 	assert_int_equal(unlock(asked_of_a(t), 1, 0, 0), 0);
 	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), 0);

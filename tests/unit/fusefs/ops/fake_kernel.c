@@ -85,7 +85,7 @@ static const struct fake_answer *find(const struct fake_kernel *k, uint64_t uniq
 	return a;
 }
 
-/* False: nothing came in that time. */
+/* Receives one message. False: no message came in that time. */
 static bool receive(struct fake_kernel *k, int timeout_ms)
 {
 	struct pollfd p = {.fd = k->fd, .events = POLLIN};
@@ -179,7 +179,7 @@ void fake_wait_name_dropped(struct fake_kernel *k, uint64_t folder, const char *
 
 /* -- life -- */
 
-/* "/dev/fd/N" is a session's way to a descriptor that somebody else opened. */
+/* "/dev/fd/N" makes a session use a descriptor that the caller has opened. */
 static void open_session(struct fake_kernel *k, struct fs *fs, int fd)
 {
 	char *argv[] = {(char *)"fake_kernel", NULL};
@@ -202,7 +202,7 @@ void fake_start(struct fake_kernel *k, struct fs *fs, uint32_t flags)
 
 	*k = (struct fake_kernel){.fd = -1};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	/* A kernel that hung up is an error of its writer's, no signal. */
+	/* A write to a kernel that has hung up must fail with an error, not raise a signal. */
 	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	k->fd = fds[0];
 	open_session(k, fs, fds[1]);
@@ -405,7 +405,7 @@ uint64_t fake_opendir(struct fake_kernel *k, uint64_t node)
 	return fake_send(k, FUSE_OPENDIR, node, &in, sizeof(in));
 }
 
-/* What is asked of a handle: the node says nothing that it does not. */
+/* The node of the requests that have a handle: the handle alone identifies the file. */
 #define ANY_NODE 1
 
 uint64_t fake_readdir(struct fake_kernel *k, uint64_t handle, uint64_t offset, uint32_t size)
@@ -505,7 +505,7 @@ uint64_t fake_setxattr(struct fake_kernel *k, uint64_t node, const char *name, s
 {
 	struct {
 		uint32_t size, flags;
-	} in = {(uint32_t)value.iov_len, flags}; /* the short form: the long one is for who asks for it */
+	} in = {(uint32_t)value.iov_len, flags}; /* the short form: the long one has to be asked for */
 	const struct iovec parts[] = {PART(in), TEXT(name), value};
 
 	return fake_send_parts(k, FUSE_SETXATTR, node, parts, COUNT(parts));

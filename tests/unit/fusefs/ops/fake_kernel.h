@@ -1,12 +1,12 @@
 /*
- * fake_kernel: the kernel's side of the FUSE conversation, without a kernel. It and the mount hold the two ends of a
- * socket; every request is written to it as the kernel would write it, read and handled by libfuse on the thread of
- * the test, and answered by whatever thread has the answer. So a test decides what comes when: once a function that
- * sends has returned, the handler of that request has returned, too.
+ * fake_kernel: the kernel's side of the FUSE conversation, without a kernel. It and the mount hold the two ends of
+ * a socket. Every request is written to the socket as the kernel would write it. libfuse reads and handles it on
+ * the thread of the test, and any thread may answer it. So a test controls the order of events: when a function
+ * that sends a request has returned, the handler of that request has returned, too.
  *
- * What sends a request returns its number, by which it is interrupted and its answer is found. Answers and notices are
- * kept until the end: what is returned of them may be looked at until then. A wait for what does not come fails the
- * test. One thread.
+ * A function that sends a request returns the request's number, which identifies its answer and serves to
+ * interrupt it. Answers and notices are kept until fake_stop, and pointers to them are valid until then. A wait
+ * for a message that does not come fails the test. To be used by one thread.
  */
 #ifndef NEPHOS_TESTS_UNIT_FUSEFS_OPS_FAKE_KERNEL_H
 #define NEPHOS_TESTS_UNIT_FUSEFS_OPS_FAKE_KERNEL_H
@@ -20,7 +20,7 @@
 /* Numbers that the headers of Debian 12 lack. */
 #define FAKE_STATX 52
 
-/* The socket takes no more at once; the real one takes 1 MiB. */
+/* The most data in one request: the socket takes no larger message. The real kernel sends up to 1 MiB. */
 #define FAKE_BYTES_MAX (128u * 1024)
 
 struct fs;
@@ -28,7 +28,7 @@ struct fuse_session;
 
 struct fake_answer {
 	struct fake_answer *next;
-	uint64_t unique; /* 0: a notice, and error is its kind */
+	uint64_t unique; /* 0: a notice, whose kind is in error */
 	int error;	 /* an errno, or 0 */
 	size_t size;	 /* of the body, in bytes */
 	uint64_t body[];
@@ -39,14 +39,14 @@ struct fake_kernel {
 	struct fake_answer *answers; /* the newest first */
 	void *buffer;
 	int fd;
-	uint64_t unique; /* the last one */
-	/* Who sends the requests that follow: for tests to change. */
+	uint64_t unique; /* number of the last request */
+	/* The caller of the requests that follow. Tests may change it. */
 	uint32_t uid, gid, pid, umask;
 };
 
-/* With INIT sent and answered; fs_attach is done. flags: of FUSE_INIT, what this kernel can do. */
+/* Sends INIT and waits for its answer; fs_attach is done then. flags: those of FUSE_INIT, what this kernel can do. */
 void fake_start(struct fake_kernel *k, struct fs *fs, uint32_t flags);
-/* Before the fs is freed: nobody listens any more, and what is answered fails. */
+/* To be called before the fs is freed: answers that are sent from now on fail. */
 void fake_hang_up(struct fake_kernel *k);
 void fake_stop(struct fake_kernel *k); /* after the fs was freed */
 
@@ -56,16 +56,17 @@ void fake_interrupt(struct fake_kernel *k, uint64_t unique);
 
 /* -- answers -- */
 
-/* Wait for it. An error is an errno, or 0. */
+/* These wait for the answer. An error is an errno, or 0. */
 const struct fake_answer *fake_answer(struct fake_kernel *k, uint64_t unique);
 int fake_error(struct fake_kernel *k, uint64_t unique);
 bool fake_is_answered(struct fake_kernel *k, uint64_t unique);
-/* Waits; of LOOKUP: there is no such name. Where the kernel may keep that, it is an entry without a node. */
+/* Waits for the answer to a LOOKUP; true: there is no such name. If the kernel may cache this, the answer is an
+ * entry without a node. */
 bool fake_is_absent(struct fake_kernel *k, uint64_t unique);
-/* Waits until the kernel was told to drop a document's attributes or pages, or a name in a folder. */
+/* Waits for the notice that tells the kernel to drop a document's attributes or pages, or a name in a folder. */
 void fake_wait_dropped(struct fake_kernel *k, uint64_t node);
 void fake_wait_name_dropped(struct fake_kernel *k, uint64_t folder, const char *name);
-/* Each waits, and fails the test where the answer is an error or has another length. */
+/* Each waits for the answer, and fails the test if the answer is an error or has another length. */
 const struct fuse_entry_out *fake_entry(struct fake_kernel *k, uint64_t unique);
 const struct fuse_attr *fake_attr(struct fake_kernel *k, uint64_t unique);
 uint64_t fake_handle(struct fake_kernel *k, uint64_t unique);			   /* of OPEN, OPENDIR */
@@ -73,10 +74,10 @@ uint64_t fake_created(struct fake_kernel *k, uint64_t unique, uint64_t *ret_node
 uint32_t fake_written(struct fake_kernel *k, uint64_t unique);			   /* of WRITE, COPY_FILE_RANGE */
 uint32_t fake_xattr_size(struct fake_kernel *k, uint64_t unique);
 uint64_t fake_offset(struct fake_kernel *k, uint64_t unique); /* of LSEEK */
-/* An answer whose body is these bytes. */
+/* Waits for the answer, whose body must be these bytes. */
 void fake_check_bytes(struct fake_kernel *k, uint64_t unique, const void *bytes, size_t size);
 
-/* -- requests; a handle is what an answer gave -- */
+/* -- requests; a handle comes from an earlier answer -- */
 
 uint64_t fake_named(struct fake_kernel *k, uint32_t opcode, uint64_t folder, const char *name);
 uint64_t fake_lookup(struct fake_kernel *k, uint64_t folder, const char *name);
@@ -111,7 +112,7 @@ struct fake_write {
 	const void *data;
 	uint32_t size;
 	uint32_t flags;	      /* of the open file: O_APPEND … */
-	uint32_t write_flags; /* FUSE_WRITE_CACHE: of a mapping */
+	uint32_t write_flags; /* FUSE_WRITE_CACHE: the data is a page of a mapping */
 };
 uint64_t fake_write_as(struct fake_kernel *k, const struct fake_write *what);
 uint64_t fake_flush(struct fake_kernel *k, uint64_t handle, uint64_t owner);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-/* What the kernels of today can do, as far as the mount makes use of it. */
+/* The abilities of today's kernels that the mount makes use of. */
 #define INIT_FLAGS                                                                                          \
 	(FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_ATOMIC_O_TRUNC | FUSE_EXPORT_SUPPORT | FUSE_BIG_WRITES | \
 		FUSE_DONT_MASK | FUSE_FLOCK_LOCKS | FUSE_AUTO_INVAL_DATA | FUSE_DO_READDIRPLUS |            \
@@ -39,7 +39,7 @@ static int start(void **state, const struct fs_options *wanted, int64_t quota)
 	options.cache_bytes = CACHE_BYTES;
 	assert_int_equal(fs_new(&options, &f->fs), 0);
 	fake_start(&f->kernel, f->fs, INIT_FLAGS);
-	/* On a busy machine a second may pass between two requests: nothing is stored before a test asks for it. */
+	/* On a busy machine a second may pass between two requests: no data is stored before a test asks for it. */
 	core_lock(&f->fs->core);
 	f->fs->flusher.after_ms = (int64_t)10 * 60 * 1000;
 	core_unlock(&f->fs->core);
@@ -69,7 +69,8 @@ int talk_setup_small(void **state)
 
 int talk_setup_bare(void **state)
 {
-	/* The drive in memory never says so: it is not asked. */
+	/* bare_at is 0: no document had xattrs at that position. The drive in memory never reports this, so the
+	 * mount is given the root and does not ask the drive. */
 	return start(state, &(struct fs_options){.root_mode = true, .root = ITEM_ROOT(DRIVE)}, 0);
 }
 
@@ -202,7 +203,7 @@ uint64_t talk_make_protected(struct fixture *f, const char *name, uint32_t prote
 		.protect = protect};
 
 	assert_int_equal(talk_elsewhere(f, &op), op.id);
-	/* So that this mount knows. */
+	/* So that this mount learns of the protection. */
 	return fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name))->nodeid;
 }
 
@@ -264,7 +265,7 @@ static void wait_longer(struct fixture *f, int64_t ns)
 void talk_age(struct fixture *f, int64_t ns)
 {
 	core_lock(&f->fs->core);
-	/* It failed to answer just now, and never answered since they began. */
+	/* The store failed to answer just now, and has not answered since the requests began. */
 	atomic_store(&f->store->heard_ns, 0);
 	atomic_store(&f->store->missed_ns, clock_mono_ns());
 	wait_longer(f, ns);
@@ -297,7 +298,7 @@ void talk_count_up(void *cookie)
 	(*(unsigned *)cookie)++;
 }
 
-/* With the lock held. */
+/* The caller holds the lock of the core. */
 static void drop_blocks(struct fs *fs)
 {
 	blocks_fini(&fs->blocks);

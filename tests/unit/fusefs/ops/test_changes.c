@@ -3,19 +3,20 @@
 
 #include <fcntl.h>
 
-/* What the journal says of others' changes: what is dropped here, what the kernel is told, and what stays. */
+/* How the mount acts on changes by others in the journal: what it drops from its caches, what it has the kernel
+ * drop, and what stays. */
 
 #define INCARNATION 1 /* of the drive in memory */
 #define LONG_NS (NS_PER_S * 3600)
 
-/* The newest position of the drive: each op that anybody made is one. */
+/* The newest position of the drive: each op by any mount takes one position. */
 static int64_t now_at(struct fixture *f)
 {
 	return (int64_t)talk_counts(f).ops;
 }
 
-/* A poll is answered with these changes, and nothing is behind them. That holds for long, however slow the machine
- * is. */
+/* A poll is answered with these changes and no more follow. The answer stays valid for long, however slow the
+ * machine is. */
 static void tell_all(struct fixture *f, const struct store_change *list, size_t count)
 {
 	const struct store_changes changes = {
@@ -121,7 +122,7 @@ static void while_other_mounts_are_there_the_kernel_keeps_nothing(void **state)
 
 	fs_on_changes(f->fs, &changes, clock_boot_ns() + LONG_NS);
 	assert_int_equal(fake_entry(k, fake_mkdir(k, ROOT, "a", 0755))->entry_valid, 0);
-	tell_nothing_new(f); /* and that nobody else is there any more */
+	tell_nothing_new(f); /* and that there are no other mounts any more */
 	assert_true(fake_entry(k, fake_lookup(k, ROOT, "a"))->entry_valid > 0);
 }
 

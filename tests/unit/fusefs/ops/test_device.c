@@ -17,7 +17,7 @@ static union {
 	char bytes[512];
 } request;
 
-/* As the kernel sends it; size is the body's. */
+/* A request as the kernel sends it. size is that of the body. */
 static size_t send(uint32_t opcode, const void *body, size_t size, size_t room)
 {
 	struct device_init init = {0};
@@ -108,7 +108,8 @@ static void what_is_too_short_or_has_no_room_is_left_as_it_is(void **state)
 	}
 }
 
-/* The answer to an INIT with these flags, when the kernel offered those. Returns the count of pieces. */
+/* The reply to an INIT for which the library answers `out`, when the kernel offered these flags. Returns the count
+ * of pieces. */
 static int answer(uint32_t offered, uint32_t offered2, struct fuse_init_out *out, uint64_t unique)
 {
 	struct fuse_init_in in = {.major = 7, .minor = 45, .flags = offered, .flags2 = offered2};
@@ -133,7 +134,7 @@ static int answer(uint32_t offered, uint32_t offered2, struct fuse_init_out *out
 static void a_kernel_that_can_map_files_of_o_direct_is_told_to(void **state)
 {
 	struct fuse_init_out out = {
-		.flags = FUSE_ASYNC_READ, .flags2 = 0xffff /* of a library that did not say there are any */};
+		.flags = FUSE_ASYNC_READ, .flags2 = 0xffff /* to be ignored: the library did not set FUSE_INIT_EXT */};
 
 	(void)state;
 	assert_int_equal(answer(FUSE_INIT_EXT | FUSE_ASYNC_READ, MMAP_FLAG2 | 1, &out, 2), 1);

@@ -17,9 +17,9 @@
 
 struct fixture {
 	struct mem_drive *drive;
-	struct store *store, *other; /* the follower's, which fails on purpose, and another mount's */
+	struct store *store, *other; /* the follower's, which fails on purpose, and that of another mount */
 	struct follow *follow;
-	/* What the follower told, under lock. */
+	/* What the follower has reported. Guarded by lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t told;
 	bool used;
@@ -79,7 +79,7 @@ static size_t on_held(void *cookie, int64_t *ids, size_t max)
 	return count;
 }
 
-/* Until *what is at least that. */
+/* Waits until *what is at least count. */
 static void wait_told(struct fixture *f, const unsigned *what, unsigned count)
 {
 	const int64_t until_ns = clock_mono_ns() + 120 * NS_PER_S; /* only reached when something hangs */
@@ -209,7 +209,7 @@ static void follow_names_what_is_held_and_a_new_one_soon(void **state)
 {
 	struct fixture *f = *state;
 
-	/* The second poll is a long one: it is under way when the new one comes. */
+	/* The second poll is a long one: it is in flight when the new document is opened. */
 	fault_add(f->store, &(struct fault_rule){.call = FAULT_POLL, .kind = FAULT_HOLD, .nth = 2});
 	start(f, (struct store_position){1, 0});
 	assert_int_equal(fault_wait_held(f->store, FAULT_POLL, 1, 10000), 0);
@@ -225,7 +225,7 @@ static void follow_names_what_is_held_and_a_new_one_soon(void **state)
 	assert_int_equal(fault_wait_held(f->store, FAULT_POLL, 1, 10000), 0);
 	fault_release(f->store, FAULT_POLL);
 	assert_int_equal(told(f, &f->asked), 1);
-	assert_int_equal(told(f, &f->answers), 1); /* nothing changed: the long poll ended only for this */
+	assert_int_equal(told(f, &f->answers), 1); /* no change: the long poll ended only for the new document */
 }
 
 static void follow_says_since_when_it_fails_and_goes_on_where_it_was(void **state)
@@ -236,16 +236,17 @@ static void follow_says_since_when_it_fails_and_goes_on_where_it_was(void **stat
 	start(f, (struct store_position){1, 0});
 	wait_told(f, &f->asked, 4);
 	assert_true(
-		follow_silent_ms(f->follow) >= FOLLOW_PAUSE_MIN_MS); /* three polls failed, with a pause behind each */
+		/* Three polls failed, with a pause after each. */
+		follow_silent_ms(f->follow) >= FOLLOW_PAUSE_MIN_MS);
 	assert_int_equal(told(f, &f->answers), 0);
 	change(f, f->other, "meanwhile");
 	fault_clear(f->store);
 	wait_told(f, &f->foreign, 1);
 	wait_told(f, &f->answers, 1);
-	assert_int_equal(told(f, &f->resets), 0); /* the journal reaches back */
+	assert_int_equal(told(f, &f->resets), 0); /* the journal still reaches back to the old position */
 }
 
-/* Changed with the lock that in_use takes. */
+/* in_use takes the same lock. */
 static void use(struct fixture *f, bool used)
 {
 	pthread_mutex_lock(&f->lock);
@@ -259,7 +260,7 @@ static void follow_of_a_mount_in_use_is_answered_again_and_again(void **state)
 
 	use(f, true);
 	start(f, (struct store_position){1, 0});
-	wait_told(f, &f->answers, 4); /* within ten seconds: a long poll takes twenty */
+	wait_told(f, &f->answers, 4); /* within ten seconds, while a long poll takes twenty */
 	assert_int_equal(told(f, &f->foreign) + told(f, &f->own), 0);
 }
 

@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #define FOLDERS 16
-#define DEADLINE_S 10 /* of tests: only reached when something hangs */
+#define DEADLINE_S 10 /* only reached when something hangs */
 
-/* A kernel in which calls about folders below `locked` wait. */
+/* A kernel in which calls for folders with a number below `locked` wait. */
 struct kernel {
 	struct notify *notify;
 	pthread_mutex_t lock;
@@ -71,7 +71,7 @@ static void content(void *cookie, uint64_t node)
 	count(k, &k->contents);
 }
 
-/* Until *what is that; fails after DEADLINE_S. */
+/* Waits until *what is wanted; fails after DEADLINE_S. */
 static void await(struct kernel *k, const unsigned *what, unsigned wanted)
 {
 	const int64_t until_ns = clock_mono_ns() + DEADLINE_S * NS_PER_S;
@@ -99,7 +99,7 @@ static int setup(void **state)
 	pthread_mutex_init(&k->lock, NULL);
 	cond_init(&k->changed);
 	assert_int_equal(notify_new(&k->notify), 0);
-	notify_entry(k->notify, 1, span_str("nobody is told")); /* and nothing is lost */
+	notify_entry(k->notify, 1, span_str("nobody is told")); /* not attached yet: dropped, and not counted as lost */
 	assert_int_equal(notify_lost(k->notify), 0);
 	notify_attach_calls(k->notify, &calls, k);
 	*state = k;
@@ -122,7 +122,7 @@ static void a_change_of_content_does_not_wait_behind_names(void **state)
 {
 	struct kernel *k = *state;
 
-	lock_folders(k, FOLDERS); /* all of them, and every thread that is for names waits */
+	lock_folders(k, FOLDERS); /* all folders, so that every thread for names waits */
 	for (uint64_t folder = 1; folder < FOLDERS; folder++)
 		notify_entry(k->notify, folder, span_str("new"));
 	await(k, &k->waiting, NOTIFY_THREADS);
@@ -150,7 +150,7 @@ static void a_name_does_not_wait_behind_a_folder_that_is_busy(void **state)
 	assert_string_equal(k->last, "elsewhere");
 	lock_folders(k, 0);
 	await(k, &k->entries, 1001);
-	assert_int_equal(k->most[1], 1); /* never more than one thread for it */
+	assert_int_equal(k->most[1], 1); /* never more than one thread at a time for a folder */
 	assert_string_equal(k->last, "f999");
 }
 
@@ -162,7 +162,7 @@ static void what_waits_already_is_told_once(void **state)
 	notify_entry(k->notify, 1, span_str("a"));
 	await(k, &k->waiting, 1);
 	for (int i = 0; i < 100; i++) {
-		notify_entry(k->notify, 1, span_str("a")); /* once more: the call under way may be too early for it */
+		notify_entry(k->notify, 1, span_str("a")); /* again: the call in flight may be too early for this one */
 		notify_entry(k->notify, 1, span_str("b"));
 	}
 	lock_folders(k, 0);

@@ -2,7 +2,7 @@
 
 #include "common/base/error.h"
 
-/* The conversation as a whole: how it begins, and what holds for every request. */
+/* The conversation as a whole: how it begins, and the rules for every request. */
 
 #define ANY_FLAG UINT32_MAX /* a kernel that can do everything */
 
@@ -10,7 +10,7 @@ static const struct fuse_init_out *init_of(struct fixture *f, uint32_t flags)
 {
 	const struct fake_answer *a;
 
-	/* The fixture's own conversation ends here. */
+	/* Ends the fixture's own conversation. */
 	fake_stop(&f->kernel);
 	fake_start(&f->kernel, f->fs, flags);
 	a = fake_answer(&f->kernel, f->kernel.unique);
@@ -31,7 +31,7 @@ static void the_mount_takes_of_a_kernel_what_it_needs_and_nothing_else(void **st
 	assert_true(flags & FUSE_FLOCK_LOCKS);
 	assert_true(flags & FUSE_POSIX_ACL);
 	assert_true(flags & FUSE_DONT_MASK);
-	/* Pages that were never stored would be reported as written. */
+	/* With this flag, pages that were never stored would be reported as written. */
 	assert_false(flags & FUSE_WRITEBACK_CACHE);
 	assert_false(flags & FUSE_HANDLE_KILLPRIV);
 }
@@ -165,7 +165,8 @@ static void the_end_of_an_outage_is_noticed_without_anybody_asking(void **state)
 	struct fake_kernel *k = &f->kernel;
 	uint64_t first, second;
 
-	/* Both wait; the store answers one, and so it is not silent for the other, however long that waits. */
+	/* Both requests wait. The store answers the first, and so it does not count as silent for the second,
+	 * however long that one waits. */
 	talk_hold(f, FAULT_DRIVE);
 	talk_hold(f, FAULT_LOOKUP);
 	first = fake_send(k, FUSE_STATFS, ROOT, NULL, 0);

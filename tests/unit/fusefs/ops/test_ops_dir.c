@@ -4,13 +4,14 @@
 
 #include <stdio.h>
 
-/* Folders that are read: OPENDIR, READDIR, READDIRPLUS, RELEASEDIR. */
+/* Requests that read folders: OPENDIR, READDIR, READDIRPLUS, RELEASEDIR. */
 
-#define PAGE 4096 /* bytes, what the kernel asks for */
+#define PAGE 4096 /* bytes that the kernel asks for */
 #define NAMES_MAX 2048
-#define MANY 300 /* entries: more than one page of the store's */
+#define MANY 300 /* entries: more than the store sends in one page */
 
-/* Adds the names of an answer, each with a space behind; returns the offset to go on at, 0: there was nothing. */
+/* Adds the names of an answer, each with a space after it. Returns the offset to go on from; 0: there were no
+ * entries. */
 static uint64_t names_of(const struct fake_answer *a, bool plus, char *ret, size_t size)
 {
 	const size_t before = plus ? FUSE_NAME_OFFSET_DIRENTPLUS - FUSE_NAME_OFFSET : 0;
@@ -50,7 +51,7 @@ static uint64_t open_folder(struct fixture *f, uint64_t node)
 	return fake_handle(&f->kernel, fake_opendir(&f->kernel, node));
 }
 
-/* With "a", "b" and "c" in it, made by somebody else. */
+/* Another mount puts "a", "b" and "c" into the root. */
 static void make_three(struct fixture *f)
 {
 	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
@@ -134,7 +135,7 @@ static void a_folder_is_read_on_from_where_an_answer_ended(void **state)
 
 	make_three(f);
 	handle = open_folder(f, ROOT);
-	/* Room for two: names of one byte take 32. */
+	/* Room for two entries: one with a name of one byte takes 32. */
 	next = names_of(fake_answer(k, fake_readdir(k, handle, 0, 64)), false, found, sizeof(found));
 	assert_string_equal(found, ". .. ");
 	next = names_of(fake_answer(k, fake_readdir(k, handle, next, 64)), false, found, sizeof(found));

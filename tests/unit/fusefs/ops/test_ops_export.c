@@ -4,7 +4,7 @@
 
 #include <fcntl.h>
 
-/* Documents by their number: LOOKUP of "." and "..". */
+/* Documents that are found by their number: LOOKUP of "." and "..". */
 
 #define OF_ANOTHER_DRIVE 0x900000002
 
@@ -100,7 +100,7 @@ static void the_parent_of_a_folder_is_found(void **state)
 
 	assert_int_equal(fake_entry(k, parent_of(f, inner))->nodeid, outer);
 	assert_int_equal(fake_entry(k, parent_of(f, outer))->nodeid, ROOT);
-	/* And from what is known. */
+	/* The same when the folders are cached. */
 	(void)fake_entry(k, self_of(f, inner));
 	(void)fake_entry(k, self_of(f, outer));
 	assert_int_equal(fake_entry(k, parent_of(f, inner))->nodeid, outer);
@@ -146,7 +146,7 @@ static void what_the_store_does_not_tell_is_an_error(void **state)
 	(void)fake_entry(k, self_of(f, inner));
 	fault_clear(f->store);
 	talk_fault(f, FAULT_ITEM, FAULT_FAIL, -EACCES, 1);
-	assert_int_equal(fake_error(k, parent_of(f, inner)), EACCES); /* of the parent itself */
+	assert_int_equal(fake_error(k, parent_of(f, inner)), EACCES); /* here the question about the parent fails */
 	assert_int_equal(fake_entry(k, parent_of(f, inner))->nodeid, outer);
 }
 

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What is asked of an open file: READ, FLUSH, FSYNC, RELEASE. */
+/* The requests for an open file: READ, FLUSH, FSYNC, RELEASE. */
 
 #define OWNER_OF_LOCKS 42
-#define BIG 100000 /* bytes: more than a document carries in line, so that it is a block */
+#define BIG 100000 /* bytes: too many to be stored inline, so that the content is a block */
 
-/* A file with that text in it, stored, of which this mount knows nothing; it is open. */
+/* Opens a stored file with this text, which another mount has written. This mount has no content of it cached. */
 static uint64_t open_stored(struct fixture *f, const char *name, const char *text, uint64_t *ret_node)
 {
 	talk_store_elsewhere(f, talk_make_elsewhere(f, name, S_IFREG | 0644), span_str(text));
@@ -24,7 +24,7 @@ static uint64_t open_new(struct fixture *f, const char *name)
 	return talk_open(f, talk_make_file(f, ROOT, name), O_RDWR);
 }
 
-/* With content in a block that this mount no longer has. */
+/* Opens a file whose content is in a block that this mount no longer has cached. */
 static uint64_t open_block(struct fixture *f, const char *name, char *data)
 {
 	struct fake_kernel *k = &f->kernel;
@@ -201,7 +201,7 @@ static void a_read_ends_when_the_store_was_silent_for_an_outage(void **state)
 	free(data);
 }
 
-/* As the kernel does behind a read ahead that failed. */
+/* As the kernel does after a read-ahead that failed. */
 static void a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one(void **state)
 {
 	struct fixture *f = *state;
@@ -211,7 +211,7 @@ static void a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one
 
 	assert_non_null(data);
 	handle = open_block(f, "a", data);
-	k->pid = (uint32_t)getpid(); /* one caller, who is seen from here */
+	k->pid = (uint32_t)getpid(); /* the reads have one caller, a process that the mount can see */
 	talk_hold(f, FAULT_EXTENTS);
 	asked = fake_read(k, handle, 0, 8192);
 	talk_wait_held(f, FAULT_EXTENTS, 1);
@@ -233,7 +233,7 @@ static void a_read_that_asked_again_ends_with_its_own_outage_while_others_are_an
 	talk_hold(f, FAULT_EXTENTS);
 	asked = fake_read(k, handle, 0, 4096);
 	talk_wait_held(f, FAULT_EXTENTS, 1);
-	/* As if somebody had asked before it. */
+	/* As if this call had joined an earlier one, whose outage ended first. */
 	assert_true(fault_cancel_held(f->store, FAULT_EXTENTS, -ERR_NO_GATEWAY) > 0);
 	talk_wait_held(f, FAULT_EXTENTS, 1);
 	talk_wait_longer(f, STORE_OUTAGE_NS + NS_PER_S);
@@ -384,7 +384,7 @@ static void who_closes_late_in_an_outage_of_others_waits_for_his_own(void **stat
 	assert_int_equal(fake_error(k, early), EIO);
 	late = fake_fsync(k, handle);
 	talk_fail_held(f, FAULT_BATCH, -ERR_NO_GATEWAY);
-	/* The failure is of before it; what is dirty was sent once more, for it. */
+	/* The batch that failed was sent before this fsync began, so the dirty data was sent once more for it. */
 	(void)fake_answer(k, late);
 	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
 }

@@ -16,7 +16,7 @@ static uint64_t ask(struct fixture *f, uint64_t node, uint32_t command, const vo
 {
 	struct ioctl_request r = {.in = {.cmd = command, .in_size = (uint32_t)in_size}};
 
-	/* What goes out is of the same size as what comes in. */
+	/* A command that reads returns as many bytes as the command's own size says. */
 	r.in.out_size = _IOC_DIR(command) == _IOC_READ ? _IOC_SIZE(command) : 0;
 	if (in_size > 0)
 		memcpy(r.data, in, in_size);
@@ -165,7 +165,7 @@ static void flags_that_the_store_refuses_stay_as_they_were(void **state)
 	talk_know_nothing(f);
 	talk_fault(f, FAULT_ITEM, FAULT_FAIL, -ERR_NO_GATEWAY, 1);
 	talk_hold(f, FAULT_DRIVE);
-	assert_int_equal(flags_in(f, get(f, file)), 0); /* it is asked for again: the outage was not its own */
+	assert_int_equal(flags_in(f, get(f, file)), 0); /* asked once more: the outage began before this call */
 }
 
 static void what_was_written_is_stored_before_a_file_becomes_immutable(void **state)

@@ -4,9 +4,9 @@
 
 #include <fcntl.h>
 
-/* GETLK, SETLK, SETLKW, and flock, which is SETLK with a flag. */
+/* GETLK, SETLK and SETLKW; flock is SETLK with a flag. */
 
-#define FIRST 41 /* owners: processes, as the kernel tells them apart */
+#define FIRST 41 /* owners: how the kernel identifies processes */
 #define SECOND 42
 #define PID 999
 
@@ -273,7 +273,7 @@ static void of_a_lock_here_and_one_elsewhere_the_first_is_told(void **state)
 	lk = found(f, lock_as(f, FUSE_GETLK, handle, &wanted));
 	assert_int_equal(lk->start, 100);
 	assert_int_equal(lk->end, 199);
-	assert_int_equal(lk->pid, 0); /* it is no process of this machine */
+	assert_int_equal(lk->pid, 0); /* the holder is no process of this machine */
 	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &before)), 0);
 	assert_int_equal(found(f, lock_as(f, FUSE_GETLK, handle, &wanted))->start, 5);
 }

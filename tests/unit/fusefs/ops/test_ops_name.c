@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <sys/sysmacros.h>
 
-/* Names that come into being: MKNOD, MKDIR, SYMLINK, LINK, CREATE. */
+/* Requests that make names: MKNOD, MKDIR, SYMLINK, LINK, CREATE. */
 
-#define LONG_NAME 256 /* bytes: one more than a name may have */
+#define LONG_NAME 256 /* bytes: one more than the limit */
 
 static const char *long_name(void)
 {
@@ -130,7 +130,9 @@ static void whose_name_is_taken_finds_what_is_in_his_way(void **state)
 
 	for (int kind = 0; kind < 6; kind++) {
 		name[0] = (char)('0' + kind);
-		if (kind % 2) /* known by itself, not only as one of those that a new folder does not have */
+		/* For every other kind the name itself is cached as absent. Otherwise only the empty list of the
+		 * new folder is cached. */
+		if (kind % 2)
 			assert_true(fake_is_absent(k, fake_lookup(k, folder, name)));
 		(void)talk_make_in_elsewhere(f, (int64_t)folder, name, S_IFDIR | 0755);
 		assert_true(fake_is_absent(k, fake_lookup(k, folder, name)));
@@ -468,7 +470,7 @@ static void a_signal_ends_an_open_of_a_new_name_once_the_store_is_silent(void **
 	struct fake_kernel *k = &f->kernel;
 	uint64_t first, asked;
 
-	/* The one behind it was not sent yet, and will not be. */
+	/* The second batch is not sent yet, and never will be. */
 	talk_hold(f, FAULT_BATCH);
 	first = fake_mkdir(k, ROOT, "first", 0755);
 	talk_wait_held(f, FAULT_BATCH, 1);

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* What a node is: LOOKUP, FORGET, GETATTR, STATX, SETATTR, READLINK, STATFS. */
+/* Requests about a node: LOOKUP, FORGET, GETATTR, STATX, SETATTR, READLINK, STATFS. */
 
 /* -- LOOKUP -- */
 
@@ -29,7 +29,7 @@ static void a_name_that_does_not_exist_is_asked_for_once(void **state)
 	struct fake_kernel *k = &f->kernel;
 	uint64_t lookups;
 
-	(void)talk_make_file(f, ROOT, "other"); /* so that the position is known */
+	(void)talk_make_file(f, ROOT, "other"); /* so that a position of the drive is known */
 	assert_true(fake_is_absent(k, fake_lookup(k, ROOT, "a")));
 	lookups = talk_counts(f).lookups;
 	assert_true(fake_is_absent(k, fake_lookup(k, ROOT, "a")));
@@ -41,7 +41,7 @@ static void that_a_name_does_not_exist_may_be_kept_by_the_kernel_of_who_is_alone
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
 
-	(void)talk_make_file(f, ROOT, "other"); /* so that the position is known */
+	(void)talk_make_file(f, ROOT, "other"); /* so that a position of the drive is known */
 	for (int i = 0; i < 2; i++) {
 		const struct fuse_entry_out *entry = fake_entry(k, fake_lookup(k, ROOT, "a"));
 
@@ -484,7 +484,8 @@ static void a_mode_that_is_set_right_after_the_last_change_costs_nothing(void **
 	const uint64_t file = talk_make_file(f, ROOT, "a");
 	uint64_t batches;
 
-	/* It may take longer than a tick until the second comes: then it is stored, and the next try begins. */
+	/* The second chmod may come later than a tick after the first. Then it is stored, and the loop tries
+	 * again. */
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(fake_error(k, fake_chmod(k, file, 0600 + (uint32_t)(i & 7))), 0);
 		batches = talk_counts(f).batches;
@@ -520,7 +521,7 @@ static void what_somebody_else_put_in_the_place_of_a_name_is_not_changed_by_it(v
 
 	(void)talk_make_elsewhere(f, "a", S_IFREG | 0644);
 	file = fake_entry(k, fake_lookup(k, ROOT, "a"))->nodeid;
-	(void)fake_entry(k, fake_lookup(k, ROOT, "a")); /* from memory: the name has to be checked */
+	(void)fake_entry(k, fake_lookup(k, ROOT, "a")); /* answered from the cache: the name has to be checked */
 	assert_true(talk_remove_elsewhere(f, "a") > 0);
 	theirs = (uint64_t)talk_make_elsewhere(f, "a", S_IFREG | 0644);
 	assert_int_equal(fake_error(k, fake_chmod(k, file, 0600)), ESTALE);
@@ -599,7 +600,7 @@ static void what_is_free_is_what_the_quota_leaves(void **state)
 
 	assert_int_equal(st->namelen, NAME_BYTES_MAX);
 	assert_int_equal(st->bfree, QUOTA_BYTES / st->bsize);
-	/* What is not stored yet is taken all the same. */
+	/* Data that is not stored yet counts as used. */
 	assert_int_equal(fake_written(k, fake_write(k, handle, 0, data, sizeof(data))), sizeof(data));
 	st = statfs_of(k, fake_send(k, FUSE_STATFS, ROOT, NULL, 0));
 	assert_int_equal(st->bfree, (QUOTA_BYTES - sizeof(data)) / st->bsize);
@@ -637,7 +638,7 @@ static void a_signal_that_came_before_its_request_is_remembered(void **state)
 	uint64_t asked;
 
 	talk_hold(f, FAULT_DRIVE);
-	fake_interrupt(k, k->unique + 4); /* its own number lies between */
+	fake_interrupt(k, k->unique + 4); /* the request before this one takes the number between */
 	asked = fake_send(k, FUSE_STATFS, ROOT, NULL, 0);
 	talk_wait_held(f, FAULT_DRIVE, 1);
 	talk_age(f, 11 * NS_PER_S);

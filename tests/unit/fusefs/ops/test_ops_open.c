@@ -4,7 +4,7 @@
 
 #include <fcntl.h>
 
-/* OPEN; and what is asked of the store before something is opened or changed by its name (ops_check). */
+/* OPEN, and the questions to the store before a file is opened or changed by its name (ops_check). */
 
 static const struct fuse_open_out *opened(struct fixture *f, uint64_t unique)
 {
@@ -14,7 +14,8 @@ static const struct fuse_open_out *opened(struct fixture *f, uint64_t unique)
 	return (const void *)a->body;
 }
 
-/* The kernel's node of it, which it has from memory: so that an open has to check the name. */
+/* The kernel's node of the name. The second lookup is answered from the cache, so that an open has to check the
+ * name. */
 static uint64_t look_up_twice(struct fixture *f, const char *name)
 {
 	(void)fake_entry(&f->kernel, fake_lookup(&f->kernel, ROOT, name));
@@ -189,11 +190,11 @@ static void a_node_without_a_name_here_is_opened_while_its_document_has_one(void
 	struct fake_kernel *k = &f->kernel;
 	const uint64_t file = (uint64_t)talk_make_elsewhere(f, "a", S_IFREG | 0644);
 
-	/* By its number, as a file handle does it: nobody here looked up a name. */
+	/* By its number, as with a file handle: no thread here has looked up a name. */
 	(void)talk_open(f, file, O_RDONLY);
 	assert_true(talk_remove_elsewhere(f, "a") > 0);
 	k->pid = 77;
-	(void)talk_open(f, file, O_RDONLY); /* it is open here */
+	(void)talk_open(f, file, O_RDONLY); /* the file is open in this mount */
 }
 
 static void a_node_whose_document_has_no_name_any_more_is_stale(void **state)
@@ -255,7 +256,7 @@ static void who_dies_while_his_open_is_checked_opens_nothing(void **state)
 	assert_int_equal(fake_error(k, asked), EINTR);
 	talk_wait_quiet(f);
 	assert_int_equal(talk_open_count(f), 0);
-	assert_int_equal(talk_counts(f).batches, 1); /* what made it: nothing was truncated */
+	assert_int_equal(talk_counts(f).batches, 1); /* the batch that created the file: nothing was truncated */
 }
 
 static void a_node_may_be_forgotten_while_its_open_is_checked(void **state)

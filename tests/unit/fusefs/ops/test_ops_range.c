@@ -109,14 +109,14 @@ static void what_the_disk_does_not_have_is_not_promised(void **state)
 	const uint64_t handle = open_new(f, "a");
 	const uint64_t batches = talk_counts(f).batches;
 
-	/* How full it is is asked for once more before it is refused. */
+	/* Before the request is refused, the mount asks the store once more how full the disk is. */
 	talk_set_disk(f, 4096);
 	talk_hold(f, FAULT_DRIVE);
 	(void)fake_fallocate(k, handle, 0, 0, 8192);
 	talk_wait_held(f, FAULT_DRIVE, 1);
 	talk_fail_held(f, FAULT_DRIVE, -ERR_NO_GATEWAY);
 	assert_int_equal(fake_error(k, k->unique), EIO);
-	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 8192)), 0); /* there is more than was known */
+	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, 0, 8192)), 0); /* it has more room than was known */
 	assert_true(talk_counts(f).batches > batches);
 }
 
@@ -165,7 +165,7 @@ static void data_and_holes_are_found_in_what_is_not_stored(void **state)
 	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 11, SEEK_DATA)), 11);
 	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 10, SEEK_HOLE)), 14);
 	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 14, SEEK_DATA)), 20);
-	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 20, SEEK_HOLE)), 24); /* the end is one, too */
+	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 20, SEEK_HOLE)), 24); /* the end counts as a hole */
 }
 
 static void data_and_holes_are_found_in_what_is_stored(void **state)
@@ -195,7 +195,7 @@ static void there_is_nothing_to_seek_behind_the_end(void **state)
 	assert_int_equal(fake_error(k, fake_lseek(k, handle, 5, SEEK_HOLE)), ENXIO);
 	assert_int_equal(fake_error(k, fake_lseek(k, handle, UINT64_MAX, SEEK_DATA)), ENXIO);
 	assert_int_equal(fake_error(k, fake_truncate(k, talk_node(f, "a"), 100)), 0);
-	assert_int_equal(fake_error(k, fake_lseek(k, handle, 50, SEEK_DATA)), ENXIO); /* a hole, and then the end */
+	assert_int_equal(fake_error(k, fake_lseek(k, handle, 50, SEEK_DATA)), ENXIO); /* only a hole before the end */
 }
 
 static void other_ways_to_seek_are_the_kernels_own(void **state)

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-/* Names that go: UNLINK, RMDIR, RENAME. */
+/* Requests that remove names: UNLINK, RMDIR, RENAME. */
 
 static uint64_t rename_in_root(struct fixture *f, const char *name, const char *new_name, uint32_t flags)
 {
@@ -48,7 +48,7 @@ static void a_file_that_is_open_outlives_its_name(void **state)
 	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "a")), 0);
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 0);
 	talk_check_content(f, handle, "here");
-	/* Nobody will ever open it again: close does not wait for the store. */
+	/* The file can never be opened again, so close does not wait for the store. */
 	talk_hold(f, FAULT_BATCH);
 	assert_int_equal(fake_error(k, fake_flush(k, handle, 0)), 0);
 	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);

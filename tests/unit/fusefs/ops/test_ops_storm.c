@@ -7,21 +7,22 @@
 #include <unistd.h>
 
 /*
- * Requests in any order, while the store refuses, fails, keeps waiting and lets go, other mounts change the drive, and
- * callers are interrupted and die. What holds whatever comes: nothing crashes, every request is answered, and once; and
- * what is read at the end is what is stored. The order is that of a number, so that a failure can be seen again.
+ * Requests in random order, while the store refuses, fails, holds and releases calls, other mounts change the
+ * drive, and callers are interrupted and die. In every case nothing crashes, every request is answered exactly
+ * once, and what is read at the end is what is stored. A seed determines the order, so that a failure can be
+ * reproduced.
  */
 
 #define STEPS 1500
 #define NAMES 6 /* of files and folders in the root */
 #define PENDING_MAX 256
 #define HANDLES_MAX 12
-#define FILE_BYTES 5000 /* about where writes go */
+#define FILE_BYTES 5000 /* writes go to about this range */
 
 enum wants { NOTHING, A_HANDLE, A_FOLDER };
 
 struct pending {
-	uint64_t unique, handle; /* handle: that it uses, 0: none */
+	uint64_t unique, handle; /* handle: the one that the request uses, 0: none */
 	enum wants wants;
 };
 
@@ -38,7 +39,7 @@ struct storm {
 	size_t pending_count;
 	struct handle handles[HANDLES_MAX];
 	size_t handle_count;
-	unsigned faults; /* rules of the store that may still be there */
+	unsigned faults; /* rules of the store that may still be in force */
 };
 
 static unsigned pick(struct storm *s, unsigned count)
@@ -54,7 +55,7 @@ static const char *any_name(struct storm *s)
 	return names[pick(s, NAMES)];
 }
 
-/* The first documents that come into being, and some that never do. */
+/* One of the first documents that are created, or a number that no document gets. */
 static uint64_t any_node(struct storm *s)
 {
 	const unsigned n = pick(s, 20);
@@ -87,7 +88,7 @@ static void take_answer(struct storm *s, const struct pending *p)
 {
 	const struct fake_answer *a = fake_answer(s->k, p->unique);
 	const size_t before =
-		a->size > sizeof(struct fuse_open_out) ? sizeof(struct fuse_entry_out) : 0; /* of CREATE */
+		a->size > sizeof(struct fuse_open_out) ? sizeof(struct fuse_entry_out) : 0; /* of a CREATE */
 	const struct fuse_open_out *out = (const void *)((const char *)a->body + before);
 
 	if (p->wants == NOTHING || a->error != 0)
@@ -96,7 +97,7 @@ static void take_answer(struct storm *s, const struct pending *p)
 	s->handles[s->handle_count++] = (struct handle){out->fh, p->wants == A_FOLDER};
 }
 
-/* Takes the answers that came. */
+/* Takes the answers that have come. */
 static void look(struct storm *s)
 {
 	for (size_t i = 0; i < s->pending_count;) {
@@ -143,7 +144,7 @@ static void open_something(struct storm *s)
 		note(s, fake_create(s->k, ROOT, any_name(s), S_IFREG | 0644, how), 0, A_HANDLE);
 		break;
 	case 1:
-		/* The kernel opens files by what it was told that they are. */
+		/* A CREATE and no OPEN: the kernel opens a node only as the kind of document that it was told. */
 		note(s, fake_create(s->k, ROOT, any_name(s), S_IFREG | 0644, how | O_EXCL), 0, A_HANDLE);
 		break;
 	default:
@@ -158,7 +159,7 @@ static void close_something(struct storm *s)
 	struct handle h;
 
 	if (s->handle_count == 0 || is_used(s, s->handles[n].fh))
-		return; /* what uses it is answered first */
+		return; /* requests that use the handle are answered first */
 	h = s->handles[n];
 	s->handles[n] = s->handles[--s->handle_count];
 	if (h.folder)
@@ -379,7 +380,7 @@ static void step(struct storm *s)
 static void let_everything_go(struct storm *s)
 {
 	let_store_go(s);
-	/* Who waits for a lock that nobody lets go of. */
+	/* Some requests wait for a lock that is never released. */
 	for (size_t i = 0; i < s->pending_count; i++)
 		fake_interrupt(s->k, s->pending[i].unique);
 	for (size_t i = 0; i < s->pending_count; i++)
@@ -391,7 +392,7 @@ static void check_content(struct storm *s, uint64_t handle)
 {
 	const struct fake_answer *before, *after;
 
-	(void)fake_answer(s->k, fake_fsync(s->k, handle)); /* an error of before */
+	(void)fake_answer(s->k, fake_fsync(s->k, handle)); /* reports an error of earlier writes */
 	if (fake_error(s->k, fake_fsync(s->k, handle)) != 0)
 		return;
 	before = fake_answer(s->k, fake_read(s->k, handle, 0, 4 * FILE_BYTES));

@@ -13,7 +13,7 @@ static uint64_t syncfs_of(struct fixture *f)
 	return fake_send(&f->kernel, FUSE_SYNCFS, ROOT, &in, sizeof(in));
 }
 
-/* Two files with dirty data; the handle of the first. */
+/* Makes two files with dirty data. Returns the handle of the first. */
 static uint64_t make_two(struct fixture *f)
 {
 	const uint64_t a = talk_open(f, talk_make_file(f, ROOT, "a"), O_RDWR);

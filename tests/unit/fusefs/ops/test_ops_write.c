@@ -6,7 +6,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* WRITE: what is copied into the mount, what waits for room, and what the store has to take first. */
+/* WRITE: data that is copied into the mount, writes that wait for room, and writes that the store has to take
+ * first. */
 
 #define PIECE FAKE_BYTES_MAX /* bytes of one write */
 
@@ -34,7 +35,8 @@ static uint64_t write_mapping(struct fixture *f, uint64_t handle, const char *te
 			.write_flags = FUSE_WRITE_CACHE});
 }
 
-/* Until the next write finds no room; the store takes nothing. Returns the number of the write that waits. */
+/* Writes until there is no room for the next write; the store takes nothing. Returns the number of the write that
+ * waits. */
 static uint64_t fill(struct fixture *f, uint64_t handle)
 {
 	struct fake_kernel *k = &f->kernel;
@@ -83,7 +85,7 @@ static void nothing_is_written_beyond_the_largest_file(void **state)
 
 	assert_int_equal(fake_error(k, fake_write(k, handle, FILE_BYTES_MAX, "x", 1)), EFBIG);
 	assert_int_equal(fake_error(k, fake_write(k, handle, UINT64_MAX, "x", 1)), EFBIG);
-	/* What fits is written. */
+	/* The part that fits is written. */
 	assert_int_equal(fake_written(k, fake_write(k, handle, FILE_BYTES_MAX - 2, "xyz", 3)), 2);
 }
 
@@ -249,13 +251,14 @@ static void a_write_that_waits_for_room_hears_why_there_is_none(void **state)
 
 	talk_hold(f, FAULT_BLOCK_PUT);
 	asked = fill(f, handle);
-	talk_wait_held(f, FAULT_BLOCK_PUT, 1); /* a call that is still on its way would meet the next rule instead */
+	/* A call that is not held yet would meet the next rule instead. */
+	talk_wait_held(f, FAULT_BLOCK_PUT, 1);
 	fault_clear(f->store);
 	talk_fault(f, FAULT_BLOCK_PUT, FAULT_FAIL, -EIO, 0);
 	assert_true(fault_cancel_held(f->store, FAULT_BLOCK_PUT, -EIO) > 0);
 	assert_int_equal(fake_error(k, asked), EIO);
 	fault_clear(f->store);
-	(void)fake_answer(k, fake_fsync(k, handle)); /* of what failed meanwhile, perhaps */
+	(void)fake_answer(k, fake_fsync(k, handle)); /* may report the failures before it */
 	assert_int_equal(fake_error(k, fake_fsync(k, handle)), 0);
 }
 
@@ -294,7 +297,7 @@ static void a_write_that_is_refused_clears_no_set_id_bits(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 06755);
 	k->uid = NOBODY;
 	assert_int_equal(fake_error(k, fake_write(k, handle, 0, "x", 1)), EPERM);
-	/* What is stored next would take them along. */
+	/* Such data would be sent together with the next data. */
 	k->uid = 0;
 	assert_int_equal(fake_written(k, fake_write(k, handle, 5, "x", 1)), 1);
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 06755);

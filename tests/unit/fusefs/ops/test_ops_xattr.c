@@ -345,7 +345,7 @@ static void an_acl_that_was_set_is_asked_for_as_the_store_keeps_it(void **state)
 
 	k->uid = NOBODY;
 	k->gid = NOBODY;
-	k->pid = DEAD_PID; /* whose groups nobody knows */
+	k->pid = DEAD_PID; /* a process whose groups cannot be found out */
 	set(f, file, ACL_ACCESS, "x");
 	fake_check_bytes(k, fake_getxattr(k, file, ACL_ACCESS, 10), "x", 1);
 	assert_int_equal(talk_counts(f).xattrs, asked + 1);

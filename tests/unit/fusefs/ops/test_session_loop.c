@@ -27,8 +27,8 @@
 #define FILE_NODE 2
 #define LARGE (2 * SESSION_LOOP_SMALL_BYTES)
 
-/* A file system whose statfs is never answered but by an interruption, and with a file whose reads hold their thread
- * until a statfs came. */
+/* A file system in which a statfs is answered only when it is interrupted, and each read of a file blocks its
+ * thread until a statfs has come. */
 struct fixture {
 	char directory[64];
 	struct fuse_session *session;
@@ -36,9 +36,9 @@ struct fixture {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned waiting, interrupted, ends, reading;
-	atomic_bool answer; /* statfs is */
+	atomic_bool answer; /* statfs is answered at once */
 	pid_t callers;
-	int commands, answers; /* pipes to them */
+	int commands, answers; /* pipes to the callers' process */
 };
 
 static void bump(struct fixture *f, unsigned *what)
@@ -90,7 +90,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	fi->direct_io = 1; /* a read is one request */
+	fi->direct_io = 1; /* so that a read is one request */
 	fuse_reply_open(req, fi);
 }
 
@@ -162,7 +162,7 @@ static void *reader_main(void *cookie)
 	return got == (ssize_t)sizeof(data) ? data : NULL;
 }
 
-/* 'r': reads the file. Another byte: calls statvfs meanwhile, and says whether all of it was read. */
+/* 'r': reads the file. At the next byte it calls statvfs meanwhile, then reports whether all of the file was read. */
 static void read_and_call(const char *directory, int commands, int answers)
 {
 	const int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -182,7 +182,7 @@ static void read_and_call(const char *directory, int commands, int answers)
 		return;
 }
 
-/* 'c': begin to call. Another byte: interrupt them all. Then it says how many were interrupted. */
+/* 'c': begins the calls. At the next byte it interrupts them all, then reports how many were interrupted. */
 static void callers_main(const char *directory, int commands, int answers)
 {
 	struct sigaction interrupting = {.sa_handler = on_signal};
@@ -214,7 +214,7 @@ static void callers_main(const char *directory, int commands, int answers)
 		return;
 }
 
-/* Before there are threads. */
+/* To be called before there are threads. */
 static void start_callers(struct fixture *f)
 {
 	int commands[2], answers[2];
@@ -323,7 +323,7 @@ static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
 	assert_int_equal(kernel_check(f->directory, fuse_session_fd(f->session)), -ENODEV);
 	session_loop_stop(f->loop);
 	f->loop = NULL;
-	assert_int_equal(f->ends, 1); /* the readers are gone */
+	assert_int_equal(f->ends, 1); /* no reader is left that could report it again */
 }
 
 static void session_loop_stop_ends_readers_of_a_session_that_goes_on(void **state)

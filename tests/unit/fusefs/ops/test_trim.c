@@ -62,7 +62,7 @@ static size_t total(const struct fs *fs)
 	return bytes;
 }
 
-/* A file of the root, as a listing with content brings it; and its xattrs, one of so many bytes. */
+/* Caches a file of the root, as a listing with content brings it, and xattrs with one value of this size. */
 static struct inode *know(struct fixture *f, int n, size_t content, size_t xattr)
 {
 	char name[32], *bytes = calloc(1, content + xattr + 1);
@@ -108,14 +108,14 @@ static void many_files_with_content_and_xattrs_stay_within_the_bound(void **stat
 		core_lock(&f->fs->core);
 		bytes = total(f->fs);
 		core_unlock(&f->fs->core);
-		/* Without the lock: the end of a test that fails takes it. */
+		/* Asserted without the lock: the teardown after a failed test takes the lock. */
 		assert_true(bytes <= KEPT_BYTES_MAX);
 	}
 	core_lock(&f->fs->core);
-	assert_true(total(f->fs) > KEPT_BYTES_MAX / 4 * 3); /* and what there is room for stays */
+	assert_true(total(f->fs) > KEPT_BYTES_MAX / 4 * 3); /* and no more than necessary is evicted */
 	assert_true(kept_bytes(&f->fs->core.kept, KEPT_CONTENT) > KEPT_BYTES_MAX / 3);
 	assert_true(kept_bytes(&f->fs->core.kept, KEPT_XATTRS) > KEPT_BYTES_MAX / 16);
-	assert_int_equal(f->fs->names.count, 5000); /* which weigh little */
+	assert_int_equal(f->fs->names.count, 5000); /* none is evicted: names take little memory */
 	inode_unref(last);
 	core_unlock(&f->fs->core);
 }
@@ -216,7 +216,7 @@ static void the_kernel_is_told_of_documents_whose_names_went(void **state)
 	prune_attach(&f->fs->prune, tell, &told);
 	for (int n = 0; n < MANY; n++) {
 		list[n] = know(f, n, 0, 0);
-		if (n % 2 == 0) /* the others are none of its business */
+		if (n % 2 == 0) /* the kernel does not know the other ones */
 			inode_lookup(list[n]);
 		inode_unref(list[n]);
 	}
@@ -270,7 +270,7 @@ static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state
 	file = inodes_get(&f->fs->core.inodes, ITEM_ID(7, 51));
 	names_learn(&f->fs->names, folder->id, span_str("file"), file, 1);
 	names_let_go(&f->fs->names);
-	assert_int_equal(f->fs->prune.count, 1); /* in vain: it is in use */
+	assert_int_equal(f->fs->prune.count, 1); /* in vain: the folder is in use */
 	names_let_go(&f->fs->names);
 	assert_int_equal(f->fs->prune.count, 2);
 	assert_int_equal(f->fs->prune.nodes[1], folder->id);
@@ -327,7 +327,8 @@ static void long_targets_of_symlinks_count_and_are_given_back(void **state)
 		inode_unref(inode);
 	}
 	bytes = trim_bytes(f->fs, KEPT_NAMES) - before;
-	assert_true(bytes >= 1000 * sizeof(target) - 1000 * 2); /* the root has a part of the average */
+	/* The targets count by their average, in which the root has a part. */
+	assert_true(bytes >= 1000 * sizeof(target) - 1000 * 2);
 	while (f->fs->names.recent)
 		names_let_go(&f->fs->names);
 	assert_int_equal(f->fs->core.inodes.target_bytes, 0);

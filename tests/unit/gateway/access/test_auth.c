@@ -39,7 +39,7 @@ static void only_a_good_bearer_token_opens_the_door(void **state)
 			401},
 		{"/api/v2/docs/echo/a", "Nephos-User: 5\r\nNephos-Admin: 1\r\n", 401},
 		{"/api/v2/docs/echo/a", "Authorization: Bearer nonsense\r\n",
-			503}, /* the user service said nothing of use */
+			503}, /* the user service gave no usable answer */
 		{"/api/v2/user/me", "", 401},
 		{"/api/v1/user/1/", "", 401},
 		{"/healthz", "Authorization: Bearer wrong\r\n", 200},
@@ -62,12 +62,12 @@ static void a_stranger_may_log_in_and_is_nobody(void **state)
 			"Nephos-Client: 192.0.2.6\r\nnephos_client: 192.0.2.6\r\n\r\n{}",
 			text, sizeof(text)),
 		200);
-	/* Where he comes from the gateway says, and nobody else. */
+	/* Nephos-Client is the address that the gateway has seen. What the client says about it is dropped. */
 	assert_non_null(strstr(text, "Nephos-Client: 127.0.0.1\n"));
 	assert_null(strstr(text, "192.0.2.6"));
 	assert_null(strstr(text, "Nephos-User"));
 	assert_null(strstr(text, "Nephos-Admin"));
-	/* What an open route says to a wrong token is what it says to none. */
+	/* On an open route a wrong token counts as no token. */
 	assert_int_equal(
 		wire_ask(f->port,
 			"POST /api/v2/user/sessions HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer wrong\r\nContent-Length: 2\r\n\r\n{}",
@@ -109,7 +109,7 @@ static void a_silent_user_service_is_passed_over(void **state)
 	int listener = wire_listen(&port);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
 	front_add(f, REGISTRY_USER, "silent", url);
-	/* Round robin: of two new questions one begins there. */
+	/* Round robin: one of two new questions begins at that service. */
 	for (int i = 0; i < 2; i++) {
 		(void)snprintf(fields, sizeof(fields), "Authorization: Bearer wrong%d\r\n", i);
 		assert_int_equal(ask_with(f, "/api/v2/docs/echo/a", fields), 401);

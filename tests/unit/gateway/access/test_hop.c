@@ -51,7 +51,7 @@ static void the_way_of_a_request_is_an_epoch_and_a_name(void **state)
 		if (hop_parse(wrong[i], &epoch, &ret_name) != -EBADMSG)
 			fail_msg("\"%s\"", wrong[i]);
 	}
-	assert_int_equal(epoch, 7); /* nothing was set */
+	assert_int_equal(epoch, 7); /* a wrong value leaves *epoch as it was */
 }
 
 static void who_asks_is_said_in_four_fields_that_are_all_there(void **state)
@@ -91,7 +91,7 @@ static void who_asks_is_said_in_four_fields_that_are_all_there(void **state)
 
 /* ---- at a gateway ---- */
 
-/* A connection to where other gateways come, as a part of that kind; NULL: as nobody. */
+/* Connects to the listener for other gateways and greets it as a member of that kind; NULL: without a greeting. */
 static int come_as(struct front *f, const char *kind)
 {
 	const char *colon = strrchr(gateway_hop_url(f->gateway), ':');
@@ -149,10 +149,11 @@ static void a_body_that_is_passed_on_arrives_whatever_tokens_ended_meanwhile(voi
 	assert_int_equal(front_forget(f, "{\"user_id\":\"5\"}"), 204);
 	assert_int_equal(ask_as(f, "gateway", "POST /api/v2/docs/echo/a", HOPPED "Content-Length: 3\r\n\r\nabc"), 200);
 	assert_non_null(strstr(text, "\n\nabc"));
-	assert_int_equal(gate_count(&f->service.asked), asked); /* nobody here could say what the token is worth */
+	assert_int_equal(gate_count(&f->service.asked), asked); /* this gateway has not asked about the token */
 }
 
-/* The token is the sender's business: what has its id ends here by nobody's word but his. */
+/* A request that was passed on ends with its token only by the gateway that sent it: it goes on here when the user
+ * service says that a token with this id has ended. */
 static void what_was_passed_on_is_not_ended_with_a_token_that_is_not_here(void **state)
 {
 	struct front *f = *state;

@@ -1,4 +1,5 @@
-/* What is under way when its token ends: by a word of the user service, or because that knows it no more. */
+/* Requests in flight when their token ends: because the user service says so, or because it no longer accepts the
+ * token. */
 #include "gateway/access/recheck.h"
 
 #include "tests/unit/gateway/service.h"
@@ -19,7 +20,7 @@
 
 static char text[65536];
 
-/* After it anna may come again. */
+/* Lets anna's token count again after the test. */
 static int let_anna_in(void **state)
 {
 	struct front *f = *state;
@@ -54,7 +55,7 @@ static int begin_stream(struct front *f)
 	return fd;
 }
 
-/* An upload that streams through, all but its last byte. */
+/* Begins an upload that streams to the service, and sends all but its last byte. */
 static int begin_upload(struct front *f)
 {
 	int came = gate_count(&f->service.came);
@@ -67,7 +68,7 @@ static int begin_upload(struct front *f)
 	return fd;
 }
 
-/* No chunk that ends the stream comes before the end of the connection. */
+/* The connection must end without the chunk that ends a stream. */
 static void is_cut(int fd)
 {
 	long got = wire_receive(fd, text, sizeof(text) - 1);
@@ -93,7 +94,7 @@ static void a_poll_and_a_stream_end_with_their_token(void **state)
 	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
 	is_refused(poll, 401);
 	is_cut(stream);
-	/* At the service, too. */
+	/* The requests to the service end, too. */
 	assert_true(gate_wait(&f->service.gone, gone + 1));
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
@@ -129,10 +130,10 @@ static void a_body_that_was_being_collected_does_not_go_on_after_its_token(void 
 	int came = gate_count(&f->service.came), asked = gate_count(&f->service.asked);
 	int fd = wire_connect(f->port);
 
-	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that she is asked for */
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that the gateway asks about her token anew */
 	wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\n" ANNA "Content-Length: 5\r\n\r\n123");
 	assert_true(gate_wait(&f->service.asked, asked + 1));
-	/* One more request, so that the first has been let in. */
+	/* When this later request is answered, the first one has been let in. */
 	assert_int_equal(front_ask(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 200);
 	service_end_anna(&f->service, true);
 	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
@@ -147,7 +148,7 @@ static void a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on(vo
 	int asked = gate_count(&f->service.asked);
 	int fd = wire_connect(f->port);
 
-	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that she is asked for */
+	assert_int_equal(front_forget(f, FORGET_TOKEN), 204); /* so that the gateway asks about her token anew */
 	wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\n" ANNA "Content-Length: 5\r\n\r\n123");
 	assert_true(gate_wait(&f->service.asked, asked + 1));
 	assert_int_equal(front_forget(f, FORGET_USER), 204);

@@ -25,7 +25,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* As much as it gets. */
+/* Takes as many shares as the policy gives. */
 static unsigned take_all(struct share_policy *p, enum share_lane lane, int64_t user, uint64_t part)
 {
 	const struct share_claim claim = {lane, user, part, 1};

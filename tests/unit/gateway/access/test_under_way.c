@@ -14,8 +14,8 @@
 #define S 1000000000ll
 
 struct request {
-	struct under_way_entry entry; /* first */
-	bool going;		      /* is about to be removed */
+	struct under_way_entry entry; /* must be first */
+	bool going;		      /* it is about to be removed */
 	int holds, ends, error;
 };
 
@@ -152,7 +152,7 @@ static void after_a_change_of_its_user_only_what_was_asked_later_counts(void **s
 	assert_false(under_way_is_confirmed(*state, &r.entry, 1));
 	assert_true(under_way_is_confirmed(*state, &late.entry, 1));
 	under_way_remove(*state, &late.entry);
-	/* One that was let in by what was known before. */
+	/* A request that was let in by an older answer about the token. */
 	add(*state, &late, 5, "k1", 9 * S);
 	assert_false(under_way_is_confirmed(*state, &late.entry, 1));
 	assert_true(under_way_next_doubt(*state, 5 * S, &doubt));
@@ -171,7 +171,7 @@ static void a_question_from_before_a_change_does_not_confirm_what_came_after(voi
 	assert_true(under_way_next_doubt(*state, 5 * S, &doubt));
 	under_way_doubt_user(*state, 5, 7 * S);
 	assert_true(under_way_next_doubt(*state, 5 * S, &doubt));
-	under_way_asked(*state, "k1", 6 * S); /* the first question's */
+	under_way_asked(*state, "k1", 6 * S); /* the answer to the first question */
 	assert_false(under_way_is_confirmed(*state, &r.entry, 1));
 	under_way_remove(*state, &r.entry);
 }

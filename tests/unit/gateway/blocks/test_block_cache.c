@@ -1,4 +1,4 @@
-/* Blocks in memory: what is kept, what falls out, and that bytes are bounded. */
+/* Blocks in memory: which are kept, which are evicted, and that their bytes are bounded. */
 #include "gateway/blocks/block_cache.h"
 
 #include "common/base/limits.h"
@@ -14,7 +14,7 @@
 #define ROOM ((size_t)32 * 1024 * 1024)
 #define MIB ((size_t)1024 * 1024)
 
-/* Block n: its bytes are made of its number, its hash is theirs. */
+/* Block n: its content is made from n, and its name is the hash of the content. */
 static struct block *make(unsigned n, size_t size)
 {
 	char *bytes = calloc(1, size);
@@ -84,7 +84,7 @@ static void what_is_put_is_found_by_its_hash(void **state)
 	(void)state;
 	assert_false(has(c, 1, MIB));
 	put(c, 1, MIB);
-	put(c, 1, MIB); /* it stays as it is */
+	put(c, 1, MIB); /* changes nothing */
 	put(c, 2, 100);
 	assert_true(has(c, 1, MIB));
 	assert_true(has(c, 2, 100));
@@ -108,7 +108,7 @@ static void bytes_are_bounded_with_all_that_belongs_to_a_block(void **state)
 		assert_in_range(now.bytes, 1, ROOM);
 	}
 	assert_true(now.evicted > 200);
-	/* Many small ones give way to a large one. */
+	/* Many small blocks replace the large ones. */
 	for (unsigned n = 0; n < 5000; n++)
 		put(c, n, 8000);
 	block_cache_count(c, &now);

@@ -1,4 +1,4 @@
-/* What a client's GET of a block asks for, and what another gateway's does. */
+/* What the GET of a block asks for, from a client and from another gateway. */
 #include "common/base/clock.h"
 #include "gateway/blocks/block_request.h"
 
@@ -116,7 +116,7 @@ static void a_gateway_whose_clock_is_behind_makes_capabilities_that_hold(void **
 	assert_int_equal(service_clock_new(&clock), 0);
 	assert_int_equal(block_caps_new(cluster, clock, &caps), 0);
 	memcpy(name.sha256, sha256, sizeof(sha256));
-	/* For the services it is the year 2040. */
+	/* The clock of the services says that it is the year 2040. */
 	service_clock_hear(clock, "Sun, 01 Jan 2040 00:00:00 GMT", clock_boot_ns());
 	assert_int_equal(block_caps_sign(caps, &name, cap), 0);
 	assert_int_equal(cap_check(&derived, 7, sha256, span_str(cap), 2208988800, &generation), 0);

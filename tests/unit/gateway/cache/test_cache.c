@@ -16,18 +16,18 @@
 #define BOB 2
 #define HEAD SPAN_LITERAL("Content-Type: text/plain\r\n")
 
-/* An answer about one document, and how it is put. */
+/* An answer about one document, and the arguments of its put. */
 struct put {
 	const char *key;
-	uint32_t drive; /* 0: DRIVE */
+	uint32_t drive; /* 0 stands for DRIVE */
 	int64_t document, user, seq;
 	const char *body;
-	size_t body_bytes; /* if there is no text */
+	size_t body_bytes; /* size of the body when `body` is NULL */
 	size_t more_tags;
 	unsigned lifetime_s;
 	int64_t asked_ns;
 	uint64_t sent;
-	bool sent_before; /* sent counts, else it is asked for now */
+	bool sent_before; /* `sent` is used as given; false: the fence of now is used */
 };
 
 static struct answer *answer_for(const struct put *p)

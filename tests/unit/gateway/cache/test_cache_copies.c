@@ -1,5 +1,5 @@
-/* Entries that came from another gateway: as good as others once they are read, dropped as others, and the first that
- * give way before. */
+/* Entries that were copied from another gateway. Once they are read they are like all others. They are dropped
+ * like others, and until they are read they are evicted first. */
 #include "gateway/cache/cache.h"
 
 #include <setjmp.h>
@@ -174,7 +174,7 @@ static void a_copy_is_read_as_others_and_is_none_any_more(void **state)
 	assert_int_equal(copy(&(struct copying){"key", 2, 40}), CACHE_KEPT);
 	assert_int_equal(count().copies, 1);
 	assert_true(count().copy_bytes > 0);
-	assert_int_equal(heard, 0); /* it is not copied on */
+	assert_int_equal(heard, 0); /* a copy is not copied on */
 	assert_true(has("key"));
 	assert_int_equal(count().copies, 0);
 	assert_int_equal(count().copy_bytes, 0);
@@ -188,7 +188,7 @@ static void what_it_has_need_not_be_copied(void **state)
 	assert_int_equal(copy(&(struct copying){"key", 2, 40}), CACHE_KEPT);
 	assert_true(cache_has(c, span_str("key"), 40, 3));
 	assert_true(cache_has(c, span_str("key"), 39, 3));
-	assert_false(cache_has(c, span_str("key"), 41, 3)); /* an answer of later: this one may be outdated */
+	assert_false(cache_has(c, span_str("key"), 41, 3)); /* a later answer: the cached one may be outdated */
 	assert_int_equal(copy(&(struct copying){"key", 2, 41}), CACHE_KEPT);
 	assert_int_equal(count().entries, 1);
 	assert_int_equal(copy(&(struct copying){"key", 2, 40}), CACHE_SUPERSEDED);
@@ -219,7 +219,7 @@ static void copies_are_dropped_and_forgotten_as_others(void **state)
 	assert_int_equal(count().copies, 2);
 	cache_forget_user(c, ANN);
 	assert_int_equal(count().copies, 1);
-	assert_int_equal(copy(&(struct copying){"b", 3, 45, .sent = sent}), CACHE_FENCED); /* on its way */
+	assert_int_equal(copy(&(struct copying){"b", 3, 45, .sent = sent}), CACHE_FENCED); /* it was in flight */
 	cache_forget_drive(c, DRIVE);
 	assert_int_equal(count().entries, 0);
 	assert_int_equal(count().copies, 0);
@@ -273,7 +273,7 @@ static void copies_have_the_room_that_nobody_wants_and_a_third_of_what_others_do
 	const uint64_t left = count().copy_bytes;
 	assert_true(count().bytes <= CACHE_BYTES_MIN);
 	assert_true(left < all / 2 && left > all / 4);
-	/* And the other way round: copies take the third back, and no more. */
+	/* The other way round: copies take back a third of the memory, and no more. */
 	cache_forget_all(c);
 	fill_many("own", 1000, true);
 	copy_many("copy", 1000, 0);

@@ -1,10 +1,11 @@
 /*
- * What the cache says that it takes is what it takes: malloc, calloc and free of this program are counted, by what the
- * allocator says of each piece (malloc_usable_size, and its head of 8 bytes).
+ * The cache takes as much memory as it says: the tests count malloc, calloc and free of this program. Each piece
+ * counts with the size that the allocator reports (malloc_usable_size) and its head of 8 bytes.
  *
- * Tolerance: 2 %, of the bound and of what the cache says. It does not ask the allocator, and a piece may be 16 bytes
- * larger than it must, where what would be left of a chunk is too little for another one; 0.5 % was measured.
- * A sanitizer has an allocator of its own with other sizes: there only the cache's own figure is looked at.
+ * Tolerance: 2 %, of the bound and of what the cache reports. The cache does not ask the allocator, and a piece
+ * may be 16 bytes larger than necessary, when the rest of a chunk would be too small for another piece; 0.5 % was
+ * measured. A sanitizer has its own allocator with other sizes: with a sanitizer only the cache's own figure is
+ * checked.
  */
 #include "gateway/cache/cache.h"
 
@@ -101,7 +102,7 @@ static struct cache_counters check_bytes(struct cache *c, size_t before, size_t 
 	return counters;
 }
 
-/* Until so many have fallen out that what there is has changed through and through. */
+/* Fills the cache until so many entries were evicted that its content has been replaced several times. */
 static void fill_with(size_t limit, size_t body_max, size_t tags_max)
 {
 	const size_t before = taken;
@@ -115,7 +116,7 @@ static void fill_with(size_t limit, size_t body_max, size_t tags_max)
 			put(c, &random, body_max, tags_max);
 		counters = check_bytes(c, before, limit);
 	}
-	assert_true(counters.bytes >= limit / 100 * 90); /* it was filled */
+	assert_true(counters.bytes >= limit / 100 * 90); /* the cache was full */
 	cache_free(c);
 	assert_int_equal(taken, before);
 }

@@ -1,7 +1,8 @@
 /*
- * The cache beside a naive map with the same rules: thousands of random steps, by seed. When nothing falls out, both
- * must say the same about everything; when something does, the cache may have less, but nothing else. Then threads that
- * change, fill, read and forget at once: no reader may see a document as it was before a change that he knew of.
+ * The cache beside a naive map with the same rules, in thousands of random steps with fixed seeds. When nothing is
+ * evicted, both must agree about everything. When entries are evicted, the cache may have fewer, but no others.
+ * Then threads change, fill, read and forget at the same time: no reader may see a document as it was before a
+ * change that the reader has seen acknowledged.
  */
 #include "gateway/cache/cache.h"
 
@@ -20,11 +21,11 @@
 #define DOCUMENTS 10u /* of each drive */
 #define USERS 3u
 #define KEYS (DRIVES * DOCUMENTS * USERS)
-#define FLYING 8u /* fills on their way */
+#define FLYING 8u /* fills in flight */
 #define STEPS 30000u
 #define SEEDS 6u
 #define SIZES_SMALL 64u
-#define SIZES_LARGE 100000u /* 60 keys of half of that are three times what fits */
+#define SIZES_LARGE 100000u /* 60 keys with half of this each are three times what fits */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -45,13 +46,13 @@ static size_t below(uint64_t *state, size_t n)
 struct naive_entry {
 	bool there;
 	int64_t seq, expires_ns;
-	uint64_t serial;    /* of the put: the body begins with it */
-	unsigned documents; /* bits: what it was made from */
+	uint64_t serial;    /* number of the put; the body begins with it */
+	unsigned documents; /* the documents that it was made from, one bit each */
 };
 
 struct naive_drops {
-	int64_t seq; /* the highest */
-	uint64_t at; /* the last */
+	int64_t seq; /* the highest position of a drop */
+	uint64_t at; /* the step of the last drop */
 };
 
 struct flight {
@@ -63,14 +64,14 @@ struct flight {
 
 struct world {
 	struct cache *cache;
-	bool exact; /* nothing falls out */
+	bool exact; /* nothing is evicted */
 	size_t sizes;
 	uint64_t random, serial, step;
 	int64_t now_ns;
 	int64_t seqs[DRIVES];
 	struct naive_entry entries[KEYS];
 	struct naive_drops drops[DRIVES][DOCUMENTS];
-	uint64_t forgotten[DRIVES], raised; /* steps */
+	uint64_t forgotten[DRIVES], raised; /* the steps of the last forgetting, and of the last raise */
 	struct flight flights[FLYING];
 };
 
@@ -158,7 +159,7 @@ static void end_fill(struct world *w, struct flight *f)
 	verdict = put(w, f, lifetime_s);
 	if (w->exact || (expected != CACHE_KEPT && expected != CACHE_SUPERSEDED))
 		assert_int_equal(verdict, expected);
-	else /* what would stand in its way may have fallen out */
+	else /* the entry that would refuse it may be evicted */
 		assert_true(verdict == expected || verdict == CACHE_KEPT || verdict == CACHE_FIRST_TIME);
 	if (verdict != CACHE_KEPT)
 		return;
@@ -181,7 +182,7 @@ static void read_key(struct world *w, size_t key)
 		e->there = false;
 	if (!a) {
 		assert_true(!w->exact || !e->there);
-		e->there = false; /* it fell out */
+		e->there = false; /* it was evicted */
 		return;
 	}
 	assert_true(e->there);
@@ -191,7 +192,7 @@ static void read_key(struct world *w, size_t key)
 	answer_unref(a);
 }
 
-/* One to three documents change; now and then it is told again later, or late. */
+/* One to three documents change. Now and then a change is announced again later, or late. */
 static void change(struct world *w)
 {
 	const size_t drive = below(&w->random, DRIVES), count = 1 + below(&w->random, 3);
@@ -225,7 +226,7 @@ static void forget(struct world *w)
 	if (what >= 4) {
 		w->forgotten[drive] = w->step;
 		cache_forget_drive(w->cache, (uint32_t)drive + 1);
-		w->seqs[drive] -= (int64_t)below(&w->random, 2); /* perhaps in another life */
+		w->seqs[drive] -= (int64_t)below(&w->random, 2); /* perhaps another incarnation of the drive */
 		return;
 	}
 	w->raised = w->step;
@@ -275,7 +276,7 @@ static void walk(uint64_t seed, bool exact)
 	}
 	for (size_t key = 0; key < KEYS; key++)
 		read_key(w, key);
-	/* It was a walk through all of it. */
+	/* The steps have reached all of these cases. */
 	assert_true(counters.hits[CACHE_ITEM] > STEPS / 20 && counters.dropped > STEPS / 100);
 	assert_true(counters.expired > 0 && counters.forgotten > 0 && counters.fills[CACHE_FENCED] > 0);
 	assert_true(counters.fills[CACHE_OUTDATED] > 0 && counters.fills[CACHE_SUPERSEDED] > 0);
@@ -300,15 +301,15 @@ static void a_cache_that_is_too_small_has_less_than_a_naive_map_and_nothing_else
 
 /* ---- threads ---- */
 
-#define THREAD_DOCUMENTS 2u /* few, so that they meet */
+#define THREAD_DOCUMENTS 2u /* few, so that the threads meet at the same ones */
 #define CHANGES 12000u
-#define TOUCHED 256u /* tags of a change, so that telling takes its time */
+#define TOUCHED 256u /* tags of a change: many, so that a drop takes long */
 #define FILLERS 3u
 
-/* A drive as its service has it, and what its home has acknowledged. */
+/* A drive as its service has it, and the changes that its home has acknowledged. */
 struct store {
 	struct cache *cache;
-	pthread_mutex_t lock; /* guards seq and values: a transaction */
+	pthread_mutex_t lock; /* held for a transaction; guards seq and values */
 	int64_t seq, values[THREAD_DOCUMENTS];
 	atomic_int_fast64_t acknowledged[THREAD_DOCUMENTS];
 	atomic_bool over;
@@ -326,7 +327,7 @@ static struct span name_of(size_t document, char name[24])
 	return span_of(name, (size_t)snprintf(name, 24, "%zu", document));
 }
 
-/* What a service does with a read, and what is made of it. */
+/* What a service does for a read, and what the gateway makes of the answer. */
 static void fill_from(struct store *s, size_t document)
 {
 	char name[24];

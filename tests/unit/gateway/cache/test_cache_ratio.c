@@ -1,5 +1,5 @@
-/* What falls out is chosen well: by simulated reads that are the same in each run. Each margin is a point below what
- * was measured; tests/bench/bench_cache has more and larger ones. */
+/* The cache evicts the right entries, in simulated reads that are the same in each run. Each margin is one
+ * percentage point below what was measured; tests/bench/bench_cache measures more and larger cases. */
 #include "tests/bench/cache_trace.h"
 
 #include <setjmp.h>
@@ -47,7 +47,7 @@ static void a_walk_over_more_than_fits_costs_the_hot_set_less_than_a_point(void 
 	o.walk_keys = o.requests;
 	with = trace_run(&o);
 	assert_true(with.cache >= without.cache - 0.01);
-	assert_true(with.lru < without.lru - 0.05); /* it was one that counts */
+	assert_true(with.lru < without.lru - 0.05); /* the walk is long enough to hurt a plain LRU */
 }
 
 int main(void)

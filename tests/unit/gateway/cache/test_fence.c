@@ -65,7 +65,7 @@ static void of_two_drops_the_later_position_counts_in_whatever_order_they_come(v
 	assert_int_equal(check(*state, DRIVE, 1, 8, fence_now(*state)), FENCE_DROPPED);
 }
 
-/* More than there is room for, beginning with key 1. */
+/* Drops twice as many keys as there is room for, beginning with key 1. */
 static void drop_many(struct fence *f)
 {
 	for (uint64_t key = 1; key <= 2 * FENCE_SLOTS_MIN; key++)
@@ -115,7 +115,7 @@ static void positions_from_before_a_drive_was_forgotten_do_not_count_for_its_nex
 	fence_forget(*state, DRIVE);
 	assert_int_equal(check(*state, DRIVE, 1, 5, fence_now(*state)), FENCE_STANDS);
 	drop(*state, 1, 6);
-	/* What is remembered is the higher one: too much is refused, never too little. */
+	/* The higher position is remembered: too much is refused, never too little. */
 	assert_int_equal(check(*state, DRIVE, 1, 5, fence_now(*state)), FENCE_DROPPED);
 }
 

@@ -9,7 +9,7 @@
 #define WINDOW 65536u
 #define MARKS 1024u
 
-/* Spread over all bits, as hashes are. */
+/* Spreads n over all bits, as a hash does. */
 static uint64_t hash_of(uint64_t n)
 {
 	return (n + 1) * 0x9e3779b97f4a7c15u;
@@ -55,7 +55,7 @@ static void few_large_entries_and_many_small_ones_reach_equally_far(void **state
 		ghost_add(*state, hash_of(n), 256);
 	for (uint64_t n = 0; n < 1000; n++)
 		there += ghost_take(*state, hash_of(n));
-	/* 65536 bytes are 256 of them, and the one that has just come. */
+	/* 65536 bytes are 256 of these entries, and the newest one. */
 	assert_in_range(there, 240, 257);
 }
 

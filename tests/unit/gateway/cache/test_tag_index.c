@@ -16,7 +16,7 @@ struct world {
 	size_t used[OWNERS];
 };
 
-/* One bucket: all keys meet. */
+/* One bucket, so that all keys share it. */
 static int set_up(void **state)
 {
 	static struct world w;

@@ -1,4 +1,5 @@
-/* Long content as pieces: by random lists of extents and ranges, beside a copy of the bytes. */
+/* Long content that is sent in pieces: random lists of extents and random ranges, compared with a plain copy of
+ * the bytes. */
 #include "gateway/content/assembly.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 struct world {
 	unsigned seed;
 	size_t size;
-	char bytes[SIZE_MAX_ + BLOCK]; /* of the content; some lie beyond its end */
+	char bytes[SIZE_MAX_ + BLOCK]; /* the content; extents may go beyond its end */
 	struct buf page;
 };
 
@@ -25,7 +26,7 @@ static unsigned number(struct world *w, unsigned below)
 	return (unsigned)rand_r(&w->seed) % below;
 }
 
-/* Byte `at` of the block of this number. */
+/* The byte at offset `at` of the block with this number. */
 static char block_byte(uint8_t block, uint32_t at)
 {
 	return (char)(block * 31 + at * 7);
@@ -84,7 +85,7 @@ static void make_ranges(struct world *w, struct range_set *set)
 	}
 }
 
-/* What the answer must be. */
+/* Builds the answer that must come. */
 static void expect(const struct world *w, const struct range_set *set, struct buf *ret)
 {
 	for (size_t i = 0; i < set->count; i++) {

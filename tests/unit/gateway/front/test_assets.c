@@ -105,7 +105,7 @@ static void a_file_that_the_client_has_is_not_sent_again(void **state)
 	assert_int_equal(sscanf(strstr(text, "ETag: "), "ETag: %31s", etag), 1);
 	(void)snprintf(fields, sizeof(fields), "If-None-Match: \"other\", %s\r\n", etag);
 	assert_int_equal(get(*state, "/index.html", fields), 304);
-	assert_non_null(strstr(text, "Content-Length: 8\r\n")); /* of what the client has */
+	assert_non_null(strstr(text, "Content-Length: 8\r\n")); /* the length of what the client has */
 	assert_int_equal(get(*state, "/index.html", "If-None-Match: *\r\n"), 304);
 	assert_int_equal(get(*state, "/index.html", "If-None-Match: \"other\"\r\n"), 200);
 }

@@ -53,7 +53,8 @@ static void tricks_with_the_path_reach_nothing(void **state)
 
 #define WAIT_MS 200
 
-/* Who comes before any service would be told 503; who is refused goes to another gateway. */
+/* A client that is let in before any service has registered gets 503. A client whose connection is refused goes to
+ * another gateway. */
 static void clients_are_taken_when_services_have_come_or_the_wait_is_over(void **state)
 {
 	struct front *f = *state;
@@ -101,7 +102,7 @@ static void who_has_not_greeted_is_told_nothing_by_the_listener_for_services(voi
 		assert_int_equal(wire_ask(f->internal, request, text, sizeof(text)), 401);
 		assert_null(strstr(text, f->service.url));
 	}
-	/* Another connection than the one that greeted. */
+	/* A greeting on one connection does not count for another connection. */
 	int known = front_greet(f);
 	assert_int_equal(
 		wire_ask(f->internal, "GET /internal/v1/registry HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)),
@@ -183,7 +184,7 @@ static void who_asks_is_told_of_the_gateways_that_he_can_reach(void **state)
 			"{\"gateways\":[\"http://cloud.example.com:1\",\"http://cloud.example.com:2\"]}"},
 		{"Host: 10.0.0.1:8050\r\nAuthorization: Bearer anna\r\n", 200,
 			"{\"gateways\":[\"http://10.0.0.1:1\",\"http://10.0.0.1:2\"]}"},
-		/* No host that can be told. */
+		/* The host of the request cannot be determined. */
 		{"Host: [fe80::1:8050\r\nAuthorization: Bearer anna\r\n", 200, "\"http://127.0.0.1:1\""},
 		{"Host: cloud!\r\nAuthorization: Bearer anna\r\n", 200, "{\"gateways\":[]}"},
 	};
@@ -225,8 +226,8 @@ static void messages_that_could_be_read_in_two_ways_are_refused(void **state)
 	}
 }
 
-/* Each kind of waiting: a question, a collected body, a streamed one, an answer, an endless answer. And requests that
- * come while it ends. */
+/* Stops a gateway with requests in every kind of waiting: for the answer about a token, for a body that is
+ * collected or streamed, for an answer, and in an endless answer. Requests also arrive while it ends. */
 static void a_gateway_can_be_stopped_with_requests_of_every_kind_under_way(void **state)
 {
 	static const char *const lines[] = {
@@ -259,7 +260,7 @@ static void a_gateway_can_be_stopped_with_requests_of_every_kind_under_way(void 
 			wire_say(fds[i], request);
 		}
 		assert_true(gate_wait(&f->service.came, 5));
-		/* A user service that never answers, asked for certain. */
+		/* A user service that never answers, and that is the only one to be asked. */
 		front_remove(f, "u");
 		(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
 		front_register(f, REGISTRY_USER, "u", url);
@@ -292,10 +293,10 @@ static void a_drain_ends_polls_and_lets_other_requests_finish(void **state)
 	wire_say(poll_fd, line);
 	int instance = wire_accept(listener);
 	assert_int_equal(wire_receive(instance, text, 10), 10);
-	front_remove(f, "b"); /* nobody listens to registrations from here on */
+	front_remove(f, "b"); /* the listener for registrations is about to end */
 	front_remove(f, "u");
 	front_remove(f, "d");
-	front_drain(f, 100000); /* would take as long if the poll was not ended */
+	front_drain(f, 100000); /* would last as long if the poll was not ended */
 	assert_int_equal(wire_response(poll_fd, text, sizeof(text)), 503);
 	close(poll_fd);
 	close(instance);

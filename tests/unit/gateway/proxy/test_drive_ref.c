@@ -68,9 +68,9 @@ static void escapes_are_read_as_services_read_them(void **state)
 		{"/api/v2/docs/%64rives/5", false, 5},
 		{"/api/v%31/docs/4294967297", false, 1},
 		{"/api/v1/docs/%34294967297", false, 1},
-		/* As long as a number can be, each digit escaped. */
+		/* The longest number there is, with each digit escaped. */
 		{"/api/v1/docs/%39%32%32%33%33%37%32%30%33%36%38%35%34%37%37%35%38%30%37", false, 2147483647},
-		/* It is decoded once, and what comes out is no path. */
+		/* A path is decoded only once, and the result must not contain path separators. */
 		{"/api/v2/docs/drives/%2531", false, 0},
 		{"/api/v2/docs/drives/1%2f2", false, 0},
 		{"/api/v2/docs%2fdrives/1", false, 0},
@@ -102,7 +102,7 @@ static void what_is_no_name_of_a_drive_names_none(void **state)
 		{"/api/v2/user/drives/1", false, 0},
 		{"/api/v2/docs/drive/1", false, 0},
 		{"/api?/v2/docs/drives/1", false, 0},
-		/* Escapes that are none, or of what ends a text. */
+		/* Invalid escapes, and an escaped NUL. */
 		{"/api/v2/docs/drives/%", false, 0},
 		{"/api/v2/docs/drives/1%", false, 0},
 		{"/api/v2/docs/drives/1%3", false, 0},
@@ -111,7 +111,7 @@ static void what_is_no_name_of_a_drive_names_none(void **state)
 		{"/api/v2/docs/drives/1%00", false, 0},
 		{"/api/v2/docs/drives/home%00", false, 0},
 		{"/api%00/v2/docs/drives/1", false, 0},
-		/* Longer than any name of ours is. */
+		/* Longer than any valid name. */
 		{"/api/v2/docs/drives/0000000000000000000000000000000000000000000000000000000000000000001", false, 0},
 		{"/api/v2/docs/drives/%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%30%31", false, 0},
 	};

@@ -70,13 +70,13 @@ static void who_leaves_is_in_no_list(void **state)
 	(void)state;
 	assert_false(flights_leave(f, &a));
 	assert_int_equal(flights_join(f, KEY("k"), true, &a), FLIGHTS_LEADS);
-	assert_false(flights_leave(f, &a)); /* who leads has to land */
+	assert_false(flights_leave(f, &a)); /* a leader has to call flights_land instead */
 	assert_int_equal(flights_join(f, KEY("k"), true, &b), FLIGHTS_FOLLOWS);
 	assert_int_equal(flights_join(f, KEY("k"), true, &c), FLIGHTS_FOLLOWS);
 	assert_true(flights_leave(f, &b));
 	assert_false(flights_leave(f, &b));
 	assert_ptr_equal(flights_land(f, &a), &c);
-	assert_false(flights_leave(f, &c)); /* he is the leader's */
+	assert_false(flights_leave(f, &c)); /* flights_land has given it to the leader */
 	flights_free(f);
 }
 

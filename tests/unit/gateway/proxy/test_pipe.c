@@ -75,7 +75,7 @@ static void the_end_of_a_pipe_is_zero_bytes(void **state)
 static void *write_counting_bytes(void *cookie)
 {
 	struct pipe *p = cookie;
-	uint8_t chunk[7919]; /* prime: every wrap of the ring is met */
+	uint8_t chunk[7919]; /* a prime number, so that the ring wraps at every offset */
 	for (size_t at = 0; at < CROSSING_BYTES;) {
 		size_t size = CROSSING_BYTES - at < sizeof(chunk) ? CROSSING_BYTES - at : sizeof(chunk);
 		for (size_t i = 0; i < size; i++)

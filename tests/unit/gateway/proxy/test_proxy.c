@@ -118,7 +118,7 @@ static void answers_without_a_body_keep_the_connection(void **state)
 		if (codes[i] == 204)
 			has_not("Content-Length");
 		if (codes[i] == 304)
-			has("Content-Length: 77\r\n"); /* of what the client has, as the service said */
+			has("Content-Length: 77\r\n"); /* the length of what the client has, as the service gave it */
 	}
 	close(fd);
 }
@@ -154,7 +154,8 @@ static void head_of_a_stream_of_unknown_length_claims_no_length(void **state)
 	has_not("Content-Length");
 	assert_memory_equal(text + got - 4, "\r\n\r\n", 4);
 	assert_ptr_equal(
-		strstr(text, "\r\n\r\n"), text + got - 4); /* and not a byte of a body: the next answer begins here */
+		/* No byte of a body follows: the next answer begins here. */
+		strstr(text, "\r\n\r\n"), text + got - 4);
 	close(fd);
 }
 
@@ -193,7 +194,8 @@ static void events_come_at_once_and_end_with_their_stream(void **state)
 	}
 	has("Transfer-Encoding: chunked");
 	wire_reset(fd);
-	assert_true(gate_wait(&f->service.closed, closed + 1)); /* the client's end ends it there, too */
+	/* The stream from the service ends with the client's connection, too. */
+	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
 static void the_head_of_a_stream_does_not_wait_for_its_first_byte(void **state)
@@ -246,7 +248,7 @@ static void a_client_that_leaves_cancels_the_request(void **state)
 		wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 		assert_true(gate_wait(&f->service.came, came + i));
 		wire_reset(fd);
-		/* The gateway gives up its own request: the service sees that connection end. */
+		/* The gateway ends its own request, and the service sees the end of that connection. */
 		assert_true(gate_wait(&f->service.gone, gone + i));
 	}
 	service_release(&f->service);
@@ -260,7 +262,7 @@ static void a_client_that_only_listens_gets_its_answer(void **state)
 	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 	shutdown(fd, SHUT_WR);
 	assert_true(gate_wait(&f->service.came, came + 1));
-	/* By the time that a reset is found the gateway has looked at both. */
+	/* The gateway has looked at both connections by the time that it finds this reset. */
 	wire_say(other, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
 	assert_true(gate_wait(&f->service.came, came + 2));
 	wire_reset(other);
@@ -281,7 +283,7 @@ static void half_an_upload_ends_at_the_service(void **state)
 		wire_say(fd, "PUT /api/v2/docs/sink HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n");
 		wire_say(fd, lengths[i]);
 		wire_say(fd, "abc");
-		if (i > 0) /* what is small enough is collected: the service never hears of it */
+		if (i > 0) /* a small body is collected first: no request reaches the service */
 			assert_true(gate_wait(&f->service.came, came + i));
 		close(fd);
 	}
@@ -307,7 +309,7 @@ static void url_of(uint16_t port, char ret[64])
 	(void)snprintf(ret, 64, "http://127.0.0.1:%u", port);
 }
 
-/* Asks for a drive whose first choice is the instance "b" at that port. */
+/* Sends a request for a drive whose first choice is the instance "b" at that port. */
 static int ask_failing(struct front *f, uint16_t port, const char *method, const char *path, const char *more)
 {
 	char url[64], line[256];
@@ -351,7 +353,7 @@ static void who_asked_for_it_hears_that_its_request_waits_for_its_turn(void **st
 		assert_true(wire_say(fd, request));
 		if (i == 0)
 			assert_int_equal(wire_response(fd, text, TEXT_BYTES), 102);
-		/* Others could take it for the answer. */
+		/* Clients that did not ask for it could take a 102 for the answer. */
 		assert_int_equal(wire_response(fd, text, TEXT_BYTES), 200);
 		has("done");
 		close(fd);
@@ -363,7 +365,7 @@ static void who_asked_for_it_hears_that_its_request_waits_for_its_turn(void **st
 struct reset_row {
 	const char *method, *path, *more;
 	int status;
-	bool twice; /* the answer says that an instance before may have done it */
+	bool twice; /* the answer says that an instance before may have applied the request */
 };
 
 static void a_reset_before_the_answer_is_tried_again_only_where_that_is_safe(void **state)
@@ -380,7 +382,7 @@ static void a_reset_before_the_answer_is_tried_again_only_where_that_is_safe(voi
 		{"PUT", "/files/a?x=/blocks/aa", "Content-Length: 1\r\n\r\n1", 503},
 		{"POST", "/files/changes", "Content-Length: 1\r\n\r\n1", 503},
 		{"PUT", "/blocks/aa", "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", 200,
-			true}, /* asks before it sends, so nothing of it is gone */
+			true}, /* the gateway asks before it sends the body: no byte of it is lost */
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct script s;
@@ -405,7 +407,7 @@ static void after_the_first_byte_nothing_is_tried_again(void **state)
 	assert_int_equal(s.requests, 1);
 }
 
-/* The kernel accepts for a process that was stopped; nothing else comes, and its registration runs out. */
+/* The kernel accepts connections for a stopped process. Nothing else comes from it, and its registration expires. */
 static void a_stopped_instance_is_left_in_a_few_seconds(void **state)
 {
 	struct front *f = *state;

@@ -1,4 +1,5 @@
-/* Long content, and blocks, from memory: by gateways that are homes of drives whose service is service_content.h. */
+/* Long content, and blocks, that are sent from memory, by gateways that are the homes of drives. The service is
+ * service_content.h. */
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/proto/headers.h"
@@ -57,7 +58,7 @@ static void assert_body(int version, size_t from, size_t len)
 	free(bytes);
 }
 
-/* Reads, and questions for blocks, that the service has had. */
+/* How many reads, and requests for blocks, the service has had. */
 struct asked {
 	int reads, blocks;
 };
@@ -76,7 +77,7 @@ static void assert_asked(struct front *f, struct asked before, int reads, int bl
 			now.blocks - before.blocks, reads, blocks);
 }
 
-/* A new version, so that no block of it is anywhere. */
+/* Makes a new version, so that no block of it is cached anywhere. */
 static unsigned new_long_content(struct front *f)
 {
 	const unsigned drive = front_new_home(f);
@@ -117,7 +118,8 @@ static void parts_heads_and_conditions_are_made_of_it(void **state)
 	const unsigned drive = new_long_content(f);
 	char condition[64];
 
-	/* A part is asked for first: all of it is known then, and the blocks of the part. */
+	/* The first request is for a part. From then on the whole list of blocks is cached, and the blocks of that
+	 * part. */
 	const struct asked before = count(f);
 	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, "Range: bytes=59990-60009\r\n"), 206);
 	assert_says("Content-Range: bytes 59990-60009/240050\r\n");
@@ -188,7 +190,7 @@ static void an_answer_is_cut_when_a_block_is_not_what_it_should_be(void **state)
 	SET(f, wrong, false);
 	SET(f, gone, true);
 	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 0);
-	/* Nothing of that was kept. */
+	/* Nothing of the failed answers was kept. */
 	SET(f, gone, false);
 	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 200);
 	assert_body(version_of(f), 0, SERVICE_CONTENT_SIZE);
@@ -196,7 +198,7 @@ static void an_answer_is_cut_when_a_block_is_not_what_it_should_be(void **state)
 
 /* ---- blocks ---- */
 
-/* By a capability for that drive. Of blocks no service says tags. */
+/* Makes the path of block 0 with a capability for that drive. Services send no tags with blocks. */
 static void make_path(struct front *f, unsigned drive, char ret[256])
 {
 	struct block_name name = {.drive = drive, .generation = 1};
@@ -267,7 +269,7 @@ static void without_a_good_capability_the_service_judges(void **state)
 	(void)front_ask_drive(f, "GET", drive, path, "");
 	*strchr(path, '?') = '\0';
 	(void)front_ask_drive(f, "GET", drive, path, "");
-	/* Another user's drive is nothing of which this gateway gives him from memory. */
+	/* To a user who does not own the drive this gateway gives nothing from memory. */
 	make_path(f, drive, path);
 	SET(f, long_, false);
 	(void)snprintf(request, sizeof(request),
@@ -352,7 +354,7 @@ static void who_asks_for_the_same_waits_for_one_fetch(void **state)
 	free(readers);
 }
 
-/* Who waits for a list finds it in memory, and is never given the list. */
+/* A reader that waits for the list finds it in memory then. No reader receives the list itself. */
 static void who_asks_for_the_same_long_content_is_no_request_more(void **state)
 {
 	struct front *f = *state;
@@ -387,7 +389,7 @@ static void what_one_reads_lies_on_both(void **state)
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
 
-	/* Whichever is the home: both own each block, as there are two of them. */
+	/* Whichever gateway is the home: both own each block, as there are only two gateways. */
 	const struct asked before = count(f);
 	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 200);
 	assert_body(version_of(f), 0, SERVICE_CONTENT_SIZE);

@@ -1,4 +1,4 @@
-/* Those who want the same answer at the same time, at the home of a drive whose service is service_drive.h. */
+/* Clients that want the same answer at the same time, at the home of a drive. The service is service_drive.h. */
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "tests/unit/gateway/service.h"
@@ -32,7 +32,7 @@ static int begin(struct front *f, const char *method, unsigned drive, const char
 	return fd;
 }
 
-/* All that is answered; its status. */
+/* Reads the whole answer. Returns its status. */
 static int finish(int fd)
 {
 	const long got = wire_receive(fd, text, sizeof(text) - 1);
@@ -67,7 +67,7 @@ static void await_waiting(struct front *f, unsigned count)
 	front_await(f, "/metrics", line);
 }
 
-/* One that is at the service, which does not answer yet. */
+/* Begins a read that reaches the service, which does not answer it yet. */
 static int begin_leader(struct front *f, unsigned drive, const char *more)
 {
 	const int reads = count_reads(f);
@@ -119,7 +119,7 @@ static void what_is_large_is_one_request_too_whatever_its_leader_takes(void **st
 	const int follower = begin(f, "GET", drive, "documents/2", "");
 	await_waiting(f, 1);
 	release(f);
-	assert_int_equal(finish(follower), 200); /* the leader has not taken a byte yet */
+	assert_int_equal(finish(follower), 200); /* although the leader's client has not read a byte yet */
 	assert_says("; collapsed\r\n");
 	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), LARGE);
 	assert_int_equal(finish(leader), 200);
@@ -154,7 +154,7 @@ static void who_came_after_a_change_was_acknowledged_is_not_given_what_was_befor
 	assert_says(after);
 	assert_int_equal(finish(too), 200);
 	assert_says(after);
-	assert_int_equal(count_reads(f), reads + 2); /* and the two are one again */
+	assert_int_equal(count_reads(f), reads + 2); /* the two late readers share one read */
 }
 
 static void who_was_shown_more_than_the_leader_is_not_given_that(void **state)
@@ -164,7 +164,7 @@ static void who_was_shown_more_than_the_leader_is_not_given_that(void **state)
 	char floor[64], seq[64];
 
 	const int leader = begin_leader(f, drive, "");
-	/* He knows of a later position, by a change of something else. */
+	/* This client has seen a later position, through a change of something else. */
 	FRONT_SET(f, touches, " a9");
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/9", NO_BODY), 200);
 	(void)snprintf(floor, sizeof(floor), "Nephos-Floor: 1.%lld\r\n", (long long)front_drive(f)->seq);
@@ -173,7 +173,8 @@ static void who_was_shown_more_than_the_leader_is_not_given_that(void **state)
 	await_waiting(f, 1);
 	release(f);
 	assert_int_equal(finish(leader), 200);
-	assert_says("stored"); /* what it was made from was not touched: it is as good as new for whoever looks */
+	/* What the answer was made from was not touched: for any other reader it is still right. */
+	assert_says("stored");
 	assert_int_equal(finish(late), 200);
 	assert_says(seq);
 	assert_false(says("collapsed"));
@@ -233,7 +234,7 @@ static void what_is_too_large_to_keep_is_asked_for_by_each(void **state)
 	const int follower = begin(f, "GET", drive, "documents/2", "");
 	await_waiting(f, 1);
 	release(f);
-	assert_int_equal(finish(follower), 200); /* without its leader's client taking a byte */
+	assert_int_equal(finish(follower), 200); /* although its leader's client does not read a byte */
 	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), TOO_LARGE);
 	assert_int_equal(finish(leader), 200);
 	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), TOO_LARGE);
@@ -246,7 +247,7 @@ static void a_refusal_of_the_leader_is_his_own(void **state)
 	const unsigned drive = front_new_home(f);
 	const int reads = count_reads(f);
 
-	FRONT_SET(f, status, 404); /* without tags: it may be by somebody's session */
+	FRONT_SET(f, status, 404); /* without tags: the refusal may concern the leader's session only */
 	FRONT_SET(f, tags, NULL);
 	const int leader = begin_leader(f, drive, "");
 	const int follower = begin(f, "GET", drive, "documents/2", "");
@@ -286,7 +287,7 @@ static void whose_token_ends_is_told_at_once(void **state)
 	await_waiting(f, 1);
 	service_end_anna(&f->service, true);
 	assert_int_equal(front_forget(f, "{\"token_ids\":[\"s12\"]}"), 204);
-	assert_int_equal(finish(follower), 401); /* the service has not answered yet */
+	assert_int_equal(finish(follower), 401); /* before the service has answered */
 	assert_false(says("version"));
 	assert_int_equal(finish(leader), 401);
 	await_waiting(f, 0);
@@ -310,7 +311,7 @@ static void who_wants_less_may_wait_but_nobody_waits_for_him(void **state)
 	const int known = begin(f, "GET", drive, "documents/2", "If-None-Match: *\r\n");
 	await_waiting(f, 3);
 	release(f);
-	assert_int_equal(finish(part), 200); /* this service knows no parts */
+	assert_int_equal(finish(part), 200); /* this service sends no parts */
 	assert_int_equal(finish(leader), 200);
 	assert_int_equal(finish(other), 206);
 	assert_says("\r\n\r\nsion");

@@ -1,4 +1,4 @@
-/* Answers from memory, by a gateway that is the home of drives whose service is service_drive.h. */
+/* Answers from memory, by a gateway that is the home of drives. The service is service_drive.h. */
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "tests/unit/gateway/service.h"
@@ -45,7 +45,7 @@ static void assert_hit(struct front *f, const char *method, unsigned drive, cons
 		fail_msg("%s %s %s was not in memory: %.900s", method, path, more, front_answer());
 }
 
-/* What is kept only when its last byte has gone on, or after a question to the journal, comes when it comes. */
+/* Polls: some answers are kept only after their last byte was passed on, or after a question to the journal. */
 static void await_hit(struct front *f, unsigned drive, const char *path)
 {
 	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
@@ -92,7 +92,7 @@ static void a_change_that_touches_it_takes_it_out_of_memory(void **state)
 	(void)snprintf(version, sizeof(version), "\r\n\r\nversion %d", front_drive(f)->version);
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_says(version);
-	/* What touches something else leaves it, and it is true at that position as well. */
+	/* A change that touches something else leaves the entry, which is then true at the new position, too. */
 	FRONT_SET(f, touches, " a3");
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/3", NO_BODY), 200);
 	(void)snprintf(seq, sizeof(seq), "Nephos-Seq: 1.%lld\r\n", (long long)front_drive(f)->seq);
@@ -116,7 +116,7 @@ static void an_answer_is_repeated_to_nobody_else(void **state)
 	assert_null(strstr(text, "; hit"));
 	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 2);
 	assert_non_null(strstr(front_drive(f)->fields, "Nephos-User: 1\n"));
-	/* It is another user's drive: nothing of it is kept for him, and no claim of this gateway's is his. */
+	/* The drive belongs to another user: for this user nothing of it is kept, and this gateway has no claim. */
 	assert_null(strstr(front_drive(f)->fields, "Nephos-Tags"));
 	assert_null(strstr(front_drive(f)->fields, "Nephos-Epoch"));
 }
@@ -219,7 +219,8 @@ static void who_has_seen_more_than_was_followed_is_sent_to_the_service(void **st
 	}
 	assert_asked(f, "GET", drive, "documents/2", "Nephos-Floor: nonsense\r\n");
 	assert_non_null(
-		strstr(front_drive(f)->fields, "Nephos-Floor: nonsense\n")); /* the service says what it thinks */
+		/* The service decides what the field means. */
+		strstr(front_drive(f)->fields, "Nephos-Floor: nonsense\n"));
 }
 
 static void what_is_large_is_kept_and_given_whole(void **state)
@@ -254,7 +255,7 @@ static void what_does_not_say_what_it_was_made_from_is_not_kept(void **state)
 	FRONT_SET(f, tags, " nonsense");
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_asked(f, "GET", drive, "documents/2", "");
-	FRONT_SET(f, tags, "9 a2"); /* of another drive */
+	FRONT_SET(f, tags, "9 a2"); /* tags of another drive */
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_asked(f, "GET", drive, "documents/2", "");
 }
@@ -315,10 +316,10 @@ static void what_says_no_date_is_asked_about_and_what_says_no_parts_has_none(voi
 	assert_asked(f, "GET", drive, "documents/2", "If-Modified-Since: " DATE "\r\n");
 	assert_asked(f, "GET", drive, "documents/2", "If-Unmodified-Since: " DATE "\r\n");
 	assert_hit(f, "GET", drive, "documents/2", "If-None-Match: \"x\"\r\nIf-Modified-Since: " DATE "\r\n");
-	assert_hit(f, "GET", drive, "documents/2", "Range: bytes=0-1\r\n"); /* it does not say that it has parts */
+	assert_hit(f, "GET", drive, "documents/2", "Range: bytes=0-1\r\n"); /* the service sent no Accept-Ranges */
 	assert_says("HTTP/1.1 200");
 	assert_says("\r\n\r\nversion ");
-	FRONT_SET(f, date, "Thu, 01 Jan 1970 00:00:00 GMT"); /* stands for what cannot be said */
+	FRONT_SET(f, date, "Thu, 01 Jan 1970 00:00:00 GMT"); /* this date stands for one that cannot be expressed */
 	assert_asked(f, "GET", drive, "documents/3", "");
 	assert_asked(f, "GET", drive, "documents/3", "If-Modified-Since: " DATE "\r\n");
 }
@@ -367,8 +368,8 @@ static void a_part_is_given_only_of_the_state_that_was_named(void **state)
 	assert_says("HTTP/1.1 200");
 	assert_hit(f, "GET", drive, "documents/2/content", "Range: bytes=3-6\r\nIf-Range: " LATER "\r\n");
 	assert_says("HTTP/1.1 200");
-	/* Last-Modified counts whole seconds. While its second may still go on, a later change could have the same
-	 * date: such a date proves nothing, and If-Range gets all. */
+	/* Last-Modified counts whole seconds. While its second is not over, a later change could get the same
+	 * date. Such a date proves nothing, and If-Range gets the whole content. */
 	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&(time_t){now + 3600}, &tm));
 	FRONT_SET(f, date, date);
 	assert_asked(f, "GET", drive, "documents/3/content", "");
@@ -404,14 +405,14 @@ static void of_fields_between_parts_of_the_store_none_comes_out_of_memory_or_pas
 	const unsigned drive = front_new_home(f);
 
 	for (size_t i = 0; i < sizeof(FIELDS) / sizeof(*FIELDS); i++)
-		assert_false(says(FIELDS[i])); /* of the change */
+		assert_false(says(FIELDS[i])); /* in the answer to the change */
 	assert_asked(f, "GET", drive, "documents/2", "");
 	for (size_t i = 0; i < sizeof(FIELDS) / sizeof(*FIELDS); i++)
 		assert_false(says(FIELDS[i]));
 	assert_hit(f, "GET", drive, "documents/2", "");
 	for (size_t i = 0; i < sizeof(FIELDS) / sizeof(*FIELDS); i++)
 		assert_false(says(FIELDS[i]));
-	assert_null(strstr(strstr(front_answer(), "Nephos-Seq:") + 1, "Nephos-Seq:")); /* each once */
+	assert_null(strstr(strstr(front_answer(), "Nephos-Seq:") + 1, "Nephos-Seq:")); /* each field only once */
 	assert_null(strstr(strstr(front_answer(), "Cache-Status:") + 1, "Cache-Status:"));
 }
 
@@ -423,7 +424,7 @@ static void a_drive_in_the_trash_is_dropped(void **state)
 
 	assert_asked(f, "GET", drive, "documents/2", "");
 	assert_hit(f, "GET", drive, "documents/2", "");
-	/* The journal knows of nothing. */
+	/* The journal has no changes. */
 	(void)snprintf(journal, sizeof(journal), "1.%lld-%lld", (long long)front_drive(f)->seq + 1,
 		(long long)front_drive(f)->seq);
 	FRONT_SET(f, journal, journal);

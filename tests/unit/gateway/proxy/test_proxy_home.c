@@ -1,4 +1,4 @@
-/* Where requests for drives go: to services with the claim, to the home, or to nobody yet. */
+/* Where requests for drives go: to services under the claim, to the home, or nowhere yet. */
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/http/client/dial.h"
@@ -36,7 +36,7 @@ static bool came(struct front *f, const char *what)
 	return strstr(front_drive(f)->fields, what) != NULL;
 }
 
-/* A request whose answer is read later. */
+/* Sends a request whose answer is read later, by end(). */
 static int begin(const struct front *f, const char *method, unsigned drive, const char *path, const char *more)
 {
 	char request[1024];
@@ -69,7 +69,7 @@ static void a_change_waits_for_the_claim_and_goes_with_its_epoch(void **state)
 	FRONT_SET(f, waits, true);
 	const int fd = begin(f, "PUT", drive, "files/a", NO_BODY);
 	assert_true(gate_wait(&front_drive(f)->claims, claims + 1));
-	/* A read does not wait, and is not kept: nothing says yet that this is its home. */
+	/* A read does not wait for the claim, and its answer is not kept: this gateway may not be the home. */
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
 	assert_says("Cache-Status: g; fwd=bypass\r\n");
 	assert_false(came(f, "Nephos-Tags") || came(f, "Nephos-Epoch"));
@@ -81,7 +81,7 @@ static void a_change_waits_for_the_claim_and_goes_with_its_epoch(void **state)
 	(void)snprintf(meant, sizeof(meant), "Nephos-Drive: %u\n", drive);
 	assert_true(came(f, "PUT ") && came(f, meant));
 	assert_true(came(f, "Nephos-Epoch: 1\n"));
-	/* The next ones need no other claim. */
+	/* Later changes need no further claim. */
 	assert_int_equal(front_ask_drive(f, "DELETE", drive, "files/a", ""), 200);
 	assert_true(came(f, "DELETE ") && came(f, "Nephos-Epoch: 1\n") && came(f, meant));
 	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
@@ -154,7 +154,7 @@ static void who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another(void 
 		assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NAMED[i]), 409);
 		assert_says("/epoch-changed\"");
 		assert_int_equal(gate_count(&front_drive(f)->changes), changes + 1);
-		/* It may have been for the claim all the same. */
+		/* The refusal may concern the claim all the same, so the drive is claimed again. */
 		assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
 		assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
 	}
@@ -220,7 +220,7 @@ static void what_a_client_says_of_the_ring_goes_no_further(void **state)
 		assert_false(came(f, "?0") || came(f, "Nephos-Touched") || came(f, "forged"));
 		assert_false(says("forged") || says("Nephos-Touched") || says("Nephos-Epoch"));
 	}
-	/* It is answered from memory all the same: that it hopped is nobody's word but a gateway's. */
+	/* The request is answered from memory all the same: only a gateway can say that a request has hopped. */
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", FORGED), 200);
 	assert_says("Cache-Status: g; hit\r\n");
 }
@@ -250,7 +250,7 @@ static void a_request_reaches_the_home_through_another_gateway(void **state)
 	assert_says(home);
 	assert_false(says("forged"));
 	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
-	/* The same answer, and the same change, by either of them. */
+	/* Both gateways give the same answer and accept the same change. */
 	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2", ""), 200);
 	assert_says("Cache-Status: h; hit\r\n");
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/2", NO_BODY), 200);
@@ -273,7 +273,7 @@ static void assert_home(const struct front *f, const char *method, unsigned driv
 		fail_msg("%s by %s: not \"%s\": %.900s", method, host, field, text);
 }
 
-/* The gateways here say that they are at 127.0.0.1. */
+/* The gateways of this test advertise 127.0.0.1. */
 static void the_home_is_named_by_the_host_that_a_client_came_by(void **state)
 {
 	struct front *f = *state;
@@ -286,7 +286,7 @@ static void the_home_is_named_by_the_host_that_a_client_came_by(void **state)
 	(void)snprintf(here, sizeof(here), "http://127.0.0.1:%u", f->other->port);
 	for (size_t i = 0; i < 2; i++) {
 		assert_home(gateways[i], "PUT", drive, "nephos.example:8050", name);
-		for (int times = 0; times < 2; times++) { /* asked, and from memory */
+		for (int times = 0; times < 2; times++) { /* first from the service, then from memory */
 			assert_home(gateways[i], "GET", drive, "nephos.example", name);
 			assert_home(gateways[i], "GET", drive, "[2001:db8::1]:1", address);
 			assert_home(gateways[i], "GET", drive, "localhost:1", here);
@@ -294,7 +294,7 @@ static void the_home_is_named_by_the_host_that_a_client_came_by(void **state)
 	}
 }
 
-/* As another gateway passes a request on. */
+/* Sends a request as another gateway passes it on. */
 static int hop(struct front *f, const char *method, unsigned drive, int epoch)
 {
 	char request[1024];
@@ -326,7 +326,7 @@ static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void
 	}
 	assert_int_equal(gate_count(&front_drive(f)->reads), reads);
 	assert_int_equal(gate_count(&front_drive(f)->changes), changes);
-	/* Who goes by an epoch that is not known here may be right: a read has the services. */
+	/* The sender uses an epoch that is not known here, and may be right: the read goes to the services. */
 	assert_int_equal(hop(f, "GET", drive, 3), 200);
 	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
 }

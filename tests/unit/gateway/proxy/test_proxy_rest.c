@@ -1,4 +1,4 @@
-/* Answers that are cut by who sends them, while a gateway passes them on. */
+/* Answers that their sender cuts while a gateway passes them on. */
 #include "common/base/clock.h"
 #include "common/ring/placement.h"
 #include "gateway/proxy/proxy.h"
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #define SIZE 700000u	      /* of the content: more than a pipe has room for */
-#define LONG_SIZE (32u << 20) /* more than fits into all the buffers on the way to who does not read */
+#define LONG_SIZE (32u << 20) /* more than all the buffers on the way to a client that does not read */
 #define HEAD_SIZE 4096
 
 #define PLAN(o, ...)                                                      \
@@ -27,8 +27,8 @@
 
 struct world {
 	struct front *f;
-	struct origin origin; /* "a" and "b" */
-	int left;	      /* a connection that is closed in the end; 0: none */
+	struct origin origin; /* the services "a" and "b" */
+	int left;	      /* a connection that the teardown closes; 0: none */
 };
 
 /* ---- a client ---- */
@@ -41,7 +41,8 @@ static void has(const char *what)
 		fail_msg("no \"%s\" in %s", what, head);
 }
 
-/* A drive that goes to "a", then "b", before the service of the front; with a home, whose is that. */
+/* A new drive whose requests go to "a" first, then to "b", then to the service of the front. When home is not
+ * NULL, that gateway is its home. */
 static unsigned new_drive(const char *home)
 {
 	static const struct placement_member services[] = {{"d", 1}, {"a", 1}, {"b", 1}},
@@ -85,7 +86,7 @@ static int read_head(int fd)
 	return (int)strtol(head + 9, NULL, 10);
 }
 
-/* Up to so many bytes of version 0 from there on; how many came before the end. */
+/* Reads up to `size` bytes of version 0 from offset `from` on. Returns how many came before the end. */
 static size_t read_body(int fd, size_t from, size_t size)
 {
 	static char piece[65536];
@@ -102,14 +103,14 @@ static size_t read_body(int fd, size_t from, size_t size)
 	return got;
 }
 
-/* The whole of it comes, and nothing behind. */
+/* All bytes of that size must come. */
 static void read_all(int fd, size_t from, size_t size)
 {
 	assert_int_equal(read_body(fd, from, size), size);
 	close(fd);
 }
 
-/* A beginning comes, then the end of the connection. */
+/* Some bytes come, then the end of the connection. */
 static void read_until_cut(int fd, size_t size)
 {
 	assert_true(read_body(fd, 0, size + 1) < size);
@@ -252,7 +253,7 @@ static void a_service_that_is_not_ready_is_asked_again(void **state)
 	assert_string_equal(w->origin.range, "bytes=301000-699999");
 }
 
-/* Nobody gives the rest of the answers that are begun from now on. */
+/* Begins an answer whose rest no service sends. */
 static int begin_to_wait(struct world *w)
 {
 	static struct origin_step steps[ORIGIN_STEPS_MAX];
@@ -304,7 +305,7 @@ static void nobody_is_waited_for_without_an_end(void **state)
 	assert_true(gate_count(&w->origin.asked) < 16);
 }
 
-/* The end of the group is the test. */
+/* The test itself is the teardown of the group, which ends the gateway. */
 static void a_gateway_that_ends_meanwhile_ends_it(void **state)
 {
 	struct world *w = *state;
@@ -337,7 +338,7 @@ static void who_reads_slowly_gets_it_from_another_service(void **state)
 	const int fd = ask(w->f, new_drive(NULL), "");
 	assert_int_equal(read_head(fd), 200);
 	assert_int_equal(gate_count(&w->origin.asked), 1);
-	origin_kill(&w->origin, 0); /* which waits for room, as nobody reads */
+	origin_kill(&w->origin, 0); /* this server waits for room, as the client does not read */
 	read_all(fd, 0, LONG_SIZE);
 	assert_int_equal(gate_count(&w->origin.asked), 2);
 }
@@ -362,14 +363,14 @@ static void nobody_reads_past_a_home_that_has_cut_an_answer(void **state)
 	struct world *w = *state;
 	const unsigned drive = new_drive("h");
 
-	/* The home cannot go on with it; who had asked the home can. */
+	/* The home cannot go on with the answer, but the gateway that asked the home can. */
 	PLAN(&w->origin, {.until = 300000}, {.twist = ORIGIN_OTHER_ETAG});
 	int fd = ask(w->f, drive, "");
 	assert_int_equal(read_head(fd), 200);
 	has("detail=home");
 	read_all(fd, 0, SIZE);
 	assert_int_equal(gate_count(&w->origin.asked), 3);
-	/* It lives, and may give others from memory what it knows. */
+	/* The home still runs and is asked again: it may have other answers in memory. */
 	fd = ask(w->f, drive, "");
 	assert_int_equal(read_head(fd), 200);
 	has("detail=home");

@@ -1,4 +1,5 @@
-/* What a home says of where a drive stands, so that a standby may answer: the service is service_drive.h. */
+/* The position of a drive that its home sends with a read, so that a standby may answer. The service is
+ * service_drive.h. */
 #include "tests/unit/gateway/service.h"
 
 #include <setjmp.h>
@@ -15,7 +16,7 @@ static bool service_got(struct front *f, const char *text)
 	return strstr(front_drive(f)->fields, text) != NULL;
 }
 
-/* That the drive stands where the service knows it to, and this timeline. */
+/* The service must have received its own position of the drive, with this timeline. */
 static void assert_stands(struct front *f, int64_t timeline)
 {
 	char text[64];
@@ -32,7 +33,7 @@ static void a_read_that_is_not_in_memory_says_where_the_drive_stands(void **stat
 
 	FRONT_SET(f, timeline, 3);
 	const unsigned drive = front_new_home(f);
-	assert_false(service_got(f, "Nephos-Standby")); /* a change does not */
+	assert_false(service_got(f, "Nephos-Standby")); /* a change does not carry it */
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
 	assert_stands(f, 3);
 	assert_null(strstr(front_answer(), "Nephos-Timeline"));
@@ -78,13 +79,14 @@ static void a_home_that_has_missed_something_says_nothing(void **state)
 
 	FRONT_SET(f, timeline, 5);
 	const unsigned drive = front_new_home(f);
-	FRONT_SET(f, skips, 1); /* and the journal does not tell */
+	FRONT_SET(f, skips, 1); /* and the journal cannot be read */
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "documents/2", NO_BODY), 200);
 	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
 	assert_false(service_got(f, "Nephos-Standby"));
 }
 
-/* It may be of any: the last of the tests, as it holds for as long as the gateway runs. */
+/* The timeline of such a position is not known. This must be the last test, as the effect lasts as long as the
+ * gateway runs. */
 static void after_a_position_without_a_timeline_nothing_is_said(void **state)
 {
 	struct front *f = *state;

@@ -1,5 +1,5 @@
-/* What a gateway has kept of another home's answers, and gives when that says that it is still what it would answer.
- * "g" is asked; "h", f->other, is the home. */
+/* Answers of another home that a gateway keeps. It gives them again when the home says that it would still give
+ * the same answer. The tests ask "g"; "h", f->other, is the home. */
 #include "gateway/proxy/validation_message.h"
 #include "tests/unit/gateway/service.h"
 
@@ -44,7 +44,7 @@ static void assert_says_position(struct front *f)
 	assert_says(seq);
 }
 
-/* A drive whose home is "h", after a change. */
+/* A new drive whose home is "h", with one change. */
 static unsigned new_drive(struct front *f)
 {
 	const unsigned drive = front_new_drive_at("h", "g");
@@ -62,7 +62,7 @@ static void assert_valid(struct front *f, const char *method, unsigned drive, co
 		fail_msg("%s %s %s was not found to be the same: %.900s", method, path, more, front_answer());
 }
 
-/* By a hop, whatever the home has. */
+/* The request must be answered by a hop to the home, whether or not the home has the answer in memory. */
 static void assert_passed_on(struct front *f, unsigned drive, const char *path, const char *more)
 {
 	(void)front_ask_drive(f, "GET", drive, path, more);
@@ -106,7 +106,6 @@ static void what_another_client_has_changed_is_not_given_again(void **state)
 	}
 }
 
-/* The same key, and the same bytes: but the home has asked for it anew, and only what it has now is its answer. */
 static long long metric_of(struct front *f, const char *name)
 {
 	static char page[262144];
@@ -120,7 +119,8 @@ static long long metric_of(struct front *f, const char *name)
 	return strtoll(found + strlen(line), NULL, 10);
 }
 
-/* Once: what is not the home's answer any more is forgotten, also where nothing is kept in its place. */
+/* The gateway asks only once: it forgets an answer that is no longer the home's, even when it keeps no other in
+ * its place. */
 static void who_reads_what_has_become_long_does_not_ask_about_what_it_was(void **state)
 {
 	struct front *f = *state;
@@ -135,6 +135,7 @@ static void who_reads_what_has_become_long_does_not_ask_about_what_it_was(void *
 	assert_int_equal(metric_of(f, "nephos_gateway_validations_total"), asked + 1);
 }
 
+/* The key and the bytes are the same. But the home has asked for the answer anew, and only its new answer counts. */
 static void what_the_home_has_dropped_and_asked_for_again_is_another_answer(void **state)
 {
 	struct front *f = *state;
@@ -145,7 +146,7 @@ static void what_the_home_has_dropped_and_asked_for_again_is_another_answer(void
 	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
 	assert_int_equal(front_ask_drive(f->other, "GET", drive, "documents/2", ""), 200);
 	assert_passed_on(f, drive, "documents/2", "");
-	assert_says("Cache-Status: h; hit, g; fwd="); /* and this one is kept instead */
+	assert_says("Cache-Status: h; hit, g; fwd="); /* and the home's new answer is kept instead */
 	assert_valid(f, "GET", drive, "documents/2", "");
 	assert_says_version(f);
 }
@@ -165,7 +166,8 @@ static void a_change_of_something_else_shows_in_the_position_alone(void **state)
 	assert_says_position(f);
 }
 
-/* A gateway may have kept more answers than the drive has had changes. */
+/* The number of an answer may be higher than any position: a gateway may have kept more answers than the drive has
+ * had changes. */
 static void the_number_of_an_answer_is_not_taken_for_a_position(void **state)
 {
 	struct front *f = *state;
@@ -273,7 +275,7 @@ static void what_a_client_says_of_stamps_means_nothing(void **state)
 
 /* ---- the listener of the home ---- */
 
-/* The status, and what was answered; of the gateway that is asked: "g". */
+/* Sends the message to "g". Returns the status; text gets the answer. */
 static int ask_as(struct front *f, const char *kind, struct span body)
 {
 	char head[192];
@@ -319,12 +321,12 @@ static void what_is_no_question_is_refused(void **state)
 		add(&many, 3, 1, "key");
 	assert_int_equal(ask_as(f, "gateway", buf_span(&many)), 400);
 	buf_fini(&many);
-	/* Clients have no such thing. */
+	/* The listener for clients has no such route. */
 	assert_int_equal(front_ask(f, "POST /internal/v1/validate", NO_BODY, text, sizeof(text)), 404);
 }
 
-/* "g" is the home of the first two drives, and keeps an answer about the first, under some stamp; "h" is that of the
- * third. */
+/* "g" is the home of the first two drives and keeps an answer about the first, under one of these stamps. "h" is
+ * the home of the third. */
 static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
 {
 	enum { STAMPS = 40, QUESTIONS = STAMPS + 1 + STAMPS + 1 };
@@ -345,7 +347,7 @@ static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
 		add(&b, own, stamp, key);
 	add(&b, own, 1, "5 no such key");
 	for (int64_t stamp = 1; stamp <= STAMPS; stamp++)
-		add(&b, empty, stamp, key); /* it is no answer about that drive */
+		add(&b, empty, stamp, key); /* no answer about that drive has this key */
 	add(&b, others, 1, key);
 	assert_int_equal(ask_as(f, "gateway", buf_span(&b)), 200);
 	const char *body = strstr(text, "\r\n\r\n") + 4;
@@ -356,13 +358,13 @@ static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
 		assert_true(verdict.outcome != VALIDATION_SAME || (i < STAMPS && verdict.seq == front_drive(f)->seq));
 	}
 	assert_int_equal(same, 1);
-	assert_int_equal(verdict.outcome, VALIDATION_UNKNOWN); /* of what it is not the home of */
+	assert_int_equal(verdict.outcome, VALIDATION_UNKNOWN); /* the last question: "h" is the home of its drive */
 	buf_fini(&b);
 }
 
 /* ---- the end of a home ---- */
 
-/* Reads have the services then, as without anything kept. The last of all. */
+/* Reads then go to the services, as if nothing was kept. This must be the last test. */
 static void what_a_home_has_answered_is_given_to_nobody_when_that_is_gone(void **state)
 {
 	struct front *f = *state;

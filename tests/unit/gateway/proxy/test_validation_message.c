@@ -1,4 +1,5 @@
-/* What gateways ask each other about kept answers: it is read as it was written, and whatever it is not is refused. */
+/* The messages by which gateways validate kept answers: each is read as it was written, and everything else is
+ * refused. */
 #include "gateway/proxy/validation_message.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static void verdicts_are_read_as_they_were_written(void **state)
 	buf_fini(&b);
 }
 
-/* Reads all of it; 0, or what is wrong. */
+/* Reads all questions. Returns 0, or the error. */
 static int read_questions(struct span message)
 {
 	struct validation_question q;
@@ -95,7 +96,7 @@ static int read_verdicts(struct span message)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* A beginning is a message only where a question, or a verdict, ends. */
+/* The beginning of a message is a valid message only if it ends after a whole question or verdict. */
 static void what_was_cut_off_is_refused(void **state)
 {
 	size_t questions = 0, verdicts = 0;
@@ -114,7 +115,7 @@ static void what_was_cut_off_is_refused(void **state)
 	buf_fini(&b);
 }
 
-/* Writes one byte into questions at that place. */
+/* Reads questions in which one byte was replaced. Returns the result. */
 static int with_byte(size_t at, char byte)
 {
 	struct buf b;

@@ -1,4 +1,5 @@
-/* Questions to a home that answers when the test lets it: which go together, and who is told what. */
+/* Questions to a home that answers when the test lets it: which of them share a call, and what each caller is
+ * told. */
 #include "gateway/proxy/validator.h"
 
 #include "common/base/clock.h"
@@ -15,12 +16,12 @@
 
 #define QUESTIONS_MAX 1024
 
-/* What the home says to a call. */
+/* What the home answers to a call. */
 enum answer_kind { YES, NO, TOO_FEW, NONSENSE, REFUSED };
 
 struct home {
 	struct http_server *server;
-	struct gate came, told; /* calls, and questions that were heard */
+	struct gate came, told; /* counts calls, and questions whose result came */
 	struct http_client *client;
 	struct registry *registry;
 	struct validator *validator;
@@ -28,12 +29,12 @@ struct home {
 	atomic_bool is_gone;
 	pthread_mutex_t lock; /* guards the rest */
 	struct http_request *call;
-	size_t count;		       /* of its questions */
-	int64_t stamps[QUESTIONS_MAX]; /* of these */
+	size_t count;		       /* of the questions in `call` */
+	int64_t stamps[QUESTIONS_MAX]; /* of the questions in `call` */
 };
 
 struct reader {
-	struct validator_question question; /* first */
+	struct validator_question question; /* must be first */
 	struct home *home;
 	int error;
 	struct validation_verdict verdict;
@@ -66,7 +67,7 @@ static const struct http_route ROUTES[] = {{.method = "POST",
 						   .internal = true},
 	{0}};
 
-/* Answers the call that has come. */
+/* Answers the call that the home holds. */
 static void answer(enum answer_kind kind)
 {
 	const struct validation_verdict same = {VALIDATION_SAME, .incarnation = 3, .seq = 7},
@@ -97,7 +98,7 @@ static void on_heard(struct validator_question *q, int error, const struct valid
 	gate_open(&home.told);
 }
 
-/* The reader of that number asks, with its number as the stamp. */
+/* Reader n asks, with n as the stamp. */
 static bool ask(size_t n)
 {
 	static const char KEY[] = "5 3 \n/api/v2/docs/drives/3/documents/2";
@@ -217,14 +218,14 @@ static void no_more_wait_than_may(void **state)
 	}
 }
 
-/* Unless it is long since then. */
+/* The home is not asked, unless the pause is over by now. */
 static void assert_is_left_alone(int64_t since_ns, size_t n)
 {
 	if (ask(n))
 		assert_true(clock_mono_ns() - since_ns > VALIDATOR_PAUSE_MS * NS_PER_MS);
 }
 
-/* The first of two calls comes to nothing: both readers are told, and the home is asked nothing for now. */
+/* The first of two calls fails: both readers are told, and the home is not asked again for a while. */
 static void fails(void (*end)(void))
 {
 	int64_t ended_ns;

@@ -47,7 +47,7 @@ static bool claimed(uint32_t drive, uint64_t number, int64_t life, int64_t seq)
 	return had;
 }
 
-/* Held, and followed up to there. */
+/* Claims the drive, which is then held and followed up to seq. */
 static void hold(int64_t seq)
 {
 	assert_true(claimed(DRIVE, claim(), LIFE, seq));
@@ -138,7 +138,7 @@ static void a_drive_is_claimed_once_at_a_time(void **state)
 	assert_true(claimed(DRIVE, number, LIFE, 40));
 	assert_int_equal(claim(), 0);
 	(void)touch(42, 42);
-	assert_int_equal(claim(), 0); /* behind */
+	assert_int_equal(claim(), 0); /* the drive is behind */
 }
 
 static void a_refused_claim_may_be_made_again(void **state)
@@ -210,7 +210,7 @@ static void a_drive_of_another_user_than_asked_for_it_takes_no_place(void **stat
 
 	(void)state;
 	const uint64_t number = claim();
-	assert_int_equal(homes_view(h, DRIVE).owner, 0); /* that it was asked for says nothing */
+	assert_int_equal(homes_view(h, DRIVE).owner, 0); /* no owner is known before the answer to the claim */
 	assert_false(homes_claimed(
 		h, DRIVE, number, &(struct home_claim){.owner = OWNER + 1, .incarnation = LIFE, .seq = 40}, &duty));
 	assert_is_none();
@@ -230,12 +230,12 @@ static void changes_in_order_are_followed(void **state)
 	assert_is(HOME_HELD, 41, 41);
 	assert_int_equal(touch(42, 45), HOME_DROP);
 	assert_is(HOME_HELD, 45, 45);
-	/* One that was followed already, and one that begins before there. */
+	/* A stretch that was followed already, and one that begins before the position. */
 	assert_int_equal(touch(41, 43), HOME_DROP);
 	assert_is(HOME_HELD, 45, 45);
 	assert_int_equal(touch(44, 46), HOME_DROP);
 	assert_is(HOME_HELD, 46, 46);
-	assert_int_equal(touch(47, 46), HOME_DROP); /* of nothing */
+	assert_int_equal(touch(47, 46), HOME_DROP); /* an empty stretch */
 	assert_is(HOME_HELD, 46, 46);
 }
 
@@ -274,7 +274,7 @@ static void as_many_stretches_are_remembered_as_it_has_places(void **state)
 	assert_is(HOME_BEHIND, 0, 1 + HOMES_STRETCHES_MAX);
 	(void)touch(1, 1);
 	assert_is(HOME_HELD, 1 + HOMES_STRETCHES_MAX, 1 + HOMES_STRETCHES_MAX);
-	/* The places are free again. */
+	/* All places are free again. */
 	(void)touch(11, 12);
 	(void)touch(10, 10);
 	assert_is(HOME_HELD, 12, 12);
@@ -289,7 +289,7 @@ static void what_has_no_place_is_dropped_and_known_and_the_journal_tells_it_agai
 	for (int64_t i = 2; i <= last; i++)
 		assert_int_equal(touch(i, i), HOME_DROP);
 	(void)touch(1, 1);
-	assert_is(HOME_BEHIND, last - 1, last); /* the one too many was the last */
+	assert_is(HOME_BEHIND, last - 1, last); /* there was no place for the last one */
 	assert_int_equal(tell(ask(last - 1), last, last), HOME_DROP);
 	assert_is(HOME_HELD, last, last);
 }
@@ -317,7 +317,7 @@ static void the_journal_closes_a_gap(void **state)
 	hold(40);
 	(void)touch(43, 44);
 	const uint64_t number = ask(40);
-	assert_false(may_ask()); /* one question at a time */
+	assert_false(may_ask()); /* only one question at a time */
 	assert_int_equal(tell(number, 41, 44), HOME_DROP);
 	assert_is(HOME_HELD, 44, 44);
 	assert_int_equal(tell(number, 45, 60), HOME_NOTHING);
@@ -379,7 +379,7 @@ static void a_doubt_is_over_when_the_journal_has_told(void **state)
 	homes_doubt(h, DRIVE);
 	assert_is(HOME_BEHIND, 40, 40);
 	(void)touch(41, 41);
-	assert_is(HOME_BEHIND, 41, 41); /* an answer to a change does not say what else there was */
+	assert_is(HOME_BEHIND, 41, 41); /* the answer to a change does not say what was missed */
 	assert_int_equal(homes_told(h, DRIVE, ask(41), NULL), HOME_NOTHING);
 	assert_is(HOME_BEHIND, 41, 41);
 	assert_int_equal(tell(ask(41), 42, 43), HOME_DROP);
@@ -455,7 +455,7 @@ static void a_claim_that_finds_an_earlier_life_than_was_seen_is_none(void **stat
 	(void)state;
 	const uint64_t number = claim();
 	assert_int_equal(homes_saw(h, DRIVE, LIFE + 1, 2), HOME_NOTHING);
-	assert_int_equal(touch(41, 41), HOME_NOTHING); /* of the earlier life: it says nothing about this one */
+	assert_int_equal(touch(41, 41), HOME_NOTHING); /* of the earlier life: means nothing for this one */
 	assert_int_equal(homes_view(h, DRIVE).state, HOME_CLAIMING);
 	assert_false(claimed(DRIVE, number, LIFE, 41));
 	assert_is_none();
@@ -556,7 +556,7 @@ static void only_the_drives_that_move_to_another_gateway_are_given_up(void **sta
 	homes_give_up_if(h, is_odd, NULL);
 	assert_int_equal(homes_view(h, 1).state, HOME_REPLICA);
 	assert_int_equal(homes_view(h, 2).state, HOME_HELD);
-	assert_int_equal(homes_view(h, 5).state, HOME_NONE); /* it had nothing yet */
+	assert_int_equal(homes_view(h, 5).state, HOME_NONE); /* it had no content yet */
 	assert_false(claimed(5, number, LIFE, 1));
 	homes_give_up_if(h, is_odd, NULL);
 	assert_int_equal(homes_view(h, 1).state, HOME_REPLICA);

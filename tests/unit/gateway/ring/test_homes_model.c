@@ -1,10 +1,10 @@
 /*
- * The homes of one gateway beside the truth: services that change drives and answer late, in any order, or never; a
- * cache that does what it is told to; other gateways that are home while this one is not, and copy to it what they
- * keep. Thousands of random steps, by seed. Of each drive that is held must be true:
+ * The homes of one gateway beside the truth. Services change drives and answer late, in any order, or never. A
+ * cache does what it is told. Other gateways are the home while this one is not, and copy to it what they keep.
+ * There are thousands of random steps with fixed seeds. For each drive that is held must be true:
  *
- *   - nothing that is kept is older than what anybody was told, and
- *   - the position that a kept answer would be given with is not lower than one that anybody was told.
+ *   - nothing that is kept is older than what any client was told, and
+ *   - the position that would be sent with a kept answer is not lower than any that a client was told.
  */
 #include "gateway/ring/homes.h"
 
@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #define DRIVES 3u
-#define HOMES 2u /* so that drives give way */
-#define KEYS 8u	 /* of each drive; one tag each */
+#define HOMES 2u /* fewer than DRIVES, so that drives are given up */
+#define KEYS 8u	 /* of each drive; each has one tag */
 #define CHANGES_MAX 2048u
 #define LIVES_MAX 32u
 #define FLYING 24u
@@ -38,32 +38,32 @@ struct position {
 	int64_t life, seq;
 };
 
-/* What is kept of one key; seq 0: nothing. */
+/* The entry of one key; seq 0: there is none. */
 struct kept {
 	int64_t life, seq;
-	int64_t dropped; /* the highest seq at which its tag was dropped; for answers that come later */
+	int64_t dropped; /* the highest seq of a drop of its tag; for answers that come later */
 };
 
 struct drive {
 	/* The truth. */
 	struct position now;
-	unsigned char tags[LIVES_MAX][CHANGES_MAX]; /* by seq; those of a later life begin as a copy */
-	/* The gateway. */
-	struct position told; /* the highest that anybody was told */
+	unsigned char tags[LIVES_MAX][CHANGES_MAX]; /* by seq; a later life begins with a copy of them */
+	/* What the gateway has. */
+	struct position told; /* the highest position that any client was told */
 	struct kept kept[KEYS];
-	unsigned forgotten; /* so many times all was dropped: what was asked for before is not kept */
+	unsigned forgotten; /* how often all was dropped: an answer that was asked for before that is not kept */
 };
 
 enum kind { NO_MESSAGE, COPY, CLAIM, CHANGE, READ, SILENT_READ, JOURNAL };
 
 struct message {
 	enum kind kind;
-	bool done; /* the service has done it; the answer is on its way */
+	bool done; /* the service has applied it; the answer is in flight */
 	uint32_t drive;
 	uint64_t number;
 	unsigned forgotten, key;
 	int64_t since;
-	struct home_stretch stretch; /* of the answer; first: of a change or the journal */
+	struct home_stretch stretch; /* of the answer; `first` only for a change or the journal */
 	bool refused;
 };
 
@@ -156,7 +156,7 @@ static void ask(struct world *w, uint32_t drive)
 	m->since = since;
 }
 
-/* A request for a drive comes. */
+/* A request for the drive arrives. */
 static void request(struct world *w, uint32_t drive)
 {
 	static const enum kind KINDS[] = {CHANGE, READ, READ, SILENT_READ};
@@ -206,7 +206,7 @@ static void serve(struct world *w, struct message *m)
 	m->stretch.first = m->since + 1;
 }
 
-/* The drive is set back to what it was some changes ago. */
+/* Sets the drive back to its state of some changes ago, in a new life. */
 static void set_back(struct world *w, struct drive *d)
 {
 	const int64_t back = (int64_t)below(w, 4);
@@ -228,7 +228,8 @@ static void tell(struct drive *d, const struct home_stretch *s)
 		d->told = at;
 }
 
-/* While another gateway is the home, it changes the drive, tells of that, and copies what it keeps. */
+/* While another gateway is the home, it changes the drive, announces the change to this one, and copies what it
+ * keeps. */
 static void be_elsewhere(struct world *w, uint32_t drive)
 {
 	struct drive *d = &w->drives[drive - 1];
@@ -324,7 +325,7 @@ static void lose(struct world *w, const struct message *m)
 	}
 }
 
-/* A claim or a question whose answer still comes, after it was taken for lost. */
+/* The message counts as lost. The answer to a claim or to a question still comes later. */
 static void lose_for_now(struct world *w, struct message *m)
 {
 	lose(w, m);
@@ -438,7 +439,7 @@ static void nothing_that_may_be_served_is_older_than_what_was_told(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
 		served += run(seed);
-	/* It keeps something, and often: else all of the above would say nothing. */
+	/* Entries must be served often: otherwise the checks above would prove nothing. */
 	assert_true(served > (size_t)SEEDS * STEPS / 10);
 }
 

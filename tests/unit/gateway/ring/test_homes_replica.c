@@ -1,4 +1,5 @@
-/* What is kept of drives that this gateway is not the home of: up to where it is true, and when it counts. */
+/* What a gateway keeps of drives of which it is not the home: up to which position it is true, and when it may be
+ * used. */
 #include "gateway/ring/homes.h"
 
 #include <setjmp.h>
@@ -173,12 +174,12 @@ static void a_claim_that_is_refused_leaves_the_replica_as_it_was(void **state)
 	hold_and_give_up(40);
 	homes_refused(h, DRIVE, claim_in(EPOCH + 1));
 	assert_is(HOME_REPLICA, 40, 40);
-	/* What was dropped meanwhile is known: nobody may bring what was true before. */
+	/* A drop during the claim is remembered: no copy of an older state is taken afterwards. */
 	const uint64_t number = claim_in(EPOCH + 1);
 	assert_int_equal(touch(42, 43), HOME_DROP);
 	homes_refused(h, DRIVE, number);
 	assert_is(HOME_REPLICA, 40, 43);
-	/* A stranger who asks for it leaves it, too. */
+	/* A claim that finds another owner leaves the replica, too. */
 	assert_false(homes_claimed(h, DRIVE, claim_in(EPOCH + 1),
 		&(struct home_claim){.owner = OWNER + 1, .incarnation = LIFE, .seq = 44}, &duty));
 	assert_int_equal(duty, HOME_NOTHING);
@@ -256,7 +257,7 @@ static void what_is_true_before_what_was_dropped_here_is_not_taken(void **state)
 	(void)state;
 	assert_true(offered(40));
 	assert_false(offered(39));
-	assert_int_equal(touch(43, 44), HOME_DROP); /* behind a gap: dropped all the same */
+	assert_int_equal(touch(43, 44), HOME_DROP); /* behind a gap, but dropped all the same */
 	assert_false(offered(43));
 	assert_true(offered(44));
 	assert_is(HOME_REPLICA, 40, 44);
@@ -296,7 +297,7 @@ static void a_drive_that_has_no_place_makes_no_other_one_give_way(void **state)
 	assert_true(homes_offered(h, 2, &stand, &duty));
 	assert_false(homes_offered(h, 3, &stand, &duty));
 	assert_int_equal(homes_view(h, 1).state, HOME_REPLICA);
-	/* A claim does: there is somebody who asks. */
+	/* A claim takes the place of a replica, because a user has asked for the drive. */
 	assert_int_not_equal(homes_claim(h, 3, EPOCH, OWNER, &forgotten), 0);
 	assert_int_equal(forgotten, 2);
 }

@@ -1,4 +1,5 @@
-/* How a gateway follows the drives that it is the home of: what it asks, and what it may give from memory meanwhile. */
+/* How a gateway follows the drives of which it is the home: what it asks, and what it may give from memory
+ * meanwhile. */
 #include "gateway/ring/keeper.h"
 
 #include "common/base/clock.h"
@@ -22,7 +23,7 @@ static bool is_hit(struct front *f, unsigned drive, const char *path)
 	return strstr(front_answer(), "Cache-Status: g; hit\r\n") != NULL;
 }
 
-/* An answer of the journal comes when it comes. */
+/* Polls: the answer of the journal may come at any time. */
 static void await_hit(struct front *f, unsigned drive, const char *path)
 {
 	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
@@ -40,7 +41,7 @@ static void change(struct front *f, unsigned drive)
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
 }
 
-/* Both are in memory, made from a2 and from a5. */
+/* A new home with two answers in memory, made from a2 and from a5. */
 static unsigned home_with_two(struct front *f)
 {
 	const unsigned drive = front_new_home(f);
@@ -68,16 +69,17 @@ static void behind_a_gap_nothing_is_given_until_the_journal_has_told(void **stat
 	const int questions = gate_count(&front_drive(f)->questions);
 	const int64_t seq = front_drive(f)->seq;
 
-	/* Somebody has changed a2 before, and nobody has told; what this one touches is something else. */
+	/* Another client has changed a2 before, and the gateway was not notified. This change touches something
+	 * else. */
 	FRONT_SET(f, waits, true);
 	FRONT_SET(f, skips, 1);
 	FRONT_SET(f, touches, " a9");
 	change(f, drive);
 	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
-	FRONT_SET(f, tags, NULL); /* so that what is given afterwards was kept before */
+	FRONT_SET(f, tags, NULL); /* so that a hit is an answer that was kept before */
 	assert_false(is_hit(f, drive, "documents/2"));
 	assert_false(is_hit(f, drive, "documents/5"));
-	assert_int_equal(gate_count(&front_drive(f)->questions), questions + 1); /* one at a time */
+	assert_int_equal(gate_count(&front_drive(f)->questions), questions + 1); /* only one question at a time */
 	FRONT_SET(f, journal, journal_of(seq + 1, seq + 2, " a2 a9"));
 	service_drive_release(front_drive(f));
 	await_hit(f, drive, "documents/5");
@@ -94,7 +96,7 @@ static void a_position_that_nobody_has_told_of_is_asked_about(void **state)
 	FRONT_SET(f, waits, true);
 	FRONT_SET(f, seq, seq + 3);
 	FRONT_SET(f, tags, NULL);
-	assert_false(is_hit(f, drive, "documents/7")); /* which has seen it */
+	assert_false(is_hit(f, drive, "documents/7")); /* its answer has the new position */
 	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
 	assert_false(is_hit(f, drive, "documents/5"));
 	FRONT_SET(f, journal, journal_of(seq + 1, seq + 3, " a2"));

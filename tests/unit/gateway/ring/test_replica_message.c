@@ -1,4 +1,4 @@
-/* What gateways say to each other about copies: it is read as it was written, and whatever it is not is refused. */
+/* The messages by which gateways copy answers: each is read as it was written, and everything else is refused. */
 #include "gateway/ring/replica_message.h"
 
 #include "common/base/clock.h"
@@ -147,7 +147,7 @@ static void a_ticket_says_which_keys_are_wanted(void **state)
 	assert_int_equal(replica_message_read_ticket(buf_span(&message), 10, &ticket, again), 0);
 	assert_memory_equal(again, wanted, sizeof(wanted));
 	assert_int_equal(ticket.fence, TICKET.fence);
-	/* Of another number of keys it says nothing. */
+	/* The ticket is not valid for another number of keys. */
 	assert_int_equal(replica_message_read_ticket(buf_span(&message), 17, &ticket, again), -EBADMSG);
 	assert_int_equal(replica_message_read_ticket(buf_span(&message), 8, &ticket, again), -EBADMSG);
 }
@@ -189,7 +189,7 @@ static void an_entry_that_cannot_be_is_refused(void **state)
 	struct replica_entry e = entry_of("key");
 
 	(void)state;
-	e.keys[0]++; /* of another drive: what touches this one would not drop it */
+	e.keys[0]++; /* of another drive: a change of this one would not drop it */
 	assert_refused(&e);
 	e = entry_of("key");
 	e.key_count = 0;
@@ -207,7 +207,7 @@ static void an_entry_that_cannot_be_is_refused(void **state)
 	e = entry_of("key");
 	e.lifetime_ns = (REPLICA_LIFETIME_S_MAX + 1) * (uint64_t)NS_PER_S;
 	assert_refused(&e);
-	/* A head that does not end, one with a name alone, one without a name. */
+	/* A head that does not end, a field with a name alone, and one without a name. */
 	e = entry_of("key");
 	e.head = span_of("ETag\0v1", 7);
 	assert_refused(&e);
@@ -225,7 +225,7 @@ static void an_offer_that_cannot_be_is_refused(void **state)
 	struct replica_section s = section_of(DRIVE, 0);
 
 	(void)state;
-	s.touched.incarnation++; /* of another life than the drive */
+	s.touched.incarnation++; /* of another life than that of the drive */
 	assert_int_equal(replica_message_write_offer(&message, 1), 0);
 	assert_int_equal(replica_message_write_offer_section(&message, &s), 0);
 	assert_int_equal(replica_message_check_offer(buf_span(&message)), -EBADMSG);

@@ -1,5 +1,5 @@
-/* What the home of a drive keeps is copied to the next gateway, which gives it to nobody before it is the home, and
- * then what the journal leaves of it. */
+/* What the home of a drive keeps is copied to the next gateway. That gateway gives no copy to a client before it
+ * is the home itself; then it gives those that the journal leaves. */
 #include "gateway/ring/replicas.h"
 
 #include "common/base/clock.h"
@@ -51,14 +51,14 @@ static long long metric_of(struct front *f, const char *name)
 	const char *at;
 
 	assert_int_equal(wire_ask(f->port, "GET /metrics HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
-	at = strstr(text, name); /* HELP and TYPE name it, too */
+	at = strstr(text, name); /* HELP and TYPE lines have the name, too */
 	while (at && (at[-1] != '\n' || at[strlen(name)] != ' '))
 		at = strstr(at + 1, name);
 	assert_non_null(at);
 	return strtoll(at + strlen(name), NULL, 10);
 }
 
-/* A round of the home may bring more, or bring something again. */
+/* Polls. A round of the home may copy more entries, or copy some again. */
 static void await_metric(struct front *f, const char *name, long long least, long long most)
 {
 	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
@@ -72,7 +72,7 @@ static void await_metric(struct front *f, const char *name, long long least, lon
 	}
 }
 
-/* Made from a2 and from a5, at "g", and copied to "h". */
+/* A new drive with two answers, made from a2 and from a5, that are kept at "g" and copied to "h". */
 static unsigned home_with_two(struct front *f)
 {
 	const unsigned drive = front_new_drive_at("g", "h");
@@ -125,12 +125,12 @@ static void what_is_no_message_is_refused_and_counted(void **state)
 	assert_int_equal(tell_as(f, "docs", ENTRIES, nonsense.size, nonsense), 401);
 	assert_int_equal(refused(f, "stranger"), 2);
 	assert_int_equal(refused(f, "malformed"), 2);
-	/* Clients have no such thing. */
+	/* The listener for clients has no such route. */
 	assert_int_equal(
 		wire_ask(f->port, OFFER " HTTP/1.1\r\nHost: g\r\nContent-Length: 0\r\n\r\n", text, sizeof(text)), 404);
 }
 
-/* A ticket that nobody gave: of a fence that is yet to come, or of long ago. */
+/* Tickets that were never given: with a fence or a time yet to come, or from long ago. */
 static void entries_for_another_ticket_are_refused(void **state)
 {
 	struct front *f = *state;
@@ -144,7 +144,7 @@ static void entries_for_another_ticket_are_refused(void **state)
 		buf_reset(&message);
 		assert_int_equal(replica_message_write_entries(&message, &tickets[i], 0), 0);
 		const int status = tell_as(f, "gateway", ENTRIES, message.size, buf_span(&message));
-		/* A machine that was started a minute ago has given one at 0. */
+		/* On a machine that was started less than a minute ago, a ticket with time 0 is still valid. */
 		assert_int_equal(status, i == 2 && clock_boot_ns() < REPLICAS_TICKET_S * NS_PER_S ? 204 : 400);
 	}
 	assert_true(refused(f, "malformed") >= before + 2);
@@ -174,7 +174,7 @@ static void what_is_touched_is_dropped_of_the_copies(void **state)
 	FRONT_SET(f, touches, " a5");
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
 	await_metric(f->other, "nephos_gateway_cache_copies", 0, copies - 1);
-	/* By what the home has told, and nobody was asked. */
+	/* The home has announced the drop; no question was sent to the journal. */
 	assert_int_equal(gate_count(&front_drive(f)->questions), questions);
 }
 
@@ -185,12 +185,12 @@ static void a_user_whose_account_was_changed_is_forgotten_of_the_copies(void **s
 	(void)home_with_two(f);
 	assert_true(metric_of(f->other, "nephos_gateway_cache_copies") >= 2);
 	assert_int_equal(front_forget(f->other, "{\"user_id\":\"5\"}"), 204);
-	/* Until the home offers them anew; it was not told. */
+	/* They are gone until the home offers them anew: the home has not been notified. */
 	assert_true(metric_of(f->other, "nephos_gateway_cache_forgotten_total") >= 2);
 	assert_int_equal(front_forget(f, "{\"user_id\":\"5\"}"), 204);
 }
 
-/* The last one: the first gateway is none afterwards. */
+/* This must be the last test: it ends the first gateway. */
 static void the_next_home_gives_what_the_journal_leaves(void **state)
 {
 	struct front *f = *state;
@@ -201,14 +201,15 @@ static void the_next_home_gives_what_the_journal_leaves(void **state)
 	(void)snprintf(journal, sizeof(journal), "1.%lld-%lld a2", (long long)seq + 1, (long long)seq + 1);
 	FRONT_SET(f, waits, true);
 	front_drain(f, 100);
-	FRONT_SET(f, seq, seq + 1); /* somebody has changed a2 before the claim, and nobody has told */
+	/* Another client has changed a2 before the claim, and the gateway was not notified. */
+	FRONT_SET(f, seq, seq + 1);
 	front_await(f->other, "/metrics", "nephos_gateway_ring_epoch 3\n");
 	const int claims = gate_count(&front_drive(f)->claims), questions = gate_count(&front_drive(f)->questions);
 	FRONT_SET(f, tags, NULL);
 	assert_false(is_hit_at(f->other, "h", drive, "documents/5"));
 	assert_true(gate_wait(&front_drive(f)->claims, claims + 1));
 	assert_false(is_hit_at(f->other, "h", drive, "documents/5"));
-	service_drive_release(front_drive(f)); /* the claim; of the journal nobody knows anything */
+	service_drive_release(front_drive(f)); /* the claim; the journal cannot be read yet */
 	assert_true(gate_wait(&front_drive(f)->questions, questions + 1));
 	assert_false(is_hit_at(f->other, "h", drive, "documents/5"));
 	FRONT_SET(f, journal, journal);

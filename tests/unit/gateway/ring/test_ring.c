@@ -1,5 +1,5 @@
-/* A gateway and the ring's book, which a service keeps in memory: how it comes in, what it does about answers that are
- * none, and that it is out before it ends. */
+/* A gateway and the ring's book, which a service keeps in memory: how the gateway joins, what it does about
+ * invalid answers, and that it has left before it ends. */
 #include "gateway/ring/ring.h"
 
 #include "common/base/clock.h"
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_NS (30 * NS_PER_S) /* of a busy machine */
+#define PATIENCE_NS (30 * NS_PER_S) /* for a busy machine */
 
 static char text[1u << 20];
 
@@ -27,7 +27,7 @@ static bool says(struct front *f, const char *target, const char *what)
 	return strstr(text, what) != NULL;
 }
 
-/* Polls: nothing tells when. */
+/* Polls, as no event says when. */
 static void wait_until(struct front *f, const char *target, const char *what, bool said)
 {
 	const int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
@@ -52,7 +52,7 @@ static void a_gateway_comes_in_and_has_a_lease(void **state)
 	assert_says_soon(f, "/status", "\"state\":\"member\"");
 	assert_says_soon(f, "/metrics", "nephos_gateway_ring_epoch 1\n");
 	assert_says_soon(f, "/status", "\"share\":1000");
-	wait_until(f, "/status", "\"lease_ms\":0,", false); /* it runs out where a renewal is late, and comes back */
+	wait_until(f, "/status", "\"lease_ms\":0,", false); /* it may run out when a renewal is late, and comes back */
 	assert_int_equal(service_ring_members(&f->service), 1);
 	pthread_mutex_lock(&f->service.lock);
 	assert_string_equal(f->service.book.list[0].hop_url, gateway_hop_url(f->gateway));
@@ -79,14 +79,15 @@ static void an_answer_that_is_no_book_changes_nothing_and_is_counted(void **stat
 		const struct timespec pause = clock_timespec(10 * NS_PER_MS);
 
 		service_answer_ring(&f->service, NONSENSE[i]);
-		/* On a busy machine there may be several by the time that somebody looks. */
+		/* On a busy machine several calls may have failed before the next look. */
 		while (failures(f) == before && clock_mono_ns() < until_ns)
 			(void)nanosleep(&pause, NULL);
 		assert_true(failures(f) > before);
 		assert_false(says(f, "/status", "\"epoch\":7"));
 		assert_false(strstr(text, "\"other\""));
 		service_answer_ring(&f->service, NULL);
-		/* A lease that runs out before the next nonsense would be another story. */
+		/* The test is not about a lease that has run out: wait until there is one before the next invalid
+		 * answer. */
 		wait_until(f, "/status", "\"lease_ms\":0,", false);
 		assert_says_soon(f, "/status", "\"state\":\"member\"");
 	}

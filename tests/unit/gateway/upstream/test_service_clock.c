@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#define THEN_NS (5000 * NS_PER_S) /* that the machine has run for */
+#define THEN_NS (5000 * NS_PER_S) /* how long the machine has been running */
 #define HOUR_S 3600
-#define FAR_S 5 /* that a busy machine may take between two looks at a clock */
+#define FAR_S 5 /* the most that a busy machine may need between two looks at a clock */
 
 static struct service_clock *c;
 static int64_t own_s;

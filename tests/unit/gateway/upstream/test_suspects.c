@@ -60,7 +60,7 @@ static void who_is_met_again_takes_no_second_place(void **state)
 	for (unsigned i = 0; i < 2 * SUSPECTS_MAX; i++)
 		suspects_add(s, BOOT, THEN + 1 + i);
 	assert_true(suspects_has(s, boot_of(1), THEN + 1));
-	/* It is suspected from when it was met last. */
+	/* The time counts from the last meeting. */
 	assert_true(suspects_has(s, BOOT, THEN + SUSPECTS_NS + 1));
 }
 

@@ -15,13 +15,14 @@ struct http_request {
 	const struct fake_request *question;
 	int64_t user;
 	pthread_t asker;
-	pthread_mutex_t lock; /* guards answered */
+	pthread_mutex_t lock; /* guards `answered` */
 	pthread_cond_t given;
 	bool answered;
 	struct fake_answer *answer;
 	void *data;
 	void (*free_fn)(void *data);
-	const struct http_stream_ops *stream; /* the answer is pulled when the handler has returned */
+	/* The answer's stream; it is pulled when the handler has returned. */
+	const struct http_stream_ops *stream;
 	void *stream_cookie;
 };
 
@@ -35,7 +36,7 @@ static const char *find(const struct fake_pair *pairs, size_t count, const char 
 
 #define FIND(pairs, name) find(pairs, sizeof(pairs) / sizeof((pairs)[0]), name)
 
-/* ---- what is asked ---- */
+/* ---- the question ---- */
 
 const struct http_route *http_request_route(const struct http_request *req)
 {
@@ -149,7 +150,7 @@ void http_request_tell_waiting(struct http_request *req)
 
 static void respond(struct http_request *req, int status, const struct http_headers *headers)
 {
-	assert(req->answer->status == 0); /* once */
+	assert(req->answer->status == 0); /* an answer is given only once */
 	req->answer->status = status;
 	req->answer->late = !pthread_equal(req->asker, pthread_self());
 	req->answer->at_ns = clock_mono_ns();
@@ -164,7 +165,7 @@ static void append(struct http_request *req, struct span bytes)
 		abort();
 }
 
-/* Nothing of the request may be touched afterwards. */
+/* Nothing may touch the request after this: the asker goes on. */
 static void end(struct http_request *req)
 {
 	pthread_mutex_lock(&req->lock);
@@ -242,7 +243,7 @@ static void pull(struct http_request *req)
 
 void *service_app(const struct service *s)
 {
-	return (void *)(uintptr_t)s; /* the docs themselves */
+	return (void *)(uintptr_t)s; /* the cookie of the handlers is the docs themselves */
 }
 
 int service_identity(const struct http_request *req, struct service_identity *ret)
@@ -280,7 +281,7 @@ void docs_tell(struct docs *docs, uint32_t drive)
 	(void)drive;
 }
 
-/* The same at any time, so that answers can be compared. */
+/* The capability does not depend on the time, so that answers can be compared. */
 void docs_cap_sign(struct docs *docs, uint32_t drive, const struct extent *block, int64_t now_s, char *ret)
 {
 	(void)docs;

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define KEPT_MAX 300
-#define QUESTIONS 40 /* of a round */
+#define QUESTIONS 40 /* in a round */
 #define COMPARED 120
 #define BATCHES 3
 #define OPS 4
@@ -26,7 +26,7 @@
 
 struct tag_trial_kept {
 	struct fake_request question;
-	struct buf text; /* of the answer, without its position */
+	struct buf text; /* the answer, without its position */
 	struct tag_list tags;
 	int64_t seq;
 };
@@ -195,7 +195,7 @@ static void append(struct buf *b, struct span bytes)
 	assert_int_equal(buf_append_span(b, bytes), 0);
 }
 
-/* All of it but the position, and the tags themselves. */
+/* Prints the answer, except for its position and the tags. */
 static void print_answer(const struct fake_answer *a, struct buf *ret)
 {
 	const char *type = http_headers_get(&a->headers, "Content-Type");
@@ -239,7 +239,7 @@ static void forget(struct tag_trial *t, size_t n)
 	t->kept[n] = t->kept[--t->kept_count];
 }
 
-/* Tags come with what may be kept, and a position with tags. */
+/* Keeps an answer that has tags. Such an answer also has a position. */
 static void keep(struct tag_trial *t, const struct fake_request *q, const struct fake_answer *a)
 {
 	const char *tags = http_headers_get(&a->headers, HEADER_TAGS);
@@ -260,7 +260,7 @@ static void keep(struct tag_trial *t, const struct fake_request *q, const struct
 	assert_int_equal(tag_list_parse(span_str(tags), &kept->tags), 0);
 	assert_int_equal(kept->tags.tags[0].id, asked(t)->scope.drive);
 	assert_int_equal(headers_position_parse(at, &incarnation, &kept->seq), 0);
-	assert_int_equal(kept->seq, t->seq); /* nothing happens meanwhile */
+	assert_int_equal(kept->seq, t->seq); /* nothing changed meanwhile */
 	for (size_t i = 0; i < kept->tags.count; i++)
 		t->by_kind[kept->tags.tags[i].kind]++;
 	buf_init(&kept->text, 1u << 20);
@@ -312,7 +312,7 @@ static void transact(struct tag_trial *t, struct tag_trial_side *s, struct op op
 		op_batch_free(batches[i]);
 }
 
-/* What a missing rule is about comes more often, so that it shows sooner. */
+/* While a rule is taken out, its kind of op comes more often, so that the missing rule shows sooner. */
 static struct op some_op(struct tag_trial *t, struct op_extent extents[RANDOM_OP_EXTENTS])
 {
 	struct op op = random_op_next(&t->random, extents);
@@ -330,7 +330,7 @@ static void change_some(struct tag_trial *t)
 
 	t->now += 1000000000;
 	for (size_t i = 0; i < BATCHES; i++) {
-		counts[i] = chance(t, 4) ? 1 : 1 + chance(t, OPS); /* with more it is more often refused */
+		counts[i] = chance(t, 4) ? 1 : 1 + chance(t, OPS); /* a batch with more ops is refused more often */
 		for (size_t k = 0; k < counts[i]; k++)
 			ops[i][k] = some_op(t, extents[i][k]);
 	}
@@ -356,7 +356,8 @@ static int64_t whose_id(const struct tag_change *c, enum tag_trial_whose whose)
 	return 0;
 }
 
-/* Whether a tag is there by that rule. Two that give the same tag are not told apart: then it stays. */
+/* Whether the entry touches this tag by that rule only. When another document of the entry gives the same
+ * tag, the two cannot be told apart, and the tag stays. */
 static bool is_taken_out(const struct tag_trial_rule *rule, const struct tag_change *c, const struct tag *tag)
 {
 	const int64_t id = rule ? whose_id(c, rule->whose) : 0;
@@ -470,7 +471,7 @@ static void store_blocks(struct tag_trial *t, const struct tag_trial_side *s)
 		memset(bytes, 'a' + i, sizeof(bytes));
 		assert_int_equal(s->store->ops->block_stored(s->store, &s->scope, &block, &ret), 0);
 		r = t->docs.blocks->ops->put(t->docs.blocks, &name, span_of(bytes, sizeof(bytes)));
-		assert_true(r == 0 || r == -EEXIST); /* both drives may have one number */
+		assert_true(r == 0 || r == -EEXIST); /* both drives may have the same number */
 	}
 }
 

@@ -1,14 +1,15 @@
 /*
- * tag_trial: whether tags tell the truth. A drive changes at random, and all the while the handlers are asked at
- * random for what may be kept. An answer with tags is kept until a journal entry touches one of them; as long as it is
- * kept, it is what the handler answers, byte for byte.
+ * tag_trial: whether tags tell the truth. A drive changes at random, and the handlers are asked at random for
+ * answers that may be kept. The trial keeps an answer with tags until a journal entry touches one of them. As
+ * long as it is kept, the handler must give the same answer, byte for byte.
  *
- * But for the position: it is the drive's and changes with every entry; a cache says the one up to which it knows that
- * the answer is true. It stands in Nephos-Seq and in the head of a compact form.
+ * The position is an exception: it belongs to the drive and changes with every entry. A cache fills in the
+ * position up to which it knows that the answer is true. The position stands in Nephos-Seq and in the head of
+ * a compact form.
  *
- * The drive in memory is always there, since what is done and asked goes by what there is; the store that is asked may
- * be another one that has the same done to it. A rule by which an entry touches something can be taken out: then a kept
- * answer has to be wrong before long, or the rule is for nothing. One thread.
+ * The drive in memory always exists, since it decides which ops and questions make sense. The store that is
+ * asked may be another one, to which the same ops are done. One rule by which an entry touches a tag can be
+ * taken out: then a kept answer has to be wrong before long, or the rule is useless. One thread.
  */
 #ifndef NEPHOS_TESTS_DOCS_TAG_TRIAL_H
 #define NEPHOS_TESTS_DOCS_TAG_TRIAL_H
@@ -19,7 +20,7 @@
 
 #include "common/proto/tag.h"
 
-/* Which document of an entry a tag is about. */
+/* The document of a journal entry to which a tag belongs. */
 enum tag_trial_whose { TAG_TRIAL_ID, TAG_TRIAL_PARENT, TAG_TRIAL_OLD_PARENT, TAG_TRIAL_REPLACED };
 
 struct tag_trial_rule {
@@ -39,22 +40,22 @@ struct tag_trial {
 	struct random_op random;
 	struct docs docs;
 	int64_t now;
-	int64_t seq; /* up to where the journal has been read */
+	int64_t seq; /* the journal has been read up to here */
 	struct tag_trial_kept *kept;
 	size_t kept_count;
 	const struct tag_trial_rule *without; /* NULL: all rules hold */
-	bool stale;			      /* a kept answer was wrong; without a rule that is no failure */
-	/* How much was tried. */
+	bool stale;			      /* a kept answer was wrong; no failure while a rule is taken out */
+	/* How much the trial did. */
 	unsigned tagged, untagged, compared, dropped;
 	unsigned entries[OP_KINDS];
 	unsigned by_kind[TAG_KINDS];
 };
 
-/* Blocks that random ops name are stored on both sides; other: all zeros, or a side with a drive that nothing was done
- * to. */
+/* Stores the blocks that random ops name on both sides. other: all zeros for none, or a side with a fresh drive. */
 void tag_trial_init(struct tag_trial *t, uint64_t seed, const struct tag_trial_side *other);
 void tag_trial_fini(struct tag_trial *t);
-/* So many times: questions, a transaction, comparing. Fails the test when a kept answer is wrong, or ends. */
+/* Repeats `rounds` times: questions, a transaction, comparing. Fails the test when a kept answer is wrong; if
+ * a rule is taken out, ends instead. */
 void tag_trial_run(struct tag_trial *t, unsigned rounds);
 
 #endif

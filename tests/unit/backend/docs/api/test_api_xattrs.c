@@ -1,4 +1,4 @@
-/* Pages of extended attributes, over the handler on a store in memory. */
+/* Pages of extended attributes, through the handler, on a store in memory. */
 #include "backend/docs/api/api.h"
 #include "backend/docs/blocks/block_mem.h"
 #include "tests/unit/backend/docs/api/fake_request.h"
@@ -52,7 +52,8 @@ static void set_xattr(struct world *w, const char *name, size_t size)
 	trial_do(&w->trial, &op);
 }
 
-/* The page behind a cursor, of at most so many; NULL: not said. The caller frees it. */
+/* Asks for the page behind a cursor, of at most `limit`; NULL: the parameter is missing. The caller frees the
+ * page. */
 static json_t *ask(struct world *w, const char *limit, const char *cursor, int status)
 {
 	struct fake_request q = {.handler = api_item_xattrs, .method = "GET", .params = {{"drive", ""}, {"id", ""}}};
@@ -104,7 +105,7 @@ static void what_fits_one_page_is_all_there_is(void **state)
 	page = ask(w, NULL, NULL, 200);
 	check_names(page, names, 4);
 	assert_true(json_is_null(json_object_get(page, "next")));
-	assert_null(json_object_get(page, "seq")); /* which changes with more than xattrs */
+	assert_null(json_object_get(page, "seq")); /* it changes with more than xattrs */
 	json_decref(page);
 }
 

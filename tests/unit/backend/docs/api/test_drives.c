@@ -1,7 +1,7 @@
 /*
- * When the restore of a drive is answered: at once, unless it has made the drive `home` in place of another one, which
- * gateways may believe in for a while. Over the handler, on a store in memory that restores as it is told. Only lower
- * bounds of times are judged, and which thread has answered.
+ * When the restore of a drive is answered: at once, unless the restore has made the drive `home` in place of
+ * another one, which gateways may take for home for a while. The handler works on a store in memory, whose
+ * restore does what the test says. The tests check only lower bounds of times, and which thread has answered.
  */
 #include "backend/docs/api/api.h"
 #include "backend/docs/blocks/block_mem.h"
@@ -18,19 +18,19 @@
 #include <cmocka.h>
 
 #define USER 7
-/* A thousandth and 50 ms more than gateways believe what they heard. */
+/* Gateways believe an answer for 2 s; this is a thousandth and 50 ms longer. */
 #define LATE_NS (2052 * NS_PER_MS)
 
-/* What is given as a store is the one in memory, so what its calls are to do is found here. */
+/* The store is the one in memory with another restore, so what that restore does is set here. */
 static struct {
 	struct docs_store_ops ops;
 	struct docs docs;
 	struct timer_entry closer;
 	uint32_t drive;
-	int result;	 /* of a restore */
-	bool replaced;	 /* by it */
+	int result;	 /* what a restore returns */
+	bool replaced;	 /* the restore replaced another home */
 	bool ends;	 /* the process is asked to end while the answer waits */
-	int64_t held_ns; /* when the last restore had been done */
+	int64_t held_ns; /* when the last restore was done */
 	unsigned restores;
 } world;
 
@@ -88,7 +88,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* key: NULL: none. The caller finis the answer. */
+/* key: NULL for none. The caller finis the answer. */
 static struct fake_answer restore_drive(const char *key)
 {
 	struct fake_request q = {.handler = api_drive_restore, .method = "POST", .params = {{"drive", ""}}};
@@ -144,7 +144,7 @@ static void a_restore_that_moves_home_is_answered_when_nobody_believes_in_the_ot
 	fake_answer_fini(&a);
 }
 
-/* It does not know whether home had moved, nor when. */
+/* The repeat cannot tell whether home had moved, nor when. */
 static void the_repeat_of_a_restore_waits_as_long(void **state)
 {
 	(void)state;
@@ -162,7 +162,7 @@ static void the_repeat_of_a_restore_waits_as_long(void **state)
 	fake_answer_fini(&a);
 }
 
-/* On a machine that stood still meanwhile it may have waited long enough all the same. */
+/* On a machine that stood still meanwhile the answer may have waited long enough all the same. */
 static void a_process_that_ends_says_nothing_too_early(void **state)
 {
 	(void)state;
@@ -170,7 +170,7 @@ static void a_process_that_ends_says_nothing_too_early(void **state)
 	struct fake_answer a = restore_drive(NULL);
 	assert_true(a.status == 503 || a.at_ns - world.held_ns >= LATE_NS);
 	fake_answer_fini(&a);
-	/* And it is closed now. */
+	/* From now on the timer is closed. */
 	world.ends = false;
 	a = restore_drive(NULL);
 	assert_int_equal(a.status, 503);

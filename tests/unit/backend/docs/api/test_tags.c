@@ -1,6 +1,6 @@
 /*
- * What answers say they were made from is true: random drives, over the handlers themselves. TAGS_SEED=N repeats a run,
- * TAGS_SEEDS=N makes it as long as one likes.
+ * Answers say truly what they were made from: random drives, through the handlers themselves. TAGS_SEED=N
+ * repeats a run, TAGS_SEEDS=N sets how many seeds are tried.
  */
 #include "tests/unit/backend/docs/api/tag_trial.h"
 
@@ -11,7 +11,7 @@
 
 #define SEEDS 60
 #define ROUNDS 40
-#define RULE_SEEDS_MAX 1000 /* in which a rule that is missing has shown; the rarest took some dozens */
+#define RULE_SEEDS_MAX 1000 /* a missing rule has shown itself by then; the rarest took some dozens */
 
 static const struct tag_trial_side none = {0};
 
@@ -50,9 +50,9 @@ static void an_answer_is_what_it_was_until_one_of_its_tags_is_touched(void **sta
 }
 
 /*
- * What tag_touched does beyond these is more than must be: a document that comes into being is in no answer yet, a
- * file has no listing, a folder no content, and who shows what a name leads to has the attributes of that, too, which
- * go with the name.
+ * tag_touched touches more tags than these, but it need not: no answer has a new document yet, a file has no
+ * listing, and a folder has no content. An answer that shows what a name leads to also has that document's
+ * attributes, which are touched together with the name.
  */
 static const struct tag_trial_rule RULES[] = {
 	{OP_CREATE, TAG_NAME, TAG_TRIAL_PARENT},

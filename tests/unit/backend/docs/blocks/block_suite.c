@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #define BLOCKS 300
-#define EVERYTHING_S (-3600) /* older than an hour from now: whatever there is */
+#define EVERYTHING_S (-3600) /* older than an hour from now, so all blocks */
 
 struct block_name block_trial_name(uint8_t first, int64_t generation)
 {
@@ -68,7 +68,8 @@ void block_suite_what_was_put_is_got(void **state)
 	assert_int_equal(size, 12);
 }
 
-/* One block: its size, and parts that begin and end where anything that is cut in powers of two ends. */
+/* Reads parts of one block of size `whole`. They begin and end where a store that cuts by powers of two has
+ * its edges. */
 static void check_ranges(struct block_trial *t, const struct block_name *name, const char *bytes, uint32_t whole)
 {
 	static const uint32_t places[] = {0, 1, 65535, 65536, 262143, 262144, 262145, 524288, 1048575, 1048576, 1048577,
@@ -189,7 +190,7 @@ struct block_trial_seen block_trial_each(struct block_trial *t, uint32_t folder,
 
 	do {
 		assert_int_equal(t->blocks->ops->each(t->blocks, &folder, older_s, on_name, &seen), 0);
-		assert_true(++seen.steps < 10); /* one folder of blocks a step */
+		assert_true(++seen.steps < 10); /* a step takes one folder of blocks */
 	} while (folder != 0);
 	return seen;
 }
@@ -201,7 +202,7 @@ void block_suite_each_names_all_blocks_once(void **state)
 	int64_t sum = 0;
 
 	assert_int_equal(block_trial_each(t, 0, EVERYTHING_S).count, 0);
-	/* In the first folder more than anything takes at once. */
+	/* The first folder has more blocks than a store handles at once. */
 	for (int64_t i = 0; i < BLOCKS; i++) {
 		const uint8_t first = i == 0 ? 0xff : i <= 2 ? 0x80 : 0;
 		const struct block_name name = block_trial_name(first, 1 + i);
@@ -239,11 +240,11 @@ void block_suite_each_ends_with_a_failure_of_its_callback(void **state)
 #define PUTTER_BLOCKS 20
 struct putter {
 	struct block_trial *trial;
-	unsigned put, there; /* what was answered */
+	unsigned put, there; /* the answers, counted */
 	pthread_t thread;
 };
 
-/* No asserts: this is not the test's own thread. */
+/* There are no asserts here: this is not the test's own thread. */
 static void *put_all(void *cookie)
 {
 	struct putter *p = cookie;

@@ -11,10 +11,10 @@ struct block_trial {
 	struct block_store *blocks;
 };
 
-/* Drive 7; the hash is this byte, repeated. */
+/* Drive 7; the hash is the byte `first`, repeated. */
 struct block_name block_trial_name(uint8_t first, int64_t generation);
 int block_trial_put(struct block_trial *t, const struct block_name *name, const char *text);
-/* size bytes of which no two pieces are alike; the caller frees them. */
+/* Makes size bytes in which no two pieces are alike; the caller frees them. */
 char *block_trial_bytes(size_t size);
 
 struct block_trial_seen {
@@ -35,7 +35,7 @@ void block_suite_many_threads_put_one_block_once(void **state);
 void block_suite_a_spool_is_a_file_without_a_name(void **state);
 void block_suite_there_is_room(void **state);
 
-/* All of it, for a table of tests; what names the store in their reports. */
+/* The whole suite, for a table of tests; `what` names the store in their reports. */
 #define BLOCK_SUITE_TEST(what, name, setup, teardown)                     \
 	{                                                                 \
 #name "_" what, block_suite_##name, setup, teardown, NULL \

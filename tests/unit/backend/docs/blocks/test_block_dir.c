@@ -22,10 +22,11 @@
 
 #include <cmocka.h>
 
-/* The program's own fsync: remembers what was synced, and fails for what a test says. */
+/* State of the program's own fsync: it records what was synced, and fails for the folder that a test names. */
 static struct {
-	pthread_mutex_t lock; /* the suite puts on several threads; the rest is looked at when they have ended */
-	char failing[128];    /* a folder's path; "": none */
+	/* The suite puts on several threads. The test reads the rest only when they have ended. */
+	pthread_mutex_t lock;
+	char failing[128]; /* a folder's path; "": none */
 	char synced[16][128];
 	size_t count;
 } syncs = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -50,7 +51,7 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
-/* below: of the store's folder; "": itself. */
+/* below: a path below the store's folder; "": the folder itself. */
 static bool was_synced(const char *below, const char *folder)
 {
 	char path[128];
@@ -141,7 +142,7 @@ static void a_block_lies_where_its_hash_says(void **state)
 	assert_int_equal(count_files(f->folder), 1);
 }
 
-/* A file may grow to limit bytes: what a full disk does, without one. */
+/* Files may grow to limit bytes only: a full disk has the same effect. */
 static void with_file_limit(rlim_t limit)
 {
 	struct rlimit r;
@@ -226,7 +227,7 @@ static void a_folder_that_somebody_else_has_just_made_is_made_durable_too(void *
 	assert_true(was_synced("", f->folder));
 	assert_true(was_synced("/cd", f->folder));
 	assert_true(was_synced("/cd/cd", f->folder));
-	/* Once: from then on only the block's own name is new. */
+	/* That happens once: from then on only the block's own name is new. */
 	syncs.count = 0;
 	assert_int_equal(block_trial_put(&f->trial, &second, "x"), 0);
 	assert_int_equal(syncs.count, 1);
@@ -290,7 +291,7 @@ static void all_old_blocks_are_gone_through_folder_by_folder(void **state)
 	}
 	seen = block_trial_each(&f->trial, 0, 3600);
 	assert_int_equal(seen.sum, 1 + 2 + 4);
-	assert_int_equal(access(path, F_OK), -1); /* what an upload left */
+	assert_int_equal(access(path, F_OK), -1); /* the rest of a broken upload is removed */
 	seen = block_trial_each(&f->trial, 0x8081, 3600);
 	assert_int_equal(seen.count, 0);
 	seen = block_trial_each(&f->trial, 0, -3600);

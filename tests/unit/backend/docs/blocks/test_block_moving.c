@@ -1,4 +1,5 @@
-/* Several stores as one: the suite of all stores, and what happens while blocks move, to one who does not know. */
+/* Several stores as one: the suite of all stores, and what happens while blocks move, to a reader that does
+ * not know of the move. */
 #include "backend/docs/blocks/block_mem.h"
 #include "backend/docs/blocks/block_moving.h"
 #include "tests/unit/backend/docs/blocks/block_suite.h"
@@ -14,7 +15,7 @@ struct fixture {
 	struct block_trial trial; /* first: what the suite takes */
 	struct block_store *dir, *pg;
 	struct block_place place; /* what the database says */
-	int error;		  /* or that it does not answer */
+	int error;		  /* or the failure of the database */
 	unsigned looks;
 };
 
@@ -112,13 +113,14 @@ static void blocks_are_read_wherever_they_are(void **state)
 	assert_int_equal(get(f, &both), 0);
 	assert_int_equal(get(f, &none), -ENOENT);
 	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &old, &size), 0);
-	/* A target that fails does not take along what is still where it was. */
+	/* A target that fails does not hide the blocks that are still in the old store. */
 	block_mem_fail(f->pg, 0, -ENOTCONN);
 	assert_int_equal(get(f, &old), 0);
 	assert_int_equal(get(f, &none), -ENOTCONN);
 }
 
-/* The mover has begun, others have put into the target; it has switched and emptied the old store. */
+/* The mover has begun, and other processes have put blocks into the target; later the mover has switched and
+ * emptied the old store. */
 static void who_does_not_know_of_a_move_finds_out(void **state)
 {
 	struct fixture *f = *state;
@@ -159,7 +161,7 @@ static void a_step_that_was_refused_is_looked_up_again(void **state)
 	assert_int_equal(step, 2);
 	const unsigned looks = f->looks;
 	assert_int_equal(ops->step(f->trial.blocks, 1, &step), 0);
-	assert_true(f->looks <= looks + 1); /* one more only when a second has passed */
+	assert_true(f->looks <= looks + 1); /* one more only if a second has passed */
 	const struct block_name name = block_trial_name(1, 1);
 	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
 	assert_true(has(f->pg, &name));
@@ -189,11 +191,11 @@ static void a_walk_during_a_move_goes_through_both_stores(void **state)
 	const struct block_trial_seen seen = block_trial_each(&f->trial, 0, -3600);
 	assert_int_equal(seen.count, 6);
 	assert_int_equal(seen.sum, 21);
-	/* Half way, the move ends. */
+	/* The move ends when the walk is half way. */
 	uint32_t folder = 1u << 16;
 	f->place = AT_PG;
 	const struct block_name none = block_trial_name(9, 9);
-	assert_int_equal(get(f, &none), -ENOENT); /* it knows */
+	assert_int_equal(get(f, &none), -ENOENT); /* now the store knows of the end */
 	const struct block_trial_seen rest = block_trial_each(&f->trial, folder, -3600);
 	assert_int_equal(rest.count, 0);
 }
@@ -211,7 +213,7 @@ static void what_nobody_can_say_is_no_missing_block(void **state)
 	f->error = 0;
 	assert_int_equal(get(f, &name), -ENOENT);
 	f->error = -ENOTCONN;
-	assert_int_equal(get(f, &name), -ENOTCONN); /* it may have moved */
+	assert_int_equal(get(f, &name), -ENOTCONN); /* the block may have moved */
 }
 
 static void a_place_that_cannot_be_reached_is_said(void **state)

@@ -1,4 +1,5 @@
-/* Short forms over any store: the suite of all stores, near and far, and what lies below. */
+/* Short forms over any store: the suite of all stores, for a near and for a far one, and what lies in the
+ * store below. */
 #include "backend/docs/blocks/block_mem.h"
 #include "backend/docs/blocks/block_packed.h"
 #include "backend/docs/blocks/packing.h"
@@ -62,7 +63,7 @@ static uint32_t stored_size(struct fixture *f, const struct block_name *name)
 	return size;
 }
 
-/* The name that these bytes have. */
+/* Returns the name that these bytes have. */
 static struct block_name name_of(struct span bytes, int64_t generation)
 {
 	struct block_name name = {.drive = 7, .generation = generation};
@@ -112,7 +113,7 @@ static void what_shrinks_lies_shorter_and_reads_the_same(void **state)
 	free(bytes);
 }
 
-/* As a store from before there were short forms has them: also such as look like one. */
+/* Bytes as a store has them that is older than short forms, also bytes that look like a short form. */
 static void plain_bytes_are_read_whatever_they_look_like(void **state)
 {
 	struct fixture *f = *state;
@@ -150,14 +151,14 @@ static void a_short_form_that_is_damaged_is_a_failure(void **state)
 	assert_int_equal(f->below->ops->put(f->below, &name, buf_span(&packed)), 0);
 	assert_int_equal(get(f, &name, 0, span_of(data, sizeof(data)), &size), -EIO);
 	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), -EIO);
-	memcpy(packed.data + 8, "\xff\xff\xff\xff", 4); /* says that it is 4 GiB */
+	memcpy(packed.data + 8, "\xff\xff\xff\xff", 4); /* its head says 4 GiB */
 	assert_int_equal(f->below->ops->put(f->below, &huge, buf_span(&packed)), 0);
 	assert_int_equal(get(f, &huge, 0, span_of(data, sizeof(data)), &size), -EIO);
 	buf_fini(&packed);
 	free(zeros);
 }
 
-/* Whoever goes on to read asks below once, whether it is short or far. */
+/* A reader that goes on reads the store below only once, whether the block is short or the store is far. */
 static void a_block_that_was_unpacked_is_remembered(void **state)
 {
 	struct fixture *f = *state;

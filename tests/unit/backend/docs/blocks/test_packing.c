@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-/* size bytes: so many of a hundred are noise, the rest repeats. */
+/* Makes size bytes: of each hundred, `noise` bytes are noise, the rest repeats. */
 static char *make(size_t size, unsigned noise)
 {
 	char *bytes = malloc(size + 1);
@@ -69,7 +69,8 @@ static void less_than_an_eighth_is_not_worth_it(void **state)
 	assert_int_equal(try_pack(0, 0), -E2BIG);
 }
 
-/* What becomes of noise with so many bytes of something else in it; where it matters, wherever they lie. */
+/* Packs noise with a patch of `size` equal bytes, at several places. Returns `expected` when that is the
+ * result at each place. */
 static int try_patch(size_t size, int expected)
 {
 	const size_t block = BLOCK_BYTES_MAX;
@@ -125,7 +126,7 @@ static void a_forged_short_form_is_none(void **state)
 	buf_fini(&packed);
 }
 
-/* A frame that says of itself that it is terabytes, behind a head that says what fits. */
+/* The frame claims terabytes; the head in front of it says a size that fits. */
 static void what_a_frame_says_of_itself_takes_no_memory(void **state)
 {
 	static const char frame[] = "\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x00\x00";
@@ -141,7 +142,7 @@ static void what_a_frame_says_of_itself_takes_no_memory(void **state)
 	buf_fini(&stored);
 }
 
-/* A frame that is what it says, behind a head that agrees, and larger than any block. */
+/* The frame is what it claims, and the head agrees, but it is larger than any block. */
 static void more_than_a_block_is_none(void **state)
 {
 	const uint32_t size = BLOCK_BYTES_MAX + 1;
@@ -160,7 +161,7 @@ static void more_than_a_block_is_none(void **state)
 	buf_fini(&stored);
 }
 
-/* Each bit of a short one turned: never more than the head says, whatever comes out. */
+/* Each bit of a short form is turned: whatever comes out, it is never larger than a block. */
 static void any_bytes_are_unpacked_or_not(void **state)
 {
 	char *bytes = make(PACKING_MIN_BYTES, 5);

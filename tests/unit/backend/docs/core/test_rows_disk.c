@@ -47,7 +47,7 @@ static void it_is_short_when_less_than_half_of_the_reserve_is_left(void **state)
 		{GIB, 100 * GIB, false}, {GIB - 1, 100 * GIB, true}, {0, 100 * GIB, true},
 		/* A small disk keeps an eighth. */
 		{GIB / 2, 8 * GIB, false}, {GIB / 2 - 1, 8 * GIB, true},
-		{0, 0, false}, /* a file system that says nothing */
+		{0, 0, false}, /* a file system that reports nothing */
 	};
 	struct rows_disk *d;
 

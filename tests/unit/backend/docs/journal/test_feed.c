@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* A waiter that counts how it was fired, and lets a test wait for it. */
+/* A waiter that counts its firings, and lets a test wait for one. */
 struct listener {
 	struct feed_waiter waiter;
 	pthread_mutex_t lock;
@@ -51,7 +51,7 @@ static int64_t far_away(void)
 	return clock_mono_ns() + 3600 * NS_PER_S;
 }
 
-static struct timer *timer; /* the feed's; its tick ends before the feed does */
+static struct timer *timer; /* the feed's timer; its tick ends before the feed does */
 
 static int setup(void **state)
 {
@@ -136,7 +136,7 @@ static void own_changes_of_a_mount_fire_it_a_little_later(void **state)
 	other.waiter.session = 8;
 	assert_int_equal(feed_arm(*state, &own.waiter, 1), 0);
 	assert_int_equal(feed_arm(*state, &other.waiter, 1), 0);
-	feed_changed(*state, 1, 7); /* between arming and waiting it is no different */
+	feed_changed(*state, 1, 7); /* a change between arming and waiting counts as well */
 	feed_wait(*state, &own.waiter, far_away());
 	feed_wait(*state, &other.waiter, far_away());
 	feed_changed(*state, 1, 7);
@@ -216,7 +216,7 @@ static void a_cancelled_waiter_never_fires(void **state)
 
 	listener_init(&l);
 	assert_int_equal(feed_arm(*state, &l.waiter, 1), 0);
-	assert_false(feed_cancel(*state, &l.waiter)); /* armed: it is still its owner's */
+	assert_false(feed_cancel(*state, &l.waiter)); /* only armed: it still belongs to its owner */
 	feed_wait(*state, &l.waiter, far_away());
 	assert_true(feed_cancel(*state, &l.waiter));
 	assert_false(feed_cancel(*state, &l.waiter));

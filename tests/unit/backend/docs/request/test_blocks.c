@@ -1,4 +1,4 @@
-/* blocks: whether one more may come, over a store that says what the test wants, and blocks in memory. */
+/* blocks: whether one more block is accepted, over a store that gives the test's answers, and blocks in memory. */
 #include "backend/docs/request/blocks.h"
 
 #include "backend/docs/blocks/block_mem.h"
@@ -15,10 +15,11 @@
 struct world {
 	struct docs_store store; /* first */
 	struct docs docs;
-	int64_t room, collected; /* what may still come, and what a collection adds to it */
-	unsigned doubtful;	 /* collections that find something; the last one of them makes room */
+	int64_t room, collected; /* how many bytes are free, and how many a collection adds */
+	/* How many collections find something; the last one of them makes room. */
+	unsigned doubtful;
 	unsigned collections, stored;
-	int64_t disk, disk_collected; /* the same of the disk; 0: as much as one likes */
+	int64_t disk, disk_collected; /* the same for the disk; 0: no limit */
 };
 
 static int no_block(
@@ -91,7 +92,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A block of 1,000 bytes. */
+/* Keeps a block of 1,000 bytes. */
 static int keep(struct world *w)
 {
 	static const char bytes[1000];
@@ -141,7 +142,7 @@ static void what_nothing_refers_to_makes_room_on_the_disk(void **state)
 
 	w->room = 1000;
 	w->docs.blocks_reserve = 10 * MIB;
-	w->disk = 9 * MIB; /* of the reserve something is taken */
+	w->disk = 9 * MIB; /* a part of the reserve is used */
 	w->disk_collected = 1 * MIB + 1000;
 	w->doubtful = 2;
 	block_mem_left(w->docs.blocks, w->disk);
@@ -155,7 +156,7 @@ static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
 	struct world *w = *state;
 	int64_t left;
 
-	w->docs.blocks_reserve = 512 * MIB; /* of a disk of 1,024 */
+	w->docs.blocks_reserve = 512 * MIB; /* the disk has 1,024 */
 	block_mem_left(w->docs.blocks, 300 * MIB);
 	assert_int_equal(blocks_disk_left(&w->docs, &left), 0);
 	assert_int_equal(left, 300 * MIB - 1024 * MIB / ROWS_DISK_RESERVE_PART);

@@ -33,13 +33,13 @@ static void of_two_called_waiters_the_first_goes_first(void **state)
 
 	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
 	assert_int_equal(lock_turns_join(t, &second, NOW), 0);
-	/* Who only waits holds up nobody: what it waits for may take long. */
+	/* A waiter that was not called holds up no other one: it may have to wait for long. */
 	assert_false(lock_turns_stands_back(t, &second, NOW));
 	lock_turns_called(t, &second, NOW);
 	lock_turns_called(t, &first, NOW);
 	assert_true(lock_turns_stands_back(t, &second, NOW));
 	assert_false(lock_turns_stands_back(t, &first, NOW));
-	/* It looked, and something else is in its way. */
+	/* The first waiter looked, and found something else in its way. */
 	lock_turns_stays(t, &first);
 	assert_false(lock_turns_stands_back(t, &second, NOW));
 }
@@ -85,7 +85,7 @@ static void a_waiter_that_asks_again_has_its_place(void **state)
 	assert_int_equal(lock_turns_join(t, &first, NOW), 0);
 	lock_turns_called(t, &first, NOW);
 	assert_true(lock_turns_stands_back(t, &second, NOW));
-	/* One who stayed away too long comes last. */
+	/* A waiter that stayed away too long comes last. */
 	lock_turns_leaves(t, &first, false, NOW);
 	assert_int_equal(lock_turns_join(t, &first, LATER), 0);
 	lock_turns_called(t, &first, LATER);

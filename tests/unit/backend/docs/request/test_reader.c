@@ -18,7 +18,7 @@
 struct fixture {
 	struct trial trial;
 	struct docs docs;
-	char *bytes; /* what the file is */
+	char *bytes; /* the file's content */
 	size_t size;
 	int64_t id;
 	uint64_t seed; /* the same numbers in every run */
@@ -81,8 +81,8 @@ static void write_inline(struct fixture *f, int64_t at, const char *text)
 			.at = at, .len = (int64_t)strlen(text), .kind = OP_EXTENT_DATA, .data = span_str(text)});
 }
 
-/* A stored block of random bytes, len of them from `from` at `at`; damage: one of its bytes is another than its hash
- * says. */
+/* Writes a stored block of random bytes: `len` of them, from `from` on, at `at` in the file. damage: one
+ * stored byte differs from what the hash says. */
 static void write_block(struct fixture *f, int64_t at, uint32_t from, int64_t len, bool damage)
 {
 	struct op_extent extent = {.at = at, .len = len, .kind = OP_EXTENT_BLOCK, .from = from};
@@ -198,7 +198,7 @@ static void more_inline_bytes_than_a_page_holds_are_read(void **state)
 	reader_free(r);
 }
 
-/* What is read is what it was, whatever was done to it since. */
+/* Checks that the reader gives the version that it was made for, although the file has changed since. */
 static void expect_version(struct fixture *f, struct reader *r, const char *bytes, size_t size)
 {
 	struct buf out;
@@ -220,7 +220,8 @@ static void a_version_is_read_to_its_end_although_the_file_changes(void **state)
 	struct reader *r;
 	size_t size;
 
-	/* Inline content for memory and for the spool, over some pages, and a block among it. */
+	/* Inline content that goes partly to memory and partly to the spool, over several pages, with a block
+	 * in its midst. */
 	for (int i = 0; i < 3 * LAYOUT_PAGE; i++) {
 		memset(piece, 'a' + i % 26, 2000);
 		piece[2000] = 0;
@@ -265,7 +266,7 @@ static void a_full_disk_refuses_no_read(void **state)
 	reader_free(r);
 }
 
-/* A reader of so many pieces that go to the spool, which fails so. */
+/* A reader with `count` pieces has to use the spool, which fails with `error`. */
 static void expect_no_spool(struct fixture *f, int count, int error)
 {
 	struct reader *r;

@@ -1,4 +1,4 @@
-/* Which answers say what they were made from, and which never do: over the handlers, without a server. */
+/* Which answers say what they were made from, and which never do: through the handlers, without a server. */
 #include "backend/docs/api/api.h"
 #include "backend/docs/blocks/block_mem.h"
 #include "backend/docs/request/tagging.h"
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #define USER 7
-#define MANY 300 /* more than a list has room for */
+#define MANY 300 /* more than a list of tags has room for */
 
 struct world {
 	struct trial trial;
@@ -67,7 +67,7 @@ static void ask_as(struct world *w, const struct fake_request *q, int64_t user)
 	w->answered = true;
 }
 
-/* tags NULL: none. With tags comes a position. */
+/* tags NULL: there must be no tags. An answer with tags must have a position, too. */
 static void assert_answer(struct world *w, const struct fake_request *q, int status, const char *tags)
 {
 	const char *said;
@@ -149,7 +149,7 @@ static void a_listing_says_which_children_the_journal_may_name_elsewhere(void **
 	assert_answer(w, &q, 200, "1 l1 a2 a3");
 	q = (struct fake_request){
 		.handler = api_v1_list, .method = "GET", .headers = {{HEADER_TAGS, HEADER_TAGS_WANTED}}};
-	assert_answer(w, &q, 200, "1 l1 a3"); /* no folder is shown */
+	assert_answer(w, &q, 200, "1 l1 a3"); /* the answer shows no folder */
 }
 
 static void that_a_name_leads_nowhere_is_said_by_the_names_on_the_way(void **state)
@@ -195,7 +195,7 @@ static void who_does_not_ask_is_told_nothing(void **state)
 	q.headers[0] = (struct fake_pair){0};
 	q.query[0] = (struct fake_pair){"name", "x"};
 	assert_answer(w, &q, 404, NULL);
-	assert_null(http_headers_get(&w->answer.headers, HEADER_SEQ)); /* as ever */
+	assert_null(http_headers_get(&w->answer.headers, HEADER_SEQ)); /* as without tags */
 }
 
 static void what_depends_on_the_session_is_not_tagged(void **state)
@@ -218,7 +218,8 @@ static void what_depends_on_the_session_is_not_tagged(void **state)
 		q.headers[1] = (struct fake_pair){HEADER_SESSION, "1"};
 		ask_as(w, &q, USER);
 		assert_int_equal(w->answer.status, 200);
-		assert_non_null(http_headers_get(&w->answer.headers, HEADER_TAGS)); /* a name is there for everybody */
+		/* An answer about a document with a name is the same for every session. */
+		assert_non_null(http_headers_get(&w->answer.headers, HEADER_TAGS));
 	}
 }
 
@@ -236,14 +237,14 @@ static void what_is_too_much_to_keep_is_not_tagged(void **state)
 	assert_answer(w, &q, 200, NULL);
 	assert_int_equal(w->answer.body.size, TAGGING_BYTES_MAX + 1);
 	q.method = "HEAD";
-	assert_answer(w, &q, 200, "1 a2"); /* its bytes are not in it */
+	assert_answer(w, &q, 200, "1 a2"); /* it does not contain the bytes */
 	for (unsigned i = 0; i < MANY; i++) {
 		(void)snprintf(name, sizeof(name), "%u", i);
 		(void)trial_folder(&w->trial, folder, name);
 	}
 	q = about(api_item_children, folder);
 	ask_as(w, &q, USER);
-	assert_non_null(http_headers_get(&w->answer.headers, HEADER_TAGS)); /* a page of a hundred */
+	assert_non_null(http_headers_get(&w->answer.headers, HEADER_TAGS)); /* a page has a hundred */
 	q.query[0] = (struct fake_pair){"limit", "1000"};
 	assert_answer(w, &q, 200, NULL);
 	q = about(api_item_by_path, folder);
@@ -263,7 +264,8 @@ static void a_list_of_texts_that_is_long_comes_without_tags_and_whole(void **sta
 
 	for (unsigned i = 0; i < 2; i++) {
 		(void)snprintf(name, sizeof(name), "%u", i);
-		set_size(w, trial_file(&w->trial, w->trial.root, name), 200 * 1000); /* NULs: six bytes each in JSON */
+		/* The content is NULs, which take six bytes each in JSON. */
+		set_size(w, trial_file(&w->trial, w->trial.root, name), 200 * 1000);
 	}
 	assert_answer(w, &q, 200, NULL);
 	assert_true(w->answer.body.size > 2 * 6 * 200 * 1000);
@@ -289,7 +291,7 @@ static void extents_with_capabilities_end_by_the_clock(void **state)
 	(void)trial_do(&w->trial, &op);
 	assert_answer(w, &q, 200, "1/300 c2");
 	q.query[0] = (struct fake_pair){"len", "50"};
-	assert_answer(w, &q, 200, "1 c2"); /* no capability is in it */
+	assert_answer(w, &q, 200, "1 c2"); /* it contains no capability */
 }
 
 static void parts_refusals_and_the_row_of_the_drive_are_not_tagged(void **state)
@@ -315,7 +317,8 @@ static void parts_refusals_and_the_row_of_the_drive_are_not_tagged(void **state)
 	ask_as(w, &q, USER);
 	assert_null(http_headers_get(&w->answer.headers, HEADER_TAGS));
 	q = about(api_item_get, ITEM_ID(w->trial.drive, 99));
-	assert_answer(w, &q, 404, NULL); /* a rename may leave a whiteout, with any number */
+	/* A rename may leave a whiteout, which may have any number. */
+	assert_answer(w, &q, 404, NULL);
 	q = about(api_drive_get, w->trial.root);
 	assert_answer(w, &q, 200, NULL);
 }
@@ -338,7 +341,7 @@ static void of_another_ones_drive_nothing_is_said(void **state)
 
 /* ---- which reads a standby may answer ---- */
 
-static struct docs_stand asked_with[4]; /* of the reads of an item, in their order */
+static struct docs_stand asked_with[4]; /* with which the items were read, in order */
 static size_t asked;
 
 /* budget: the signature is the seam's */
@@ -368,7 +371,8 @@ static void only_reads_with_tags_may_be_answered_by_a_standby(void **state)
 	q.headers[1] = (struct fake_pair){HEADER_STANDBY, "3.41/2"};
 	q.headers[2] = (struct fake_pair){HEADER_SESSION, "1"};
 	ask_as(w, &q, USER);
-	/* What is not found is looked for once more, as the session sees it, which no position says. */
+	/* An item that is not found is looked up once more, as the session sees it. No position tells what a
+	 * session sees. */
 	assert_int_equal(asked, 2);
 	assert_int_equal(asked_with[0].at.incarnation, 3);
 	assert_int_equal(asked_with[0].at.seq, 41);

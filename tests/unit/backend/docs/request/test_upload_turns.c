@@ -28,7 +28,7 @@ static int begin(void **state)
 	return 0;
 }
 
-/* As many of the greedy user as may come; how many run. */
+/* Lets in as many uploads of the greedy user as possible. Returns how many run. */
 static unsigned crowd(void)
 {
 	for (int i = 0; i < MANY && upload_turns_ask(&all, &turns[i], 0) >= 0; i++)
@@ -58,7 +58,7 @@ static void of_those_who_wait_the_user_with_the_fewest_is_next(void **state)
 		(void)upload_turns_ask(&all, &mine[i], 0);
 	assert_int_equal(mine[3].state, TURN_RUNNING);
 	assert_int_equal(mine[4].state, TURN_WAITING);
-	/* It came last, behind all of the crowd. */
+	/* mine[4] came last, behind all of the crowd. */
 	upload_turns_leave(&all, &mine[0]);
 	assert_ptr_equal(upload_turns_next(&all, 0), &mine[4]);
 	assert_null(upload_turns_next(&all, 0));
@@ -73,8 +73,8 @@ static void of_one_user_the_first_that_came_is_next_and_nobody_passes_it(void **
 	while (turns[running].state == TURN_RUNNING)
 		running++;
 	upload_turns_leave(&all, &turns[3]);
-	upload_turns_leave(&all, &turns[running + 1]); /* so that there is room in the line */
-	/* Before anybody was called. */
+	upload_turns_leave(&all, &turns[running + 1]); /* makes room among the waiting ones */
+	/* This upload comes before any waiting one is called. */
 	assert_int_equal(upload_turns_ask(&all, &turns[3], 0), 0);
 	assert_ptr_equal(upload_turns_next(&all, 0), &turns[running]);
 }

@@ -17,7 +17,7 @@ static struct span some_name(struct random_op *r)
 	return span_str(NAMES[random_op_chance(r, RANDOM_OP_NAMES)]);
 }
 
-/* A document of that type, or any (0); now and then one that is not, or does not exist. */
+/* Returns the number of a document of that type, or of any (0); now and then of another type, or of none. */
 static int64_t some_number(struct random_op *r, uint32_t type)
 {
 	const int64_t next = docs_mem_get_drive(r->mem, r->drive).next_number;
@@ -101,14 +101,14 @@ static void some_write(struct random_op *r, struct op *op, struct op_extent *ext
 	op->fields |= random_op_chance(r, 6) ? 0 : OP_DROP_SETID;
 	for (size_t i = 0; i < op->extent_count; i++) {
 		extents[i] = some_extent(r);
-		extents[i].at += (int64_t)i * 200; /* apart */
+		extents[i].at += (int64_t)i * 200; /* so that they do not touch */
 		if (extents[i].kind == OP_EXTENT_RESERVE && op->extent_count == 1 && !(op->fields & OP_APPEND) &&
 			random_op_chance(r, 2))
 			op->fields |= OP_KEEP_SIZE;
 	}
 }
 
-/* A table of what may be asked; ids are numbers in a drive. */
+/* Chooses by a table of ops; ids are numbers in a drive. */
 struct op random_op_next(struct random_op *r, struct op_extent extents[RANDOM_OP_EXTENTS])
 {
 	struct op op = {.parent = some_number(r, S_IFDIR),

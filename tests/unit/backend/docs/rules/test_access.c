@@ -12,7 +12,7 @@ enum { ANN = 5, BOB = 6 };
 
 static const struct access_who ann = {.user = ANN}, admin = {.user = BOB, .admin = true};
 
-/* What each may do to what is his own and to what is others'. */
+/* Checks the user and the administrator: [0] for what is their own, [1] for what belongs to others. */
 static void expect(enum access_action what, const int user[2], const int administrator[2])
 {
 	assert_int_equal(access_check(&ann, what, ANN), user[0]);

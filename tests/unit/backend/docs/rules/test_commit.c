@@ -14,7 +14,7 @@
 #define OWNER 7
 #define JOBS_MAX 64
 
-/* A pool whose jobs run when the test says so, or on threads. */
+/* A pool that runs its jobs when the test says so, or on threads. */
 struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
@@ -37,7 +37,7 @@ struct fixture {
 	unsigned told_times;
 };
 
-/* A request with what became of it. */
+/* A request and its outcome. */
 struct sent {
 	struct commit_request request; /* first */
 	struct op_batch *batch;
@@ -46,7 +46,7 @@ struct sent {
 	int refused, error, status, index;
 	bool repeat, not_kept;
 	struct tree_drive drive;
-	char said[64]; /* the body that done was given */
+	char said[64]; /* the body that done got */
 };
 
 static int pool_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
@@ -201,7 +201,7 @@ static void submit(struct fixture *f, struct sent *s)
 	assert_int_equal(commit_submit(f->commit, &s->request), 0);
 }
 
-/* Alone, from submit to done. */
+/* Runs one request alone, from submit to done. */
 static void run(struct fixture *f, struct sent *s)
 {
 	submit(f, s);
@@ -230,7 +230,7 @@ static void waiting_batches_share_one_transaction(void **state)
 	char name[10][8];
 
 	for (int i = 0; i < 10; i++) {
-		(void)snprintf(name[i], sizeof(name[i]), "n%d", i == 9 ? 3 : i); /* the last one's name is taken then */
+		(void)snprintf(name[i], sizeof(name[i]), "n%d", i == 9 ? 3 : i); /* the last name is taken by then */
 		sent_create(&sent[i], f->drive, name[i]);
 		submit(f, &sent[i]);
 	}
@@ -296,7 +296,7 @@ static void same_key_twice_is_done_once_and_answered_twice(void **state)
 	assert_int_equal(b.status, 200);
 	assert_string_equal(b.said, a.said);
 	assert_int_equal(seq_of(f), 1);
-	assert_int_equal(docs_mem_count(f->mem).committed, 2); /* the repeat is written too */
+	assert_int_equal(docs_mem_count(f->mem).committed, 2); /* the transaction of the repeat is committed, too */
 	assert_int_equal(docs_mem_count(f->mem).repeats, 1);
 	sent_fini(&a);
 	sent_fini(&b);
@@ -345,7 +345,7 @@ static void session_batches_go_in_their_order(void **state)
 	struct fixture *f = *state;
 	struct docs_scope scope = {.user = OWNER, .drive = f->drive};
 	static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
-	/* The number of each, and what comes of it. */
+	/* The number of each batch, and its outcome. */
 	static const struct {
 		int64_t number;
 		uint8_t fingerprint;
@@ -464,7 +464,8 @@ static void refusal_without_a_key_writes_nothing(void **state)
 	sent_fini(&a);
 }
 
-/* What was done was done, and its sender has to know, whoever has the lease by now; but only the home hears it. */
+/* What was done stays done, and its sender has to learn of it, whoever has the lease by now. But only the
+ * home of the drive gets the answer. */
 static void a_repeat_is_answered_to_the_home_of_the_drive_only(void **state)
 {
 	struct fixture *f = *state;
@@ -581,14 +582,14 @@ static void lost_answer_of_commit_is_told_as_unknown_and_found_by_the_key(void *
 	run(f, &a);
 	assert_int_equal(a.error, -ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(a.answered, 1);
-	assert_int_equal(f->told_times, 1); /* the feed hears of what may have been committed … */
+	assert_int_equal(f->told_times, 1); /* the feed is told, since it may have been committed … */
 	keyed_create(&b, f->drive, "a", "k", 1);
 	run(f, &b);
 	assert_int_equal(b.error, 0);
 	assert_true(b.repeat);
 	assert_string_equal(b.said, a.body);
 	assert_int_equal(seq_of(f), 1);
-	assert_int_equal(f->told_times, 2); /* … and of a repeat: who did it may have died before it could say so */
+	assert_int_equal(f->told_times, 2); /* … and of a repeat: its first process may have died before that */
 	sent_fini(&a);
 	sent_fini(&b);
 }
@@ -667,7 +668,7 @@ static void *work(void *cookie)
 struct writer {
 	struct fixture *f;
 	unsigned number;
-	unsigned fresh; /* answers that were no repeat */
+	unsigned fresh; /* answers that were no repeats */
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 };
@@ -691,7 +692,7 @@ static void waited_on_done(struct commit_request *request, int error, const stru
 	(void)pthread_mutex_unlock(&writer->mutex);
 }
 
-/* One batch with a key until it is answered, and then again, to see that the answer is the same. */
+/* Sends one batch with a key until it is answered, and then once more, to see that the answer is the same. */
 static void write_one(struct writer *writer, unsigned n)
 {
 	char name[32], said[64] = "";

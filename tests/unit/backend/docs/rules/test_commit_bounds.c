@@ -1,4 +1,4 @@
-/* Batches that are too much for one transaction together, and what is told of ops that are refused. */
+/* Batches that are too much for one transaction together, and what commit reports of refused ops. */
 #include "backend/docs/rules/commit.h"
 #include "backend/docs/rows/docs_mem_internal.h"
 #include "common/base/error.h"
@@ -12,7 +12,7 @@
 
 #define OWNER 7
 
-/* The one job of a queue, run when the test says so. */
+/* The only job of a queue; it runs when the test says so. */
 struct pool {
 	void (*job)(struct docs_store *store, void *cookie);
 	void *cookie;
@@ -22,7 +22,7 @@ struct sent {
 	struct commit_request request; /* first */
 	struct op_batch *batch;
 	int refused, done;
-	bool long_answer; /* longer than one may be */
+	bool long_answer; /* longer than an answer may be */
 };
 
 static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
@@ -98,7 +98,7 @@ static void batches_that_are_too_much_together_go_one_by_one(void **state)
 				.len = 1,
 				.kind = EXTENT_BLOCK};
 	for (int i = 0; i < 2; i++) {
-		/* Refused for another reason, once it is looked at: nothing of it need be written. */
+		/* When it is applied, the op is refused for another reason, so no row need be written. */
 		const struct op op = {.kind = OP_SETATTR,
 			.id = ITEM_ID(drive.row.id, 2 + i),
 			.fields = OP_HAS_SIZE | OP_IF_MATCH,
@@ -160,7 +160,7 @@ static void a_cut_through_more_than_may_be_read_is_made_without_reading(void **s
 	pool.job(store, pool.cookie);
 	op_batch_free(sent.batch);
 	assert_int_equal(sent.refused, 0);
-	assert_int_equal(docs_mem_node(mem, id)->item.allocated, 3); /* two, and half of what lay across the end */
+	assert_int_equal(docs_mem_node(mem, id)->item.allocated, 3); /* two, and half of the extent across the end */
 	assert_int_equal(docs_mem_node(mem, id)->extents, 2);
 	assert_int_equal(docs_mem_check(mem, drive.row.id), 0);
 	submit(commit, &sent, drive.row.id, &fill);
@@ -210,7 +210,8 @@ static void what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again(
 	const struct op *const ops[] = {&write, &create, &write};
 	const int refused[] = {-ENOENT, 0, -ERR_BLOCK_MISSING};
 
-	/* Nothing is there to write to; then the block is not, which is brought, and the same comes again. */
+	/* First there is no file to write to, then no block in the store. The block is then uploaded, and the
+	 * same op comes again. */
 	for (int i = 0; i < 3; i++) {
 		submit(commit, &sent, drive.row.id, ops[i]);
 		told.pool.job(store, told.pool.cookie);
@@ -253,7 +254,7 @@ static void a_batch_whose_answer_is_too_long_is_not_done_and_those_beside_it_are
 		op_batch_free(sent[i].batch);
 	}
 	drive.row = docs_mem_get_drive(mem, drive.row.id);
-	assert_int_equal(drive.row.documents, 3); /* the root, and two */
+	assert_int_equal(drive.row.documents, 3); /* the root and two files */
 	assert_int_equal(drive.row.seq, 2);
 	assert_int_equal(docs_mem_check(mem, drive.row.id), 0);
 	commit_free(commit);

@@ -1,4 +1,4 @@
-/* commit: a disk that is full stops what makes rows, and nothing else; and it is no answer that is kept. */
+/* commit: a full disk stops only what makes rows, and such a refusal is not kept as an answer. */
 #include "backend/docs/rows/docs_mem.h"
 #include "backend/docs/rules/commit.h"
 
@@ -89,7 +89,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Ops in a transaction of their own, under a key when there is one. */
+/* Runs ops in a transaction of their own, with a key unless it is NULL. */
 static struct sent run(struct fixture *f, const char *key, const struct op *ops, size_t count)
 {
 	struct sent s = {.request = {.drive = f->drive,
@@ -189,7 +189,7 @@ static void such_a_refusal_is_kept_under_no_key(void **state)
 	assert_int_equal(s.error, 0);
 	assert_false(s.repeat);
 	f->full = true;
-	s = run(f, "k", &make, 1); /* what was done was done */
+	s = run(f, "k", &make, 1); /* the first one was done, so this is a repeat */
 	assert_int_equal(s.error, 0);
 	assert_true(s.repeat);
 }

@@ -1,4 +1,4 @@
-/* What a drive's home is told with each answer, and that nobody else changes the drive. */
+/* What commit tells a drive's home with each answer, and that only the home changes the drive. */
 #include "backend/docs/rules/commit.h"
 
 #include "backend/docs/rows/docs_mem.h"

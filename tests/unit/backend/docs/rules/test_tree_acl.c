@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-/* The check of the drive behind each apply says whether modes and ACLs are in step: these say what they are. */
+/* After each apply, trial checks that modes and ACLs agree. The tests here say which they are. */
 
 #define NO_ID UINT32_MAX
 enum { OWNER = 1, USER = 2, GROUP = 4, MASK = 16, OTHERS = 32 };
 
-/* Owner, user 1000, group, mask, others, of three bits each. */
+/* The permissions of the owner, user 1000, the group, the mask and others, three bits each. */
 static struct acl acl_of(uint16_t owner, uint16_t user, uint16_t group, uint16_t mask, uint16_t others)
 {
 	return (struct acl){5,
@@ -254,11 +254,11 @@ static void what_cannot_have_an_acl_is_refused(void **state)
 	op = set_of(l, ACL_ACCESS, &acl);
 	assert_int_equal(trial_error(t, &op), -EOPNOTSUPP);
 	op = set_of(f, ACL_ACCESS, &acl);
-	op.target.size -= 8; /* nothing for others */
+	op.target.size -= 8; /* the entry for others is missing */
 	assert_int_equal(trial_error(t, &op), -EINVAL);
 	op.target.size -= 1;
 	assert_int_equal(trial_error(t, &op), -EINVAL);
-	/* Of form, so before anything else. */
+	/* This is checked by form, so before anything else. */
 	op.name = SPAN_LITERAL("system.other");
 	assert_int_equal(op_check(&op), -EOPNOTSUPP);
 	op.name = SPAN_LITERAL("user.");

@@ -50,10 +50,10 @@ static void append_is_put_where_the_file_ends_then_and_says_where(void **state)
 	assert_int_equal(change.len, 6);
 	assert_int_equal(change.what, TREE_CONTENT | TREE_SIZE);
 	assert_content(t, f, "onetwoonetwo");
-	/* Small ones become one piece, though none names the place of the other. */
+	/* Small appends become one piece, though neither names the place of the other. */
 	assert_int_equal(trial_extents(t, f), 1);
 	assert_int_equal(trial_used(t), 12);
-	/* The end is the file's, not that of what lies in it. */
+	/* An append goes to the end of the file's size, not of its data. */
 	struct op longer = resize_of(f, 20);
 	trial_do(t, &longer);
 	assert_int_equal(trial_do(t, &op)->value, 20);

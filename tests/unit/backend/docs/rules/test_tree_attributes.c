@@ -64,7 +64,7 @@ static void setattr_changes_what_is_given_and_ctime(void **state)
 	assert_int_equal(item.seq, trial_seq(t));
 	assert_int_equal(item.content_seq, before.content_seq);
 	assert_int_equal(trial_change(t).what, TREE_ATTRIBUTES);
-	/* The bits stay when it is given to another: that they go is the kernel's saying. */
+	/* The bits stay when the file gets another owner: it is the kernel that asks for their removal. */
 	op = (struct op){.kind = OP_SETATTR, .fields = OP_HAS_UID, .id = f, .uid = 4};
 	assert_int_equal(trial_do(t, &op)->item.mode, S_IFREG | 06711);
 	op = (struct op){.kind = OP_SETATTR,
@@ -163,14 +163,14 @@ static void xattr_names_together_have_a_limit(void **state)
 	assert_int_equal(r, -ENOSPC);
 	assert_int_equal(count, XATTRS_PER_ITEM_BYTES_MAX / (XATTR_NAME_BYTES_MAX + 1));
 	name[5] = '0', name[6] = '0', name[7] = '1';
-	(void)trial_do(t, &op); /* what is there may be changed */
+	(void)trial_do(t, &op); /* an xattr that is there may be changed */
 	op = remove_of(f, name);
 	(void)trial_do(t, &op);
 	op = xattr_of(f, name, "again");
 	(void)trial_do(t, &op);
 }
 
-/* What a chown to the shown owner is on a mount where everything belongs to the user. */
+/* On a mount where everything belongs to the user, a chown to the shown owner becomes such an op. */
 static void setattr_of_nothing_changes_ctime(void **state)
 {
 	struct trial *t = *state;
@@ -194,7 +194,7 @@ static void xattrs_of_a_folder_go_with_it(void **state)
 	struct op op = xattr_of(d, "user.a", "1");
 
 	(void)trial_do(t, &op);
-	assert_int_equal(trial_apply(t, ops, 2, NULL), 0); /* the check finds what is left of it */
+	assert_int_equal(trial_apply(t, ops, 2, NULL), 0); /* trial's check finds xattrs that are left */
 	assert_true(trial_is_gone(t, d));
 }
 

@@ -1,4 +1,4 @@
-/* What one batch may cost: ops that multiply are refused before they do, and leave nothing. */
+/* What one batch may cost: ops that multiply rows or bytes are refused before they do so, and leave nothing. */
 #include "backend/docs/rows/docs_mem_internal.h"
 #include "tests/unit/backend/docs/rules/trial.h"
 
@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-#define SPREAD 2000 /* pieces of the document that is cloned */
+#define SPREAD 2000 /* pieces of the cloned document */
 
-/* A file of single bytes with nothing between them. */
+/* Makes a file of single bytes with gaps between them. */
 static int64_t spread_file(struct trial *t, const char *name)
 {
 	struct op_extent *extents = calloc(SPREAD, sizeof(*extents));
@@ -36,7 +36,7 @@ static void clones_that_multiply_are_refused_and_leave_nothing(void **state)
 {
 	enum {
 		TOO_MANY = BATCH_ROWS_MAX / (2 * SPREAD) + 1
-	}; /* each piece is made for the way, and then where it goes */
+	}; /* each piece is made once on the way, and once where it goes */
 	struct trial *t = *state;
 	const int64_t from = spread_file(t, "from"), to = trial_file(t, t->root, "to");
 	struct op ops[TOO_MANY];
@@ -74,7 +74,7 @@ static void clones_copy_only_so_much_inline_content(void **state)
 	assert_int_equal(trial_apply(t, ops, TIMES, NULL), 0);
 }
 
-/* Rows as a store may have them, more than ops could make in a test's time. */
+/* Adds rows that a store may have: ops would take too long to make as many in a test. */
 static void put_rows(struct trial *t, int64_t id, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -200,16 +200,16 @@ static void xattrs_of_a_document_have_one_bound_together(void **state)
 
 	for (int i = 0; i < FIT; i++) {
 		(void)snprintf(name, sizeof(name), "user.%d", i);
-		/* The names count, too: the last one does not fit. */
+		/* The names count as well, so the last one does not fit. */
 		assert_int_equal(set_xattr(t, id, name, XATTR_VALUE_BYTES_MAX), i < FIT - 1 ? 0 : -ENOSPC);
 	}
-	assert_int_equal(set_xattr(t, id, "user.0", XATTR_VALUE_BYTES_MAX), 0); /* no larger than it was */
+	assert_int_equal(set_xattr(t, id, "user.0", XATTR_VALUE_BYTES_MAX), 0); /* not larger than before */
 	assert_int_equal(set_xattr(t, id, "user.0", 1), 0);
-	assert_int_equal(set_xattr(t, id, name, XATTR_VALUE_BYTES_MAX), 0); /* what became smaller made room */
+	assert_int_equal(set_xattr(t, id, name, XATTR_VALUE_BYTES_MAX), 0); /* the smaller value made room */
 	assert_int_equal(set_xattr(t, id, "user.0", XATTR_VALUE_BYTES_MAX), -ENOSPC);
 	assert_int_equal(trial_error(t, &(struct op){.kind = OP_REMOVEXATTR, .id = id, .name = span_str(name)}), 0);
 	assert_int_equal(set_xattr(t, id, "user.0", XATTR_VALUE_BYTES_MAX), 0);
-	assert_int_equal(set_xattr(t, other, "user.0", XATTR_VALUE_BYTES_MAX), 0); /* each document has its own */
+	assert_int_equal(set_xattr(t, other, "user.0", XATTR_VALUE_BYTES_MAX), 0); /* each document has its own bound */
 }
 
 int main(void)

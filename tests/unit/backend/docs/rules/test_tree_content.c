@@ -78,7 +78,7 @@ static void write_makes_content_size_and_times(void **state)
 	assert_int_equal(trial_used(t), 5);
 	assert_int_equal(change.op, OP_WRITE);
 	assert_int_equal(change.what, TREE_CONTENT | TREE_SIZE);
-	assert_int_equal(change.from, 0); /* the zeros before it are new too */
+	assert_int_equal(change.from, 0); /* the zeros before the data are new, too */
 	assert_int_equal(change.len, 8);
 	assert_int_equal(change.parent, t->root);
 	assert_true(span_eq_str(change.name, "f"));
@@ -230,7 +230,7 @@ static void holes_remove_and_keep_or_extend_the_size(void **state)
 	assert_int_equal(trial_used(t), 5);
 	assert_int_equal(trial_item(t, f).size, 8);
 	hole = hole_at(6, 100);
-	op.fields = OP_HAS_SIZE; /* as fallocate with KEEP_SIZE */
+	op.fields = OP_HAS_SIZE; /* like fallocate with KEEP_SIZE */
 	op.size = 8;
 	(void)trial_do(t, &op);
 	assert_int_equal(trial_item(t, f).size, 8);
@@ -381,14 +381,14 @@ static void quota_is_never_exceeded_and_shrinking_always_passes(void **state)
 	trial_quota(t, 10);
 	assert_int_equal(trial_error(t, &op), -EDQUOT);
 	assert_int_equal(trial_item(t, f).size, 0);
-	assert_int_equal(trial_apply(t, both, 2, NULL), 0); /* what counts is what the batch leaves */
+	assert_int_equal(trial_apply(t, both, 2, NULL), 0); /* only what the batch leaves counts */
 	extent = data_at(0, "12345678");
 	op = write_of(g, &extent, 1);
 	(void)trial_do(t, &op);
 	assert_int_equal(trial_used(t), 10);
 	trial_write(t, g, 0, "87654321");
 	trial_quota(t, 5);
-	trial_write(t, g, 0, "same"); /* over, but no more than before */
+	trial_write(t, g, 0, "same"); /* over the quota, but no more than before */
 	op = resize_of(g, 7);
 	(void)trial_do(t, &op);
 	extent = data_at(7, "x");
@@ -410,12 +410,12 @@ static void room_is_charged_once_and_what_is_written_there_is_not(void **state)
 	assert_int_equal(trial_do(t, &op)->item.size, 10);
 	assert_int_equal(trial_used(t), 10);
 	assert_int_equal(trial_item(t, f).allocated, 10);
-	(void)trial_do(t, &op); /* it is there already */
+	(void)trial_do(t, &op); /* the room is there already */
 	assert_int_equal(trial_used(t), 10);
 	assert_bytes(t, f, "\0\0\0\0\0\0\0\0\0\0", 10);
 	trial_write(t, f, 3, "abcd");
 	assert_int_equal(trial_used(t), 10);
-	trial_quota(t, 1); /* what was promised stays promised */
+	trial_quota(t, 1); /* room that was reserved stays usable */
 	trial_write(t, f, 0, "0123456789");
 	assert_int_equal(trial_used(t), 10);
 	assert_content(t, f, "0123456789");
@@ -434,7 +434,7 @@ static void room_that_is_not_there_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(trial_error(t, &op), -EDQUOT);
 	assert_int_equal(trial_used(t), 4);
 	assert_int_equal(trial_item(t, f).size, 4);
-	extent.len = 8; /* of which two are there */
+	extent.len = 8; /* two of them are there already */
 	assert_int_equal(trial_do(t, &op)->item.size, 10);
 	assert_int_equal(trial_used(t), 10);
 }
@@ -606,7 +606,7 @@ static void model_extent(struct model *m, int f, struct op_extent *e)
 	*e = (struct op_extent){.at = pick(m, 40000), .len = 1 + pick(m, pick(m, 4) ? 300 : 20000)};
 	switch (pick(m, 5)) {
 	case 4:
-		e->kind = OP_EXTENT_RESERVE; /* nothing is to be seen of it */
+		e->kind = OP_EXTENT_RESERVE; /* reserved room does not show in the bytes */
 		break;
 	case 0:
 		e->kind = OP_EXTENT_HOLE;
@@ -684,7 +684,7 @@ static void model_op(struct model *m, struct op *op, struct op_extent *extents)
 	}
 }
 
-/* A transaction of a few batches; some are made to fail at their end, and must leave nothing. */
+/* A transaction of a few batches. Some are made to fail at their end, and must leave nothing. */
 static void model_round(struct trial *t, struct model *m)
 {
 	static struct op_extent extents[3][4][4];
@@ -707,7 +707,7 @@ static void model_round(struct trial *t, struct model *m)
 		seed = m->seed;
 		*m = before;
 		m->seed = seed;
-		/* Data in extents points into the model, which is where it was. */
+		/* The extents' data points into the model's `data`, which stays in its place. */
 	}
 	trial_apply_all(t, batches, count);
 	for (size_t b = 0; b < count; b++)

@@ -1,5 +1,5 @@
-/* How many extents there are: counted after every kind of op (trial compares the counts with the rows after each
- * batch), and limited for a document and for a drive. */
+/* How many extents there are: they are counted after every kind of op (trial compares the counts with the
+ * rows after each batch), and limited for a document and for a drive. */
 #include "common/base/error.h"
 #include "tests/unit/backend/docs/rules/trial.h"
 
@@ -49,7 +49,7 @@ static struct op op_size_of(int64_t id, int64_t size)
 	return (struct op){.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE, .size = size};
 }
 
-/* `count` bytes from `at` on, with one byte of nothing between any two. */
+/* Writes `count` bytes from `at` on, with a gap of one byte between any two. */
 static int write_bytes(struct trial *t, int64_t id, int64_t at, size_t count)
 {
 	struct op_extent *extents = calloc(count, sizeof(*extents));
@@ -72,28 +72,28 @@ static void every_op_counts_what_it_makes_and_what_it_takes(void **state)
 	struct op op = op_write_of(a, &extent, 1);
 
 	trial_block(t, 1, 100);
-	assert_int_equal(write_bytes(t, a, 0, 5), 0); /* 0 2 4 6 8 */
+	assert_int_equal(write_bytes(t, a, 0, 5), 0); /* at 0 2 4 6 8 */
 	assert_int_equal(extents_of(t, a), 5);
 	assert_int_equal(drive_of(t).extents, 4);
-	(void)trial_do(t, &op); /* one piece: 0 to 5 */
+	(void)trial_do(t, &op); /* one piece from 0 to 5 */
 	assert_int_equal(extents_of(t, a), 3);
 	extent = (struct op_extent){.at = 2, .len = 1, .kind = OP_EXTENT_HOLE};
-	(void)trial_do(t, &op); /* in the midst of a piece */
+	(void)trial_do(t, &op); /* in the middle of a piece */
 	assert_int_equal(extents_of(t, a), 4);
 	extent = (struct op_extent){.at = 0, .len = 20, .kind = OP_EXTENT_RESERVE};
-	(void)trial_do(t, &op); /* 2, 5, 7 and 9 to 20 */
+	(void)trial_do(t, &op); /* reserves 2, 5, 7 and 9 to 20 */
 	assert_int_equal(extents_of(t, a), 8);
 	extent = (struct op_extent){.at = 10, .len = 4, .kind = OP_EXTENT_BLOCK, .sha256 = {1}};
 	(void)trial_do(t, &op);
 	assert_int_equal(extents_of(t, a), 10);
 	assert_int_equal(drive_of(t).extents, 9);
 	(void)trial_do(t, &(struct op){.kind = OP_CLONE, .id = a, .to = b, .len = 20});
-	assert_int_equal(extents_of(t, b), 5); /* nothing of what is reserved */
+	assert_int_equal(extents_of(t, b), 5); /* reserved room is not cloned */
 	(void)trial_do(t, &(struct op){.kind = OP_CLONE, .id = a, .to = b, .from = 2, .at = 4, .len = 3});
-	assert_int_equal(extents_of(t, b), 5); /* a hole, 3 to 5 with 3 that was there, a hole */
+	assert_int_equal(extents_of(t, b), 5); /* a hole, then 3 to 5 with the 3 that was there, a hole */
 	assert_int_equal(drive_of(t).extents, 13);
 	(void)trial_do(t, &(struct op){.kind = OP_SETATTR, .id = a, .fields = OP_HAS_SIZE, .size = 12});
-	assert_int_equal(extents_of(t, a), 9); /* half of the block, and nothing behind it */
+	assert_int_equal(extents_of(t, a), 9); /* half of the block stays, and nothing behind it */
 	extent = byte_at(0);
 	op.fields = OP_APPEND;
 	(void)trial_do(t, &op);
@@ -139,16 +139,16 @@ static void a_drive_has_no_more_than_its_limit_and_what_takes_none_goes_on(void 
 	assert_int_equal(trial_apply(t, ops, 3, NULL), -ERR_EXTENTS);
 	assert_int_equal(t->index, 1);
 	assert_int_equal(write_bytes(t, other, 0, 2), -ERR_EXTENTS);
-	/* The first one comes with each document. */
+	/* The first extent of each document does not count. */
 	assert_int_equal(write_bytes(t, other, 0, 1), 0);
 	op = op_write_of(id, &hole, 1);
-	assert_int_equal(trial_error(t, &op), 0); /* one goes */
+	assert_int_equal(trial_error(t, &op), 0); /* this takes one away */
 	op = op_write_of(id, &fill, 1);
 	assert_int_equal(trial_error(t, &op), 0);
 	assert_int_equal(drive_of(t).extents, 0);
 	op = op_write_of(id, &hole, 1);
 	assert_int_equal(trial_error(t, &op), 0);
-	/* A lower limit takes nothing away, and stops nothing that makes it less. */
+	/* A lower limit takes no extents away, and stops no op that makes them fewer. */
 	assert_int_equal(write_bytes(t, id, 20, 3), 0);
 	limit(t, 1);
 	trial_write(t, id, 0, "zz");
@@ -158,10 +158,11 @@ static void a_drive_has_no_more_than_its_limit_and_what_takes_none_goes_on(void 
 	assert_int_equal(trial_error(t, &op), 0);
 	op = op_unlink_of(t->root, "f");
 	assert_int_equal(trial_error(t, &op), 0);
-	assert_int_equal(drive_of(t).extents, 3); /* the rows are there until upkeep has taken them */
+	assert_int_equal(drive_of(t).extents, 3); /* the rows count until upkeep has removed them */
 }
 
-/* The promise of reserved room, for who writes whole pages: whatever their order, rows are never what is missing. */
+/* Reserved room is a promise to a client that writes whole pages: in whatever order they come, the limit of
+ * rows refuses none of them. */
 static void whole_pages_never_meet_the_limit_before_the_quota(void **state)
 {
 	enum { PAGES = 64 };
@@ -175,7 +176,7 @@ static void whole_pages_never_meet_the_limit_before_the_quota(void **state)
 	limit(t, PAGES * PAGE / EXTENT_QUOTA_BYTES); /* without EXTENTS_BASE */
 	assert_int_equal(trial_error(t, &op), 0);
 	for (int i = 0; i < PAGES; i++) {
-		/* Each page once, those with an even number first: nothing merges until the others come. */
+		/* Writes each page once, those with an even number first: nothing merges until the others come. */
 		const int page = i < PAGES / 2 ? 2 * ((i * 7) % (PAGES / 2)) : 2 * ((i * 5) % (PAGES / 2)) + 1;
 
 		extent = (struct op_extent){
@@ -211,7 +212,7 @@ static void a_document_has_no_more_than_one_may(void **state)
 					       .allocated = 100,
 					       .bare = true},
 		.extents = EXTENTS_PER_DOCUMENT_MAX};
-	/* What is loaded of it. */
+	/* The only loaded extent of the file. */
 	const struct tree_extent loaded = {.node = ITEM_ID(1, 2), .at = 50, .len = 10, .kind = EXTENT_RESERVED};
 	const struct op_extent within = byte_at(55), whole = {.at = 50, .len = 10, .kind = OP_EXTENT_HOLE};
 	const struct op clone = {.kind = OP_CLONE, .id = ITEM_ID(1, 2), .to = ITEM_ID(1, 3), .len = 10};
@@ -241,7 +242,7 @@ static void a_document_has_no_more_than_one_may(void **state)
 	tree_free(t);
 }
 
-/* ---- what is cut away whole need not be loaded ---- */
+/* ---- extents that are cut away whole need not be loaded ---- */
 
 #define SPAN_BYTES 60
 
@@ -251,7 +252,7 @@ static uint32_t chance(uint64_t *state, uint32_t below)
 	return (uint32_t)(*state >> 33) % below;
 }
 
-/* A batch that a sweep may be for: writes without a gap, holes, sizes. Extents must have room for three. */
+/* Makes an op that may use a sweep: writes with hardly a gap, holes, sizes. extents must have room for three. */
 static struct op some_op(uint64_t *state, int64_t id, struct op_extent *extents)
 {
 	static const char bytes[SPAN_BYTES] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefg";
@@ -347,11 +348,11 @@ static void a_sweep_that_is_refused_takes_nothing(void **state)
 	assert_true(t->swept);
 	assert_int_equal(extents_of(t, id), 20);
 	assert_int_equal(trial_apply(t, twice, 2, NULL), 0);
-	assert_false(t->swept); /* two ranges are loaded */
+	assert_false(t->swept); /* no sweep: two ranges have to be loaded */
 	assert_int_equal(extents_of(t, id), 2);
 	assert_int_equal(write_bytes(t, id, 0, 20), 0);
 	assert_int_equal(trial_apply(t, cleared, 2, NULL), 0);
-	assert_true(t->swept); /* but there is nothing left of it */
+	assert_true(t->swept); /* a sweep: nothing is left of the file */
 	assert_int_equal(extents_of(t, id), 0);
 }
 

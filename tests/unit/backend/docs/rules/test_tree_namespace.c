@@ -20,7 +20,7 @@ static void create_makes_a_document_and_tells_the_folder(void **state)
 	assert_true(r->has_item);
 	assert_int_equal(r->item.id, ITEM_ID(t->drive, 2));
 	assert_int_equal(r->item.mode, S_IFREG | 0644);
-	assert_int_equal(r->item.uid, 1000); /* of the root */
+	assert_int_equal(r->item.uid, 1000); /* from the root */
 	assert_int_equal(r->item.gid, 1001);
 	assert_int_equal(r->item.nlink, 1);
 	assert_int_equal(r->item.mtime, t->now);
@@ -83,7 +83,7 @@ static void create_symlink_has_the_size_of_its_target(void **state)
 	assert_int_equal(trial_used(t), 0);
 }
 
-/* ---- how many there are ---- */
+/* ---- how many documents there are ---- */
 
 static int64_t documents(struct trial *t)
 {
@@ -99,7 +99,7 @@ static void documents_are_counted_and_further_links_too(void **state)
 	const int64_t after[] = {4, 3, 3, 2};
 
 	assert_int_equal(documents(t), 3);
-	/* What has no name stays until the store collects it. */
+	/* A document without a name counts until the store collects it. */
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		(void)trial_do(t, &ops[i]);
 		assert_int_equal(documents(t), after[i]);
@@ -120,7 +120,7 @@ static void more_documents_than_may_be_are_refused_whatever_they_hold(void **sta
 	assert_int_equal(t->index, 2);
 	(void)trial_folder(t, t->root, "d");
 	assert_int_equal(trial_error(t, &link), -EDQUOT);
-	/* What takes none is never refused, even when there are too many. */
+	/* An op that adds no document is never refused, even when there are too many. */
 	drive = docs_mem_get_drive(t->mem, t->drive);
 	drive.documents_max = 1;
 	docs_mem_set_drive(t->mem, &drive);
@@ -153,9 +153,9 @@ static void create_uses_only_ids_that_were_reserved_and_are_free(void **state)
 	op.id = first + 1;
 	assert_int_equal(trial_do(t, &op)->id, first + 1);
 	op.name = SPAN_LITERAL("b");
-	assert_int_equal(trial_error(t, &op), -ERR_UNPROCESSABLE); /* taken */
+	assert_int_equal(trial_error(t, &op), -ERR_UNPROCESSABLE); /* the id is taken */
 	op.id = first + 3;
-	assert_int_equal(trial_error(t, &op), -ERR_UNPROCESSABLE); /* beyond */
+	assert_int_equal(trial_error(t, &op), -ERR_UNPROCESSABLE); /* the id is beyond the reserved ones */
 	op.id = t->root;
 	assert_int_equal(trial_error(t, &op), -ERR_UNPROCESSABLE);
 	op.id = ITEM_ID(t->drive + 1, 2);
@@ -237,7 +237,7 @@ static void unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing(void **s
 	assert_true(node.orphan);
 	assert_int_equal(node.item.allocated, 5);
 	assert_int_equal(trial_lookup(t, t->root, "a"), 0);
-	/* Who has it open goes on writing; what it grows is charged. */
+	/* A mount that has the file open goes on writing; what the file grows by is charged. */
 	trial_write(t, id, 5, "more");
 	assert_int_equal(trial_used(t), 4);
 	trial_write(t, id, 0, "HELLO");
@@ -271,7 +271,7 @@ static void what_lost_its_last_name_is_there_for_sessions_that_may_have_it_open_
 		t->writer = after;
 		assert_int_equal(trial_error(t, &changes[i]), -ENOENT);
 	}
-	/* Whoever may have opened it by its name goes on, and who has said so. */
+	/* A session that may have opened it by its name goes on, and so does one that has reported it open. */
 	docs_mem_hold(t->mem, 4, id);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		t->writer = before;
@@ -306,9 +306,9 @@ static void unlink_of_one_of_two_names_keeps_the_document(void **state)
 	assert_int_equal(item.ctime, t->now);
 	assert_int_equal(item.parent, d);
 	assert_true(span_eq_str(item.name, "b"));
-	assert_int_equal(trial_item(t, id).parent, t->root); /* the row names what it named */
+	assert_int_equal(trial_item(t, id).parent, t->root); /* the row keeps its first name */
 	assert_int_equal(trial_change(t).parent, d);
-	assert_int_equal(trial_change(t).old_parent, t->root); /* where its number of links is another one now */
+	assert_int_equal(trial_change(t).old_parent, t->root); /* the listing there shows another number of links now */
 	op = op_unlink_of(d, "b");
 	assert_int_equal(trial_do(t, &op)->item.nlink, 1);
 	item = trial_item(t, id);
@@ -508,7 +508,7 @@ static void a_file_without_a_name_is_in_no_folder_until_it_is_linked(void **stat
 	assert_int_equal(trial_change(t).id, id);
 	assert_int_equal(trial_change(t).name.size, 0);
 	assert_int_equal(trial_item(t, t->root).content_seq, root.content_seq);
-	t->writer = (struct tree_writer){0}; /* who made it may write to it, whoever he is */
+	t->writer = (struct tree_writer){0}; /* its maker may write to it, even without a session */
 	trial_write(t, id, 0, "charged");
 	assert_int_equal(trial_used(t), used + 7);
 	op = op_link_of(id, t->root, "f");
@@ -578,7 +578,7 @@ static void thousands_of_ops_take_no_quadratic_time(void **state)
 	assert_int_equal(op_batch_new(ops, OPS_PER_BATCH_MAX, &batch), 0);
 	assert_int_equal(tree_apply(tree, batch, SPAN_LITERAL(""), &results, NULL), 0);
 	assert_int_equal(tree_delta(tree, &delta), 0);
-	assert_int_equal(delta->created_count, OPS_PER_BATCH_MAX / 2); /* orphans */
+	assert_int_equal(delta->created_count, OPS_PER_BATCH_MAX / 2); /* all of them orphans */
 	assert_int_equal(delta->added_entry_count, 0);
 	assert_int_equal(delta->change_count, OPS_PER_BATCH_MAX);
 	op_batch_free(batch);

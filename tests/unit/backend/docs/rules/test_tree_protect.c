@@ -14,7 +14,7 @@ static int protect(struct trial *t, int64_t id, uint32_t bits)
 	return trial_error(t, &(struct op){.kind = OP_SETATTR, .fields = OP_HAS_PROTECT, .id = id, .protect = bits});
 }
 
-/* Fields as a decoded op has them. */
+/* Sets the fields as they are in a decoded op. */
 static struct op setattr_of(int64_t id, uint32_t fields)
 {
 	return (struct op){
@@ -126,7 +126,7 @@ static void a_protected_folder_keeps_its_names(void **state)
 		struct op op = op_create_file(d, "new");
 
 		if (i == 0)
-			(void)trial_file(t, t->root, "moved"); /* which stays, and moves in the next round */
+			(void)trial_file(t, t->root, "moved"); /* it stays, and moves in the next round */
 		assert_int_equal(protect(t, d, cases[i].bits), 0);
 		assert_int_equal(trial_error(t, &op), cases[i].adding);
 		op = op_link_of(f, d, "link");

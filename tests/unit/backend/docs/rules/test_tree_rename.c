@@ -237,11 +237,11 @@ static void rename_below_itself_is_refused_at_any_depth(void **state)
 	assert_int_equal(trial_error(t, &op), -EINVAL);
 	op = op_rename_of(t->root, "a", a, "x");
 	assert_int_equal(trial_error(t, &op), -EINVAL);
-	op = op_rename_of(b, "c", t->root, "a"); /* over its own ancestor: that one is not empty */
+	op = op_rename_of(b, "c", t->root, "a"); /* over its own ancestor, which is not empty */
 	assert_int_equal(trial_error(t, &op), -ENOTEMPTY);
 	op = op_rename_of(b, "c", t->root, "c");
 	(void)trial_do(t, &op);
-	op = op_rename_of(t->root, "a", c, "x"); /* not below itself any more */
+	op = op_rename_of(t->root, "a", c, "x"); /* c is not below a any more */
 	(void)trial_do(t, &op);
 	assert_int_equal(trial_item(t, a).parent, c);
 }
@@ -329,11 +329,11 @@ static void exchange_refuses_a_folder_and_its_ancestor_in_either_order(void **st
 	op = op_rename_of(b, "c", t->root, "a");
 	op.fields = OP_EXCHANGE;
 	assert_int_equal(trial_error(t, &op), -EINVAL);
-	op = op_rename_of(b, "f", t->root, "a"); /* a would come to lie in b, which lies in a */
+	op = op_rename_of(b, "f", t->root, "a"); /* a would come into b, which is in a */
 	op.fields = OP_EXCHANGE;
 	assert_int_equal(trial_error(t, &op), -EINVAL);
 	assert_int_equal(trial_lookup(t, b, "f"), f);
-	/* Deeper: what lies between is nobody's parent or child in the op. */
+	/* Deeper down: the folders between are no parent or child in the op. */
 	op = op_rename_of(trial_folder(t, trial_folder(t, b, "d"), "e"), "g", t->root, "a");
 	op.fields = OP_EXCHANGE;
 	(void)trial_file(t, op.parent, "g");
@@ -359,8 +359,8 @@ static void rename_refuses_what_is_not_there(void **state)
 	assert_int_equal(trial_error(t, &op), -ESTALE);
 }
 
-/* Random moves in a small tree, several to a batch: whatever is refused, the drive stays sound (trial checks it after
- * each). */
+/* Random moves in a small tree, several to a batch: whatever is refused, the drive stays consistent (trial
+ * checks it after each batch). */
 static void random_renames_keep_the_tree_a_tree(void **state)
 {
 	static const char *const names[] = {"a", "b", "c"};

@@ -1,7 +1,7 @@
 /*
- * Blocks at a real service of S3, which somebody else starts: the suite of all stores, and what only a service can do.
- * S3_TEST_ENDPOINT, S3_TEST_BUCKET and S3_TEST_KEYS say where; without them all of it is skipped. Each test has a
- * prefix for itself.
+ * Blocks in a real S3 service, which somebody else starts: the suite of all stores, and what only a service
+ * can do. S3_TEST_ENDPOINT, S3_TEST_BUCKET and S3_TEST_KEYS name the service; without them all tests are
+ * skipped. Each test has a prefix of its own.
  */
 #include "backend/docs/s3/block_s3.h"
 #include "backend/docs/s3/block_s3_probe.h"

@@ -44,7 +44,7 @@ static void a_size_that_nobody_can_read_is_none(void **state)
 	}
 }
 
-/* What is never old is never collected. */
+/* An item that never counts as old is never collected. */
 static void a_time_that_nobody_can_read_is_never_old(void **state)
 {
 	static const char *const times[] = {"", "yesterday", "2026-11-28", "2026-11-28T06:51:11",

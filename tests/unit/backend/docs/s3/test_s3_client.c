@@ -1,4 +1,5 @@
-/* What the client does with options, keys and a service that misbehaves: a listener here, which answers as told. */
+/* What the client does with options, keys and a service that misbehaves. The service is a listener here,
+ * which gives the test's answers. */
 #include "backend/docs/s3/s3_client.h"
 
 #include "common/base/clock.h"
@@ -24,9 +25,9 @@ struct fixture {
 	char keys[64], endpoint[64];
 	int listener;
 	pthread_t thread;
-	const char *const *answers; /* one a request, until NULL */
+	const char *const *answers; /* one for each request; NULL ends the list */
 	unsigned requests;
-	char seen[16384]; /* the last request, body included */
+	char seen[16384]; /* the last request, with its body */
 };
 
 static void write_keys(const struct fixture *f, const char *text, mode_t mode)
@@ -84,7 +85,7 @@ static size_t length_of(const char *head)
 	return field ? strtoul(field + strlen("Content-Length: "), NULL, 10) : 0;
 }
 
-/* Reads one request, with the body that its length says. */
+/* Reads one request, with a body of the length that it states. */
 static void hear(struct fixture *f, int fd)
 {
 	const char *end = NULL;
@@ -101,7 +102,8 @@ static void hear(struct fixture *f, int fd)
 	}
 }
 
-/* One connection each: the answers say so. "": closes without a word. No asserts: this is not the test's thread. */
+/* Serves one request on each connection, since the answers close it. "": closes without an answer. There are
+ * no asserts: this is not the test's thread. */
 static void *serve(void *cookie)
 {
 	struct fixture *f = cookie;
@@ -236,7 +238,7 @@ static void who_does_not_listen_is_given_up_and_then_asked_once(void **state)
 	assert_false(answer.repeated);
 	const int64_t between_ns = clock_mono_ns();
 	assert_int_equal(s3_ask(c, &get, &answer), -ENOTCONN);
-	/* The first took a second, and this one no pause at all. */
+	/* The first call took a second; this one makes no pause at all. */
 	assert_true(clock_mono_ns() - between_ns < between_ns - before_ns);
 	s3_client_free(c);
 }

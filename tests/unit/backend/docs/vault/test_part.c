@@ -1,4 +1,4 @@
-/* Long parts of a backup: pieces, and back. */
+/* Long parts of a backup: cut into pieces, and put together again. */
 #include "backend/docs/vault/part.h"
 
 #include "backend/docs/vault/vaults.h"

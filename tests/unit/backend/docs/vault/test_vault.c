@@ -1,4 +1,4 @@
-/* What every vault promises: one in a folder, and, with S3_TEST_ENDPOINT, _BUCKET and _KEYS, one there. */
+/* The promises of every vault: one in a folder, and, if S3_TEST_ENDPOINT, _BUCKET and _KEYS are set, one in S3. */
 #include "backend/docs/vault/vaults.h"
 
 #include "backend/docs/vault/vault_dir.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#define MANY 1300 /* more than a page of a listing, and than what comes to its name together */
+#define MANY 1300 /* more than a page of a listing, and than are renamed together */
 
 struct fixture {
 	char folder[32];
@@ -217,7 +217,7 @@ static void test_a_file_without_its_name_is_none(void **state)
 	char command[128];
 
 	put(f, "a/b", "x");
-	assert_int_equal(f->vault->ops->has(f->vault, "a/b", 1), 0); /* not before it is on the disk */
+	assert_int_equal(f->vault->ops->has(f->vault, "a/b", 1), 0); /* it does not count before it is on the disk */
 	f->vault->ops->free(f->vault);
 	(void)snprintf(command, sizeof(command), "test -z \"$(find %s -type f)\"", f->folder);
 	assert_int_equal(system(command), 0);

@@ -29,7 +29,7 @@ static int store_free(void **state)
 	return 0;
 }
 
-/* One at a time. */
+/* Fills the one static slot: each call overwrites the last one. */
 static const struct answer_slot *slot(
 	struct user_store *store, uint64_t account_id, const char *key, const uint8_t *request, int64_t now_ns)
 {

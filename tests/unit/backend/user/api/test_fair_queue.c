@@ -24,7 +24,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* As many as are let in; returns how many. */
+/* Enters as many turns as are let in; returns how many. */
 static size_t enter(struct fair_queue *t, const char *who, struct fair_queue_turn *first, size_t count)
 {
 	struct fair_queue_turn *displaced = NULL;
@@ -49,7 +49,7 @@ static void one_party_holds_no_more_than_its_share(void **state)
 
 	assert_int_equal(enter(t, "a", waiting, 320), SHARE);
 	assert_int_equal(enter(t, "b", &waiting[SHARE], 1), 1);
-	/* Who was taken counts until he is done. */
+	/* A turn that was taken counts until it leaves. */
 	struct fair_queue_turn *taken = fair_queue_take(t);
 	assert_int_equal(enter(t, "a", &waiting[SHARE + 1], 1), 0);
 	fair_queue_leave(t, taken);
@@ -88,8 +88,8 @@ static void who_comes_when_all_places_are_held_displaces_one_of_who_has_most(voi
 		assert_int_equal(enter(t, who, &waiting[(size_t)i * SHARE], SHARE), SHARE);
 	}
 	assert_int_equal(fair_queue_enter(t, "victim", &late[0], &displaced), 0);
-	assert_ptr_equal(displaced, &waiting[SHARE - 1]); /* the last that the first of them brought */
-	/* He waits for one of each, not for all that they have brought. */
+	assert_ptr_equal(displaced, &waiting[SHARE - 1]); /* the last one of the first attacker */
+	/* The victim waits for one turn of each attacker, not for all of their turns. */
 	for (unsigned i = 0; i < MAX / SHARE; i++) {
 		struct fair_queue_turn *turn = fair_queue_take(t);
 		assert_ptr_not_equal(turn, &late[0]);

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-/* A gateway: counts what it is asked to forget, and confirms unless it is deaf. */
+/* A gateway: it counts how often it is asked to forget, and confirms unless it refuses. */
 struct gateway {
 	struct http_server *server;
 	atomic_int refusals; /* how many times it still refuses; negative: always */

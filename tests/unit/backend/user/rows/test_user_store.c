@@ -1,4 +1,4 @@
-/* One set of sentences for both stores: what the rules are tested with must behave like what they run on. */
+/* The same tests for both stores: the store that tests of the rules use must behave like the real one. */
 #include "backend/user/rows/user_mem.h"
 #include "backend/user/rows/pg/user_pg.h"
 #include "backend/user/rows/pg/user_sql.h"
@@ -257,7 +257,7 @@ static void the_newest_networks_of_a_user_are_known_for_a_time(void **state)
 	assert_int_equal(s->ops->guesses_trim(s, 0, 10, NOW + 3), 0);
 	assert_false(look(s, &HERE, ann).known);
 	assert_true(look(s, &THERE, bob).known);
-	assert_int_equal(s->ops->network_know(s, bob + 100, "here", NOW, 2), 0); /* he is gone */
+	assert_int_equal(s->ops->network_know(s, bob + 100, "here", NOW, 2), 0); /* there is no such account */
 }
 
 static uint64_t add_token(

@@ -1,8 +1,8 @@
 /*
- * Passwords hashed at a fortieth of their cost: tests of the rules hash some hundred of them, and what they look at is
- * whether there is hashing. It is still far more than all else that a log-in costs. Linked in the place of the
- * library's function (--wrap); a hash names its cost, so verifying it is as cheap. test_password.c hashes at the real
- * one.
+ * Hashes passwords at a fortieth of their cost: tests of the rules hash some hundred of them, and check only
+ * whether there is hashing. It still costs far more than the rest of a log-in. It is linked in place of the
+ * library's function (--wrap). A hash names its cost, so verifying it is as cheap. test_password.c hashes at
+ * the real cost.
  */
 #include <sodium.h>
 

@@ -20,7 +20,7 @@
 
 #define NOW (1000 * NS_PER_S)
 
-/* Hashing is slow: one hasher for the group. */
+/* Hashing is slow, so the group shares one hasher. */
 static struct password_hasher *hasher;
 
 static int group_start(void **state)
@@ -61,7 +61,7 @@ static int call_free(void **state)
 	return 0;
 }
 
-/* An account with password "correct horse". */
+/* Makes an account with the password "correct horse". */
 static inline uint64_t make(struct account_call *call, const char *name)
 {
 	struct account_outcome outcome;

@@ -231,7 +231,7 @@ static void the_setup_token_makes_one_administrator_once(void **state)
 	assert_int_equal(account_setup_token(call, token), -ERR_EXISTS);
 }
 
-/* Guesses cost no hashing: with a hasher of which nobody gets a turn they are refused all the same. */
+/* A guessed token costs no hashing: it is refused even without a hasher. */
 static void a_setup_token_is_looked_at_before_anything_is_hashed(void **state)
 {
 	struct account_call *call = *state;
@@ -286,7 +286,7 @@ static void a_change_whose_answer_cannot_be_kept_has_not_happened(void **state)
 	assert_false(user_mem_in_transaction(call->store));
 }
 
-/* What a mutation could have changed. */
+/* Reads all that a mutation could change. */
 static void look(struct account_call *call, struct user_account ret[4])
 {
 	size_t count = 0;
@@ -312,7 +312,8 @@ static int mutate(struct account_call *call, unsigned kind, uint64_t id)
 	}
 }
 
-/* One operation fails under one mutation, on a store of its own; false: the mutation does not use it. */
+/* Makes one operation fail in one mutation, on a store of its own. Returns false when the mutation does not
+ * use it. */
 static bool fails_cleanly(unsigned kind, const char *operation)
 {
 	struct account_call *call = NULL;

@@ -15,21 +15,21 @@ static char why[NAME_WHY_SIZE];
 static void names_are_folded_in_every_script(void **state)
 {
 	static const char *const GOOD[][3] = {
-		/* typed, kept, key */
+		/* as typed, as kept, and the key */
 		{"Ann-Marie O'Neil+x@y_1.z", "Ann-Marie O'Neil+x@y_1.z", "ann-marie o'neil+x@y_1.z"},
 		{"ZOË", "ZOË", "zoë"},
-		{"Zoe\xcc\x88", "Zoë", "zoë"}, /* the same in pieces */
+		{"Zoe\xcc\x88", "Zoë", "zoë"}, /* the same, decomposed */
 		{"Ωμέγα", "Ωμέγα", "ωμέγα"},
 		{"Юрий 2", "Юрий 2", "юрий 2"},
 		{"Straße", "Straße", "strasse"},
-		{"नमस्ते", "नमस्ते", "नमस्ते"}, /* letters with their marks */
+		{"नमस्ते", "नमस्ते", "नमस्ते"}, /* letters with marks */
 		{"สมชาย น้ำ", "สมชาย น้ำ", "สมชาย น\xe0\xb9\x89\xe0\xb9\x8dา"},
 		{"محمد ٣", "محمد ٣", "محمد ٣"},
 		{"שָׁלוֹם", NULL, NULL},
 		{"田中たなかタナカ", "田中たなかタナカ", "田中たなかタナカ"},
 		{"東京Tower", "東京Tower", "東京tower"},
 		{"김철수", "김철수", "김철수"},
-		{"\xe1\x84\x80\xe1\x85\xa1", "가", "가"}, /* a syllable in pieces */
+		{"\xe1\x84\x80\xe1\x85\xa1", "가", "가"}, /* a decomposed syllable */
 		{"金철수", "金철수", "金철수"},
 		{"臺灣ㄊㄞ", "臺灣ㄊㄞ", "臺灣ㄊㄞ"},
 		{"スーパー", "スーパー", "スーパー"},
@@ -58,7 +58,7 @@ static void names_that_look_alike_have_one_key(void **state)
 		assert_int_equal(account_name_make(ROOT[i], &made, why), 0);
 		assert_string_equal(made.key, "root");
 	}
-	assert_int_equal(account_name_make(ROOT[4], &made, why), -EINVAL); /* no letters */
+	assert_int_equal(account_name_make(ROOT[4], &made, why), -EINVAL); /* without letters */
 	assert_int_equal(account_name_make("ﬁne", &made, why), 0);
 	assert_string_equal(made.key, "fine");
 }
@@ -84,11 +84,11 @@ static void what_could_mislead_is_no_name_and_it_is_said_why(void **state)
 		{"a\xe2\x80\xae\x62", "direction of writing: U+202E"},
 		{"a\xe2\x80\x8f", "direction of writing: U+200F"},
 		{"a\xe2\x81\xa7", "direction of writing: U+2067"},
-		{"a\xe2\x80\x8b\x62", "U+200B"}, /* of no width */
+		{"a\xe2\x80\x8b\x62", "U+200B"}, /* it has no width */
 		{"a\xe2\x80\x8d\x62", "U+200D"}, /* a joiner that joins nothing */
 		{"a\xc2\xad\x62", "U+00AD"},
 		{"a\xef\xb8\x8f", "U+FE0F"},
-		{"\xe3\x85\xa4", "U+3164"}, /* a letter that is empty */
+		{"\xe3\x85\xa4", "U+3164"}, /* a blank letter */
 		{"a\xee\x80\x80", "U+E000"},
 		{"a\xcd\xb8", "Unicode does not know: U+0378"},
 		{"a\xef\xbf\xbf", "Unicode does not know: U+FFFF"},
@@ -101,7 +101,7 @@ static void what_could_mislead_is_no_name_and_it_is_said_why(void **state)
 		{"e\xcc\xa8\xcc\xb1\xcc\xb2\xcc\xb3\xcc\xb4\xcc\xb5", "at most 4 marks"},
 		{"r\xd0\xbe\xd0\xbet", "Latin and Cyrillic"},
 		{"p\xce\xb1yp\xce\xb1l", "Latin and Greek"},
-		{"\xc2\xb5root", "Greek and Latin"}, /* a sign that every script has, and that means a letter of one */
+		{"\xc2\xb5root", "Greek and Latin"}, /* a sign of all scripts, but it means a Greek letter */
 		{"たなか김", "Hiragana and Hangul"},
 		{"ㄊたなか", "Bopomofo and Hiragana"},
 		{"नাम", "Devanagari and Bengali"},
@@ -138,9 +138,9 @@ static void a_name_has_at_most_64_characters(void **state)
 	assert_int_equal(account_name_make(longest, &made, why), 0);
 	repeat(longest + strlen(longest), "a", 1);
 	assert_int_equal(account_name_make(longest, &made, why), -ENAMETOOLONG);
-	repeat(longest, "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", 64); /* counted when they are put together */
+	repeat(longest, "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", 64); /* counted when composed */
 	assert_int_equal(account_name_make(longest, &made, why), 0);
-	repeat(longest, "\xef\xb7\xba", 20); /* each is three words */
+	repeat(longest, "\xef\xb7\xba", 20); /* each stands for four words */
 	assert_int_equal(account_name_make(longest, &made, why), -ENAMETOOLONG);
 	assert_non_null(strstr(why, "written out"));
 }
@@ -157,7 +157,7 @@ static void a_typed_name_finds_the_account_that_was_made_by_it(void **state)
 		assert_string_equal(keys.fold, made.key);
 		assert_string_equal(keys.exact + 1, TYPED[i]);
 	}
-	assert_int_equal(account_name_keys("a/b", &keys), 0); /* no name now, perhaps one of before */
+	assert_int_equal(account_name_keys("a/b", &keys), 0); /* no valid name now, perhaps an old one */
 	assert_int_equal(account_name_keys("\xff", &keys), -EINVAL);
 }
 

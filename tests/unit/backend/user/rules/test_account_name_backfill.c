@@ -1,4 +1,4 @@
-/* Accounts that were made before names were folded go on to be found. */
+/* Accounts that were made before names were folded can still be found. */
 #include "backend/user/rules/account_name.h"
 #include "backend/user/rules/account_name_backfill.h"
 #include "tests/unit/backend/user/rules/fixture.h"
@@ -50,7 +50,7 @@ static void of_two_that_look_alike_each_keeps_his_name(void **state)
 	assert_int_equal(logs_in(call, "ROOT"), root);
 	assert_int_equal(logs_in(call, "Ｒｏｏｔ"), wide);
 	assert_int_equal(logs_in(call, "𝐫𝐨𝐨𝐭"), bold);
-	assert_int_equal(logs_in(call, "ｒｏｏｔ"), root); /* not to the byte: it is the fold's */
+	assert_int_equal(logs_in(call, "ｒｏｏｔ"), root); /* not the exact bytes, so the fold decides */
 	become(call, 1000, "");
 	call->who_is_admin = true;
 	assert_int_equal(account_create(call, &again, &outcome), -ERR_EXISTS);
@@ -59,7 +59,7 @@ static void of_two_that_look_alike_each_keeps_his_name(void **state)
 static void names_that_would_be_refused_today_are_kept(void **state)
 {
 	struct account_call *call = *state;
-	const uint64_t mixed = old(call, "rооt", "rооt"); /* with two letters of another script */
+	const uint64_t mixed = old(call, "rооt", "rооt"); /* two letters are of another script */
 
 	assert_int_equal(account_name_backfill(call->store), 0);
 	assert_int_equal(logs_in(call, "Rооt"), mixed);

@@ -1,4 +1,4 @@
-/* How often a password may be guessed, from where, and who has to wait for whom. */
+/* How often a password may be guessed, from which networks, and which guesses make other log-ins wait. */
 #include "backend/user/rules/network.h"
 #include "tests/unit/backend/user/rules/fixture.h"
 
@@ -71,7 +71,7 @@ static void where_one_has_been_a_right_password_is_let_through(void **state)
 	fail_times(call, "ann", HERE, GUESS_FREE + 1);
 	assert_int_equal(log_in(call, "ann", WRONG, HERE), -ERR_TOO_MANY);
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), 0);
-	/* But not to who goes on guessing there. */
+	/* A client that goes on guessing there is not let through. */
 	for (int i = 0; i < GUESS_KNOWN_TRIES; i++) {
 		r = log_in(call, "ann", WRONG, HERE);
 		assert_true(r == -ERR_TOO_MANY || (r == -ERR_UNAUTHENTICATED && i <= GUESS_FREE));
@@ -94,14 +94,15 @@ static void many_networks_together_wait_and_those_that_are_known_do_not(void **s
 	}
 	assert_int_equal(log_in(call, "ann", RIGHT, THERE), -ERR_TOO_MANY);
 	assert_true(call->wait_ns <= GUESS_DELAY_ALL_MAX_S * NS_PER_S);
-	/* Where the account is known only a right password is told from one that comes from anywhere. */
+	/* Even where the account is known, only a right password is let through. */
 	assert_int_equal(log_in(call, "ann", WRONG, HERE), -ERR_TOO_MANY);
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), 0);
 	call->now_ns += GUESS_DELAY_ALL_MAX_S * NS_PER_S;
 	assert_int_equal(log_in(call, "ann", RIGHT, THERE), 0);
 }
 
-/* Every answer, at every step: a name that nobody has, one without a password, and one that is somebody's. */
+/* Compares every answer, at every step: for a name that nobody has, for one without a password, and for one
+ * with a password. */
 static void a_name_is_not_found_out_by_the_answers(void **state)
 {
 	static const char *const NAMES[] = {"ann", "bare", "nobody"};
@@ -136,7 +137,7 @@ static int64_t cpu_ns(void)
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* Of one log-in on this thread, the least of three: what else the machine does is not in it. */
+/* The processor time of one log-in on this thread, the least of three: other work of the machine is not in it. */
 static int64_t cost(struct account_call *call, const char *name, const char *network, int expected)
 {
 	int64_t least = INT64_MAX;
@@ -149,7 +150,7 @@ static int64_t cost(struct account_call *call, const char *name, const char *net
 	return least;
 }
 
-/* One hashing, whoever's the name is, known or not, and also when there is to wait. */
+/* A log-in hashes once, whether the name is known or not, also when it has to wait. */
 static void a_name_is_not_found_out_by_what_it_costs(void **state)
 {
 	struct account_call *call = *state;
@@ -187,7 +188,7 @@ static void a_right_password_among_many_guesses_at_once_tells_nothing(void **sta
 
 	make(call, "ann");
 	assert_int_equal(sha256_hmac(span_of(NONE, sizeof(NONE)), span_str("ann"), key.name), 0);
-	/* While this one hashed, another guess has made its network wait. */
+	/* While this log-in hashed, another guess has made its network wait. */
 	user_mem_before(call->store, "guess_look", fail_after_the_first_look, &key);
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), -ERR_TOO_MANY);
 	assert_int_equal(call->wait_ns, 5 * NS_PER_S);
@@ -206,11 +207,12 @@ static void sessions_and_keys_do_not_wait(void **state)
 	assert_int_equal(login_open(call, "ann", RIGHT, &session), 0);
 	fail_times(call, "ann", THERE, GUESS_FREE + 1);
 	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
-	/* Nor does an old password: who has a session is not kept by strangers from locking them out. */
+	/* An old password does not wait either: guesses of strangers cannot stop a user with a session from
+	 * changing the password. */
 	token_id_format(USER_SESSION, session.token.id, id);
 	become(call, ann, id);
 	assert_int_equal(account_change(call, ann, &fields, &session), 0);
-	/* And a new password begins without wrong ones. */
+	/* A new password begins without wrong guesses. */
 	assert_int_equal(log_in(call, "ann", "another horse", THERE), 0);
 }
 

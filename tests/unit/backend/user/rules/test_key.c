@@ -39,7 +39,7 @@ static void the_use_of_a_key_is_written_once_a_minute(void **state)
 	user_mem_fail(call->store, "token_use", 1, -EIO);
 	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
 	assert_int_equal(found.token.used_ns, NOW);
-	/* And a store that cannot write it does not keep anybody out. */
+	/* A store that cannot write the use refuses nobody. */
 	call->now_ns += NS_PER_S;
 	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
 }

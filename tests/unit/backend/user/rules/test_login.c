@@ -110,7 +110,8 @@ static void revoking_ends_the_keys_too_but_ones_own(void **state)
 	assert_int_equal(login_authenticate(call, other.token_text, &found), -ERR_UNAUTHENTICATED);
 	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
 	assert_int_equal(login_authenticate(call, of_bob.token_text, &found), 0);
-	/* An administrator who sets another's password has nothing there to keep, whatever its number. */
+	/* An administrator who sets another user's password keeps none of that user's tokens, even if the
+	 * number is the same as that of the administrator's own token. */
 	become(call, bob, id);
 	call->who_is_admin = true;
 	assert_int_equal(account_change(call, ann, &fields, &changed), 0);

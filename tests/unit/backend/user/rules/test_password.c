@@ -52,7 +52,7 @@ static void a_password_is_the_same_however_its_letters_are_typed(void **state)
 	password_hasher_free(h);
 }
 
-/* Hashes of "cafe\xcc\x81 au lait" and of no UTF-8, as they were made before letters were put together. */
+/* Hashes of "cafe\xcc\x81 au lait" and of a text that is no UTF-8, made as before letters were composed. */
 static void a_password_that_was_hashed_as_it_was_typed_holds(void **state)
 {
 	static const char *const TYPED[] = {"cafe\xcc\x81 au lait", "caf\xe9 au lait"};
@@ -80,7 +80,7 @@ static void a_bad_password_is_refused_with_the_reason(void **state)
 		{"e\xcc\x81"
 		 "e\xcc\x81"
 		 "e\xcc\x81",
-			"8 to 1024 bytes"}, /* 9 bytes that are 6 */
+			"8 to 1024 bytes"}, /* 9 bytes, 6 when composed */
 		{"line\nfeed", "control characters: U+000A"},
 		{"turned \xe2\x80\xae round", "direction of writing: U+202E"},
 		{"unknown \xcd\xb8", "Unicode does not know: U+0378"},

@@ -1,5 +1,5 @@
-/* Who may do what to whom: every cell tried on the rules themselves, against sentences that are written down here
- * a second time. */
+/* Who may do what to whom: every cell is tried on the rules themselves, and compared with conditions that are
+ * written down here a second time. */
 #include "tests/unit/backend/user/rules/fixture.h"
 
 #include <stdio.h>
@@ -25,10 +25,10 @@ struct cell {
 	enum act act;
 	enum whom whom;
 	bool open;
-	bool lonely; /* no administrator but the one that is meant */
+	bool lonely; /* the only administrator is the one that is meant */
 };
 
-/* What must come out. */
+/* The result that the cell must have. */
 static int expected(const struct cell *c)
 {
 	const bool self = c->whom == SELF;
@@ -61,7 +61,7 @@ struct world {
 	uint64_t who, other, other_admin;
 };
 
-static char hash[USER_PASSWORD_HASH_SIZE]; /* of "correct horse", made once: hashing is dear */
+static char hash[USER_PASSWORD_HASH_SIZE]; /* of "correct horse"; made once, since hashing is expensive */
 
 static uint64_t person(struct account_call *call, const char *name, bool admin)
 {
@@ -144,7 +144,8 @@ static void check(const struct cell *c)
 	assert_int_equal(call_free((void **)&call), 0);
 }
 
-/* What hashes costs a hundred times the rest, and is tried once where it is the same whoever else there is. */
+/* Hashing costs a hundred times the rest, so a cell with hashing is tried once where other users make no
+ * difference. */
 static bool differs(const struct cell *c)
 {
 	if (c->act <= REGISTER_ADMIN)
@@ -172,7 +173,7 @@ static void every_cell_of_the_permission_table_is_as_it_is_written_here(void **s
 	assert_true(tried > 250);
 }
 
-/* Nothing that was forgotten in the table is a right. */
+/* An action that the table leaves out is permitted to nobody. */
 static void an_action_that_the_table_does_not_name_is_never_permitted(void **state)
 {
 	(void)state;
@@ -190,7 +191,7 @@ static void a_caller_is_judged_by_what_he_is_now(void **state)
 	struct account_outcome outcome;
 
 	become(call, ann, "s1");
-	call->who_is_admin = true; /* as a gateway knew it a moment ago */
+	call->who_is_admin = true; /* as a gateway knew the user a moment ago */
 	assert_int_equal(account_know_caller(call), 0);
 	assert_false(call->who_is_admin);
 	become(call, root, "s2");

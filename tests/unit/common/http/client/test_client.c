@@ -20,21 +20,21 @@
 
 #define MIB (1u << 20)
 
-/* The other side: a server of ours for what is well-behaved, and a socket with a script for what is not. */
+/* The client's peers: a server of ours for correct behaviour, and a scripted socket for incorrect behaviour. */
 struct world {
 	struct http_server *server;
 	struct http_client *client;
 	struct script script;
 	char url[256];
-	/* What a call did. */
+	/* The outcome of a call. */
 	struct gate done;
-	struct http_response response; /* moved out of done */
+	struct http_response response; /* moved out of what done() was given */
 	struct gate paused;
 	struct gate arrived;
 	struct http_request *held[64]; /* answered at the end of the test; guarded by lock */
 	size_t held_count;
 	uint64_t given, taken;
-	uint64_t give_max, take_max; /* beyond: -EAGAIN; guarded by lock */
+	uint64_t give_max, take_max; /* beyond these: -EAGAIN; guarded by lock */
 	uint64_t size;
 	int pull_error, data_error, head_error;
 	unsigned heads;
@@ -186,14 +186,14 @@ static void done(void *cookie, struct http_response *response)
 	pthread_mutex_unlock(&w->lock);
 	http_response_fini(&w->response);
 	w->response = *response;
-	/* Moved out. */
+	/* The response belongs to w now. */
 	response->headers.count = 0;
 	buf_init(&response->body, 0);
-	gate_open(&w->paused); /* it will not pause any more */
+	gate_open(&w->paused); /* the call will not pause any more */
 	gate_open(&w->done);
 }
 
-/* Every case goes both ways. */
+/* Every case runs both ways: blocking, and started with callbacks. */
 static int call(struct world *w, bool blocking, const struct http_call_options *options)
 {
 	int seen = gate_count(&w->done);
@@ -412,7 +412,7 @@ static void a_pulled_body_is_never_sent_twice(void **state)
 		script_start(&w->script, answers, 2);
 		const struct http_call_options o = {
 			.method = "PUT", .url = url(w, "/"), .headers = &key, .pull = pull_some, .body_length = 100};
-		assert_int_equal(call(w, blocking, &o), 0); /* which leaves a connection for the next one */
+		assert_int_equal(call(w, blocking, &o), 0); /* leaves a connection for the next call */
 		w->given = 0;
 		assert_int_equal(call(w, blocking, &o), -ECONNRESET);
 		assert_true(w->response.connected);
@@ -482,7 +482,7 @@ static void cancelling_ends_a_call_once(void **state)
 	http_call_cancel(started);
 	assert_true(gate_wait(&w->done, 1));
 	assert_int_equal(w->response.error, -ECANCELED);
-	/* Cancelled before the thread has looked at it. */
+	/* These calls are cancelled before the client's thread has looked at them. */
 	for (int i = 0; i < 50; i++) {
 		assert_int_equal(http_client_start(w->client, &o, w, done, &started), 0);
 		http_call_cancel(started);
@@ -491,7 +491,7 @@ static void cancelling_ends_a_call_once(void **state)
 	}
 }
 
-/* Tries to go on when it is cancelled. */
+/* Tries to start another call when its own one is cancelled. */
 static void stubborn(void *cookie, struct http_response *response)
 {
 	struct world *w = cookie;
@@ -568,7 +568,7 @@ static void bodies_stream_both_ways(void **state)
 	}
 }
 
-/* A call may be resumed until its end: over says how many had ended when it began. */
+/* A call may be resumed only until it ends: `over` says how many calls had ended when this one began. */
 static void raise_limit(struct world *w, uint64_t *limit, uint64_t by, struct http_call *paused, int over)
 {
 	pthread_mutex_lock(&w->lock);
@@ -604,7 +604,7 @@ static void a_paused_call_goes_on_when_it_is_resumed(void **state)
 			break;
 		raise_limit(w, &w->take_max, MIB, started, 1);
 		if (w->take_max >= 10 * MIB)
-			break; /* all of it may come now: there need not be another pause */
+			break; /* all of the body may come now: there need not be another pause */
 	}
 	assert_true(gate_wait(&w->done, 2));
 	assert_int_equal(w->response.error, 0);
@@ -635,7 +635,7 @@ static void failures_of_callbacks_end_the_call_with_them(void **state)
 		w->pull_error = -EIO;
 		assert_int_equal(call(w, blocking, &o), -EIO);
 		assert_true(w->response.ours);
-		/* Less than was promised. */
+		/* The pull ends before the length that was promised. */
 		w->pull_error = 0;
 		w->given = 0;
 		w->give_max = UINT64_MAX;
@@ -662,7 +662,7 @@ static void a_refusal_in_the_middle_of_a_body_is_the_answer(void **state)
 	}
 }
 
-/* Starts the next call from the end of the last. */
+/* Starts the next call from the callback that ends the last one. */
 static void chain(void *cookie, struct http_response *response)
 {
 	struct world *w = cookie;
@@ -744,7 +744,7 @@ static int data_under_lock(void *cookie, const void *data, size_t size)
 	return 0;
 }
 
-/* A lone call is sent by whoever starts it, and its answer may be there before that has returned. */
+/* The thread that starts a lone call also sends it, and the answer may come before http_client_start has returned. */
 static void a_call_may_be_started_under_a_lock_that_its_callbacks_take(void **state)
 {
 	enum { CALLS = 500 };

@@ -14,7 +14,7 @@
 #define NOW (7 * NS_PER_S) /* any time */
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 
-/* A list of those that a person gave, up to NULL. */
+/* Makes a list of gateways that a person gave; NULL ends urls. */
 static struct gateways *given(const char *const *urls)
 {
 	struct gateways *g = NULL;
@@ -63,7 +63,7 @@ static void a_malformed_url_is_refused_with_the_reason(void **state)
 		{"http://a\"", "no host"},
 		{"http://a\\b", "no host"},
 		{"http://caf\xc3\xa9", "no host"},
-		/* Escaped, it is 127.0.0.1 for libcurl and a name for whoever compares. */
+		/* libcurl decodes this host to 127.0.0.1, but a comparison of texts takes it for a name. */
 		{"http://127%2e0.0.1", "no host"},
 		{"http://[::1", "no host"},
 		{"http://[]", "no host"},
@@ -97,7 +97,7 @@ static void a_malformed_url_is_refused_with_the_reason(void **state)
 	assert_non_null(gateways_url_fault(span_of("http://a\0b", 10)));
 }
 
-/* ---- who is on the list ---- */
+/* ---- which gateways are on the list ---- */
 
 static void gateways_that_a_person_gives_are_listed_once_in_order(void **state)
 {
@@ -139,7 +139,7 @@ static void a_gateway_that_another_names_is_listed_when_it_is_as_safe(void **sta
 	assert_int_equal(name(g, 1, "http://store"), -EEXIST);
 	assert_int_equal(name(g, 0, "ftp://x"), -EINVAL);
 	assert_int_equal(name(g, 0, "http://u@x"), -EINVAL);
-	/* Who was reached by https names nobody by http; whom a person gave by http, may. */
+	/* A gateway that was reached by https may not name one by http; a gateway that a person gave by http may. */
 	assert_int_equal(name(g, 2, "http://fourth"), -EPERM);
 	assert_int_equal(name(g, 0, "http://fourth"), 0);
 	gateways_free(g);
@@ -171,7 +171,7 @@ static void a_loopback_gateway_is_named_only_by_a_loopback_gateway(void **state)
 	gateways_free(g);
 }
 
-/* ---- who is asked ---- */
+/* ---- which gateway is asked ---- */
 
 static void the_first_gateway_is_asked_until_it_is_left_for_the_next(void **state)
 {
@@ -193,7 +193,8 @@ static void a_gateway_that_was_left_already_is_not_left_again(void **state)
 
 	(void)state;
 	assert_true(gateways_leave(g, 0, NOW));
-	/* A second request met the same failure a moment later: the good one must not pay for it. */
+	/* A second request met the same failure a moment later: the client must not leave the good gateway
+	 * for that. */
 	assert_false(gateways_leave(g, 0, NOW));
 	assert_int_equal(gateways_current(g), 1);
 	gateways_free(g);
@@ -220,7 +221,7 @@ static void the_gateway_that_is_named_as_home_is_the_current_one(void **state)
 	assert_false(gateways_prefer(g, "HTTP://C/", NOW));
 	assert_true(gateways_prefer(g, "http://B:1/", NOW));
 	assert_int_equal(gateways_current(g), 1);
-	/* When it fails, it goes on as ever. */
+	/* When the preferred gateway fails, the next one on the list follows, as always. */
 	assert_true(gateways_leave(g, 1, NOW));
 	assert_int_equal(gateways_current(g), 2);
 	gateways_free(g);
@@ -248,17 +249,17 @@ static void a_home_that_has_just_failed_is_not_followed_for_a_while(void **state
 	(void)state;
 	assert_true(gateways_leave(g, 0, NOW));
 	assert_false(gateways_prefer(g, "http://a", NOW));
-	/* Another request fails there later, which was sent before: that is no failure of its own. */
+	/* A request that was sent before fails there later: that does not count as another failure. */
 	assert_false(gateways_leave(g, 0, NOW + least - 1));
 	assert_false(gateways_prefer(g, "http://a", NOW + least - 1));
 	assert_true(gateways_prefer(g, "http://a", NOW + least));
 	assert_int_equal(gateways_current(g), 0);
-	/* Nothing is known against the other one. */
+	/* No failure of the other gateway is known. */
 	assert_true(gateways_prefer(g, "http://b", NOW + least));
 	gateways_free(g);
 }
 
-/* How long it is avoided after a failure at that time. */
+/* Returns how long http://a is avoided after it failed at that time. */
 static int64_t avoided_ns(struct gateways *g, int64_t failed_ns)
 {
 	int64_t left = 0;
@@ -279,12 +280,12 @@ static void a_home_that_fails_again_and_again_is_followed_ever_less_often(void *
 	for (int i = 0; i < 10; i++) {
 		avoided = avoided_ns(g, now);
 		assert_int_equal(avoided, wanted);
-		/* Up to ten seconds pass before a request finds out that nobody answers. */
+		/* Up to ten seconds pass before a request notices that nothing answers. */
 		now += avoided + 10 * NS_PER_S;
 		wanted = 2 * wanted < most ? 2 * wanted : most;
 	}
 	assert_int_equal(avoided, most);
-	/* A failure long after is a new one. */
+	/* A failure long after the last one counts as the first. */
 	assert_int_equal(avoided_ns(g, now + 2 * most), GATEWAYS_AVOID_MIN_MS * NS_PER_MS);
 	gateways_free(g);
 }
@@ -325,14 +326,15 @@ static void each_failure_says_whether_another_one_is_asked(void **state)
 		struct http_response response = {.error = table[i].error, .status = table[i].status};
 
 		assert_int_equal(gateways_judge(&response), table[i].verdict);
-		/* What fails here would fail beside any gateway, by whatever name. */
+		/* Our own callback returned this error, so the call would fail with any gateway, by whatever
+		 * name it goes. */
 		response.ours = true;
 		if (response.error < 0)
 			assert_int_equal(gateways_judge(&response), GATEWAYS_OVER);
 	}
 }
 
-/* ---- for how long ---- */
+/* ---- patience and pauses ---- */
 
 static void no_gateway_is_there_when_each_was_absent(void **state)
 {
@@ -357,7 +359,7 @@ static void patience_grows_from_round_to_round(void **state)
 	assert_int_equal(gateways_patience_ms(g, 3), 4 * GATEWAYS_PATIENCE_MS);
 	assert_int_equal(gateways_patience_ms(g, 4), 0);
 	gateways_free(g);
-	/* Where no other one can be asked, giving it up early helps nobody. */
+	/* Where no other gateway can be asked, giving up early does not help. */
 	g = GIVEN("http://a");
 	assert_int_equal(gateways_patience_ms(g, 0), 0);
 	gateways_free(g);
@@ -392,7 +394,7 @@ static void pauses_between_rounds_grow_to_a_limit(void **state)
 	assert_pause(gateways_backoff_ns(UINT32_MAX), GATEWAYS_PAUSE_MAX_MS);
 }
 
-/* All equal by chance: once in 500^9. */
+/* All pauses are equal by chance once in 500^9 runs. */
 static void clients_that_failed_together_do_not_come_back_together(void **state)
 {
 	int64_t first = gateways_backoff_ns(9);

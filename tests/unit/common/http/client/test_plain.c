@@ -18,7 +18,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* What the client's own connections do that libcurl's need not. Everything else is in test_client, which asks both. */
+/* Behaviour of the client's own connections that libcurl's need not have. test_client tests everything else,
+ * with both. */
 
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -27,7 +28,7 @@ struct world {
 	struct script script;
 	char url[128];
 	struct gate done;
-	struct http_response response; /* moved out of done */
+	struct http_response response; /* moved out of what done() was given */
 	_Atomic int64_t stale_ns;
 	unsigned waits;
 };
@@ -98,7 +99,7 @@ static void a_connection_is_used_again_where_the_answer_leaves_it_in_order(void 
 	}
 }
 
-/* Nobody asked for them: the next answer would begin with them. */
+/* Nobody asked for these bytes: on a kept connection, the next answer would begin with them. */
 static void bytes_behind_an_answer_are_not_taken_for_the_next_one(void **state)
 {
 	static const char *const answers[] = {OK_ANSWER "HTTP/1.1 500 CUT\r\n\r\n", OK_ANSWER};
@@ -137,7 +138,7 @@ static void who_waits_for_its_turn_is_told(void **state)
 static void who_cannot_be_reached_refuses_in_words_that_callers_know(void **state)
 {
 	struct world *w = *state;
-	/* The kernel says at once that there is no way, or that there may be none. */
+	/* The kernel refuses at once: there is no route to this address, or none is allowed. */
 	const struct http_call_options o = {.url = "http://255.255.255.255:9/"};
 	const int error = call(w, &o);
 
@@ -145,7 +146,7 @@ static void who_cannot_be_reached_refuses_in_words_that_callers_know(void **stat
 	assert_false(w->response.connected);
 }
 
-/* The deadline of the whole call is behind the patience of this test. */
+/* The deadline of the whole call is later than this test is willing to wait. */
 static void a_connection_that_is_not_made_is_given_up_before_the_call(void **state)
 {
 	struct world *w = *state;
@@ -153,7 +154,7 @@ static void a_connection_that_is_not_made_is_given_up_before_the_call(void **sta
 	uint16_t port;
 	const int listener = wire_listen(&port);
 
-	/* Nobody accepts: with a queue of one, and some in it, further ones are not answered. */
+	/* Nothing accepts connections: when the backlog of one is full, the kernel does not answer further ones. */
 	assert_int_equal(listen(listener, 0), 0);
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -202,7 +203,7 @@ static int greetings_end(void *cookie, const struct http_response *head)
 	return 0;
 }
 
-/* The answer is half of a body, after whose head the greeting counts no more, and then silence. */
+/* The server sends a head and half of a body, and then nothing. After the head the greeting counts no more. */
 static int stream(struct world *w, unsigned outdated_ms, unsigned stall_ms)
 {
 	static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha", ""};
@@ -232,7 +233,7 @@ static void what_would_end_a_line_is_never_sent(void **state)
 	static const char *const targets[] = {"/a b", "/a\r\nX: y", "/a\tb", "/\x7f"};
 	struct world *w = *state;
 
-	w->script.port = 9; /* where nobody is asked */
+	w->script.port = 9; /* nothing is sent there */
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		const struct http_call_options o = {.url = url(w, targets[i])};
 

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* What was read, as text: "200 Name=value ; data | end", and how it ended. */
+/* The parts that were read, as text: "200 Name=value;data|" (";" ends the head, "|" the answer), and how
+ * reading ended. */
 struct reading {
 	char text[4096];
-	int error; /* -EAGAIN: it is not whole */
+	int error; /* -EAGAIN: the answer is not complete */
 	size_t rest;
 	bool may_keep;
 };
@@ -50,7 +51,7 @@ static void note_part(struct reading *r, const struct response_part *part)
 	}
 }
 
-/* Offers at most `step` bytes more at a time; what was not used stays before them. */
+/* Offers the parser at most `step` more bytes at a time; bytes that it did not use stay in front of them. */
 static struct reading read_by(const char *answer, size_t size, size_t step, bool is_head)
 {
 	struct response_parser p;
@@ -76,7 +77,7 @@ static struct reading read_by(const char *answer, size_t size, size_t step, bool
 	return r;
 }
 
-/* However it comes, it is the same; data may come in other pieces. */
+/* The result is the same however the bytes arrive; only the data may come in other pieces. */
 static struct reading reading_of(const char *answer, bool is_head)
 {
 	const struct reading whole = read_by(answer, strlen(answer), strlen(answer) + 1, is_head);
@@ -164,7 +165,7 @@ static void who_says_so_or_speaks_an_older_version_closes(void **state)
 	assert_false(reading_of("HTTP/1.1 204 x\r\nConnection: x, Close\r\n\r\n", false).may_keep);
 	assert_false(reading_of("HTTP/1.0 204 x\r\n\r\n", false).may_keep);
 	assert_true(reading_of("HTTP/1.0 204 x\r\nConnection: keep-alive\r\n\r\n", false).may_keep);
-	/* An answer with a length and with chunks: another reader may take it to end elsewhere. */
+	/* This answer has a length and chunks: another reader may see its end at another place. */
 	assert_false(
 		reading_of("HTTP/1.1 200 x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false)
 			.may_keep);

@@ -20,8 +20,8 @@ static void pair_at(int ret[2])
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ret), 0);
 }
 
-/* A host name is looked up over a pair of sockets that libcurl closes by itself; the connection then gets their
- * number. */
+/* libcurl looks up a host name over a pair of sockets, which it closes by itself. The connection then gets
+ * the number of one of them. */
 static void a_descriptor_that_comes_back_as_another_socket_is_waited_for(void **state)
 {
 	struct sockets s;

@@ -80,7 +80,7 @@ static void browsers_are_told_of_the_policy_alone(void **state)
 	static const struct {
 		const char *request;
 		int status;
-		const char *has; /* NULL: nothing of this */
+		const char *has; /* NULL: no field of CORS at all */
 	} cases[] = {
 		{"GET /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n", 200,
 			"Access-Control-Allow-Origin: https://a\r\n"},
@@ -90,7 +90,7 @@ static void browsers_are_told_of_the_policy_alone(void **state)
 		/* A page must be able to see that it was refused. */
 		{"PUT /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nContent-Length: 0\r\n\r\n", 403,
 			"Access-Control-Allow-Origin: https://a\r\n"},
-		/* The question before the request comes without credentials. */
+		/* A browser's preflight request comes without credentials. */
 		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
 			204, "Access-Control-Allow-Methods: GET, HEAD, PUT,"},
 		{"OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
@@ -138,11 +138,11 @@ static void only_who_knows_says_what_may_be_done(void **state)
 	};
 	static const struct {
 		const char *path, *origin;
-		const char *allow; /* NULL: it is not said */
+		const char *allow; /* NULL: the answer has no Allow */
 	} cases[] = {
 		{"/table", "https://a", "Allow: PUT, OPTIONS\r\n"},
 		{"/table", "https://b", "Allow: PUT, OPTIONS\r\n"},
-		/* That page has its answer from the policy, and the one who knows is not asked. */
+		/* The policy answers this page, and the handler of the route is not called. */
 		{"/other", "https://a", NULL},
 		{"/other", "https://b", "Allow: PATCH\r\n"},
 	};

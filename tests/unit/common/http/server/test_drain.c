@@ -1,4 +1,4 @@
-/* How a server ends: nobody who has asked in time goes without an answer, and nobody idle holds it up. */
+/* How a server ends: it answers every request that was sent in time, and no idle connection delays it. */
 #include "common/http/server/server.h"
 
 #include "common/base/clock.h"
@@ -22,8 +22,8 @@
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define DRAIN_MS 20000
-#define BODY_BYTES (2 * 1024 * 1024) /* more than is read before the connection is left */
-#define KNOCK_MS 200		     /* whoever is let in is let in at once */
+#define BODY_BYTES (2 * 1024 * 1024) /* more than the server reads before it leaves the connection */
+#define KNOCK_MS 200		     /* a connection that is let in is let in at once */
 
 static struct gate arrived, let_go;
 static _Atomic(struct http_stream *) stream;
@@ -36,7 +36,7 @@ static void on_ok(struct http_request *req, void *cookie)
 	http_respond(req, 200, NULL, SPAN_LITERAL("here"));
 }
 
-/* Nobody else is looked at meanwhile: the server has one thread. */
+/* The server has one thread, so it looks at no other connection meanwhile. */
 static void on_block(struct http_request *req, void *cookie)
 {
 	gate_open(&arrived);
@@ -153,7 +153,8 @@ static void who_waits_to_be_let_in_is_answered(void **state)
 	http_server_stop(s);
 }
 
-/* Not by the end of the server, which cuts off whoever asks at that moment. */
+/* A draining server closes idle connections itself. The stop of the server would also cut off a request that
+ * comes at that moment. */
 static void the_idle_are_sent_away_and_those_who_ask_are_answered(void **state)
 {
 	struct http_server *s = start();
@@ -178,7 +179,7 @@ static void the_idle_are_sent_away_and_those_who_ask_are_answered(void **state)
 	http_server_stop(s);
 }
 
-/* Its head has promised that the connection stays. */
+/* The head of this answer has promised that the connection stays. */
 static void an_answer_that_had_begun_comes_whole_and_holds_nothing_up(void **state)
 {
 	struct http_server *s = start();
@@ -201,7 +202,8 @@ static void an_answer_that_had_begun_comes_whole_and_holds_nothing_up(void **sta
 	http_server_stop(s);
 }
 
-/* He hears of his refusal when he has sent it all, as most clients do; at the end of the server as well. */
+/* Most clients read their refusal only when they have sent everything. They have time for that at the end of
+ * the server as well. */
 static void who_was_refused_while_he_sent_has_time_to_read_it(void **state)
 {
 	static const char body[BODY_BYTES];

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 /*
- * Clients that shut their sending side right behind the last byte of a body, while nobody takes it: the end is there
- * before the server looks at the connection again. Each has its answer.
+ * Clients that shut down their sending side right behind the last byte of a body, while nothing reads the
+ * body: the end is there before the server looks at the connection again. Each client gets its answer.
  */
 
 #define BODY_MAX (1u << 20)
@@ -29,19 +29,19 @@ struct world {
 	struct http_request *req;
 	struct gate arrived; /* at the guard or a handler */
 	struct gate aborted;
-	int other; /* a connection of the library's */
+	int other; /* a connection that the library serves */
 	bool guard_holds;
 	size_t received;
 	int read_error;
 };
 
-/* What the client does. */
+/* What the client sends, and how. */
 struct upload {
 	const char *path;
 	size_t size;
-	size_t chunk; /* 0: with its length */
-	bool expects; /* and does not wait for the word */
-	bool held;    /* by the guard, until all was sent */
+	size_t chunk; /* 0: with Content-Length */
+	bool expects; /* 100-continue, and does not wait for it */
+	bool held;    /* the guard holds the request until all was sent */
 };
 
 static void answer_count(struct http_request *req, const struct world *w)
@@ -75,7 +75,7 @@ static void on_abort(struct http_request *req, void *cookie)
 	gate_open(&((struct world *)cookie)->aborted);
 }
 
-/* Leaves everything to the test. */
+/* Leaves reading and answering to the test. */
 static void on_hold(struct http_request *req, void *cookie)
 {
 	struct world *w = cookie;
@@ -122,7 +122,7 @@ static int setup(void **state)
 	if (http_server_start(&options, &w->server))
 		return -1;
 	w->other = wire_connect(http_server_port(w->server));
-	/* With an empty line first no request goes past the library, and none after it. */
+	/* When an empty line comes first, the library serves this request and all later ones of the connection. */
 	return wire_say(w->other, "\r\n") ? 0 : -1;
 }
 
@@ -136,7 +136,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The request in one piece. */
+/* Returns the whole request in one piece; the caller frees it. */
 static struct span request_of(const struct upload *u)
 {
 	struct buf b;
@@ -165,8 +165,9 @@ static struct span request_of(const struct upload *u)
 	return buf_span(&b);
 }
 
-/* The library has read what it reads of that many bytes, of which it takes some in each turn; its requests are answered
- * one a turn. That is what makes the test sharp: by then it sleeps. */
+/* Waits until the library has read as much of that many bytes as it wants. It reads some in each turn of the
+ * loop, and answers one request of this connection in each turn. That makes the test sharp: afterwards the
+ * loop sleeps. */
 static void let_the_loop_come_round(const struct world *w, size_t size)
 {
 	char text[2048];
@@ -177,7 +178,7 @@ static void let_the_loop_come_round(const struct world *w, size_t size)
 	}
 }
 
-/* Says all of it and no more; a handler has the request then. */
+/* Sends the whole request and shuts down the sending side. A handler has the request then. */
 static int send_and_end(struct world *w, const struct upload *u)
 {
 	const int arrived = gate_count(&w->arrived), fd = wire_connect(http_server_port(w->server));

@@ -1,4 +1,4 @@
-/* Connections that hold on without asking for anything, and too many of one address. */
+/* Connections that stay open without sending a whole request, and too many connections from one address. */
 #include "common/http/server/server.h"
 #include "tests/unit/common/http/wire.h"
 
@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #define HEAD_MS 400
-#define PAUSE_MS 50	/* between two bytes of who trickles */
-#define TRICKLES_MAX 60 /* he is done then, unless he was stopped: seven times what a head may take */
+#define PAUSE_MS 50	/* between two bytes of a slow client */
+#define TRICKLES_MAX 60 /* a slow client gives up after these bytes: seven times what a head may take */
 
 static char text[4096];
 
@@ -50,7 +50,7 @@ static struct http_server *start(unsigned per_address, const char *exempt)
 	return s;
 }
 
-/* Says text a byte at a time, round and round, until something comes back; false: nothing did. */
+/* Sends `what` a byte at a time, over and over, until something comes back. Returns false when nothing did. */
 static bool trickle(int fd, const char *what)
 {
 	for (size_t i = 0; i < TRICKLES_MAX; i++) {
@@ -138,7 +138,7 @@ static void one_address_gets_no_more_than_its_connections_until_it_closes_some(v
 	assert_true(wire_is_closed(more));
 	close(more);
 	close(fds[0]);
-	/* The server hears of the end in its own time: until then it says no. */
+	/* The server notices the end after a while: until then it refuses. */
 	for (int tries = 0, status = 0; status != 200; tries++) {
 		assert_true(tries < 1000);
 		more = wire_connect(http_server_port(s));

@@ -30,7 +30,7 @@ static void on_echo(struct http_request *req, void *cookie)
 	http_respond(req, 200, NULL, http_request_body(req));
 }
 
-/* What a handler sees of the fields that these tests send. */
+/* Answers with the target and with what a handler sees of the fields that these tests send. */
 static void on_fields(struct http_request *req, void *cookie)
 {
 	static const char *const names[] = {"Authorization", "If-Match", "If-None-Match", "Range", "Unknown"};
@@ -48,7 +48,7 @@ static void on_fields(struct http_request *req, void *cookie)
 	buf_fini(&text);
 }
 
-#define LONG_VALUE 4095 /* the longest field of ours: what an answer was made from */
+#define LONG_VALUE 4095 /* the longest field that we send says what an answer was made from */
 
 static void on_long_head(struct http_request *req, void *cookie)
 {
@@ -108,8 +108,8 @@ static void assert_refused(const struct http_server *server, const char *request
 	if (got != status)
 		fail_msg("%s\n: %d instead of %d", request, got, status);
 	assert_null(strstr(text, "hello"));
-	/* The library's own page for a bad Content-Length comes with its head twice: what counts is that nothing else
-	 * is answered. */
+	/* The library's own page for a bad Content-Length comes with its head twice. The test only requires
+	 * that nothing else is answered. */
 	rest = wire_receive(fd, text, sizeof(text) - 1);
 	assert_true(rest >= 0);
 	text[rest] = '\0';
@@ -184,7 +184,7 @@ static void strange_request_lines_are_refused(void **state)
 	assert_refused(*state, "GET http://a@b/ HTTP/1.1\r\n" H "\r\n", 400);
 	assert_refused(*state, "GET x:80 HTTP/1.1\r\n" H "\r\n", 400);
 	assert_refused(*state, "CONNECT x:80 HTTP/1.1\r\n" H "\r\n", 400);
-	/* Other majors are the library's to refuse. */
+	/* The library itself refuses other major versions. */
 	assert_refused(*state, "GET / HTTP/2.0\r\n" H "\r\n", 505);
 	assert_refused(*state, "GET / HTTP/0.9\r\n" H "\r\n", 505);
 }
@@ -239,7 +239,7 @@ static void a_nul_in_a_header_is_refused(void **state)
 	close(fd);
 	fd = wire_connect(http_server_port(*state));
 	assert_true(wire_send(fd, in_target, sizeof(in_target) - 1));
-	/* From version 1.0 on the library closes without a word. */
+	/* From version 1.0 on the library closes without an answer. */
 	const int status = wire_response(fd, text, sizeof(text));
 	assert_true(status == 400 || (MHD_VERSION >= 0x01000000 && status == 0));
 	close(fd);
@@ -268,7 +268,7 @@ static void every_legal_spelling_of_a_field_is_served(void **state)
 	}
 }
 
-/* Start, as many zeros, end. */
+/* Returns the start, as many zeros, and the end; the caller frees it. */
 static char *padded(const char *start, int zeros, const char *end)
 {
 	struct buf b;
@@ -318,7 +318,7 @@ static void headers_up_to_the_limit_are_served(void **state)
 	}
 }
 
-/* What is made of a request lies beside the head of its answer. */
+/* What the server makes of a request shares its memory with the head of the answer. */
 static void the_longest_heads_of_a_request_and_of_an_answer_go_together(void **state)
 {
 	const struct http_server *server = *state;
@@ -343,7 +343,7 @@ static void refuses_ten_megabytes(const struct http_server *server, const char *
 
 	memset(block, 'a', 1 << 20);
 	assert_true(wire_say(fd, start));
-	/* All of it is taken: a client that only reads after it has sent must not be reset. */
+	/* The server takes all of it: it must not reset a client that reads only after it has sent everything. */
 	for (int i = 0; i < 10; i++)
 		assert_true(wire_send(fd, block, 1 << 20));
 	assert_int_equal(wire_response(fd, text, sizeof(text)), status);
@@ -377,7 +377,7 @@ static void malformed_chunks_are_refused(void **state)
 		413);
 }
 
-/* The library takes extensions of chunks, and skips them, before its version 1.0 only. */
+/* Only before its version 1.0 does the library accept extensions of chunks; it skips them. */
 #if MHD_VERSION < 0x01000000
 #define EXTENSION ";ext=1"
 #else
@@ -408,9 +408,9 @@ static void requests_cut_anywhere_leave_the_server_serving(void **state)
 
 		assert_true(wire_send(fd, request, i));
 		shutdown(fd, SHUT_WR);
-		/* Half a request is owed no answer; a refusal would be fine, a 200 would not. */
+		/* Half a request need not be answered. A refusal would be fine, a 200 would not. */
 		assert_int_not_equal(wire_response(fd, text, sizeof(text)), 200);
-		/* Nor is it kept until it is idle for too long. */
+		/* Nor does the server keep the connection until it has been idle for too long. */
 		assert_int_equal(wire_receive(fd, text, sizeof(text)), 0);
 		close(fd);
 	}
@@ -435,7 +435,7 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	close(fd);
 }
 
-/* What on_fields says to a request with these lines. */
+/* Checks what on_fields answers to a request with these lines. */
 static void assert_seen(const struct http_server *server, const char *lines, const char *seen)
 {
 	char request[1024], text[4096];
@@ -458,7 +458,7 @@ static void field_lines_of_one_list_are_read_as_one_list(void **state)
 	assert_seen(*state, "If-None-Match: \"a\"\r\nIf-Match: *\r\nif-none-match:\t\"b\" \r\nIF-NONE-MATCH: \"c\"\r\n",
 		"[-] [*] [\"a\", \"b\", \"c\"] [-] [-]");
 	assert_seen(*state, "If-Match: \"a\"\r\nIf-Match:\r\n", "[\"a\", ]");
-	/* What a list is of is not known of what nobody knows. */
+	/* The server cannot tell whether an unknown field is a list, so it does not join its lines. */
 	assert_seen(*state, "Unknown: a\r\nUnknown: b\r\n", "[a]");
 }
 
@@ -553,8 +553,8 @@ static void an_expect_without_a_body_is_answered(void **state)
 	close(fd);
 }
 
-/* To a reader for whom only CR LF ends a line the extension goes on, and what we would answer next is part of this
- * body. */
+/* For a reader that ends lines only at CR LF the extension goes on, and the request that we would answer next
+ * is part of this body. */
 static void nothing_follows_chunks_that_the_library_reads_loosely(void **state)
 {
 	char text[4096];

@@ -1,4 +1,4 @@
-/* Heads that leave nothing to interpret are read; all others are left to somebody else. */
+/* The parser reads heads that leave nothing to interpret, and leaves all others to the library. */
 #include "common/base/limits.h"
 #include "common/http/server/request_head.h"
 
@@ -139,7 +139,7 @@ static void a_head_has_so_many_fields_and_bytes(void **state)
 		assert_int_equal(request_head_read(data, total, &head),
 			total <= HEADER_BYTES_MAX ? REQUEST_HEAD_READ : REQUEST_HEAD_OTHER);
 	}
-	/* Nobody waits for the end of one that is too long. */
+	/* The parser does not wait for the end of a head that is too long. */
 	memset(data, 'A', sizeof(data));
 	assert_int_equal(request_head_read(data, HEADER_BYTES_MAX, &head), REQUEST_HEAD_PARTIAL);
 	assert_int_equal(request_head_read(data, HEADER_BYTES_MAX + 1, &head), REQUEST_HEAD_OTHER);

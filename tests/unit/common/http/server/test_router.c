@@ -127,7 +127,7 @@ static void match_decodes_a_segment_once(void **state)
 	assert_param(w, 0, "\xff\xc3\xbc");
 	assert_route(w, "GET", "/v1/docs/a+b", ITEM);
 	assert_param(w, 0, "a+b");
-	/* However it is spelt, it is the same route: nothing slips by a check on the plain spelling. */
+	/* Every spelling of a path leads to the same route, so none evades a check on the plain spelling. */
 	assert_route(w, "GET", "/v1/%64ocs/%68ome", HOME);
 }
 
@@ -184,7 +184,7 @@ static void match_of_another_method_names_those_there_are(void **state)
 	assert_string_equal(w->match.allow, "GET, HEAD, DELETE, PUT, OPTIONS");
 	assert_int_equal(ask(w, "DELETE", "/v1/docs/"), -ERR_METHOD);
 	assert_string_equal(w->match.allow, "GET, HEAD, POST, OPTIONS");
-	/* Both places the path ends at count. */
+	/* The path ends at two places of the table, and both count. */
 	assert_int_equal(ask(w, "POST", "/v1/docs/home"), -ERR_METHOD);
 	assert_string_equal(w->match.allow, "GET, HEAD, DELETE, PUT, OPTIONS");
 	assert_int_equal(ask(w, "get", "/v1/docs/17"), -ERR_METHOD);

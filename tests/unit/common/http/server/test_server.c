@@ -20,7 +20,7 @@
 #define H "Host: x\r\n"
 #define BODY_MAX 1000
 
-/* What the handlers and the guard of one test do, and what they saw. */
+/* What the handlers and the guard of one test shall do, and what they saw. */
 struct world {
 	struct http_server *server;
 	struct http_request *held;
@@ -267,7 +267,7 @@ static void wrong_paths_and_methods_keep_the_connection(void **state)
 		assert_true(wire_say(fd, cases[i].request));
 		assert_int_equal(wire_response(fd, text, sizeof(text)), cases[i].status);
 		assert_has(text, cases[i].part);
-		/* A body of unknown length that nobody wants costs the connection. */
+		/* A body of unknown length that no handler wants costs the connection. */
 		if (strstr(text, "Connection: close")) {
 			assert_true(wire_is_closed(fd));
 			close(fd);
@@ -333,7 +333,7 @@ static void a_large_refused_body_still_gets_its_answer(void **state)
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 413);
 	assert_true(wire_is_closed(fd));
 	close(fd);
-	/* Without a length it is found too large on the way. */
+	/* A body without a length is found to be too large while it arrives. */
 	fd = wire_connect(http_server_port(w->server));
 	assert_true(wire_say(fd, "POST /echo/1 HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n1000000\r\n"));
 	for (int i = 0; i < 16; i++)
@@ -391,19 +391,19 @@ static void guard_may_keep_a_request_and_proceed_from_another_thread(void **stat
 	http_request_proceed(w->held);
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
 	assert_has(text, "body=hello");
-	/* Refused later. */
+	/* The guard keeps this request, too, and it is refused later. */
 	assert_true(wire_say(fd, "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello"));
 	assert_true(gate_wait(&w->arrived, 2));
 	http_respond_error(w->held, -ERR_UNAUTHENTICATED, NULL);
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 401);
-	/* Proceeding before the guard has even returned. */
+	/* This request proceeds before the guard has even returned. */
 	w->guard_proceeds_at_once = true;
 	assert_true(wire_say(fd, "GET /echo/2 HTTP/1.1\r\n" H "\r\n"));
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
 	close(fd);
 }
 
-/* Says a chunk of that many bytes. */
+/* Sends a chunk of that many bytes. */
 static bool say_chunk(int fd, size_t size)
 {
 	char *chunk = malloc(size + 32);
@@ -428,7 +428,7 @@ static void a_body_in_chunks_is_taken_in_while_the_guard_thinks(void **state)
 		{0, 0, 0, 200},
 		{5, 2, -ERR_UNAUTHENTICATED, 401},
 		{BODY_MAX / 2, 3, 0, 413},
-		/* More than anybody unknown may leave in memory. */
+		/* More than a client that the guard has not admitted yet may leave in memory. */
 		{60000, 10, 0, 413},
 		{60000, 10, -ERR_UNAUTHENTICATED, 401},
 	};
@@ -472,7 +472,7 @@ static void a_kept_request_is_told_to_continue_when_it_proceeds(void **state)
 	assert_true(wire_say(fd, "hello"));
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
 	assert_has(text, "body=hello");
-	/* Refused: no byte of the body is asked for. */
+	/* This request is refused, and no byte of its body is asked for. */
 	assert_true(wire_say(fd, request));
 	assert_true(gate_wait(&w->arrived, 2));
 	http_respond_error(w->held, -ERR_FORBIDDEN, NULL);
@@ -575,7 +575,7 @@ static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state
 	assert_true(gate_wait(&w->arrived, 1));
 	wire_reset(fd);
 	assert_true(gate_wait(&w->aborted, 1));
-	/* The handler still has the request, and answers it into the void. */
+	/* The handler still has the request; its answer goes nowhere. */
 	assert_string_equal(http_request_target(w->held), "/abort");
 	assert_int_equal(gate_count(&w->freed), 0);
 	http_respond(w->held, 200, NULL, SPAN_LITERAL("nobody"));
@@ -583,7 +583,8 @@ static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state
 	assert_int_equal(gate_count(&w->aborted), 1);
 }
 
-/* Until the server has looked at everybody twice: at a poll that is half closed, and gives it up. */
+/* Waits until the server has looked at all connections twice: once when a poll is half closed, once when the
+ * server gives that poll up. */
 static void let_the_server_look_around(struct world *w)
 {
 	int arrived = gate_count(&w->arrived), aborted = gate_count(&w->aborted);
@@ -594,7 +595,7 @@ static void let_the_server_look_around(struct world *w)
 	assert_true(gate_wait(&w->arrived, arrived + 1));
 	shutdown(fd, SHUT_WR);
 	assert_true(gate_wait(&w->aborted, aborted + 1));
-	/* Somebody may listen all the same, and hears that nothing came. */
+	/* The client may still be reading, and gets the answer that nothing came. */
 	http_respond_error(w->held, -ERR_UNAVAILABLE, NULL);
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 503);
 	close(fd);
@@ -671,7 +672,7 @@ static void drain_waits_for_requests_and_refuses_new_connections(void **state)
 	assert_int_equal(wire_response(idle, text, sizeof(text)), 200);
 	assert_true(wire_say(busy, "GET /hold HTTP/1.1\r\n" H "\r\n"));
 	assert_true(gate_wait(&w->arrived, 1));
-	/* Its deadline is over before the answer: the request is not cut by that. */
+	/* The deadline of this drain passes before the answer; that does not cut off the request. */
 	http_server_drain(w->server, 1);
 	late = wire_connect(port);
 	assert_int_equal(late, -1);
@@ -679,7 +680,7 @@ static void drain_waits_for_requests_and_refuses_new_connections(void **state)
 	pthread_create(&thread, NULL, answer_later, w->held);
 	http_server_drain(w->server, 20000);
 	pthread_join(thread, NULL);
-	/* The client of the other one may be sending. */
+	/* The client of the idle connection may be sending a request, so the drain waits that long. */
 	assert_true(clock_mono_ns() - since_ns >= HTTP_QUIET_MS * NS_PER_MS);
 	assert_int_equal(wire_response(busy, text, sizeof(text)), 200);
 	assert_has(text, "Connection: close\r\n");
@@ -706,7 +707,7 @@ static void stop_leaves_unanswered_requests_to_their_handlers(void **state)
 	w->server = NULL;
 	assert_int_equal(gate_count(&w->aborted), 1);
 	assert_int_equal(wire_response(fd, text, sizeof(text)), 0);
-	/* What they hold stays valid, and their answer goes nowhere. */
+	/* The requests that handlers hold stay valid, and their answers go nowhere. */
 	http_request_proceed(w->held);
 	assert_string_equal(http_request_header(req, "host"), "x");
 	http_respond(req, 200, NULL, SPAN_LITERAL("nobody"));

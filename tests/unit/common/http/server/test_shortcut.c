@@ -1,4 +1,5 @@
-/* What goes past the library, what goes to it, and that nobody can tell but by the time. */
+/* Which requests the server answers without the library, which go to the library, and that a client can tell
+ * them apart by nothing but the time. */
 #include "common/http/server/server.h"
 
 #include "common/base/clock.h"
@@ -19,8 +20,8 @@
 
 #include <cmocka.h>
 
-#define BIG_BYTES ((size_t)16 * 1024 * 1024) /* more than both sockets take */
-#define LARGE_BYTES ((size_t)128 * 1024)     /* nothing to go past the library */
+#define BIG_BYTES ((size_t)16 * 1024 * 1024) /* more than the buffers of both sockets take */
+#define LARGE_BYTES ((size_t)128 * 1024)     /* too large to be read without the library */
 #define BUSY_LOOK_MS 400
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -92,7 +93,7 @@ static void counted_free(void *data)
 	gate_open(&gone);
 }
 
-/* How many requests this connection has had. The first vouches for it. */
+/* Answers how many requests this connection has had. The first request vouches for the connection. */
 static void on_count(struct http_request *req, void *cookie)
 {
 	struct counted *c = http_connection_data(req);
@@ -164,7 +165,8 @@ static void requests_that_come_together_are_answered_in_turn(void **state)
 	http_server_stop(s);
 }
 
-/* The loop is not woken for that; it finds out when it looks, at the latest with its next tick. */
+/* The loop is not woken for the end of such a request. It notices the end when it looks, at the latest with
+ * its next tick. */
 static void what_another_thread_has_answered_ends_without_anything_else(void **state)
 {
 	struct http_server *s = start(0, 0);
@@ -187,7 +189,8 @@ static void what_comes_in_pieces_is_answered_once_it_is_there(void **state)
 	struct http_server *s = start(0, 0);
 
 	(void)state;
-	/* Cut everywhere: whichever way it goes, and however often the loop sees a part. */
+	/* Cut at any place, the request is answered whether the library reads it or not, and however often
+	 * the loop sees a part of it. */
 	for (size_t cut = 1; cut < sizeof(request) - 1; cut++) {
 		int fd = wire_connect(http_server_port(s));
 
@@ -215,7 +218,7 @@ static void a_connection_is_the_same_after_it_went_to_the_library(void **state)
 	assert_true(wire_say(fd, "PUT /count HTTP/1.1\r\nHost: x\r\nContent-Length: 131072\r\n\r\n"));
 	assert_true(wire_send(fd, large, LARGE_BYTES));
 	is_answered(fd, "2");
-	/* Long after a stranger had been shown out. */
+	/* This is long after a stranger's connection would have been closed. */
 	for (int i = 0; i < 3; i++) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 
@@ -230,7 +233,7 @@ static void a_connection_is_the_same_after_it_went_to_the_library(void **state)
 	http_server_stop(s);
 }
 
-/* Slower than it is sent, so that most of it has to wait for the socket. */
+/* Reads more slowly than the server sends, so that most of the answer has to wait for the socket. */
 static void is_big(int fd, const char *request)
 {
 	static char piece[64 * 1024];
@@ -314,7 +317,7 @@ static int64_t processor_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* Its client is in the kernel's queue, and readable all the time. */
+/* The new connection waits in the kernel's backlog, so the listening socket is readable all the time. */
 static void who_comes_when_there_are_no_descriptors_is_not_waited_for_busily(void **state)
 {
 	struct http_server *s = start(0, 0);
@@ -327,11 +330,11 @@ static void who_comes_when_there_are_no_descriptors_is_not_waited_for_busily(voi
 	close(next);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = before;
-	none.rlim_cur = (rlim_t)next + 1; /* one more, which is the client's */
+	none.rlim_cur = (rlim_t)next + 1; /* room for one more, which the client takes */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	const int fd = wire_connect(http_server_port(s));
 	const int64_t since_ns = processor_ns();
-	(void)nanosleep(&pause, NULL); /* which a loop that is busy would spend */
+	(void)nanosleep(&pause, NULL); /* a busy loop would use the processor all this time */
 	const int64_t used_ns = processor_ns() - since_ns;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_true(fd >= 0);

@@ -64,11 +64,11 @@ static void connections_that_say_nothing_keep_nobody_out(void **state)
 	}
 	for (int i = 0; i < CROWD; i++)
 		crowd[i] = wire_connect(http_server_port(s));
-	/* The oldest had to go. */
+	/* The server closed the oldest one for a newer one. */
 	assert_true(wire_is_closed(crowd[0]));
 	int late = wire_connect(http_server_port(s));
 	assert_int_equal(status_of(late, ASK("/friend")), 204);
-	/* Nobody who is known went for one of them. */
+	/* The server closed no known connection for one of them. */
 	for (int i = 0; i < MOST / 2; i++)
 		assert_int_equal(status_of(friends[i], ASK("/anybody")), 204);
 	for (int i = 0; i < CROWD; i++)

@@ -28,7 +28,7 @@ struct world {
 	struct gate arrived; /* a handler has the request */
 	struct gate readable;
 	struct gate aborted;
-	struct gate pulled; /* a pull had nothing */
+	struct gate pulled; /* a pull had nothing to give */
 	struct gate done;
 	bool complete;
 	uint64_t received;
@@ -66,7 +66,7 @@ static void answer_count(struct world *w)
 	http_respond(w->req, 200, NULL, span_of(text, (size_t)size));
 }
 
-/* Reads on the server's thread for as long as there is something. */
+/* Reads on the server's thread while there is something to read. */
 static void read_on(struct http_request *req, void *cookie)
 {
 	struct world *w = cookie;
@@ -320,7 +320,7 @@ static void a_slow_reader_holds_the_sender_back(void **state)
 
 	start_sending(&s, w, "/slow", BODY_MAX, false);
 	assert_true(gate_wait(&w->arrived, 1));
-	/* From another thread than the server's, in odd pieces. */
+	/* Reads on another thread than the server's, in odd pieces. */
 	do {
 		r = read_some(w, 77777);
 		if (r == -EAGAIN) {
@@ -348,7 +348,7 @@ static void an_unread_body_stops_at_the_buffer(void **state)
 	struct world *w = *state;
 	struct sender s;
 
-	/* Nobody reads: the sender must come to a halt, and the request can be given up. */
+	/* Nothing reads the body: the sender must come to a halt, and the request can be given up. */
 	start_sending(&s, w, "/slow", BODY_MAX, false);
 	assert_true(gate_wait(&w->arrived, 1));
 	http_request_on_readable(w->req, on_readable, w);
@@ -389,7 +389,7 @@ static void an_answer_in_the_middle_of_a_long_body_comes_at_once(void **state)
 			chunked ? "PUT /slow HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 				: "PUT /slow HTTP/1.1\r\n" H "Content-Length: 10000000\r\n\r\nhello"));
 		assert_true(gate_wait(&w->arrived, chunked + 1));
-		/* Its first bytes are there, so that the library is past the header. */
+		/* The first bytes of the body are there, so the library is past the head. */
 		http_request_on_readable(w->req, on_readable, w);
 		assert_true(gate_wait(&w->readable, chunked + 1));
 		http_respond_error(w->req, -ERR_PRECONDITION, NULL);
@@ -416,7 +416,7 @@ static void who_asks_first_is_told_to_go_on_when_somebody_wants_the_body(void **
 		assert_true(wire_say(fd, head));
 		assert_true(gate_wait(&w->arrived, i + 1));
 		if (i >= 3) {
-			/* The first thing that comes is 100, and only now. */
+			/* 100 comes first, and only now. */
 			assert_int_equal(http_request_read(w->req, data, sizeof(data), &size), -EAGAIN);
 			assert_int_equal(wire_response(fd, text, sizeof(text)), 100);
 			http_request_on_readable(w->req, on_readable, w);
@@ -426,7 +426,7 @@ static void who_asks_first_is_told_to_go_on_when_somebody_wants_the_body(void **
 			assert_int_equal(size, 5);
 		}
 		http_respond_error(w->req, -ERR_PRECONDITION, NULL);
-		/* And here the refusal. */
+		/* Now comes the refusal. */
 		assert_int_equal(wire_response(fd, text, sizeof(text)), 412);
 		if (i < 3)
 			assert_true(wire_is_closed(fd));
@@ -485,7 +485,7 @@ static void a_body_beyond_its_limit_is_told_to_its_reader(void **state)
 	(void)wire_response(s.fd, text, sizeof(text));
 	pthread_join(s.thread, NULL);
 	close(s.fd);
-	/* With a length it is refused before anybody reads. */
+	/* A body with a length is refused before anything reads it. */
 	w->received = 0;
 	int fd = connect_to(w);
 	assert_true(
@@ -512,7 +512,7 @@ static void half_a_body_is_an_error_for_its_reader(void **state)
 		assert_true(gate_wait(&w->arrived, i + 1));
 		shutdown(fd, SHUT_WR);
 		assert_true(gate_wait(&w->aborted, i + 1));
-		/* What came is still there; its end is none. */
+		/* The bytes that came can still be read; an error follows instead of the end. */
 		while ((r = http_request_read(w->req, data, sizeof(data), &size)) == 0)
 			assert_int_equal(size, 5);
 		assert_int_equal(r, -ECONNRESET);
@@ -599,7 +599,7 @@ static void an_answer_cut_short_never_looks_whole(void **state)
 	char text[1024];
 	int fd = connect_to(w);
 
-	/* Fails in the middle. */
+	/* The source fails in the middle. */
 	w->total = 100;
 	w->available = 50;
 	w->pull_error = -EIO;
@@ -608,7 +608,7 @@ static void an_answer_cut_short_never_looks_whole(void **state)
 	assert_true(gate_wait(&w->done, 1));
 	assert_false(w->complete);
 	close(fd);
-	/* Ends before its length. */
+	/* The source ends before the length that was promised. */
 	fd = connect_to(w);
 	w->total = w->available = 50;
 	assert_true(wire_say(fd, "GET /stream?short=50 HTTP/1.1\r\n" H "\r\n"));
@@ -670,7 +670,7 @@ static void a_receiver_that_leaves_ends_the_stream(void **state)
 	assert_false(w->complete);
 }
 
-/* A body of which the last bytes come when the reader is far behind, and after which the sender says no more. */
+/* The last bytes of the body come when the reader is far behind, and the sender sends nothing after them. */
 static void a_body_whose_sender_has_said_all_is_read_to_its_end(void **state)
 {
 	struct world *w = *state;
@@ -708,7 +708,7 @@ static void a_stream_goes_on_for_who_only_listens(void **state)
 	assert_true(wire_say(fd, "GET /stream HTTP/1.1\r\n" H "\r\n"));
 	shutdown(fd, SHUT_WR);
 	assert_true(gate_wait(&w->pulled, 1));
-	/* By the time that a reset is found the server has looked at both. */
+	/* When the server has found the reset of the other connection, it has looked at both. */
 	assert_true(wire_say(other, "PUT /slow HTTP/1.1\r\n" H "Content-Length: 10\r\n\r\nhello"));
 	assert_true(gate_wait(&w->arrived, 1));
 	wire_reset(other);

@@ -94,8 +94,8 @@ static void add_header(struct http_headers *headers, const char *line)
 	(void)http_headers_add(headers, name, colon + 2);
 }
 
-/* A test may free what it gave as soon as its client has all of it, which is before whoever sends it has returned: what
- * is sent is a copy. */
+/* Sends a copy of the body: a test may free its own as soon as the client has received all of it, which can be
+ * before the call that sends it has returned. */
 static void respond_body(struct http_request *req, const struct fake_answer *a, const struct http_headers *headers)
 {
 	const size_t size = a->body_size || !a->body ? a->body_size : strlen(a->body);
@@ -125,7 +125,7 @@ static void respond(struct http_request *req, const struct fake_answer *a)
 	http_headers_fini(&headers);
 }
 
-/* What a store with an empty drive says. */
+/* Answers as a store with an empty drive does. */
 static void respond_usual(struct fake_gateway *g, struct http_request *req)
 {
 	const char *target = http_request_target(req), *method = http_request_method(req);

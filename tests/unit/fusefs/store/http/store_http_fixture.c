@@ -233,7 +233,7 @@ int run_lookup(struct fixture *f, struct answer *a)
 	return answer_wait(a);
 }
 
-/* One compact page, for answers; free() it. */
+/* Makes one compact page, to be sent as an answer. The caller frees it. */
 char *make_page(const struct item *items, uint32_t count, bool more, struct store_position at, size_t *ret_size)
 {
 	const struct item_page page = {.more = more, .count = count, .incarnation = at.incarnation, .seq = at.seq};

@@ -1,5 +1,5 @@
-/* store_http_fixture: a store over HTTP with one or two fake gateways, and callbacks that remember what came. For the
- * tests of store_http. */
+/* store_http_fixture: a store over HTTP with one or two fake gateways, and callbacks that record their arguments.
+ * For the tests of store_http. */
 #ifndef NEPHOS_TESTS_STORE_HTTP_FIXTURE_H
 #define NEPHOS_TESTS_STORE_HTTP_FIXTURE_H
 
@@ -17,12 +17,12 @@
 struct fixture {
 	struct fake_gateway *a, *b;
 	struct metrics *metrics;
-	const char *drive_name; /* that is opened; NULL: home */
+	const char *drive_name; /* the drive that is opened; NULL: home */
 	struct store *store;
 	struct store_drive drive;
 };
 
-/* What one call came to; answer_init first. */
+/* The result of one call. To be initialised by answer_init before the call. */
 struct answer {
 	pthread_mutex_t lock;
 	pthread_cond_t over;

@@ -33,7 +33,7 @@ static void a_document_of_this_drive_is_believed(void **state)
 		item.mode = types[i] | 07777;
 		assert_true(is_ok(&item));
 	}
-	item.parent = 0; /* the root, or one that lost its last name */
+	item.parent = 0; /* the root, or a document that lost its last name */
 	item.name = SPAN_LITERAL("");
 	assert_true(is_ok(&item));
 }
@@ -117,13 +117,13 @@ static void extents_follow_each_other_within_the_file(void **state)
 
 	(void)state;
 	assert_true(store_http_extent_ok(&e, 15, 10));
-	assert_false(store_http_extent_ok(&e, 15, 11)); /* the one before reaches into it */
-	assert_false(store_http_extent_ok(&e, 14, 10)); /* it reaches behind the end */
+	assert_false(store_http_extent_ok(&e, 15, 11)); /* the extent before it ends inside it */
+	assert_false(store_http_extent_ok(&e, 14, 10)); /* it goes beyond the end of the file */
 	e.len = 0;
 	assert_false(store_http_extent_ok(&e, 15, 10));
 	e.len = INT64_MAX;
 	assert_false(store_http_extent_ok(&e, 15, 10));
-	e.len = 4; /* and has as many bytes as it says */
+	e.len = 4; /* data has more bytes than len says */
 	assert_false(store_http_extent_ok(&e, 15, 10));
 }
 
@@ -135,7 +135,8 @@ static void an_extent_lies_within_its_block(void **state)
 	assert_true(store_http_extent_ok(&e, 100, 0));
 	e.from = 51;
 	assert_false(store_http_extent_ok(&e, 100, 0));
-	e.from = 151; /* behind it: what is left of the block must not be taken for very much */
+	/* Beyond the block: what is left of the block must not come out as a very large number. */
+	e.from = 151;
 	assert_false(store_http_extent_ok(&e, 100, 0));
 	e.from = 0;
 	e.block_size = BLOCK_BYTES_MAX + 1;

@@ -15,7 +15,7 @@
 
 static const struct store_position since = {1, 10};
 
-/* What an answer says to a mount that has followed the drive to `since`. -EPROTO, or 0. */
+/* Reads an answer as a mount does that has followed the drive up to `since`. -EPROTO, or 0. */
 static int read_answer(struct journal *j, const char *text, struct store_changes *ret)
 {
 	int r;
@@ -90,7 +90,7 @@ static void an_op_says_what_it_touches_and_so_does_the_entry(void **state)
 		0);
 	assert_true(changes.list[0].content && changes.list[0].attributes && !changes.list[0].xattrs);
 	assert_true(!changes.list[1].content && changes.list[1].attributes && changes.list[1].xattrs);
-	assert_true(changes.list[2].content && changes.list[2].attributes); /* another size is another content */
+	assert_true(changes.list[2].content && changes.list[2].attributes); /* a change of size changes the content */
 	assert_true(!changes.list[3].content && changes.list[3].attributes);
 	journal_fini(&j);
 }
@@ -123,7 +123,7 @@ static void a_page_that_ends_before_the_journal_says_that_there_is_more(void **s
 				 &changes),
 		0);
 	assert_true(changes.more);
-	assert_int_equal(changes.last.seq, 11); /* how far the page goes */
+	assert_int_equal(changes.last.seq, 11); /* the last position on this page */
 	assert_true(changes.counted);
 	assert_int_equal(changes.others, 2);
 	journal_fini(&j);
@@ -148,10 +148,10 @@ static void an_answer_without_changes_says_that_there_were_none(void **state)
 static void what_does_not_follow_on_is_a_reset(void **state)
 {
 	static const char *const answers[] = {
-		/* a gap at the begin, and one in the midst */
+		/* a gap at the beginning, and one in the middle */
 		"{\"incarnation\":1,\"last\":12,\"changes\":[" SETATTR(12) "]}",
 		"{\"incarnation\":1,\"last\":13,\"changes\":[" SETATTR(11) "," SETATTR(13) "]}",
-		/* another incarnation, one that has not come so far, and more entries than there can be */
+		/* another incarnation, a position before `since`, and an entry beyond the last position */
 		"{\"incarnation\":2,\"last\":11,\"changes\":[" SETATTR(11) "]}",
 		"{\"incarnation\":1,\"last\":9,\"changes\":[]}",
 		"{\"incarnation\":1,\"last\":10,\"changes\":[" SETATTR(11) "]}",

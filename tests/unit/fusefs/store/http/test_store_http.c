@@ -1,5 +1,6 @@
 #include "tests/unit/fusefs/store/http/store_http_fixture.h"
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
@@ -193,7 +194,7 @@ static void batch_without_an_answer_is_repeated_elsewhere_with_the_same_key(void
 	assert_string_equal(second->batch, first->batch);
 	assert_int_equal(second->body_size, first->body_size);
 	assert_memory_equal(second->body, first->body, first->body_size);
-	/* The one that answered stays. */
+	/* The next batch goes to the gateway that answered. */
 	assert_int_equal(run_batch(f, &a), 0);
 	assert_int_equal(fake_count(f->a, "POST", OPS), 1);
 }
@@ -242,7 +243,7 @@ static void batch_with_an_answer_that_makes_no_sense_is_in_doubt(void **state)
 	}
 }
 
-/* What the one op of run_batch did; free() it. */
+/* The compact answer to the one op of run_batch. The caller frees it. */
 static char *make_answer(const struct item *item, size_t *ret_size)
 {
 	const struct op_result result = {.item = *item,
@@ -302,7 +303,7 @@ static void batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt(void **s
 
 		answer.body = bytes[i] = make_answer(&items[i], &answer.body_size);
 		if (i == 0)
-			answer.body_size--; /* cut; the others are a name that is none, and another drive's */
+			answer.body_size--; /* cut off; the others have an invalid name and an id of another drive */
 		fake_add(f->a, &answer);
 	}
 	for (size_t i = 0; i < 3; i++) {
@@ -327,7 +328,7 @@ static void cancel_ends_the_waiting_for_a_gateway_that_does_not_answer(void **st
 	assert_int_equal(a.calls, 0);
 	f->store->ops->cancel(f->store, ticket);
 	assert_int_equal(answer_wait(&a), -EINTR);
-	f->store->ops->cancel(f->store, ticket); /* long over */
+	f->store->ops->cancel(f->store, ticket); /* the call is already over */
 }
 
 static void outage_is_waited_out_and_cancel_ends_that_too(void **state)
@@ -382,13 +383,14 @@ static void outage_that_lasts_fails_calls_and_later_ones_work(void **state)
 	buf_fini(&why);
 }
 
-/* One that takes connections and says nothing. An attempt may take ten seconds, and answer_wait waits no longer than
- * that: it ends because the outage does. */
+/* The only gateway accepts connections and never answers. An attempt may take ten seconds, but the calls fail as
+ * soon as their outage time is over. */
 static void outage_counts_from_the_call_and_no_attempt_outlasts_it(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a, b;
 	const char *url;
+	int64_t begun_ns;
 	struct buf why;
 
 	buf_init(&why, 1000);
@@ -399,10 +401,12 @@ static void outage_counts_from_the_call_and_no_attempt_outlasts_it(void **state)
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = "/ids", .kind = FAKE_HOLD});
 	answer_init(&a);
 	answer_init(&b);
+	begun_ns = clock_mono_ns();
 	f->store->ops->lookup(f->store, ROOT, SPAN_LITERAL("x"), on_item, &a);
 	f->store->ops->ids(f->store, 1, on_ids, &b);
 	assert_int_equal(answer_wait(&a), -ERR_NO_GATEWAY);
 	assert_int_equal(answer_wait(&b), -ERR_NO_GATEWAY);
+	assert_true(clock_mono_ns() - begun_ns < STORE_HTTP_DEADLINE_MS * NS_PER_MS);
 	assert_int_equal(fake_count(f->a, "GET", "/lookup"), 1);
 	assert_true(f->store->missed_ns > f->store->heard_ns);
 	buf_fini(&why);
@@ -446,7 +450,8 @@ static void gateways_that_the_first_one_knows_are_used(void **state)
 			.method = "GET", .target = "/api/v2/gateways", .status = 200, .type = JSON, .body = status});
 	assert_int_equal(open_store(f, &url, 1, 0, &why), 0);
 	fake_wait(f->a, "GET", "/api/v2/gateways", 1);
-	/* Only a gateway that was shown the key is asked, and by a way on which it is shown. */
+	/* The mount asks only a gateway to which it has sent its key, and the request itself carries the key: it
+	 * does not use /status. */
 	assert_string_equal(fake_request(f->a, "GET", "/api/v2/gateways", 0)->authorization, "Bearer secret");
 	assert_int_equal(fake_count(f->a, "GET", "/status"), 0);
 	fake_add(f->a, &(struct fake_answer){.method = "GET", .target = "/lookup", .status = 503});

@@ -1,4 +1,5 @@
-/* Batches of which the mount does not know whether they happened, and sessions that are replaced because of them. */
+/* Batches of which the mount does not know whether they were applied, and sessions that are replaced because of
+ * them. */
 #include "tests/unit/fusefs/store/http/store_http_fixture.h"
 
 #include "common/base/error.h"
@@ -12,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* What the store says to a batch, once, and then that all is well. */
+/* The gateway answers one batch with this error, and all later ones with success. */
 static void refuse_once(struct fake_gateway *g, int status, const char *header, const char *problem)
 {
 	fake_add(g,
@@ -115,8 +116,8 @@ static const struct fake_answer ANOTHER_SESSION = {.method = "POST",
 	.header = "Nephos-Seq: 1.12",
 	.body = "{\"session\":\"77\",\"timeout_s\":600}"};
 
-/* The answer is cut at one gateway; at the other one the session is gone, and the journal says this (status 0: nothing
- * fits). */
+/* The answer to the batch is cut at one gateway. At the other one the session is gone, and the journal answers
+ * with these entries (status 0: it never matches). */
 static void lose_answer_and_session(struct fixture *f, int status, const char *journal)
 {
 	fake_add(f->a, &(struct fake_answer){.method = "POST", .target = OPS, .kind = FAKE_CUT, .times = 1});
@@ -158,7 +159,7 @@ static void batch_in_doubt_that_happened_before_its_session_was_gone_is_answered
 	assert_int_equal(a.id, made.id);
 	assert_int_equal(a.item.id, made.id);
 	assert_string_equal(a.name, "x");
-	assert_int_equal(a.first, ROOT); /* the folder it changed */
+	assert_int_equal(a.first, ROOT); /* the folder that the batch changed */
 	assert_int_equal(store_http_in_doubt(f->store), 0);
 	assert_int_equal(fake_count(f->a, "POST", OPS) + fake_count(f->b, "POST", OPS), 2);
 	free(page);
@@ -219,7 +220,8 @@ static void batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too(
 	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
 }
 
-/* The first answer that comes is not the first that was given: the gateway says so. */
+/* The gateway has sent the batch twice: the answer that comes is not the first that a service gave, and
+ * Nephos-Attempts says so. */
 static void batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_happen(void **state)
 {
 	struct fixture *f = *state;
@@ -242,7 +244,7 @@ static void batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_
 	free(page);
 }
 
-/* A refusal that is not said under the number is no answer to what may have happened before. */
+/* A refusal that does not carry the batch number does not tell whether the batch was applied before. */
 static void batch_in_doubt_that_is_refused_on_the_way_is_looked_up(void **state)
 {
 	struct fixture *f = *state;
@@ -262,8 +264,8 @@ static void batch_in_doubt_that_is_refused_on_the_way_is_looked_up(void **state)
 	assert_string_equal(fake_request(f->b, "POST", OPS, 1)->session, "77");
 }
 
-/* Only the answers to batches are lost: the session is replaced before the caller's time is over, and what happened is
- * told. */
+/* All answers to batches are lost, but no others. The session is replaced before the caller's time is over, and
+ * the caller learns what was applied. */
 static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -290,8 +292,8 @@ static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(voi
 	free(page);
 }
 
-/* Nothing can be reached: the batch is given up, and what comes next waits for the replacement, which is one however
- * often it is tried. */
+/* No request succeeds. The batch is given up, and the next one waits until the session is replaced. All attempts
+ * to replace it are the same request with the same key. */
 static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
 {
 	struct fixture *f = *state;
@@ -319,8 +321,9 @@ static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
 	}
 }
 
-/* A database that comes and goes: each time nobody says what became of the batch, and the journal says that it did not
- * happen. It is tried for as long as an outage is waited out, however often that is. */
+/* A database that comes and goes: each time the fate of the batch is unknown, and the journal says that the batch
+ * was not applied. The batch is sent again for as long as an outage is waited out, with no limit on the number of
+ * attempts. */
 static void batch_that_is_in_doubt_again_and_again_is_tried_until_the_outage_is_over(void **state)
 {
 	struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* Answers that say which gateway is the home of the drive, and who follows that. */
+/* Answers that name the home gateway of the drive, and how the mount follows them. */
 #include "tests/unit/fusefs/store/http/store_http_fixture.h"
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-/* Both say that b is the home of the drive; so often b cannot answer. */
+/* Both gateways name b as the home of the drive. The first `failures` requests to b fail. */
 static void answer_of_home(struct fixture *f, char *home, size_t size, unsigned failures, char **ret_bytes)
 {
 	struct item item = some_item(5, "na me");
@@ -48,7 +48,7 @@ static void a_home_that_cannot_answer_is_left_though_another_gateway_names_it(vo
 	answer_of_home(f, home, sizeof(home), 1, &bytes);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(run_lookup(f, &a), 0);
-	/* The second one went to b first, the third one no more: it comes within GATEWAYS_AVOID_MIN_MS. */
+	/* The second lookup went to b first. The third did not: it comes within GATEWAYS_AVOID_MIN_MS. */
 	assert_int_equal(fake_count(f->a, "GET", "/lookup"), 3);
 	assert_int_equal(fake_count(f->b, "GET", "/lookup"), 1);
 	free(bytes);

@@ -1,4 +1,4 @@
-/* File locks over HTTP: what is said, and what becomes of them with the session. */
+/* File locks over HTTP: the requests, and what happens to the locks when the session ends. */
 #include "common/base/error.h"
 #include "tests/unit/fusefs/store/http/store_http_fixture.h"
 
@@ -17,7 +17,7 @@
 
 struct locked {
 	struct answer answer;
-	struct store_lock_reply reply; /* but for the item */
+	struct store_lock_reply reply; /* its item is not valid */
 	int64_t item;
 };
 
@@ -73,7 +73,7 @@ static void answers_ops(struct fake_gateway *g)
 			.method = "POST", .target = OPS, .status = 200, .type = JSON, .body = ONE_RESULT});
 }
 
-/* The next request of that kind finds no session, and the one after it is this. */
+/* The next request to this target finds that the session is gone. The request for a new session gets `next`. */
 static void ends_session(struct fake_gateway *g, const char *target, const char *next)
 {
 	fake_add(g,
@@ -153,14 +153,14 @@ static void with_a_session_its_locks_are_lost_and_what_was_written_under_them_is
 	answers_ops(f->a);
 	assert_int_equal(run_lock(f, 0, 1, &l), 0);
 	assert_int_equal(run_write(f, &a), -ESTALE);
-	assert_true(a.has_reply); /* a refusal, of this op: nothing of it happens later */
+	assert_true(a.has_reply); /* this op is refused: it is not applied later */
 	assert_int_equal(a.index, 0);
 	assert_int_equal(fake_count(f->a, "POST", OPS), 1);
-	/* Others go on. */
+	/* Other batches are not affected. */
 	assert_int_equal(run_batch(f, &a), 0);
 	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->session, "77");
 	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "1");
-	/* What was asked for by one who believes that he holds the rest is not asked for. */
+	/* The caller still assumes that it holds its earlier locks, so this request is not sent. */
 	assert_int_equal(run_lock(f, 0, 1, &l), -ERR_SESSION_GONE);
 	assert_int_equal(l.reply.life, 1);
 	assert_int_equal(fake_count(f->a, "POST", LOCKS), 1);

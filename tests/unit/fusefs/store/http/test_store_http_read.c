@@ -32,7 +32,7 @@ static void lookup_names_the_child_and_the_floor(void **state)
 	r = fake_request(f->a, "GET", "/lookup", 0);
 	assert_non_null(strstr(r->target, "/drives/7/items/30064771073/lookup?name=na%20me"));
 	assert_string_equal(r->floor, "1.10");
-	/* What was seen binds from then on. */
+	/* The position that an answer had is the floor of the next request. */
 	assert_int_equal(run_lookup(f, &a), 0);
 	assert_string_equal(fake_request(f->a, "GET", "/lookup", 1)->floor, "1.20");
 	free(bytes);
@@ -63,7 +63,7 @@ static void read_that_meets_an_older_view_is_repeated(void **state)
 	answer_page(f->a, "/lookup", &item, 1, &bytes);
 	assert_int_equal(run_lookup(f, &a), 0);
 	assert_int_equal(fake_count(f->a, "GET", "/lookup"), 3);
-	assert_int_equal(fake_count(f->b, "GET", "/lookup"), 0); /* the gateway is not to blame */
+	assert_int_equal(fake_count(f->b, "GET", "/lookup"), 0); /* the service is behind, not the gateway */
 	free(bytes);
 }
 
@@ -101,7 +101,7 @@ static void read_that_a_gateway_cannot_serve_goes_to_the_next(void **state)
 	free(bytes);
 }
 
-/* Each is an answer that no store gives. */
+/* Each of these is an item that no store sends. */
 static void check_hostile_item(struct fixture *f, const struct item *item)
 {
 	struct answer a;
@@ -164,8 +164,8 @@ static void children_come_in_order_behind_the_cursor(void **state)
 	char *bytes[4];
 
 	answer_page(f->a, "cursor=YQ", items, 3, &bytes[0]);
-	answer_page(f->a, "cursor=Yg", items, 3, &bytes[1]);	    /* begins where it should go on behind */
-	answer_page(f->a, "limit=3&inline=1", items, 4, &bytes[2]); /* more than asked for */
+	answer_page(f->a, "cursor=Yg", items, 3, &bytes[1]);	    /* begins at "b", not behind it */
+	answer_page(f->a, "limit=3&inline=1", items, 4, &bytes[2]); /* more entries than asked for */
 	assert_int_equal(run_children(f, &a, "a"), 0);
 	assert_int_equal(a.count, 3);
 	r = fake_request(f->a, "GET", "/children", 0);
@@ -232,11 +232,11 @@ static void extents_are_checked_against_each_other_and_their_blocks(void **state
 	};
 
 	check_extents(f, e, 2, 104, 0);
-	check_extents(f, e, 2, 103, -EPROTO); /* beyond the end */
-	e[1].at = 99;			      /* over the one before */
+	check_extents(f, e, 2, 103, -EPROTO); /* it goes beyond the end of the file */
+	e[1].at = 99;			      /* overlaps the extent before it */
 	check_extents(f, e, 2, 104, -EPROTO);
 	e[1].at = 100;
-	e[0].from = 1; /* beyond its block */
+	e[0].from = 1; /* goes beyond its block */
 	check_extents(f, e, 2, 104, -EPROTO);
 	e[0].from = 0;
 	e[0].block_size = BLOCK_BYTES_MAX + 1;
@@ -309,7 +309,7 @@ static void xattrs_and_ids_come_as_they_are(void **state)
 	f->store->ops->ids(f->store, 10, on_ids, &a);
 	assert_int_equal(answer_wait(&a), 0);
 	assert_int_equal(a.first, 30064771100);
-	for (int i = 0; i < 2; i++) { /* too few; of another drive */
+	for (int i = 0; i < 2; i++) { /* too few ids; ids of another drive */
 		answer_init(&a);
 		f->store->ops->ids(f->store, 10, on_ids, &a);
 		assert_int_equal(answer_wait(&a), -EPROTO);
@@ -365,11 +365,11 @@ static void block_get_of_other_bytes_asks_once_more_elsewhere_then_fails(void **
 	assert_int_equal(run_get(f, &e, &a), 0);
 	assert_memory_equal(a.data, "content", 7);
 	assert_int_equal(run_get(f, &e, &a), -EBADMSG);
-	e.block_size = 3; /* more than was said */
+	e.block_size = 3; /* the answer is longer than the block */
 	assert_int_equal(run_get(f, &e, &a), -EBADMSG);
 }
 
-#define LARGE_BYTES (300u * 1024) /* too many to be hashed where they come */
+#define LARGE_BYTES (300u * 1024) /* too many to be hashed while they are received */
 
 static void large_block_is_verified_as_well(void **state)
 {
@@ -435,7 +435,7 @@ static void block_get_with_a_capability_that_is_too_old_goes_without(void **stat
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 2);
 }
 
-/* "Content-Digest: sha-256=:…:" */
+/* The line "Content-Digest: sha-256=:…:" for this text. */
 static const char *digest_line(const char *text, char ret[128])
 {
 	uint8_t sha256[SHA256_BYTES];
@@ -607,7 +607,7 @@ static void poll_tells_changes_and_which_are_our_own(void **state)
 	assert_non_null(strstr(r->body, "\"since\":\"10\""));
 	assert_non_null(strstr(r->body, "\"session\":\"41\""));
 	assert_non_null(strstr(r->body, "\"held\":[\"30064771081\"]"));
-	/* A page that does not reach to the end; somebody else's. */
+	/* A page that ends before the end of the journal, with a change by another session. */
 	assert_int_equal(run_poll(f, &a), 0);
 	assert_false(a.own);
 	assert_int_equal(a.at.seq, 11);

@@ -8,7 +8,7 @@
 
 #define XATTR(name, value) "{\"name\":\"user." name "\",\"value_b64\":\"" value "\"}"
 
-/* What a target is answered so many times; 0: always. */
+/* Adds the answer for a target, to be given so many times; 0: always. */
 static void add_xattrs(struct fake_gateway *g, const char *target, unsigned times, const char *body)
 {
 	fake_add(g,
@@ -47,7 +47,7 @@ static void xattrs_that_change_between_pages_are_of_the_later_version(void **sta
 		"{\"xattrs\":[" XATTR("x", "eA==") "," XATTR("y", "eQ==") "],\"next\":\"Y\",\"seq\":\"9\"}");
 	add_xattrs(f->a, "/xattrs", 0, "{\"xattrs\":[" XATTR("a", "YQ==") "],\"next\":\"Y\",\"seq\":\"10\"}");
 	assert_int_equal(run_xattrs(f, &a), 0);
-	assert_int_equal(a.count, 2); /* nothing of what was there before */
+	assert_int_equal(a.count, 2); /* no xattr of the older version */
 	assert_string_equal(a.name, "user.b=b");
 	assert_int_equal(fake_count(f->a, "GET", "/xattrs"), 4);
 }

@@ -1,5 +1,5 @@
-/* pg_fixture: a server for the group, a migrated database, and batches driven through rules and storage as the service
- * does. Included by one .c per test program. */
+/* pg_fixture: a server for the group, a migrated database, and batches that go through rules and storage as
+ * in the service. One .c of each test program includes it. */
 #ifndef NEPHOS_TESTS_DOCS_PG_FIXTURE_H
 #define NEPHOS_TESTS_DOCS_PG_FIXTURE_H
 
@@ -22,9 +22,9 @@
 
 static struct test_postgres server;
 
-/* A worker: connection, store, and a drive of a user of its own. */
+/* A worker: a connection, a store, and a drive of a user of its own. */
 struct worker {
-	struct drive_cache *known; /* NULL: every transaction asks */
+	struct drive_cache *known; /* NULL: every transaction asks the database */
 	struct pg *pg;
 	struct docs_store *store;
 	struct docs_scope scope;
@@ -68,7 +68,7 @@ static int server_stop(void **state)
 	return 0;
 }
 
-/* Users are numbered, so that each test has a drive that nobody knows. */
+/* Numbers the users, so that each test has a drive that no other test uses. */
 static inline int64_t another_user(void)
 {
 	static int64_t user = 1000;
@@ -111,7 +111,7 @@ static int worker_free(void **state)
 				pg_sqlstate((w)->pg), pg_error((w)->pg));                                 \
 	} while (0)
 
-/* What an op did, without anything that the tree owns. */
+/* The result of an op, without anything that the tree owns. */
 struct done {
 	int64_t id, replaced;
 	struct item item;
@@ -142,11 +142,11 @@ struct request {
 	bool sweep;	  /* see tree_wants_sweep_new */
 };
 
-/* How long the storage took of it, for who measures. */
+/* How long the storage took in the last transaction, for benchmarks. */
 static int64_t begin_ns, commit_ns;
 
-/* The whole transaction. Negative: it was not committed. ret_seen and ret_done may be NULL; a batch that is refused is
- * committed with an answer all the same. */
+/* Runs a whole transaction. Negative: it was not committed. ret_seen and ret_done may be NULL. A batch that
+ * is refused is committed with an answer all the same. */
 static inline int transact(
 	struct worker *w, const struct request *request, struct docs_seen *ret_seen, struct done *ret_done)
 {
@@ -174,7 +174,7 @@ static inline int transact(
 				seen->answer.body.size);
 	}
 	if (r == 0 && seen->state == DOCS_NEW) {
-		/* Who comes without a session is one here that was there from the start. */
+		/* A request without a session counts as one of a session that was there from the start. */
 		const bool mount = request->key.kind == DOCS_KEY_SESSION;
 
 		tree_by(tree, &(struct tree_writer){mount ? request->key.session : INT64_MAX, seen->began});
@@ -200,7 +200,7 @@ static inline int transact(
 	return r;
 }
 
-/* One op that succeeds: the id of its document. */
+/* Does one op, which must succeed; returns the id of its document. */
 static inline int64_t do_op(struct worker *w, const struct op *op)
 {
 	const struct request request = {.ops = op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
@@ -212,7 +212,7 @@ static inline int64_t do_op(struct worker *w, const struct op *op)
 	return done.id;
 }
 
-/* One op that is refused: why. */
+/* Does one op; returns why it was refused, or 0. */
 static inline int refused_op(struct worker *w, const struct op *op)
 {
 	const struct request request = {.ops = op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
@@ -240,7 +240,7 @@ static inline void write_inline(struct worker *w, int64_t id, int64_t at, const 
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
 }
 
-/* ---- reads, copied ---- */
+/* ---- reads, with copied results ---- */
 
 struct seen_item {
 	struct item item;
@@ -280,7 +280,7 @@ static inline int64_t root_of(const struct worker *w)
 	return ITEM_ROOT(w->scope.drive);
 }
 
-/* SQL of the test's own; name and text are literals: the connection remembers them. */
+/* Runs the test's own SQL. name and text must be literals: the connection keeps them. */
 static inline int64_t number_of(struct worker *w, const char *name, const char *sql)
 {
 	struct pg_statement statement = {name, sql, false};
@@ -292,7 +292,7 @@ static inline int64_t number_of(struct worker *w, const char *name, const char *
 	return number;
 }
 
-/* The same for text that is made, on a connection of its own. */
+/* The same for SQL that the test has composed, on a connection of its own. */
 static inline int64_t number_of_text(const char *sql)
 {
 	struct worker w = {0};

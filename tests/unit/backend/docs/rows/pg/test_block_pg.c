@@ -1,4 +1,4 @@
-/* Blocks as rows: the suite of all stores, and what only a database can do. Each test has the table for itself. */
+/* Blocks as rows: the suite of all stores, and what only a database can do. Each test has the tables for itself. */
 #include "backend/docs/rows/pg/block_pg.h"
 
 #include "backend/docs/rows/pg/sql_numbers.h"
@@ -14,7 +14,7 @@ struct fixture {
 	struct block_store *other;
 };
 
-/* Raises what a test says when a piece in the middle of a block comes, or at COMMIT. */
+/* A trigger that raises the test's error at a piece in the middle of a block, or at COMMIT. */
 static const char TRAP[] =
 	"CREATE OR REPLACE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 	" IF TG_ARGV[0] = 'die' THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(20); END IF;"
@@ -68,7 +68,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Rows of blocks and pieces that there are. */
+/* Returns how many rows of blocks and pieces there are. */
 static int64_t rows(void)
 {
 	return number_of_text("SELECT (SELECT count(*) FROM block_data) + (SELECT count(*) FROM block_piece)");
@@ -91,7 +91,7 @@ static void a_block_is_one_row_and_its_pieces(void **state)
 	assert_int_equal(put_large(f, &name), 0);
 	assert_int_equal(rows(), 1 + BLOCK_BYTES_MAX / BLOCK_PIECE_BYTES);
 	assert_int_equal(number_of_text("SELECT max(length(bytes)) FROM block_piece"), BLOCK_PIECE_BYTES);
-	/* Not compressed, however well it would. */
+	/* Pieces are not compressed, however well they would compress. */
 	assert_true(number_of_text("SELECT count(*) FROM pg_attribute WHERE attrelid = 'block_piece'::regclass AND"
 				   " attname = 'bytes' AND attstorage = 'e'") == 1);
 	assert_int_equal(block_trial_put(&f->trial, &empty, ""), 0);
@@ -133,7 +133,7 @@ static void young_blocks_are_not_gone_through(void **state)
 	assert_int_equal(block_trial_each(&f->trial, 0, 7300).count, 0);
 }
 
-/* The callback calls the store, which has one connection. */
+/* The callback calls the store, which has only one connection. */
 static int remove_it(const struct block_name *name, void *cookie)
 {
 	struct block_store *s = cookie;
@@ -177,7 +177,7 @@ static void a_put_that_fails_leaves_nothing_and_says_why(void **state)
 		sql(f, cases[i].trap);
 		if (put_large(f, &name) != cases[i].error)
 			fail_msg("%s: not %d", cases[i].trap, cases[i].error);
-		/* Locks out the backend that died, until it is gone. */
+		/* Waits for the lock of the backend that died, until it is gone. */
 		sql(f, TRAP_OFF);
 		assert_int_equal(rows(), 0);
 	}
@@ -196,7 +196,7 @@ static void a_block_that_is_not_whole_is_a_failure(void **state)
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
 		const struct block_name name = block_trial_name(1, (int64_t)i);
-		/* What is too long is read as far as it should be. */
+		/* Of a piece that is too long, only the right length is read. */
 		const int wanted = i == 3 ? 0 : -EIO;
 
 		sql(f, "TRUNCATE block_data, block_piece");
@@ -255,7 +255,7 @@ static void a_block_store_in_rows_that_cannot_work_is_refused(void **state)
 	assert_int_equal(block_pg_new(&options, &s), -EINVAL);
 }
 
-/* What a crash between the bytes and the row leaves. */
+/* A crash between the bytes and the row leaves such a stray. */
 static void bytes_without_a_row_are_strays(void **state)
 {
 	struct worker *w = *state;

@@ -1,4 +1,4 @@
-/* Where blocks lie: the row that says so, and that no block gets a row by what is no longer so. */
+/* Where blocks lie: the row that says it, and that no block gets a row by an outdated step. */
 #include "backend/docs/rows/pg/block_place.h"
 
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#define LOOKS 30000 /* a millisecond apart, at least */
+#define LOOKS 30000 /* at least a millisecond apart */
 
 static bool waits_for_a_lock(void)
 {
@@ -27,7 +27,7 @@ static struct block_place_row row_of(struct worker *w)
 	return row;
 }
 
-/* A block of that mark that was put by step; what block_stored says. */
+/* Stores a block of that mark that was put in that step. Returns the result of block_stored. */
 static int store_block(struct worker *w, uint8_t mark, int64_t step)
 {
 	struct docs_block block = {.size = 100, .uploader = w->scope.user, .step = step}, ret;
@@ -93,7 +93,7 @@ static void a_block_gets_a_row_by_the_step_that_is(void **state)
 	struct worker *w = *state;
 
 	forget(w);
-	assert_ok(w, store_block(w, 1, 0)); /* of a store that does not move */
+	assert_ok(w, store_block(w, 1, 0)); /* step 0: a store that does not move */
 	assert_int_equal(store_block(w, 2, 1), -ENOENT);
 	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
 	assert_ok(w, store_block(w, 3, 1));
@@ -115,7 +115,8 @@ static void *store_late(void *cookie)
 	return NULL;
 }
 
-/* The writer has read the old step, waits for the mover's transaction, and sees the new one when that is committed. */
+/* The writer has read the old step, waits for the mover's transaction, and sees the new step when that
+ * transaction is committed. */
 static void who_writes_while_a_move_begins_is_refused(void **state)
 {
 	struct worker *w = *state;
@@ -136,7 +137,8 @@ static void who_writes_while_a_move_begins_is_refused(void **state)
 	worker_fini(&late.worker);
 }
 
-/* And the other way round: a move does not begin before the row of a block is there, or is not. */
+/* The other way round: a move begins only when the writer's transaction has ended, with the row of its block
+ * or without. */
 static void a_move_waits_for_who_writes(void **state)
 {
 	struct worker *w = *state;

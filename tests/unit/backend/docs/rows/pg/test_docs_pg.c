@@ -46,7 +46,7 @@ static void drives_are_listed_renamed_limited_and_trashed(void **state)
 	assert_ok(w, ops->drive_get(w->store, &second, &drive));
 	assert_true(span_eq_str(drive.name, "third"));
 	assert_int_equal(drive.row.quota, quota);
-	/* The first goes: it is not found any more, and the next first use makes another. */
+	/* The first drive is thrown away: it is not found any more, and the next first use makes another one. */
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, NULL));
 	assert_int_equal(ops->drive_get(w->store, &w->scope, &again), -ERR_NOT_FOUND);
 	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_NOT_FOUND);
@@ -109,7 +109,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	const struct op op = {.kind = OP_SETATTR, .id = root, .mode = 0777, .fields = OP_HAS_MODE};
 	const struct request request = {.ops = &op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = scope.user}};
 	assert_int_equal(transact(&stranger, &request, NULL, NULL), -ERR_NOT_FOUND);
-	/* An id of another drive is not found either, whatever drive is named. */
+	/* An id of another drive is not found either, whatever drive the request names. */
 	assert_int_equal(get(w, ITEM_ROOT(w->scope.drive + 1), &seen), -ERR_NOT_FOUND);
 }
 
@@ -342,7 +342,7 @@ static void a_snapshot_shows_one_state_though_others_write(void **state)
 	w->store->ops->snapshot_end(w->store);
 	read_extents(w, id, 0, INT64_MAX, 10, &p);
 	assert_string_equal(p.text, "0+3 100000+3 ");
-	/* The connection is as good as before for what writes. */
+	/* The connection can still be used for writing. */
 	write_inline(w, id, 200000, "three");
 	worker_fini(&other);
 }
@@ -375,7 +375,7 @@ static void extents_that_touch_the_range_come_in_order(void **state)
 	assert_memory_equal(p.last.sha256, block.sha256, 32);
 	read_extents(w, id, 0, INT64_MAX, 2, &p);
 	assert_string_equal(p.text, "0+10 100+1000b ");
-	/* Something in the middle of the block: its ends stay. */
+	/* A write in the middle of the block leaves both of its ends. */
 	write_inline(w, id, 500, "mid");
 	read_extents(w, id, 0, INT64_MAX, 10, &p);
 	assert_string_equal(p.text, "0+10 100+400b 500+3 503+597b 5000+4 ");
@@ -422,7 +422,7 @@ static int keep_xattr(struct span name, struct span value, void *cookie)
 	return 0;
 }
 
-/* What a page behind `after` has, in text; returns the position of the document that it was true at. */
+/* Checks that the page behind what.after has the xattrs in text. */
 static int64_t xattrs_of(struct worker *w, struct docs_xattrs what, const char *text)
 {
 	struct docs_position at;
@@ -480,7 +480,7 @@ static void xattrs_come_in_pages_that_are_bounded_by_number_and_bytes(void **sta
 	what.after = SPAN_LITERAL("user.b");
 	xattrs_of(w, what, "user.c=four user.d=four ");
 	what = (struct docs_xattrs){.id = id, .limit = 10, .bytes = 20};
-	/* With the one that leads beyond them: whoever asks sees by it that there is more. */
+	/* The page has one xattr beyond its limit of bytes: by it the caller sees that there is more. */
 	xattrs_of(w, what, "user.a=four user.b=four user.c=four ");
 	what.bytes = 19;
 	xattrs_of(w, what, "user.a=four user.b=four ");
@@ -527,7 +527,7 @@ static void appends_take_what_is_reserved_behind_the_end(void **state)
 	assert_ok(w, get(w, id, &seen));
 	assert_int_equal(seen.item.size, 10);
 	assert_int_equal(seen.item.allocated, 16);
-	/* Of one batch, with a size that would have been loaded otherwise. */
+	/* Then a size, and an append behind it, each in a batch of its own. */
 	do_op(w, &ops[1]);
 	do_op(w, &ops[0]);
 	assert_ok(w, get(w, id, &seen));
@@ -623,7 +623,8 @@ static void a_document_with_several_names_keeps_the_others(void **state)
 	assert_int_equal(seen.item.nlink, 3);
 	assert_int_equal(seen.item.parent, dir);
 	assert_string_equal(seen.name, "g");
-	/* The name that the row gives goes: it gives another one. Again, and after a rename of what was left. */
+	/* The name that the row has is removed: the row gets another one. Then once more, and after a rename
+	 * of the last name. */
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
 	assert_ok(w, get(w, f, &seen));
 	assert_int_equal(seen.item.parent, dir);
@@ -707,7 +708,7 @@ static void the_journal_tells_every_op_once(void **state)
 	assert_true(change.what & TREE_CONTENT);
 	assert_ok(w, ops->changes(w->store, &w->scope, 3, 100, keep_change, &change, &at));
 	assert_int_equal(change.old_parent, root_of(w));
-	/* Nothing new is no failure, what is no longer kept is. */
+	/* A read without new changes is no failure. A read of changes that are no longer kept is one. */
 	assert_ok(w, ops->changes(w->store, &w->scope, 4, 100, keep_change, &change, &at));
 	number_of(w, "forget", "DELETE FROM journal WHERE seq <= 2 AND drive = (SELECT max(id) FROM drive)");
 	assert_int_equal(ops->changes(w->store, &w->scope, 0, 100, keep_change, &change, &at), -ERR_GONE);

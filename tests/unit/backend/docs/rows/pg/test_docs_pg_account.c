@@ -1,4 +1,5 @@
-/* What lasts is counted, and what is thrown away comes back or goes for good. */
+/* Documents, extents, blocks and sessions are counted and limited, and drives that are thrown away come back
+ * or go for good. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 /* ---- the trash ---- */
@@ -44,7 +45,7 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	assert_ok(w, get(w, id, &seen));
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_int_equal(in_trash(w), 1);
-	/* The owner hears that the drive is in the trash; for everybody else there is no such drive. */
+	/* The owner learns that the drive is in the trash; for every other user there is no such drive. */
 	assert_int_equal(get(w, id, &seen), -ERR_DRIVE_TRASHED);
 	assert_int_equal(ops->drive_get(w->store, &w->scope, &drive), -ERR_DRIVE_TRASHED);
 	assert_int_equal(ops->drive_get(w->store, &stranger, &drive), -ERR_NOT_FOUND);
@@ -56,7 +57,7 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	const struct request request = {.ops = &op, .count = 1, .key = {.kind = DOCS_KEY_NONE, .user = w->scope.user}};
 	assert_int_equal(transact(w, &request, NULL, NULL), -ERR_DRIVE_TRASHED);
 	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
-	assert_false(replaced); /* there was none in its place */
+	assert_false(replaced); /* no other drive was in its place */
 	assert_int_equal(in_trash(w), 0);
 	assert_ok(w, get(w, id, &seen));
 	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others));
@@ -76,7 +77,7 @@ static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void *
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &second));
 	assert_int_not_equal(second.row.id, w->scope.drive);
-	/* Nothing was done with the one that came in its place: it goes. */
+	/* The drive that came in its place was not used, so the restore removes it. */
 	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
 	assert_true(replaced);
 	assert_ok(w, ops->drive_home(w->store, w->scope.user, &now));
@@ -125,7 +126,7 @@ static void a_user_has_only_so_many_drives(void **state)
 		drive = another_drive(w, "another");
 	assert_int_equal(
 		w->store->ops->drive_create(w->store, w->scope.user, SPAN_LITERAL("more"), 0, &drive), -EDQUOT);
-	/* Those in the trash count. */
+	/* Drives in the trash count as well. */
 	(void)create(w, root_of(w), "f", S_IFREG | 0644);
 	assert_ok(w, w->store->ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_int_equal(
@@ -168,11 +169,11 @@ static void drives_of_a_user_share_one_quota(void **state)
 	assert_int_equal(quota_of(w), 700);
 	assert_int_equal(write_bytes(w, "d", 101), -EDQUOT);
 	assert_int_equal(write_bytes(w, "e", 100), 0);
-	/* All is used, in the trash too; none is not no limit. */
+	/* All of the quota is used, the trash included. A quota of 0 does not mean no limit. */
 	assert_ok(w, ops->drive_trash(w->store, &other.scope, &SPAN_LITERAL("other")));
 	assert_int_equal(quota_of(w), 700);
 	assert_int_equal(write_bytes(w, "f", 1), -EDQUOT);
-	/* A drive's own quota still counts, where it is less. */
+	/* A drive's own quota still counts where it is lower. */
 	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &own));
 	assert_int_equal(quota_of(w), own);
 	assert_ok(w, ops->account_set(w->store, w->scope.user, 100, -1));
@@ -240,7 +241,7 @@ static void documents_are_limited_with_a_quota_in_all_drives_together(void **sta
 	assert_ok(w, ops->account_get(w->store, w->scope.user, &account));
 	assert_int_equal(account.documents, 5);
 	assert_int_equal(account.documents_max, 5);
-	/* None is not no limit. */
+	/* A limit of 0 does not mean no limit. */
 	assert_ok(w, ops->account_set(w->store, w->scope.user, 0, 1));
 	assert_int_equal(drive_of(w).documents_max, 1);
 	assert_ok(w, ops->account_set(w->store, w->scope.user, 1, 0));
@@ -270,7 +271,7 @@ static void a_document_counts_until_its_rows_are_gone(void **state)
 
 /* ---- how many extents ---- */
 
-/* So many bytes with one byte of nothing between any two: what the write is told. */
+/* Writes `count` bytes with a gap of one byte between any two. Returns the error of the write. */
 static int write_spread(struct worker *w, int64_t id, int64_t count)
 {
 	struct op_extent *extents = calloc((size_t)count, sizeof(*extents));
@@ -308,7 +309,7 @@ static void extents_are_limited_with_a_quota_in_all_drives_together(void **state
 	assert_ok(w, ops->account_get(w->store, w->scope.user, &account));
 	assert_int_equal(account.extents, EXTENTS_BASE + 10);
 	assert_int_equal(account.extents_max, EXTENTS_BASE + 10);
-	/* None is not no limit. */
+	/* A limit of 0 does not mean no limit. */
 	assert_ok(w, ops->account_set(w->store, w->scope.user, 1, -1));
 	assert_int_equal(drive_of(&other).extents_max, 1);
 	assert_ok(w, ops->account_set(w->store, w->scope.user, 0, -1));
@@ -383,7 +384,7 @@ static int on_block(uint32_t drive, const struct docs_block *block, void *cookie
 	return 0;
 }
 
-/* What its owner's shortage of so many bytes takes: how many blocks. */
+/* Collects blocks when the drive's owner lacks that many bytes. Returns how many blocks went. */
 static int collect(struct worker *w, int64_t grace_s, int64_t bytes)
 {
 	const struct docs_shortage shortage = {
@@ -395,7 +396,7 @@ static int collect(struct worker *w, int64_t grace_s, int64_t bytes)
 	return gone;
 }
 
-/* Its row: to find it would count as an upload. */
+/* Looks for the block's row in SQL: block_find would count as an upload. */
 static bool is_there(struct worker *w, uint8_t mark)
 {
 	char sql[160];
@@ -406,7 +407,7 @@ static bool is_there(struct worker *w, uint8_t mark)
 	return number_of_text(sql) == 1;
 }
 
-/* The file's content becomes the block of that mark. */
+/* Makes the block of that mark the file's content. */
 static void rewrite(struct worker *w, int64_t id, uint8_t mark)
 {
 	struct op_extent extent = {.len = 100, .kind = OP_EXTENT_BLOCK};
@@ -424,18 +425,18 @@ static void blocks_let_go_make_room_the_oldest_first_and_no_more_than_is_needed(
 		(void)upload(w, i, 100);
 		rewrite(w, id, i);
 	}
-	(void)upload(w, 35, 100); /* which a batch may be about to name */
+	(void)upload(w, 35, 100); /* a batch may be about to name it */
 	assert_int_equal(collect(w, 60, 101), 2);
 	assert_false(is_there(w, 30));
 	assert_false(is_there(w, 31));
 	assert_true(is_there(w, 32));
-	/* What another upload has found since is as if it were new; what is in use again stays. */
+	/* A block that another upload has found counts as new. A block that is in use again stays. */
 	(void)upload(w, 32, 100);
 	rewrite(w, id, 33);
 	assert_int_equal(collect(w, 60, 1000), 1);
 	assert_false(is_there(w, 34));
 	assert_true(is_there(w, 32) && is_there(w, 33) && is_there(w, 35));
-	/* The owner's other drives need the room as well. */
+	/* The owner's other drives need the room as well, so they may take blocks here. */
 	rewrite(w, id, 32);
 	other.scope.drive = another_drive(w, "other").row.id;
 	assert_int_equal(collect(&other, 60, 1000), 1);
@@ -475,19 +476,19 @@ static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
 	const struct docs_block kept = upload(w, 1, 30000);
 	(void)upload(w, 2, 40000);
-	(void)upload(w, 2, 40000); /* it is there already */
+	(void)upload(w, 2, 40000); /* the block is there already */
 	assert_int_equal(room_of(w), all - 70000);
 	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_BLOCK};
 	memcpy(extent.sha256, kept.sha256, sizeof(extent.sha256));
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
-	/* However little of it a document has. */
+	/* The whole block counts, however little of it a document uses. */
 	assert_int_equal(room_of(w), all - 70000);
-	/* What is young stays; what nothing refers to goes. */
+	/* A young block stays; one that nothing refers to goes after its grace. */
 	assert_int_equal(collect(w, 60, 1), 0);
 	assert_int_equal(collect(w, 0, 1), 1);
 	assert_int_equal(room_of(w), all - 30000);
-	/* Of an account all drives count. */
+	/* For an account, all of its drives count. */
 	(void)upload(&other, 3, 50000);
 	assert_true(room_of(&other) == INT64_MAX);
 	assert_ok(w, ops->account_set(w->store, w->scope.user, quota, -1));
@@ -495,7 +496,7 @@ static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 	assert_int_equal(room_of(w), all - 80000);
 }
 
-/* A million of one byte would take 4 GB of the disk. */
+/* A million blocks of one byte would take 4 GB of the disk. */
 static void a_short_block_counts_as_the_page_of_the_disk_that_it_takes(void **state)
 {
 	struct worker *w = *state;
@@ -511,7 +512,7 @@ static void a_short_block_counts_as_the_page_of_the_disk_that_it_takes(void **st
 	(void)upload(w, 52, BLOCK_COUNTED_MIN + 1);
 	made[1] = upload(w, 53, 1);
 	assert_int_equal(room_of(w), all - 4 * BLOCK_COUNTED_MIN - 1);
-	/* Each way to go gives back what was counted. */
+	/* Each way in which a block goes gives back what was counted. */
 	assert_ok(w, ops->block_drop(w->store, w->scope.drive, made, 1, on_block, &gone));
 	assert_int_equal(room_of(w), all - 3 * BLOCK_COUNTED_MIN - 1);
 	memcpy(refused[0], made[1].sha256, sizeof(refused[0]));
@@ -555,7 +556,7 @@ static void a_drive_has_only_so_many_sessions(void **state)
 	for (int i = 0; i < SESSIONS_PER_DRIVE_MAX; i++)
 		assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
 	assert_int_equal(ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &replaced), -EDQUOT);
-	/* One that takes the place of another is none more. */
+	/* A session that replaces another one does not raise the count. */
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), session, &replaced));
 	assert_ok(w, ops->session_end(w->store, &w->scope, replaced));
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));

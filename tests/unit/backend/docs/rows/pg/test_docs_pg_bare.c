@@ -1,4 +1,4 @@
-/* Whether there are xattrs at all is said by documents and drives, so that mounts need not ask. */
+/* Documents and drives say whether they have any xattrs at all, so that mounts need not ask. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 static int keep_bare(const struct item *item, void *cookie)

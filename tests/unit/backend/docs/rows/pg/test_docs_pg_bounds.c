@@ -1,4 +1,4 @@
-/* What one batch may read, as the database gives it. */
+/* What one batch may read, with PostgreSQL. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 static void put_rows(int64_t id, int rows, const char *what)
@@ -38,7 +38,7 @@ static void a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts(
 		number_of(w, "left", "SELECT count(*) FROM extent WHERE node = (SELECT max(id) FROM node)"), 1);
 }
 
-/* The write is made at once, however much lies where it goes, or the file is cut. */
+/* Makes the write or the cut without loading what lies there, however much it is. */
 static void sweep(struct worker *w, const struct op *op)
 {
 	const struct request request = {
@@ -109,7 +109,7 @@ static void ancestors_are_not_followed_without_end(void **state)
 	char sql[512];
 
 	(void)file;
-	/* A chain as renames may make one, one folder at a time. */
+	/* Makes a chain of folders as renames could make it, one folder at a time. */
 	(void)snprintf(sql, sizeof(sql),
 		"INSERT INTO node (id, parent, size, allocated, charged, uid, gid, atime, mtime, ctime, btime, seq, content_seq, children, rdev, mode, nlink, name, target)"
 		" SELECT %" PRId64 " + i, CASE WHEN i = 0 THEN %" PRId64 " ELSE %" PRId64
@@ -132,7 +132,7 @@ static void sums_of_xattrs_come_with_each_document(void **state)
 	struct op ops[34];
 	char names[17][16];
 
-	/* In one batch, so that the sums come once for each document. */
+	/* The ops are in few batches, so that the sums are loaded once for each document and batch. */
 	for (int i = 0; i < 34; i++) {
 		(void)snprintf(names[i / 2], sizeof(names[0]), "user.%d", i / 2);
 		ops[i] = (struct op){.kind = OP_SETXATTR,

@@ -1,4 +1,4 @@
-/* Digests of contents, as they are kept. */
+/* Kept digests of contents. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 static void a_digest_is_known_of_the_content_that_it_was_kept_for_and_of_no_other(void **state)
@@ -24,7 +24,7 @@ static void a_digest_is_known_of_the_content_that_it_was_kept_for_and_of_no_othe
 	assert_ok(w, get(w, id, &second));
 	assert_int_equal(ops->digest_get(w->store, id, second.item.content_seq, told), -ENOENT);
 	assert_int_equal(ops->digest_get(w->store, id, first.item.content_seq, told), -ENOENT);
-	/* One that comes too late is of nothing that is there. */
+	/* A digest that comes too late belongs to no content that is there. */
 	assert_ok(w, ops->digest_keep(w->store, id, first.item.content_seq, digest));
 	assert_int_equal(ops->digest_get(w->store, id, second.item.content_seq, told), -ENOENT);
 }

@@ -1,15 +1,15 @@
-/* Batches that begin with what the one before them left: when that is enough, and that a wrong guess never does
- * harm. */
+/* Batches that start from the state that the batch before left, without asking the database (a guess): when
+ * that is enough, and that a wrong guess never does harm. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
-/* Bytes, as an answer may have: no text. */
+/* An answer of bytes that are no text. */
 static const struct docs_answer answer = {
 	.status = 200, .headers = SPAN_LITERAL("Content-Type: bytes\n"), .body = SPAN_LITERAL("an\0swer\xff")};
 
-static struct docs_store *asking; /* of another process: it knows nothing */
+static struct docs_store *asking; /* as of another process: it has no cache */
 static int64_t session, number;
 
-/* What became of the last attempt. */
+/* The result of the last attempt. */
 static bool guessed;
 static int refused;
 
@@ -51,7 +51,7 @@ static struct op create_op(int64_t parent, const char *name, uint32_t mode)
 		.kind = OP_CREATE, .parent = parent, .name = span_str(name), .mode = mode, .fields = OP_HAS_MODE};
 }
 
-/* As the service does it: once more when it did not happen. */
+/* Does as the service does: tries once more when the batch was not committed. */
 static int64_t batch(struct worker *w, const struct op *op)
 {
 	int64_t id = 0;
@@ -69,7 +69,7 @@ static int64_t file(struct worker *w, const char *name)
 	return batch(w, &op);
 }
 
-/* A mount whose first batches have been. */
+/* Opens a session and makes its first batches, after which guesses are possible. */
 static void warm(struct worker *w)
 {
 	if (!w->known) {
@@ -143,7 +143,8 @@ static void a_batch_of_several_ops_is_guessed_too(void **state)
 	assert_true(guessed);
 	struct seen_item seen;
 	assert_int_equal(lookup(w, root_of(w), "second", &seen), -ERR_NOT_FOUND);
-	/* Names of which nothing is known might be there, and the statement for many would write over them. */
+	/* Nothing is known of these names: they might be there, and the statement for several ops would
+	 * overwrite them. */
 	const struct op fresh[] = {
 		create_op(root_of(w), "x", S_IFREG | 0644), create_op(root_of(w), "y", S_IFREG | 0644)};
 	assert_int_equal(try_batch(w, fresh, 2, ++number, NULL), -ENOTCONN);
@@ -218,7 +219,7 @@ static void a_name_that_turns_out_to_be_there_is_refused_by_what_is_there(void *
 	struct worker *w = *state;
 
 	warm(w);
-	/* Not among what is known, though nothing has changed since. */
+	/* The cache does not have this name, although nothing has changed since. */
 	number_of(w, "hidden",
 		"INSERT INTO entry (parent, child, linked, name) SELECT parent, id, false, 'hidden' FROM node WHERE id = (SELECT max(id) FROM node)");
 	file(w, "hidden");
@@ -236,7 +237,7 @@ static void a_refusal_is_never_founded_on_a_guess(void **state)
 	batch(w, &op);
 	assert_true(guessed);
 	file_by_another_process(w, "first");
-	/* What is known says that there is none. */
+	/* By the cache, the name is not there. */
 	assert_int_equal(try_batch(w, &op, 1, number + 1, NULL), -ENOTCONN);
 	assert_int_equal(refused, -ENOENT);
 	batch(w, &op);
@@ -264,8 +265,8 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 	};
 	struct worker *w = *state;
 
-	/* By the statement of one op, and by the one for several. Another drive each time: one that was moved is not
-	 * guessed at for a while. */
+	/* Tests the statement for one op, and the one for several. Each time on another drive: after a change
+	 * by others, a drive is not guessed at for a while. */
 	for (size_t i = 0; i < 2 * sizeof(moves) / sizeof(moves[0]); i++) {
 		const size_t move = i / 2, count = 1 + i % 2;
 		struct docs_drive drive;
@@ -286,7 +287,7 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 	cool(w);
 }
 
-/* What the owner's other drives hold is not of this drive's row: it is seen after some batches. */
+/* What the owner's other drives hold is not in this drive's row: it is noticed only after some batches. */
 static void a_quota_of_several_drives_is_looked_at_now_and_then(void **state)
 {
 	struct worker *w = *state, other = *w;

@@ -1,13 +1,13 @@
-/* File locks between sessions, as the storage decides about them. */
+/* File locks between sessions, as the storage decides them. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 static const struct docs_lock_terms patient = {.lease_s = 60, .doubt_s = 5}, impatient = {0, 0};
 
-/* A document, and two mounts that want it. */
+/* A document, and two mounts that want to lock it. */
 struct two {
 	struct worker *w;
 	int64_t id, a, b;
-	int64_t number; /* of the last request */
+	int64_t number; /* of the last lock request */
 };
 
 static int64_t session_of(struct worker *w)
@@ -44,7 +44,7 @@ static int ask(struct two *t, const struct asked *asked, struct docs_lock_reply 
 		t->w->store, &scope, &asked->held, asked->terms ? asked->terms : &patient, ret, keep_item, &seen, &at);
 }
 
-/* All that the session holds from now on is one range, or nothing (to < from). */
+/* From now on the session holds only this range, or nothing (to < from). Returns whether that was granted. */
 static bool holds(struct two *t, int64_t session, int64_t from, int64_t to, bool exclusive)
 {
 	const struct docs_lock_range range = {from, to, exclusive};
@@ -81,7 +81,7 @@ static void a_range_is_locked_by_one_writer_or_several_readers(void **state)
 	assert_true(holds(&t, t.b, 10, 14, true));
 	assert_true(holds(&t, t.a, 0, 9, true));
 	assert_false(holds(&t, t.b, 9, 14, false));
-	/* What was refused left what there was. */
+	/* A refused request leaves the locks as they were. */
 	assert_false(holds(&t, t.a, 0, 10, false));
 	assert_true(holds(&t, t.a, 0, -1, false));
 	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
@@ -158,7 +158,7 @@ static void a_lock_request_happens_once_however_often_it_comes(void **state)
 	assert_ok(t.w, ask(&t, &first, &reply));
 	assert_false(reply.granted);
 	assert_true(holds(&t, t.a, 0, -1, true));
-	/* It was told that it was refused: by now it wants something else. */
+	/* The session got a refusal for this request: by now it wants something else, so a repeat is not granted. */
 	assert_ok(t.w, ask(&t, &first, &reply));
 	assert_false(reply.granted);
 	assert_ok(t.w, ask(&t, &last, &reply));
@@ -214,13 +214,14 @@ static void a_session_that_replaces_another_has_its_locks(void **state)
 	assert_false(holds(&t, t.b, 0, 9, false));
 	assert_true(holds(&t, next, 0, 9, false));
 	assert_true(holds(&t, t.b, 0, 9, false));
-	/* The session a is gone by now, and so has no locks that a session in its place could get. */
+	/* Session a is gone by now, so it has no locks that a session in its place could get. */
 	assert_ok(t.w, ops->session_create(t.w->store, &t.w->scope, SPAN_LITERAL("m"), t.a, &last));
 	assert_ok(t.w, ops->lock_kept(t.w->store, &t.w->scope, last, &kept));
 	assert_false(kept);
 }
 
-/* Terms of nothing: each is silent at once; the first who asks notices, the second one ends it. */
+/* With terms of 0 each session counts as silent at once: the first request that wants its lock notes that,
+ * and the second one ends the session. */
 static void a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted(void **state)
 {
 	struct two t = two_of(state);
@@ -232,13 +233,13 @@ static void a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted(v
 
 	assert_true(holds(&t, t.a, low.from, low.to, true));
 	assert_ok(t.w, ask(&t, &asked, &reply));
-	assert_true(reply.granted); /* it is not in the way of this */
+	assert_true(reply.granted); /* the lock of a is not in its way */
 	asked.held.ranges = &low;
 	asked.held.number++;
 	assert_ok(t.w, ask(&t, &asked, &reply));
 	assert_false(reply.granted);
 	assert_false(reply.broke);
-	/* It speaks: nothing was. */
+	/* Session a polls: it is not silent any more. */
 	assert_ok(t.w,
 		t.w->store->ops->session_poll(t.w->store, &t.w->scope, &(struct docs_poll){.session = t.a}, &others));
 	number_of_text("UPDATE session SET locks_at = now()");
@@ -283,7 +284,7 @@ static void a_stranger_sees_no_locks_and_takes_none(void **state)
 	assert_int_equal(t.w->store->ops->lock_hold(t.w->store, &scope, &held, &patient, &reply, keep_item, &item, &at),
 		-ERR_NOT_FOUND);
 	assert_int_equal(t.w->store->ops->lock_look(t.w->store, &scope, &wanted, &patient, &seen, &at), -ERR_NOT_FOUND);
-	/* Nor is the session of another drive one of this. */
+	/* A session of another drive is not one of this drive either. */
 	scope = t.w->scope;
 	scope.session = t.b + 1000;
 	assert_int_equal(t.w->store->ops->lock_hold(t.w->store, &scope, &held, &patient, &reply, keep_item, &item, &at),
@@ -301,7 +302,7 @@ static void locks_of_a_drive_take_only_so_much_room(void **state)
 
 	t.number = 2;
 	assert_true(holds(&t, t.a, 20, 29, true));
-	/* What cannot be packed, of 64 KiB a row. */
+	/* Rows of 64 KiB each that cannot be compressed. */
 	(void)snprintf(sql, sizeof(sql),
 		"INSERT INTO file_lock (session, node, number, kind, granted, froms, tos, exclusive)"
 		" SELECT %" PRId64 ", %" PRId64
@@ -311,7 +312,7 @@ static void locks_of_a_drive_take_only_so_much_room(void **state)
 	(void)number_of_text(sql);
 	assert_int_equal(ask(&t, &more, &reply), -EDQUOT);
 	assert_int_equal(ask(&t, &more, &reply), -EDQUOT);
-	/* Who wants no more than he has is not asked for room. */
+	/* A session that wants no more than it has needs no room. */
 	assert_true(holds(&t, t.a, 20, 24, true));
 	assert_true(holds(&t, t.a, 1, 0, false));
 	(void)snprintf(sql, sizeof(sql), "DELETE FROM file_lock WHERE session = %" PRId64, t.b);

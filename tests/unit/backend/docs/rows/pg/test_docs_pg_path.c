@@ -51,7 +51,7 @@ static void a_path_says_by_which_folders_it_came(void **state)
 	assert_int_equal(seen.item.parent, b);
 	assert_int_equal(at.seq, 3);
 	assert_memory_equal(folders, ((int64_t[]){root, a, b, -1, -1}), sizeof(folders));
-	walk.count = 4; /* the last one is looked up in the file */
+	walk.count = 4; /* the last name is looked up in a file */
 	assert_int_equal(ops->item_path(w->store, &w->scope, &walk, keep_item, &seen, &at), -ERR_NOT_FOUND);
 	assert_int_equal(walk.depth, 3);
 	assert_memory_equal(folders, ((int64_t[]){root, a, b, c, -1}), sizeof(folders));
@@ -94,7 +94,7 @@ static void what_loses_its_first_name_where_it_was_made_says_its_second(void **s
 	assert_ok(w, get(w, id, &seen));
 	assert_int_equal(seen.item.parent, root);
 	assert_string_equal(seen.name, "b");
-	/* It was not always so: rows of then are put right by migrating. */
+	/* Older versions did not do so: the migration corrects their rows. */
 	number_of(w, "then", "UPDATE node SET parent = 0, name = '' WHERE name = 'b'");
 	number_of(w, "again", "DELETE FROM schema_migration WHERE name LIKE '%names_again'");
 	assert_ok(w, docs_pg_migrate(w->pg));

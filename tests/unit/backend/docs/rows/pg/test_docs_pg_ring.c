@@ -1,4 +1,5 @@
-/* The ring's book in PostgreSQL says what the rules say of a book in memory, whoever calls and at once with whom. */
+/* The ring's book in PostgreSQL gives the same results as the rules on a book in memory, whichever gateways
+ * call, and when several call at once. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 #include <pthread.h>
@@ -52,7 +53,7 @@ static void assert_same_book(const struct membership *a, const struct membership
 		assert_same_gateway(&a->list[i], find(b, a->list[i].name, a->list[i].boot));
 }
 
-/* Six gateways that come, stop, say so, are found silent and leave, as a seed has it. */
+/* Six gateways come, stop, report that, are found silent and leave, as a seed decides. */
 static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 {
 	struct worker *w = *state;
@@ -130,7 +131,7 @@ static void rows_that_are_no_book_are_no_answer(void **state)
 struct caller {
 	struct worker worker;
 	unsigned number;
-	int64_t seen[CALLS_EACH]; /* numbers of its calls */
+	int64_t seen[CALLS_EACH]; /* the numbers of its calls */
 	int error;
 };
 
@@ -225,7 +226,7 @@ static void a_claim_in_another_epoch_than_the_ring_s_changes_nothing(void **stat
 	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch + 1, &at, &owner), -ERR_EPOCH);
 	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch - 1, &at, &owner), -ERR_EPOCH);
 	assert_int_equal(epoch_of(w), 0);
-	/* The book was set back: who has claimed in a later epoch keeps the drive. */
+	/* The book was set back: a gateway that has claimed in a later epoch keeps the drive. */
 	assert_ok(w, w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at, &owner));
 	assert_ok(w, pg_script(w->pg, "UPDATE drive SET epoch = epoch + 5"));
 	assert_int_equal(w->store->ops->ring_claim(w->store, w->scope.drive, epoch, &at, &owner), -ERR_EPOCH);

@@ -1,6 +1,7 @@
 /*
- * The same random batches go through the storage in memory and through PostgreSQL, several in one transaction: what
- * they answer, and all that can be read afterwards, is the same. The seed is printed; DOCS_PG_SAME_SEED repeats a run.
+ * The same random batches go through the storage in memory and through PostgreSQL, several in one
+ * transaction: the answers, and all that can be read afterwards, are the same. The seed is printed;
+ * DOCS_PG_SAME_SEED repeats a run.
  */
 #include "backend/docs/rows/docs_mem.h"
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
@@ -10,7 +11,7 @@
 #define BATCHES 3
 #define OPS 4
 
-static struct random_op chance; /* goes by the side in memory */
+static struct random_op chance; /* draws ops that suit the side in memory */
 
 /* One side: a store and its drive. */
 struct side {
@@ -18,13 +19,13 @@ struct side {
 	struct docs_scope scope;
 	struct tree *tree;
 	int64_t session, number; /* of the batches; 0: they have no key */
-	int guesses;		 /* that held */
+	int guesses;		 /* how many of them held */
 	bool sweeps;
 	int errors[BATCHES], index[BATCHES];
 	const struct op_result *results[BATCHES];
 };
 
-/* The transaction once. */
+/* Tries the transaction once. */
 static int try_side(
 	struct side *s, struct op_batch *const *batches, size_t batch_count, const struct docs_key *key, int64_t now)
 {
@@ -33,7 +34,7 @@ static int try_side(
 	const struct docs_seen *seen;
 	struct tree_wants *wants;
 
-	/* What one side loads the other one may count instead. */
+	/* One side may count what the other one loads. */
 	if (!s->sweeps || batch_count > 1 || tree_wants_sweep_new(batches[0], s->scope.drive, &wants) < 0)
 		assert_int_equal(
 			tree_wants_new((const struct op_batch *const *)batches, batch_count, s->scope.drive, &wants),
@@ -71,7 +72,7 @@ static void run_side(struct side *s, struct op ops[BATCHES][OPS], const size_t *
 			mine[k] = random_op_in_drive(&ops[i][k], s->scope.drive);
 		assert_int_equal(op_batch_new(mine, counts[i], &batches[i]), 0);
 	}
-	/* A guess that does not hold is asked for at the second try. */
+	/* When a guess does not hold, the second try asks the database. */
 	int r = try_side(s, batches, batch_count, &key, now);
 	if (r == -ENOTCONN)
 		r = try_side(s, batches, batch_count, &key, now);
@@ -87,7 +88,7 @@ static void run_side(struct side *s, struct op ops[BATCHES][OPS], const size_t *
 				(long long)(a->field), (long long)(b->field));                                     \
 	} while (0)
 
-/* Which of several names the row tells is the store's choice. */
+/* When a document has several names, each store chooses itself which one the row has: so names are not compared. */
 static void compare_items(const struct item *a, const struct item *b)
 {
 	assert_int_equal(ITEM_NUMBER(a->id), ITEM_NUMBER(b->id));
@@ -172,7 +173,7 @@ static int dump_extent(const struct tree_extent *x, void *cookie)
 
 static int dump_xattr(struct span name, struct span value, void *cookie)
 {
-	uint64_t sum = 0; /* in any order */
+	uint64_t sum = 0; /* a sum, since the order does not count */
 	struct dump *d = cookie;
 
 	for (size_t i = 0; i < name.size; i++)
@@ -185,7 +186,8 @@ static int dump_xattr(struct span name, struct span value, void *cookie)
 
 static int dump_change(const struct tree_change *c, void *cookie)
 {
-	/* Of a document with several names, see above. */
+	/* In other entries parent and name are the store's choice for a document with several names: see
+	 * compare_items. */
 	const bool names =
 		c->op == OP_CREATE || c->op == OP_RENAME || c->op == OP_UNLINK || c->op == OP_RMDIR || c->op == OP_LINK;
 	const int64_t numbers[] = {c->seq, c->op, ITEM_NUMBER(c->id), names ? ITEM_NUMBER(c->parent) : 0,
@@ -286,7 +288,7 @@ static int run_both(struct worker *w, struct side b, size_t batches_max)
 	assert_int_equal(docs_mem_open(chance.mem, &a.store), 0);
 	assert_int_equal(a.store->ops->drive_create(a.store, 7, SPAN_LITERAL("home"), 0, &drive), 0);
 	a.scope = (struct docs_scope){.user = 7, .drive = drive.row.id};
-	/* The root was not made at the same time, and is somebody else's. */
+	/* The two roots differ in times and owners; this makes them equal. */
 	number_of(w, "times",
 		"UPDATE node SET atime = 0, mtime = 0, ctime = 0, uid = 1000, gid = 1001 WHERE id = (SELECT max(id) FROM node)");
 	chance.drive = drive.row.id;

@@ -1,6 +1,6 @@
 /*
- * What answers say they were made from is true over rows in PostgreSQL, too, in short: test_tags does more of it, and
- * shows that it fails without any one rule.
+ * Answers over rows in PostgreSQL, too, say truly what they were made from. This is a short run: test_tags
+ * does more, and shows that it fails when any one rule is missing.
  */
 #include "tests/unit/backend/docs/api/tag_trial.h"
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"

@@ -20,7 +20,7 @@ static struct docs_key user_key(struct worker *w, const char *text)
 		.kind = DOCS_KEY_USER, .user = w->scope.user, .key = span_str(text), .fingerprint = {1}};
 }
 
-/* A create under that key: what the dedupe rows said. */
+/* Makes a create with that key. Returns what the dedupe rows said. */
 static int state_of(struct worker *w, const struct docs_key *key, const char *name, struct docs_seen *ret)
 {
 	const struct op op = {.kind = OP_CREATE,
@@ -100,7 +100,7 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 		-ERR_SESSION_GONE);
 	assert_ok(w, w->store->ops->session_end(w->store, &w->scope, session));
 	assert_int_equal(w->store->ops->session_end(w->store, &w->scope, session), -ERR_SESSION_GONE);
-	/* Of somebody else's drive there is nothing to be gone. */
+	/* On another user's drive the session is not gone: nothing is found. */
 	struct docs_scope stranger = w->scope;
 	stranger.user++;
 	assert_int_equal(w->store->ops->session_end(w->store, &stranger, session), -ERR_NOT_FOUND);
@@ -144,7 +144,7 @@ static void a_refusal_is_kept_as_an_answer_too(void **state)
 
 /* ---- changes that are no ops ---- */
 
-/* Locks the drive and looks at the key; what it says is valid until the end of the transaction. */
+/* Locks the drive and looks at the key. The result is valid until the end of the transaction. */
 static struct docs_seen begin_once(struct worker *w, const struct docs_key *key)
 {
 	const struct docs_seen *seen = NULL;
@@ -214,7 +214,7 @@ static int64_t there(struct worker *w, int64_t id)
 		"INSERT INTO node SELECT (jsonb_populate_record(n, jsonb_build_object('id', %" PRId64
 		", 'orphaned_at', now()))).* FROM node n WHERE id = %" PRId64,
 		id, root_of(w));
-	return number_of_text(sql) == 1 ? id : 0; /* the journal hears nothing of it */
+	return number_of_text(sql) == 1 ? id : 0; /* the journal has no entry for it */
 }
 
 static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(void **state)
@@ -229,7 +229,7 @@ static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(vo
 	struct docs_key key = session_key(w, old, 1);
 	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_NEW);
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &new));
-	/* Neither what it was answered nor what it has not sent yet. */
+	/* The old session gets neither its last answer again nor its next batch done. */
 	assert_int_equal(state_of(w, &key, "one", NULL), DOCS_SESSION_GONE);
 	key.number = 2;
 	assert_int_equal(state_of(w, &key, "two", NULL), DOCS_SESSION_GONE);
@@ -237,7 +237,7 @@ static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(vo
 	assert_int_equal(holders(new, held[0]) + holders(new, held[1]), 2);
 	key = session_key(w, new, 1);
 	assert_int_equal(state_of(w, &key, "two", NULL), DOCS_NEW);
-	/* One that is gone is replaced all the same: by one that holds nothing. */
+	/* A session that is gone can be replaced all the same, by one that holds nothing. */
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("mount"), old, &newest));
 	assert_int_equal(holders(newest, held[0]), 0);
 	assert_int_equal(holders(new, held[0]), 1);
@@ -302,7 +302,8 @@ static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
 	assert_int_equal(seen.state, DOCS_NEW);
 }
 
-/* Two drives, one Idempotency-Key, both transactions open: the second tries again, and finds the first one's answer. */
+/* Two drives use one Idempotency-Key, and both transactions are open: the later commit fails, and its retry
+ * finds the answer of the other one. */
 static void *second_drive(void *cookie)
 {
 	struct worker *w = cookie;
@@ -333,7 +334,7 @@ static void one_key_on_two_drives_at_once_is_taken_once(void **state)
 	assert_ok(&other,
 		other.store->ops->drive_create(other.store, other.scope.user, SPAN_LITERAL("other"), 0, &drive));
 	other.scope.drive = drive.row.id;
-	/* Ours has looked, and found nothing; then theirs comes and goes. */
+	/* Our transaction has looked, and found nothing; then the other one begins and commits. */
 	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, NULL, 0, &tree, &seen));
 	assert_int_equal(seen->state, DOCS_NEW);
 	assert_int_equal(pthread_create(&thread, NULL, second_drive, &other), 0);
@@ -350,7 +351,7 @@ static void one_key_on_two_drives_at_once_is_taken_once(void **state)
 	worker_fini(&other);
 }
 
-/* A batch that waits for the drive while another one of its session is committed sees what that one left. */
+/* A batch waits for the drive while another one of its session commits; then it sees what that one left. */
 struct waiting {
 	struct worker w;
 	struct docs_key key;
@@ -446,7 +447,7 @@ static void a_connection_lost_before_commit_leaves_nothing(void **state)
 	number_of(&killer, "kill_all",
 		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction'");
 	worker_fini(&killer);
-	/* COMMIT may have been sent before the loss was noticed: then nobody can know. */
+	/* COMMIT may have been sent before the loss was noticed: then the outcome is unknown. */
 	const struct docs_answer none = {0};
 	int r = w->store->ops->txn_commit(w->store, delta, &none);
 	assert_true(r == -ENOTCONN || r == -ERR_UNKNOWN_OUTCOME);
@@ -494,7 +495,7 @@ static void *write_much(void *cookie)
 		char name[32], target[32];
 
 		snprintf(name, sizeof(name), "f%d-%d", writer->number, i);
-		snprintf(target, sizeof(target), "g%d", i % 7); /* fought over */
+		snprintf(target, sizeof(target), "g%d", i % 7); /* all writers want these names */
 		const struct op ops[] = {
 			{.kind = OP_CREATE,
 				.parent = root_of(w),
@@ -653,7 +654,7 @@ static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
 		COUNT);
 }
 
-/* Rows that every batch changes have room beside them and no index on what changes. */
+/* Rows that every batch changes have free room in their page, and no index on the columns that change. */
 static void rows_that_change_often_are_updated_in_their_page(void **state)
 {
 	static const char *const tables[] = {"drive", "session", "node"};
@@ -763,7 +764,7 @@ static void a_notified_change_is_heard(void **state)
 		heard += n;
 	}
 	assert_int_equal(sum, expected);
-	/* Somebody else's words do no harm. */
+	/* Notifications of others do no harm. */
 	number_of(w, "noise",
 		"SELECT count(pg_notify('nephos_docs', x)) FROM unnest(ARRAY['', 'x:1', '5', '7:', '8:9;']) x");
 	for (int i = 0; i < 5; i++)

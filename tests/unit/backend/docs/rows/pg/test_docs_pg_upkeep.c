@@ -64,7 +64,7 @@ static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
 	assert_int_equal(collect_orphans(w, 0), 1);
 	assert_int_equal(get(w, other, &seen), -ERR_NOT_FOUND);
 	assert_ok(w, get(w, id, &seen));
-	/* It can still be written. */
+	/* The document can still be written. */
 	write_inline(w, id, 10, "!");
 	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, NULL, 0}, &others));
 	assert_int_equal(collect_orphans(w, 0), 2);
@@ -106,7 +106,7 @@ static int64_t holders(int64_t session, int64_t node)
 	return number_of_text(sql);
 }
 
-/* A mount's batch that truncates the document: what it is told. */
+/* A mount's batch truncates the document. Returns the error that the mount gets. */
 static int truncated_by(struct worker *w, int64_t session, int64_t number, int64_t id)
 {
 	const struct op op = {.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE};
@@ -148,17 +148,17 @@ static void what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alon
 	assert_int_equal(truncated_by(w, holder, 1, id), 0);
 	assert_int_equal(truncated_by(w, quiet, 1, id), 0);
 	assert_int_equal(truncated_by(w, late, 1, id), -ENOENT);
-	/* Who cannot have opened it cannot hold it. */
+	/* A session that cannot have opened the document cannot hold it. */
 	poll_of(w, holder, id);
 	poll_of(w, late, id);
 	assert_int_equal(holders(holder, id), 1);
 	assert_int_equal(holders(late, id), 0);
 	assert_int_equal(truncated_by(w, late, 2, id), -ENOENT);
-	/* In the place of one that was there before: as that one. */
+	/* A session that replaces one that was there before the unlink has the rights of that one. */
 	const int64_t next = session_of(w, quiet), last = session_of(w, next), other = session_of(w, late);
 	assert_int_equal(truncated_by(w, last, 1, id), 0);
 	assert_int_equal(truncated_by(w, other, 1, id), -ENOENT);
-	/* After a while only who said that it has it open. */
+	/* After a while only a session that has reported the document as open may change it. */
 	(void)number_of_text(
 		"UPDATE node SET orphaned_at = orphaned_at - interval '120 s' WHERE orphaned_at IS NOT NULL");
 	assert_int_equal(truncated_by(w, holder, 2, id), 0);
@@ -198,7 +198,7 @@ static void a_poll_counts_the_other_mounts_of_the_drive(void **state)
 
 	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){mine, NULL, 0}, &others));
 	assert_int_equal(others, 2);
-	/* Not heard of for long; it may come back, so its session is kept. */
+	/* This session has not polled for long. It may come back, so it is kept. */
 	snprintf(sql, sizeof(sql), "UPDATE session SET seen_at = now() - interval '%u s' WHERE id = %" PRId64,
 		SESSION_PRESENT_S + 1, silent);
 	number_of(w, "silence", sql);
@@ -210,7 +210,7 @@ static void a_poll_counts_the_other_mounts_of_the_drive(void **state)
 	assert_ok(w, ops->session_end(w->store, &scope, theirs));
 	assert_ok(w, ops->session_poll(w->store, &scope, &(struct docs_poll){mine, NULL, 0}, &others));
 	assert_int_equal(others, 0);
-	/* Those of another drive are nobody's others. */
+	/* Sessions of another drive do not count as others. */
 	assert_ok(w, ops->drive_create(w->store, scope.user, SPAN_LITERAL("second"), 0, &drive));
 	w->scope.drive = drive.row.id;
 	open_session(w);
@@ -362,7 +362,7 @@ static void blocks_go_when_nothing_refers_to_them_after_their_grace(void **state
 	assert_memory_equal(gone.last.sha256, unused.sha256, 32);
 	assert_int_equal(gone.last.generation, unused.generation);
 	assert_int_equal(w->store->ops->block_find(w->store, &w->scope, unused.sha256, &found), -ENOENT);
-	/* Looked at, found needed: it is not looked at again until something lets it go. */
+	/* The block was checked and found needed: it is not checked again until something lets it go. */
 	assert_int_equal(number_of(w, "count_doubtful", "SELECT count(*) FROM block WHERE doubtful"), 0);
 	do_op(w, &(struct op){.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("f")});
 	age_blocks(w);
@@ -373,7 +373,7 @@ static void blocks_go_when_nothing_refers_to_them_after_their_grace(void **state
 	gone = collect_blocks(w);
 	assert_int_equal(gone.count, 1);
 	assert_memory_equal(gone.last.sha256, used.sha256, 32);
-	/* Stored again it is another generation. */
+	/* When it is stored again, it has another generation. */
 	const struct docs_block again = upload(w, 2);
 	assert_true(again.generation > used.generation);
 	age_blocks(w);
@@ -413,15 +413,15 @@ static void finding_a_block_gives_it_another_grace(void **state)
 }
 
 /*
- * Uploads, batches that name the blocks and the collector, all without grace: whatever is told stored and named stays,
- * or the batch is refused. In every fifth round the collector stands aside, because on a quick machine it may otherwise
- * win each single race, and nothing would be named at all.
+ * Uploads, batches that name the blocks, and the collector run at once, all without grace: a block that was
+ * reported stored and is named stays, or the batch is refused. In every fifth round the collector pauses: on
+ * a quick machine it might otherwise win each single race, and no batch could name a block at all.
  */
 #define RACE_ROUNDS 150
 #define RACE_ALONE 5
 struct race {
-	pthread_mutex_t turn; /* held by the collector while it works, and by the uploader in a round of its own */
-	bool aside, stop;     /* atomic: the uploader waits for its turn; it is over */
+	pthread_mutex_t turn; /* held by the collector at work, and by the uploader in a round of its own */
+	bool aside, stop;     /* atomic: the uploader waits for its turn; the race is over */
 };
 struct racer {
 	struct worker w;
@@ -537,7 +537,7 @@ static void collecting_never_takes_a_block_that_a_batch_names(void **state)
 	worker_fini(&collector.w);
 }
 
-/* ---- what is over ---- */
+/* ---- what has expired ---- */
 
 static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 {
@@ -564,7 +564,7 @@ static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 		if (count == 0)
 			break;
 	}
-	/* Only the block is left: its bytes are somewhere. */
+	/* The drive's row stays for the block only: the block's bytes are still stored. */
 	assert_int_equal(
 		number_of(w, "drives", "SELECT count(*) FROM drive WHERE trashed_at < now() - interval '30 days'"), 1);
 	struct gone gone = collect_blocks(w);
@@ -641,7 +641,7 @@ static int ignore_change(const struct tree_change *change, void *cookie)
 	return 0;
 }
 
-/* As if there had been so many changes more; what is there is as old as that. */
+/* Raises the drive's seq as if `changes` more changes had come, and makes the rows that are there as old as `age`. */
 static void age_journal(struct worker *w, int64_t changes, const char *age)
 {
 	char sql[256];
@@ -671,7 +671,7 @@ static void a_journal_keeps_its_last_changes_and_what_is_young(void **state)
 	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
 	assert_int_equal(rows_of_journal(w), 1);
 	assert_int_equal(w->store->ops->changes(w->store, &w->scope, 0, 10, ignore_change, NULL, &at), -ERR_GONE);
-	/* However young: there is an end. */
+	/* However young changes are, their number has a limit. */
 	age_journal(w, JOURNAL_ROWS_MAX, "0 s");
 	assert_ok(w, w->store->ops->collect_expired(w->store, 100, &count));
 	assert_int_equal(rows_of_journal(w), 0);
@@ -683,7 +683,7 @@ static void kept_answers_of_a_drive_are_bounded_the_oldest_go(void **state)
 	char sql[512];
 	uint32_t count;
 
-	/* Five of a third of what may be: one each quarter of an hour, the last one now. */
+	/* Five answers, each of a third of what may be kept: one each quarter of an hour, the last one now. */
 	(void)snprintf(sql, sizeof(sql),
 		"INSERT INTO idempotency (user_id, drive, status, created_at, key, fingerprint, headers, body)"
 		" SELECT %" PRId64
@@ -704,7 +704,7 @@ static void last_answers_of_sessions_are_bounded_the_longest_silent_go(void **st
 	char sql[512];
 	uint32_t count;
 
-	/* Five of a third of what may be: one each minute, the last one now. */
+	/* Five answers, each of a third of what may be kept: one each minute, the last one now. */
 	(void)snprintf(sql, sizeof(sql),
 		"INSERT INTO session (user_id, drive, number, seen_at, name, fingerprint, headers, body, began_seq)"
 		" SELECT %" PRId64

@@ -1,11 +1,11 @@
 /*
- * Each statement that the service has is explained on a full database, with the plan that a connection keeps (generic)
- * and the planner's defaults otherwise: none reads a table from one end to the other.
+ * Each statement of the service is explained on a full database, with the plan that a connection keeps
+ * (generic) and otherwise the planner's defaults: no statement reads a table from one end to the other.
  */
 #include "backend/docs/rows/pg/sql.h"
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
-/* Types of $1…, for PREPARE. */
+/* The types of the parameters $1…, for PREPARE. */
 struct explained {
 	const struct pg_statement *statement;
 	const char *types;
@@ -94,7 +94,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_NAME_AGAIN, "bigint[]"},
 	{&SQL_SESSION_ANSWERS, "bigint[], bytea[], bytea[], bytea[]"},
 	{&SQL_USER_ANSWERS, "int, bigint[], bytea[], bytea[], bytea[], bytea[]"},
-	/* Not SQL_RING_GATEWAYS, which wants all 64 of its table. */
+	/* SQL_RING_GATEWAYS is missing: it wants all 64 rows of its table. */
 	{&SQL_RING_LOCK, ""},
 	{&SQL_RING_WRITE, "bigint, bigint, boolean"},
 	{&SQL_RING_CLAIM, "int, bigint"},
@@ -147,7 +147,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_BLOCK_DATA_REMOVE, DATA_OF},
 	{&SQL_BLOCK_DATA_PAGE, DATA_OF ", bigint, bigint"},
 	{&SQL_BLOCK_PLACE_PAGE, "int, bytea, bigint"},
-	/* Not SQL_FSCK_START, which counts all that is to be read. */
+	/* SQL_FSCK_START is missing: it counts all that is to be read. */
 	{&SQL_FSCK_NEXT_DRIVE, "int"},
 	{&SQL_FSCK_MOVE, "bigint, bytea, smallint, int, bigint, bytea, int, bigint, bigint, bigint, bigint"},
 	{&SQL_FSCK_FOUND, "bigint, bytea, int, smallint, boolean, bigint, bigint, bytea, bigint, bigint"},
@@ -178,9 +178,9 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_FSCK_LIFE, "int"},
 };
 
-#define FILL_MS 500000 /* half a second here when nothing else runs */
+#define FILL_MS 500000 /* it takes half a second on an idle machine */
 
-/* 200 drives of 150 files each, with all that belongs to them. */
+/* 2,000 drives, about 200 of them with about 150 files each, and all that belongs to them. */
 static const char FILL[] =
 	"INSERT INTO drive (owner, name, home, trashed_at) SELECT 100000 + i / 2, 'd', i % 2 = 0, CASE WHEN i % 50 = 0 THEN now() - interval '40 days' END"
 	" FROM generate_series(1, 2000) i;"
@@ -211,7 +211,7 @@ static const char FILL[] =
 	" SELECT 1, 1, false, 1, i, 0, 0, 0, 'd', 'p' FROM generate_series(1, 10000) i;"
 	"ANALYZE";
 
-/* The plan's lines. */
+/* Returns the lines of the plan. */
 static struct pg_result *explain(struct worker *w, const struct explained *e)
 {
 	struct pg_result *result = NULL;
@@ -222,9 +222,10 @@ static struct pg_result *explain(struct worker *w, const struct explained *e)
 		parameters += *c == ',';
 	snprintf(sql, sizeof(sql), "DEALLOCATE ALL; PREPARE x%s%s%s AS %s", *e->types ? " (" : "", e->types,
 		*e->types ? ")" : "", e->statement->sql);
-	pg_close(w->pg); /* and what it has prepared, which DEALLOCATE would take away */
-	/* The planner's own choice: what the database is set to beyond the kept plan is a belt for tables that were
-	 * empty when the plan was made. */
+	/* This also drops what the connection has prepared, which DEALLOCATE would take away. */
+	pg_close(w->pg);
+	/* This is the planner's own choice. What the database sets beyond the kept plan is only a safeguard
+	 * for tables that were empty when the plan was made. */
 	assert_ok(w,
 		pg_script(w->pg,
 			"SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on; SET plan_cache_mode = force_generic_plan"));
@@ -238,7 +239,7 @@ static struct pg_result *explain(struct worker *w, const struct explained *e)
 	return result;
 }
 
-/* Tables ring, fsck and block_place have one row, and may have no more. */
+/* Tables ring, fsck and block_place have one row and cannot have more, so reading them whole is fine. */
 static bool is_scan(struct span line)
 {
 	return memmem(line.data, line.size, "Seq Scan", 8) && !memmem(line.data, line.size, "Seq Scan on ring ", 17) &&
@@ -251,7 +252,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	struct worker *w = *state;
 	int bad = 0;
 
-	/* It fills as long as it takes: on a busy machine that is longer than any statement of the service may. */
+	/* Filling takes its time: on a busy machine longer than a statement of the service may. */
 	pg_set_deadline(w->pg, FILL_MS);
 	assert_ok(w, pg_script(w->pg, "SET statement_timeout = 0"));
 	assert_ok(w, pg_script(w->pg, FILL));
@@ -261,8 +262,8 @@ static void no_statement_reads_a_whole_table(void **state)
 
 		for (int row = 0; row < pg_rows(plan); row++) {
 			const struct span line = pg_bytes(plan, row, 0);
-			/* An index read from end to end is no better; a sorted or hashed one neither, but those scan
-			 * something below. */
+			/* Reading an index from end to end would be no better. Sorts and hashes read from a
+			 * scan below them, which is found here. */
 			scans = scans || is_scan(line);
 		}
 		if (scans || getenv("DOCS_SQL_PLANS"))

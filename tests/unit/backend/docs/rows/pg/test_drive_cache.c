@@ -53,7 +53,7 @@ static struct tree_node node(uint32_t n, uint32_t mode, int64_t allocated)
 					  .allocated = allocated}};
 }
 
-/* The folder, and a file `there` in it that is empty; `absent` is known not to be there. */
+/* Puts into the cache: the folder, and in it an empty file `there`; `absent` is known to be missing. */
 static void fill(struct fixture *f)
 {
 	const struct tree_node root = node(1, S_IFDIR | 0755, 0), file = node(7, S_IFREG | 0644, 0);
@@ -160,7 +160,7 @@ static void of_a_bare_document_it_is_known_that_it_has_no_capability(void **stat
 	drive_cache_node(f->drive, &dressed);
 	assert_false(loads(f, &wants, NULL));
 	xattr.parent = bare.item.id;
-	assert_false(loads(f, &wants, NULL)); /* nothing is known of it yet */
+	assert_false(loads(f, &wants, NULL)); /* nothing is known of this document yet */
 	drive_cache_node(f->drive, &bare);
 	assert_true(loads(f, &wants, NULL));
 }

@@ -1,4 +1,4 @@
-/* Reads from a standby, which is a real one: it answers when it stands where the drive does, and never else. */
+/* Reads from a real standby: it answers when it stands where the drive does, and never otherwise. */
 #include "backend/docs/rows/pg/standby.h"
 
 #include "backend/docs/rows/pg/docs_pg.h"
@@ -19,17 +19,17 @@
 
 #define USER 7
 #define ANY " target_session_attrs=any"
-#define EVENTUALLY_S 60 /* on a machine that does much else */
+#define EVENTUALLY_S 60 /* long enough for a busy machine */
 
 static struct test_postgres first, second; /* the second follows the first */
-static char several[640];		   /* conninfo of both */
+static char several[640];		   /* conninfo that names both */
 
 struct world {
 	struct metrics *metrics;
 	struct standbys *standbys;
 	struct pg *pg;
 	struct docs_store *store;
-	struct docs_scope scope; /* its stand is where the drive stands */
+	struct docs_scope scope; /* its `stand` is where the drive stands */
 };
 
 /* ---- the servers ---- */
@@ -57,7 +57,7 @@ static int servers_start(void **state)
 	}
 	char *rest = strstr(first.conninfo, " user=");
 	snprintf(several, sizeof(several), "%.*s,%s%s", (int)(rest - first.conninfo), first.conninfo, socket, rest);
-	/* Whoever speaks to one of them here means that one. */
+	/* These strings name one server, and connect to it even if it is a standby. */
 	strcat(first.conninfo, ANY);
 	strcat(second.conninfo, ANY);
 	int r = pg_new(several, &pg);
@@ -90,7 +90,7 @@ static int64_t ask_at(const struct test_postgres *server, const struct pg_statem
 	return number;
 }
 
-/* Until the second says something else. Polls: nothing tells when. */
+/* Waits until the second server gives another number. It polls: nothing reports the change. */
 static void await_other(const struct pg_statement *statement, int64_t number)
 {
 	const int64_t until_ns = clock_mono_ns() + EVENTUALLY_S * NS_PER_S;
@@ -158,7 +158,7 @@ static int on_item(const struct item *item, void *cookie)
 	return 0;
 }
 
-/* The size of the root, by which changes are told apart. */
+/* Returns the size of the root, by which the test tells changes apart. */
 static int64_t read_root(struct world *w, struct docs_position *ret_at)
 {
 	int64_t size = -1;
@@ -189,7 +189,7 @@ static void await_standby(struct world *w)
 	}
 }
 
-/* The next change of the drive, as a home hears of it. */
+/* Makes the next change of the drive; the scope's stand follows it, as a home learns of it. */
 static void change(struct world *w, int64_t size)
 {
 	char sql[256];
@@ -263,7 +263,7 @@ static void a_standby_that_has_not_replayed_that_far_does_not_answer(void **stat
 	assert_int_equal(read_root(w, &at), 20);
 }
 
-/* What nobody has been told of may be taken back yet. */
+/* A change that nobody was told of may still be taken back. */
 static void a_standby_that_has_replayed_more_than_anybody_was_told_of_does_not_answer(void **state)
 {
 	struct world *w = *state;
@@ -336,7 +336,7 @@ static void a_standby_that_hangs_is_not_waited_for_long(void **state)
 	assert_true(pid > 0);
 	assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
 	const int64_t since_ns = clock_mono_ns();
-	assert_false(is_of_standby(w)); /* and is answered */
+	assert_false(is_of_standby(w)); /* the primary answers */
 	const int64_t took_ns = clock_mono_ns() - since_ns;
 	assert_int_equal(kill((pid_t)pid, SIGCONT), 0);
 	assert_true(took_ns < PG_ANSWER_MS * NS_PER_MS / 2);
@@ -346,7 +346,7 @@ static void a_standby_that_hangs_is_not_waited_for_long(void **state)
 
 #define READS 20
 
-/* It takes connections, and answers nothing on them. */
+/* The standby accepts connections, and answers nothing on them. */
 static void a_standby_that_hangs_anew_is_not_asked_by_each_read(void **state)
 {
 	static const struct pg_statement LOCKED = {"locked",
@@ -380,7 +380,7 @@ static void a_string_that_names_one_server_has_no_standbys(void **state)
 	assert_int_equal(standbys_new(first.conninfo, NULL, &none), -EINVAL);
 }
 
-/* Whoever was told of the new timeline does not read from who has not followed there. */
+/* A reader that learned of the new timeline does not read from a server that has not followed to it. */
 static void a_standby_that_becomes_the_primary_is_read_from_as_no_standby(void **state)
 {
 	struct world *w = *state;
