@@ -11,7 +11,7 @@
 /*
  * The wire form (array_recv): int32 dimensions, int32 has-null flag, int32 element type; for each dimension int32
  * length and int32 lower bound; then for each element int32 length (-1: NULL) and its bytes. All big-endian. An empty
- * array has zero dimensions and ends after the element type, so that it is kept apart from the buffer of the others.
+ * array has zero dimensions and ends after the element type. It has a buffer of its own (empty in struct pg_array).
  */
 enum { EMPTY_BYTES = 12, HEAD_BYTES = 20 };
 
@@ -79,7 +79,7 @@ void pg_array_free(struct pg_array *a)
 	free(a);
 }
 
-/* Appends one element; size -1 is NULL. All or nothing. */
+/* Appends one element; size -1 is NULL. On failure the array is unchanged. */
 static int array_append(struct pg_array *a, const void *data, int64_t size)
 {
 	size_t body = size > 0 ? (size_t)size : 0;
@@ -131,7 +131,7 @@ size_t pg_array_count(const struct pg_array *a)
 
 void pg_array_clear(struct pg_array *a)
 {
-	/* The head fits in what the first start has reserved. */
+	/* Does not fail: array_start in pg_array_new has reserved room for the head. */
 	(void)array_start(a);
 }
 

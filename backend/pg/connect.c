@@ -9,10 +9,10 @@
 #include <string.h>
 
 /*
- * How a connection is made, and whether it still is one. Of several hosts the one that was the primary last is tried
- * first, and who answers is asked who he is before anything else; one that was the primary before another is none. For
- * a read that a standby may answer nothing of that is asked, and connecting has a deadline of its own, as the primary
- * is there instead.
+ * Makes connections, and checks whether a connection is still alive. Of several hosts, the latest primary is tried
+ * first. A new connection first asks the server for its timeline and start time, and refuses a server that was the
+ * primary before another one. A connection to a standby skips these steps. Connecting to a standby has a deadline of
+ * its own, because the caller can use the primary instead.
  */
 
 static void on_notice(void *cookie, const PGresult *result)
@@ -24,12 +24,12 @@ static void on_notice(void *cookie, const PGresult *result)
 		return;
 	if (strcmp(severity, "WARNING") == 0)
 		pg->warned = true;
-	/* What is fatal comes as a notice when the connection was idle. */
+	/* A FATAL or PANIC message arrives as a notice when the connection is idle. */
 	if (pg->warned || strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)
 		pg_remember(pg, result);
 }
 
-/* With a deadline of its own: libpq's least is two seconds for each host. */
+/* Connects with a deadline of our own: libpq's connect_timeout is at least two seconds for each host. */
 static PGconn *connect_standby(const char *const *names, const char *const *values)
 {
 	const int64_t until_ns = clock_mono_ns() + PG_STANDBY_CONNECT_MS * NS_PER_MS;
@@ -54,7 +54,8 @@ static PGconn *connect_standby(const char *const *names, const char *const *valu
 	return NULL;
 }
 
-/* Opens it. What the server must never do: acknowledge before a standby has it. */
+/* Opens the connection. Sets synchronous_commit=on, because the server must never acknowledge a commit before a standby
+ * has it. */
 static void open_connection(struct pg *pg)
 {
 	char options[160];
@@ -63,8 +64,8 @@ static void open_connection(struct pg *pg)
 		pg_primary_order_standbys(pg->primary, &order);
 	else if (pg->primary)
 		pg_primary_order(pg->primary, &order);
-	/* The conninfo comes last but for the order of its own hosts, and which of them is looked for where that is not
-	 * the primary: what it says itself wins. */
+	/* libpq uses the last value of a name. So conninfo comes after our defaults, which it may override. Only the
+	 * order of its own hosts, and the target_session_attrs of a connection to a standby, come after conninfo. */
 	const char *names[14] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", "client_encoding", "application_name", "target_session_attrs", "options", "dbname"};
 	const char *values[14] = {"2", "10", "3", "3", "10000", "UTF8", "nephos", "read-write", options, pg->conninfo};
@@ -86,7 +87,7 @@ static void open_connection(struct pg *pg)
 	pg->conn = pg->standby ? connect_standby(names, values) : PQconnectdbParams(names, values, 1);
 }
 
-/* Who the server is. One that was the primary before another took its place does not know it yet. */
+/* Asks which server this is. A former primary may not have noticed yet that another server has replaced it. */
 static int identify(struct pg *pg)
 {
 	static const char WHO[] =
@@ -143,7 +144,7 @@ int pg_connect(struct pg *pg)
 	return connect_now(pg);
 }
 
-/* Takes in what came while the connection lay idle: notifications and notices, or its end. */
+/* Reads the notifications and notices that arrived while the connection was idle. false: it has ended. */
 static bool is_alive(struct pg *pg)
 {
 	struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
@@ -162,7 +163,8 @@ int pg_ensure(struct pg *pg)
 		return pg_connect(pg);
 	if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
 		return 0;
-	/* A server that has restarted has closed the socket; better noticed before the statement is sent than after. */
+	/* A server that has restarted has closed the socket: it is better to notice that before a statement is sent
+	 * than after. */
 	if (is_alive(pg) && !pg_primary_is_over(pg))
 		return 0;
 	pg_close(pg);

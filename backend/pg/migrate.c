@@ -19,7 +19,8 @@ static bool is_applied(const struct pg_result *applied, const char *name)
 	return false;
 }
 
-/* A name that is recorded but not ours: a newer program has changed the tables in a way that this one does not know. */
+/* Fails if the table has a name that is not among migrations: a newer program has changed the tables, and this one
+ * cannot use them. */
 static int refuse_newer(
 	struct pg *pg, const struct pg_result *applied, const struct pg_migration *migrations, size_t count)
 {
@@ -50,7 +51,7 @@ static int apply_one(struct pg *pg, const struct pg_migration *migration, int64_
 		r = pg_run(pg, &RECORD, &name, 1, NULL);
 	if (r == 0)
 		return pg_script_until(pg, "COMMIT", until_ns);
-	/* The text of the failure is the migration's, not that of the ROLLBACK: the connection is dropped instead. */
+	/* The caller needs the error of the migration, not that of a ROLLBACK: the connection is closed instead. */
 	pg_close(pg);
 	return r;
 }
@@ -93,7 +94,7 @@ int pg_migrate(struct pg *pg, const struct pg_migration *migrations, size_t coun
 		r = apply_missing(pg, migrations, count, until_ns);
 	if (r == 0)
 		r = pg_run(pg, &UNLOCK, &key, 1, NULL);
-	/* Session settings and, after a failure, the lock go with the connection. */
+	/* Closing the connection drops the session settings and, after a failure, the advisory lock. */
 	pg_close(pg);
 	pg->deadline_ms = deadline_ms;
 	return r;

@@ -15,13 +15,13 @@
 #include "common/base/error.h"
 
 /*
- * The connection is non-blocking for libpq; waiting is done here, by poll(2), so that every wait has a deadline.
- * PQcancel is never used: it may arrive when the next statement runs. What took too long is dropped with its
- * connection, and the server ends it by statement_timeout or when it finds the socket closed.
+ * The connection is non-blocking for libpq; this module waits with poll(2), so that every wait has a deadline. PQcancel
+ * is never used: it may arrive when the next statement runs. When a statement takes too long, its connection is
+ * closed. The server ends the statement by statement_timeout, or when it finds the socket closed.
  *
- * What a lost connection means depends on what was sent. Inside a transaction whose COMMIT was not sent: nothing
- * happened, -ENOTCONN. A statement of its own that may change something, or a COMMIT: nobody knows,
- * -ERR_UNKNOWN_OUTCOME.
+ * The meaning of a lost connection depends on what was sent. Inside a transaction whose COMMIT was not sent, nothing
+ * has changed: -ENOTCONN. After a COMMIT, or a statement outside a transaction that may change something, the outcome
+ * is unknown: -ERR_UNKNOWN_OUTCOME.
  */
 
 int pg_new_unproven(const char *conninfo, struct pg_primary *p, struct pg **ret)
@@ -149,7 +149,7 @@ void pg_remember(struct pg *pg, const PGresult *result)
 	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
 	const char *severity = result ? PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
 
-	/* The end of the stream follows, but may not be seen yet. */
+	/* The server closes the connection after this message, but the end of the stream may not have arrived yet. */
 	if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
 		pg->doomed = true;
 	if (!text && result)
@@ -182,7 +182,8 @@ int pg_refusal(struct pg *pg)
 		pg_close(pg);
 		return -ENOTCONN;
 	}
-	/* A prepared statement that the server no longer has, or whose result type a migration has changed. */
+	/* The server no longer has the prepared statement, or a migration has changed the type of its result: a new
+	 * connection prepares it again. */
 	if ((strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0) && !pg_in_transaction(pg))
 		pg_close(pg);
 	return -EIO;
@@ -322,11 +323,11 @@ static int prepare_now(struct pg *pg, const struct pg_statement *statement, cons
 	return r;
 }
 
-/* A connection in which something is under way, or lost, is of no use to the next caller. */
+/* Closes a connection that is lost or has a statement in flight: the next caller could not use it. Returns r. */
 static int drop(struct pg *pg, int r)
 {
 	if (r == -ETIMEDOUT && pg->conn && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE)
-		return r; /* the server's own statement_timeout: the connection is in order */
+		return r; /* statement_timeout of the server: the connection can be used again */
 	if (r == -ETIMEDOUT)
 		snprintf(pg->error, sizeof(pg->error), "no answer within %u ms", pg->deadline_ms);
 	pg_close(pg);
@@ -339,7 +340,8 @@ static int run_once(
 	int r = pg_ensure(pg);
 	if (r < 0)
 		return r;
-	/* Connecting has limits of its own: behind a server that has stopped it takes longer than some deadlines. */
+	/* The deadline starts here because connecting has limits of its own: when a host that is tried first has
+	 * stopped, connecting takes longer than some deadlines. */
 	const int64_t until_ns = pg_until(pg);
 	pg->warned = false;
 	pg->sqlstate[0] = '\0';
@@ -360,9 +362,9 @@ static int run_once(
 	const bool is_commit = strcmp(statement->name, PG_COMMIT.name) == 0;
 	const bool commits = is_commit || (alone && !statement->read_only);
 	if (r == -ETIMEDOUT || r == -ENOTCONN)
-		/* 25006 has closed the connection and says for sure that nothing happened. */
+		/* After 25006 pg_refusal has closed the connection, but it is certain that nothing has changed. */
 		return drop(pg, commits && !refused && strcmp(pg->sqlstate, "25006") != 0 ? -ERR_UNKNOWN_OUTCOME : r);
-	/* A COMMIT of a transaction that had failed is answered ROLLBACK, without an error. */
+	/* The server answers a COMMIT of a failed transaction with ROLLBACK, and without an error. */
 	if (r == 0 && is_commit && strcmp(PQcmdStatus(*ret), "COMMIT") != 0)
 		r = -EIO;
 	else if (r == 0 && commits && pg->warned)
@@ -418,7 +420,8 @@ int pg_script(struct pg *pg, const char *sql)
 	return pg_script_until(pg, sql, pg_until(pg));
 }
 
-/* A struct pg_result is libpq's result under another name: nothing outside this folder sees libpq's header. */
+/* A struct pg_result is libpq's PGresult under another name, so that no file outside this folder includes libpq's
+ * header. */
 static const PGresult *raw(const struct pg_result *r)
 {
 	return (const PGresult *)r;

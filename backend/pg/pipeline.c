@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 /*
- * The queue remembers what was sent, in order, since the last flush: the statements of the caller and, before the first
- * use of one on this connection, its Parse. Each has one result and a NULL; the synchronisation point ends them all.
- * After a failure the server skips the rest up to that point (PGRES_PIPELINE_ABORTED), the Parses too: those are
- * forgotten again.
+ * The queue lists what was sent since the last flush, in order: the statements of the caller and, before the first use
+ * of a statement on this connection, its Parse. Each entry has one result and a NULL; the result of the
+ * synchronisation point comes after all of them. After a failure the server skips the rest up to that point
+ * (PGRES_PIPELINE_ABORTED), including any Parse. The statements of the skipped Parses are dropped from pg->prepared.
  */
 
 const struct pg_statement PG_BEGIN = {"pg_begin", "BEGIN", false};
@@ -77,7 +77,7 @@ int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const s
 	struct pg_bound bound;
 
 	if (!pg->in_pipeline)
-		return -ENOTCONN; /* lost in an earlier flush */
+		return -ENOTCONN; /* an earlier flush has lost the connection */
 	int r = pg_bind(params, count, &bound);
 	if (r == 0)
 		r = queue_reserve(pg);
@@ -94,8 +94,8 @@ int pg_pipeline_add(struct pg *pg, const struct pg_statement *statement, const s
 	return 0;
 }
 
-/* Whether losing the connection now could leave something committed: a COMMIT is under way, or the statements are no
- * part of a transaction and one of them writes (their synchronisation point commits them). */
+/* Whether the server may commit something even if the connection is lost now: a COMMIT is queued, or a statement
+ * outside a transaction writes (the synchronisation point commits it). */
 static bool may_commit(const struct pg *pg)
 {
 	bool inside = pg->in_transaction;
@@ -115,7 +115,7 @@ static bool may_commit(const struct pg *pg)
 	return writes;
 }
 
-/* A COMMIT of a transaction that had failed is answered ROLLBACK, without an error. */
+/* The server answers a COMMIT of a failed transaction with ROLLBACK, and without an error. */
 static bool has_succeeded(const struct pg_queued *queued, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
@@ -136,8 +136,8 @@ static int next_result(struct pg *pg, int64_t until_ns, PGresult **ret)
 	return r;
 }
 
-/* Takes the result of one queued entry and the NULL after it. *failed is set by the first that fails, whose text is
- * kept. */
+/* Takes the result of one queued entry and the NULL after it. The first failure sets *failed, and its text is stored in
+ * pg. */
 static int take_one(struct pg *pg, struct pg_queued *queued, int64_t until_ns, bool *failed, PGresult **ret)
 {
 	PGresult *result = NULL, *end = NULL;
@@ -168,7 +168,8 @@ static int take_one(struct pg *pg, struct pg_queued *queued, int64_t until_ns, b
 	return 0;
 }
 
-/* The results of the caller's statements, in order; then the synchronisation point. */
+/* Takes the results of all entries in order, and then that of the synchronisation point. Returns those of the caller's
+ * statements. */
 static int take_all(struct pg *pg, bool *failed, struct pg_result **results, size_t *ret_count)
 {
 	const int64_t until_ns = pg_until(pg);
@@ -244,7 +245,7 @@ void pg_pipeline_end(struct pg *pg)
 	if (!pg->in_pipeline)
 		return;
 	pg->in_pipeline = false;
-	/* Something unsent or unanswered: nobody could say which answer belongs to whom. */
+	/* A statement is unsent or unanswered: later answers could not be matched with their statements. */
 	if (pg->queued > 0 || !PQexitPipelineMode(pg->conn))
 		pg_close(pg);
 }
@@ -260,7 +261,7 @@ int pg_pipeline_rollback(struct pg *pg)
 	memcpy(sqlstate, pg->sqlstate, sizeof(sqlstate));
 	if (pg_script(pg, "ROLLBACK") < 0)
 		pg_close(pg);
-	/* What made the caller roll back is what he will want to log. */
+	/* Restores the error that made the caller roll back: the caller wants to log that one. */
 	memcpy(pg->error, error, sizeof(error));
 	memcpy(pg->sqlstate, sqlstate, sizeof(sqlstate));
 	return 0;

@@ -11,25 +11,26 @@
 #include <string.h>
 
 /*
- * Whether the server that answers is the one that takes changes.
+ * Proves that the server that answers is the primary, the one that accepts changes.
  *
- * A connection string that names several hosts means a primary with standbys, of which one may take its place. Then a
- * server that has answered proves nothing by that: one that was restarted shows changes that no standby has, and which
- * go when it is lost; one that was cut off goes on answering reads while another has taken its place. What proves it is
- * a synchronous commit, which a standby has confirmed (pg_logical_emit_message: it needs no table). A thread of this
- * module makes one every PG_PROOF_PERIOD_MS, on a connection of its own. It holds for PG_PROOF_MS, from before it was
- * sent, for answers of that server (its timeline, and when it was started) over connections that were made before it
- * was sent. An answer for which none holds waits for the next one.
+ * A connection string that names several hosts means a primary with standbys, and a standby may replace the primary.
+ * Then an answer alone does not prove that its server is the primary. A restarted server shows changes that no standby
+ * has, and that are gone when the server is lost. A server that was cut off goes on answering reads while another one
+ * has replaced it. The proof is a synchronous commit, which a standby has confirmed (pg_logical_emit_message needs no
+ * table). A thread of this module makes a proof every PG_PROOF_PERIOD_MS, on a connection of its own. A proof holds
+ * for PG_PROOF_MS, counted from before its commit was sent. It holds for answers of the same server (same timeline and
+ * start time) over connections that were made before the commit was sent. An answer without a valid proof waits for
+ * the next proof.
  *
- * A server whose timeline is below the highest that was seen is an old primary: connections to it are not made, and
- * those that wait for it are given up.
+ * A server whose timeline is below the highest one seen is an old primary: this process does not connect to it, and
+ * gives up the connections that wait for it.
  *
- * One for each connection string, shared by all connections of the process. Thread-safe.
+ * One struct pg_primary for each connection string, shared by all connections of the process. Thread-safe.
  */
 static const struct pg_statement PROOF = {"proof", "SELECT pg_logical_emit_message(true, 'nephos', '')", false};
 
-/* The servers of a connection string, in its order; ports has one entry, or one for each. Those that are named by
- * addresses (hostaddr) are only counted: they are tried in their order. */
+/* The servers of a connection string, in its order; ports has one entry, or one for each host. Addresses (hostaddr) are
+ * not listed: by_address says that there are some, and libpq then tries the servers in the order of the string. */
 struct servers {
 	char *hosts[PG_HOSTS_MAX], *ports[PG_HOSTS_MAX];
 	size_t count, port_count;
@@ -37,27 +38,27 @@ struct servers {
 };
 
 struct pg_primary {
-	struct pg_primary *next; /* guarded by all_lock, as are users */
+	struct pg_primary *next; /* all_lock guards next and users */
 	unsigned users;
 	char *conninfo;
 	struct servers servers;
-	atomic_size_t found;  /* which of them was the primary last */
-	atomic_size_t turn;   /* which of them is tried first as a standby */
-	atomic_llong highest; /* timeline that was met */
-	struct pg *prover;    /* the thread's, as are seeker and sought_ns */
-	struct pg *seeker;    /* looks for another primary while the prover waits */
+	atomic_size_t found;  /* index of the server that was the primary last */
+	atomic_size_t turn;   /* the server to try first as a standby, modulo their number */
+	atomic_llong highest; /* the highest timeline that was met */
+	struct pg *prover;    /* belongs to the thread, as do seeker, sought_ns and failed */
+	struct pg *seeker;    /* connection that looks for another primary while the prover waits */
 	int64_t sought_ns;
-	bool failed; /* the last attempt; the thread's, too */
+	bool failed; /* the latest attempt at a proof has failed */
 	pthread_t thread;
 	bool started;
 
-	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t wake;  /* the thread's */
-	pthread_cond_t tried; /* a proof was had, or could not be */
+	pthread_mutex_t lock; /* guards the fields below */
+	pthread_cond_t wake;  /* the thread sleeps on it between proofs */
+	pthread_cond_t tried; /* an attempt at a proof has succeeded or failed */
 	bool stopping;
-	bool wanted;		     /* somebody waits for a proof that is yet to be sent */
-	int64_t timeline, server_us; /* of whom it was had; 0: none yet */
-	int64_t since_ns;	     /* when it was sent */
+	bool wanted;		     /* a thread waits for a proof whose commit is not sent yet */
+	int64_t timeline, server_us; /* the server of the latest proof; 0: none yet */
+	int64_t since_ns;	     /* a time just before the latest proof was sent */
 };
 
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -89,7 +90,8 @@ static void prove_once(struct pg_primary *p)
 		log_info(NULL, "database=primary timeline=%lld", (long long)p->prover->timeline);
 }
 
-/* Until the next one is due or wanted; false: it is time to stop. Failed attempts keep their distance. */
+/* Sleeps until the next proof is due or wanted; after a failed attempt, always for PG_RECONNECT_MS. false: the thread
+ * must stop. */
 static bool await_next(struct pg_primary *p)
 {
 	pthread_mutex_lock(&p->lock);
@@ -180,7 +182,7 @@ static void order_from(const struct servers *s, size_t first, struct pg_order *r
 	ret->ports_known = ret->known && ports > 0;
 }
 
-/* The one that was the primary last comes first: one that hangs would cost each connection PG_CONNECT_S. */
+/* The latest primary comes first: a host that hangs and is tried before it would cost each connection PG_CONNECT_S. */
 void pg_primary_order(const struct pg_primary *p, struct pg_order *ret)
 {
 	order_from(&p->servers, atomic_load(&p->found), ret);
@@ -219,7 +221,7 @@ static void primary_free(struct pg_primary *p)
 	free(p);
 }
 
-/* Takes over servers. */
+/* Takes over the contents of *servers. */
 static int primary_new(const char *conninfo, struct servers *servers, struct pg_primary **ret)
 {
 	struct pg_primary *p = calloc(1, sizeof(*p));
@@ -327,7 +329,7 @@ bool pg_primary_is_over(struct pg *pg)
 	if (!p || !pg->timeline)
 		return false;
 	if (pg == p->prover && clock_mono_ns() - p->sought_ns >= PG_SEEK_MS * NS_PER_MS) {
-		/* Connecting is enough: what is met raises the highest timeline. */
+		/* Connecting is enough: a new primary that is found raises the highest timeline. */
 		(void)pg_connect(p->seeker);
 		pg_close(p->seeker);
 		p->sought_ns = clock_mono_ns();
@@ -347,7 +349,7 @@ int pg_primary_prove(struct pg *pg, int64_t until_ns)
 	const int64_t last_ns = clock_mono_ns() + PG_PROOF_WAIT_MS * NS_PER_MS;
 	bool proven;
 
-	/* Without a connection there is a failure already. */
+	/* Without a connection, the caller has a failure already. */
 	if (!p || pg->unproven || pg->standby || !pg->conn)
 		return 0;
 	if (until_ns > last_ns)

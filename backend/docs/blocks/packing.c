@@ -8,7 +8,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define MAGIC "\xffNphsZs1" /* 0xff: no text begins so, and no usual file does */
+#define MAGIC "\xffNphsZs1" /* 0xff is in no UTF-8 text, and no usual file begins with these bytes */
 #define MAGIC_BYTES (sizeof(MAGIC) - 1)
 
 static_assert(MAGIC_BYTES + sizeof(uint32_t) == PACKING_HEAD_BYTES, "PACKING_HEAD_BYTES");
@@ -19,17 +19,18 @@ static size_t most(size_t plain)
 }
 
 /*
- * Most large blocks are of pictures, films and archives, which nothing makes shorter, and who finds that out of all the
- * bytes takes as long as their hash takes. Where a sixteenth of them, in pieces from all over the block, does not
- * become even a little shorter, the whole does not become an eighth shorter: a part that is worth that much holds at
- * least one of the pieces. Only what repeats itself farther apart than a piece is missed.
+ * Most large blocks hold pictures, films and archives, which cannot be compressed, and to find that out from all the
+ * bytes takes as long as to hash them. So a sample is compressed first: pieces from all over the block, a
+ * sixteenth of the largest block. If the sample does not become even a little shorter, the whole block does not
+ * become an eighth shorter: a part that saves so much holds at least one of the pieces. The sample misses only
+ * data that repeats at a distance longer than a piece.
  */
 #define PIECES 16u
 #define PIECE_BYTES ((size_t)16 * 1024)
-#define PROBED_BYTES_MIN (4 * PIECES * PIECE_BYTES) /* below that the whole is not much more than its pieces */
-#define PROBE_PART 32				    /* hopeless unless the pieces are shorter by this part */
+#define PROBED_BYTES_MIN (4 * PIECES * PIECE_BYTES) /* a smaller block is not much larger than the sample */
+#define PROBE_PART 32				    /* the sample must become shorter by at least this part */
 
-/* false: there is no hope. Without memory there is some. */
+/* false: the sample shows that packing is not worth it. Without memory for the sample, returns true. */
 static bool may_be_worth_it(struct span plain)
 {
 	const size_t size = PIECES * PIECE_BYTES, limit = size - size / PROBE_PART;
@@ -60,7 +61,7 @@ int packing_pack(struct span plain, struct buf *ret)
 		ret->size = before;
 		return r;
 	}
-	/* What does not fit the room is not worth it: zstd ends there. */
+	/* The room is as large as a short form may be: zstd stops with an error when it needs more. */
 	const size_t n = ZSTD_compress(
 		ret->data + ret->size, most(plain.size) - PACKING_HEAD_BYTES, plain.data, plain.size, PACKING_LEVEL);
 	if (ZSTD_isError(n)) {
@@ -95,7 +96,7 @@ int packing_unpack(struct span stored, char **ret, size_t *ret_size)
 	plain = malloc(size);
 	if (!plain)
 		return -ENOMEM;
-	/* Never more than fits, whatever the frame says of itself. */
+	/* Writes at most size bytes, whatever size the frame of zstd claims. */
 	const size_t n =
 		ZSTD_decompress(plain, size, stored.data + PACKING_HEAD_BYTES, stored.size - PACKING_HEAD_BYTES);
 	if (ZSTD_isError(n) || n != size) {

@@ -1,10 +1,10 @@
 /*
- * packing: the short form of a block, by zstd: eight bytes that say so, the size of the plain bytes (32 bits,
- * little-endian), and a frame of zstd. Pure.
+ * packing: the short form of a block, which is the block compressed by zstd: eight bytes that mark it, the size of the
+ * plain bytes (32 bits, little-endian), and a frame of zstd. Pure.
  *
- * Plain bytes may begin as a short form does, by chance or on purpose: whoever reads decides by the hash of the block,
- * which is that of its plain bytes (block_packed.h). A short form is a promise of nobody: what it says of its size is
- * looked at before memory is taken for it.
+ * Plain bytes may begin like a short form, by chance or on purpose. So a reader decides by the hash of the block, which
+ * is the hash of its plain bytes (block_packed.h). A short form is not trusted: the size in it is checked before
+ * memory is allocated for the plain bytes.
  */
 #ifndef NEPHOS_DOCS_PACKING_H
 #define NEPHOS_DOCS_PACKING_H
@@ -14,15 +14,17 @@
 #include <stdbool.h>
 
 #define PACKING_HEAD_BYTES 12u
-#define PACKING_MIN_BYTES 4096u /* a page of a disk: what is no larger takes as much however short it is */
-#define PACKING_PART 8		/* worth it from an eighth on */
-#define PACKING_LEVEL 1 /* 4 MiB in some 10 ms, which is what their hash takes; 3 costs twice for a tenth more */
+#define PACKING_MIN_BYTES 4096u /* a page of a disk: a smaller block takes a whole page, however short it is */
+#define PACKING_PART 8		/* packing is worth it if it saves at least an eighth */
+#define PACKING_LEVEL 1 /* 4 MiB take some 10 ms, as their hash does; level 3 takes twice that for a tenth more */
 
-/* Appends the short form. -E2BIG: it is not an eighth shorter, or a look at pieces of it says so; -ENOMEM. */
+/* Appends the short form. -E2BIG: it is not an eighth shorter than plain, or a sample of plain shows that it would not
+ * be, or plain is too small or too large for a short form; -ENOMEM. */
 int packing_pack(struct span plain, struct buf *ret);
-/* Whether bytes begin as a short form does. */
+/* Whether the bytes begin like a short form. */
 bool packing_is_packed(struct span stored);
-/* The plain bytes, which the caller frees. -EBADMSG: they are not what packing_pack makes; -ENOMEM. */
+/* Returns the plain bytes, which the caller frees. -EBADMSG: stored is not a short form that packing_pack makes;
+ * -ENOMEM. */
 int packing_unpack(struct span stored, char **ret, size_t *ret_size);
 
 #endif

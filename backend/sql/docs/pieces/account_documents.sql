@@ -1,2 +1,2 @@
--- account_documents a: How many documents an account may have; NULL: as many as it likes.
+-- account_documents a: How many documents an account may have; NULL: no limit.
 NULLIF(COALESCE({{a}}.documents, {{quota_documents {{a}}.quota}}), 0)

@@ -1,4 +1,4 @@
--- account_of d: The account of a drive's owner: one row, or none.
+-- account_of d: The row of the account that owns a drive, or else of owner 0, the default; or no row.
 (
 	SELECT a.quota, {{account_documents a}} AS documents
 	FROM account a

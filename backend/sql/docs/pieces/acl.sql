@@ -1,4 +1,4 @@
--- acl n, name: Its ACLs, of those that have xattrs at all: nothing is looked up for the others.
+-- acl n, name: The ACLs of a document. Documents without xattrs need no look-up.
 CASE WHEN {{n}}.mode & {{SQL_MODE_XATTRS}} <> 0 THEN (
 	SELECT a.value FROM xattr a WHERE a.node = {{n}}.id AND a.name = '{{name}}'
 ) END

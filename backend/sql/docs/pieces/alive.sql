@@ -1,2 +1,2 @@
--- alive s: Of a session: that the mount was heard of.
+-- alive s: Of a session: the mount has been in contact recently enough for the session to live.
 {{s}}.seen_at > now() - interval '{{SESSION_TIMEOUT_SECONDS}} s'

@@ -1,2 +1,2 @@
--- block_columns: What is said of a block that was found or made.
+-- block_columns: The columns to return for a block that was found or made.
 b.generation, b.size, b.uploader, {{block_touched}}

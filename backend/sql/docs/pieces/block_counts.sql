@@ -1,2 +1,2 @@
--- block_counts size: What a block takes of the room for blocks. Its file takes a page of the disk, however short it is.
+-- block_counts size: The bytes that a block is charged. Even the file of a short block takes a page of the disk.
 GREATEST({{size}}, {{BLOCK_COUNTED_MIN}})

@@ -1,4 +1,4 @@
--- block_room d: Bytes of blocks that may still come; NULL: no limit.
+-- block_room d: How many bytes of blocks may still be stored; NULL: no limit.
 LEAST((
 	SELECT 2 * NULLIF({{d}}.quota, 0) + {{BLOCKS_SLACK_BYTES}} - COALESCE((SELECT sum(p.bytes)
 		FROM drive_blocks p WHERE p.drive = {{d}}.id), 0)

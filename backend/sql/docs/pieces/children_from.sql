@@ -1,5 +1,5 @@
--- children_from: No ORDER BY outside: the nested loops keep the order of the entries, and a sort would take
--- the inline data through a file. The reader checks it.
+-- children_from: There is no outer ORDER BY: the nested loops keep the order of the entries, and a sort would write the
+-- inline data to a file. The code that reads the rows checks the order.
 FROM drive d
 LEFT JOIN node f ON f.id = $3
 LEFT JOIN LATERAL (

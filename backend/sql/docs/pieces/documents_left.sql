@@ -1,4 +1,4 @@
--- documents_left d: The same of documents.
+-- documents_left d: Like quota_left, for documents.
 COALESCE(LEAST({{quota_documents {{d}}.quota}}, (
 	SELECT GREATEST(a.documents - (
 		SELECT COALESCE(sum(o.documents), 0)

@@ -1,4 +1,4 @@
--- doubt_blocks: The blocks that extents let go of: the collector shall look.
+-- doubt_blocks: Marks the blocks of deleted extents as doubtful, so that the collector checks them.
 UPDATE block b SET doubtful = true, let_go = true, touched_at = now()
 FROM (
 	SELECT DISTINCT node >> 32 AS drive, sha256 FROM gone WHERE sha256 IS NOT NULL

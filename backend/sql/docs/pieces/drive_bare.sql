@@ -1,4 +1,4 @@
--- drive_bare d: No document of it has xattrs: the first row of the index says so.
+-- drive_bare d: No document of the drive has xattrs; the first row of the index shows this.
 NOT EXISTS (
 	SELECT
 	FROM xattr x

@@ -1,4 +1,4 @@
--- drive_blocks_less gone: Drive $1 counts less by its blocks that are gone.
+-- drive_blocks_less gone: Subtracts deleted blocks from the sum of drive $1.
 INSERT INTO drive_blocks AS p (drive, part, bytes)
 SELECT $1, 0, -sum({{block_counts size}})
 FROM {{gone}}

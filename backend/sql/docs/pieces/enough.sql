@@ -1,2 +1,2 @@
--- enough: One more than a batch may have says that it has too many.
+-- enough: One row more than a batch may have shows that the batch has too many.
 LIMIT {{BATCH_ROWS_MAX}} + 1

@@ -1,2 +1,3 @@
--- extents_further extents: Those of a document that its drive counts: all but the first, which comes with its row.
+-- extents_further extents: The extents of a document that count for its drive: all but the first, which is counted with
+-- the document.
 GREATEST({{extents}} - 1, 0)

@@ -1,4 +1,4 @@
--- extents_left d: The same of extents.
+-- extents_left d: Like quota_left, for extents.
 COALESCE(LEAST({{quota_extents {{d}}.quota}}, (
 	SELECT GREATEST({{quota_extents a.quota}} - (
 		SELECT COALESCE(sum(o.extents), 0)

@@ -1,4 +1,4 @@
--- fsck_checked: That the drive $1 is there, and not about to go for good.
+-- fsck_checked: The drive $1 exists, and is not due to be purged within the next hour.
 EXISTS (
 	SELECT
 	FROM drive d

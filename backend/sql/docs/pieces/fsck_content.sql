@@ -1,4 +1,5 @@
--- fsck_content n: Of the extents of a document: how many, their bytes, how many are no good, and how many lie over others.
+-- fsck_content n: The extents of a document: their number, their bytes, how many are invalid, and how many overlap
+-- others.
 SELECT count(*) AS extents, COALESCE(sum(x.len), 0)::bigint AS bytes, count(*) FILTER (WHERE x.len <= 0
 	OR x.at < 0 OR x.kind NOT IN (0, 1, 2) OR (x.kind < 2 AND x.at + x.len > {{n}}.size)
 	OR (x.kind = 0 AND (x.data IS NULL OR length(x.data) <> x.len))

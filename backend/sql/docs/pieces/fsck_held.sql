@@ -1,2 +1,2 @@
--- fsck_held: That the run $1 still runs, and is worked on by $2.
+-- fsck_held: The run $1 is not over, and $2 works on it.
 run = $1 AND holder = $2 AND state = 1

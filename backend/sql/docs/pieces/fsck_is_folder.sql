@@ -1,2 +1,2 @@
--- fsck_is_folder n: By the type in its mode.
+-- fsck_is_folder n: The document is a folder, by the type in its mode.
 {{n}}.mode & 61440 = 16384

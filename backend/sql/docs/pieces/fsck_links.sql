@@ -1,5 +1,5 @@
--- fsck_links n: Names that lead to a document: those marked as further ones, and the one that its row says, which may be
--- marked, too, where it took the place of another.
+-- fsck_links n: The number of names that lead to a document: the entries that are marked as further links, and the
+-- entry that the document's row names. That entry may be marked, too, if it took the place of another.
 (SELECT count(*) FROM entry e WHERE e.child = {{n}}.id AND e.linked) + (
 	SELECT count(*)
 	FROM entry e

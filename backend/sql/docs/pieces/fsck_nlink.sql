@@ -1,4 +1,4 @@
--- fsck_nlink n: What the link count of a document should be.
+-- fsck_nlink n: The right link count of a document.
 CASE WHEN {{fsck_is_folder {{n}}}} THEN 2 + (
 	SELECT count(*)
 	FROM entry e

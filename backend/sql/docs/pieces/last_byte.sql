@@ -1,2 +1,2 @@
--- last_byte node: Where the last byte of a document lies.
+-- last_byte node: The position of the last byte of a document.
 (SELECT n.size - 1 FROM node n WHERE n.id = {{node}})

@@ -1,4 +1,4 @@
--- let_go n: Of an orphan: nobody that is heard of has it open. $2: grace in seconds.
+-- let_go n: Of an orphan: it is older than the grace ($2, in seconds), and no living session has it open.
 {{n}}.orphaned_at < now() - $2 * interval '1 s' AND NOT EXISTS (
 	SELECT
 	FROM hold h

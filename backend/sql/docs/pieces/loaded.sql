@@ -1,3 +1,3 @@
--- loaded n: What a transaction loads of a document: its columns, its ACLs, and who holds it.
+-- loaded n: The columns of a document that a transaction loads: its own, its ACLs, and the sessions that hold it.
 {{node {{n}}}}, {{acl {{n}}, system.posix_acl_access}}, {{acl {{n}}, system.posix_acl_default}},
 	{{holders {{n}}}}, {{n}}.extents

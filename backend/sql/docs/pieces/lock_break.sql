@@ -1,5 +1,5 @@
--- lock_break wanted: Ends the sessions that hold what wanted cannot be beside and have been silent for the lease, if
--- they were doubted so long ago already; doubts the others of them.
+-- lock_break wanted: Looks at the sessions whose locks conflict with wanted and that were silent for longer than the
+-- lease. Ends those that became doubted long enough ago; marks the others as doubted.
 WITH late AS MATERIALIZED (
 	SELECT s.id, s.doubted_at > s.locks_at AS doubted, s.doubted_at > s.locks_at
 		AND s.doubted_at < now() - $10 * interval '1 s' AS over

@@ -1,4 +1,5 @@
--- lock_look: The drive, the session that asks, the first range in its way, and how long that is sure to hold.
+-- lock_look: The drive, the session that asks, the first range in its way, and how long that range surely stays
+-- (lease_left).
 SELECT d.incarnation, d.seq, me.id, o.a, o.z, o.x, {{lease_left}}
 FROM drive d
 LEFT JOIN (SELECT s.id FROM {{my_session}}) me ON true

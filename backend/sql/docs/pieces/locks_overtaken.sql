@@ -1,2 +1,2 @@
--- locks_overtaken: So long a request may be under way when a later one was answered.
+-- locks_overtaken: How long a request may still be in flight after a later one was answered.
 interval '600 s'

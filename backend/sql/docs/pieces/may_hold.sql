@@ -1,3 +1,3 @@
--- may_hold n, began: Whether a session that began at that seq may come to hold a document: it may have opened
--- it when it had a name; what was made without one is its maker's.
+-- may_hold n, began: A session that began at that seq may hold a document: it may have opened the document while the
+-- document had a name. A document that was made without a name belongs to the session that made it.
 ({{n}}.orphaned_at IS NULL OR {{n}}.mode & {{SQL_MODE_LINKABLE}} <> 0 OR {{nameless_at {{n}}}} > {{began}})

@@ -1,2 +1,2 @@
--- packed_changed k: The k-th number of the changed document i, of those that come packed.
+-- packed_changed k: The k-th number of the changed document i, in the packed array.
 $9[(i - 1) * {{SQL_NODE_STRIDE}} + {{k}}]

@@ -1,2 +1,2 @@
--- present s: Of a session: that a mount is there, as far as the others need to mind.
+-- present s: Of a session: it was in contact so lately that other sessions must reckon with its mount.
 {{s}}.seen_at > now() - interval '{{SESSION_PRESENT_SECONDS}} s'

@@ -1,5 +1,5 @@
--- quota_left d: What a drive may hold: its own quota, or what the owner's other drives leave of the account.
--- 0: no limit.
+-- quota_left d: How many bytes a drive may hold: its own quota, or the part of the account's that the owner's other
+-- drives leave. 0: no limit.
 COALESCE(LEAST(NULLIF({{d}}.quota, 0), (
 	SELECT GREATEST(NULLIF(a.quota, 0) - (
 		SELECT COALESCE(sum(o.used), 0)

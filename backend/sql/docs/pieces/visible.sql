@@ -1,4 +1,4 @@
--- visible n: A document without a name is there for sessions of its drive only ($4).
+-- visible n: A document without a name is visible only for sessions of its drive ($4).
 ({{n}}.orphaned_at IS NULL OR EXISTS (
 	SELECT
 	FROM session s

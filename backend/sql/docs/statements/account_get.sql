@@ -1,5 +1,5 @@
--- read: owner: quota or NULL, used, bytes of blocks, the default's quota or NULL, documents, how many may be, extents,
--- how many may be
+-- read: owner: quota or NULL, used, bytes of blocks, the default's quota or NULL, documents, the limit of documents,
+-- extents, the limit of extents
 SELECT (SELECT quota FROM account WHERE owner = $1), d.used, COALESCE((
 	SELECT sum(p.bytes) FROM drive d JOIN drive_blocks p ON p.drive = d.id WHERE d.owner = $1
 ), 0)::bigint, (SELECT quota FROM account WHERE owner = 0), d.documents, COALESCE(a.documents, 0), d.extents,

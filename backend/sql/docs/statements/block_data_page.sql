@@ -1,4 +1,4 @@
--- read: sha256, generation and drive that the page begins behind, seconds, limit
+-- read: sha256, generation and drive after which the page begins, seconds, limit
 SELECT sha256, generation, drive, written_at < now() - $4 * interval '1 s'
 FROM block_data
 WHERE (sha256, generation, drive) > ($1, $2, $3)

@@ -1,5 +1,7 @@
--- read: sha256, generation, drive, first piece, last piece, where the range begins in the first one, and where it ends in the last one
--- A row without a piece: the block has no such piece. A part of a piece is read without the rest of it.
+-- read: sha256, generation, drive, first piece, last piece, where the range begins in the first piece, and where it
+-- ends in the last piece
+-- A row without a piece means that the block has no such piece. A part of a piece is read without the rest of the
+-- piece.
 SELECT
 	b.size,
 	p.piece,

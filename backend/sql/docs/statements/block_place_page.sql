@@ -1,4 +1,4 @@
--- read: drive and hash that the page begins behind, limit
+-- read: drive and hash after which the page begins, limit
 SELECT drive, sha256, generation
 FROM block
 WHERE (drive, sha256) > ($1, $2)

@@ -1,7 +1,7 @@
 -- write: drive, owner, hash, generation, size, uploader, latest or 0, step or 0
--- A new one is charged, its row first and then a part of the sum: whoever holds that waits for nothing
--- any more.
--- The step stays what it is until this is committed.
+-- A new block is charged: first its row is written, then a part of the sum. A transaction that holds the part waits for
+-- nothing any more, so there is no deadlock. The step of the move of blocks cannot change before this transaction is
+-- committed.
 WITH place AS (
 	SELECT step
 	FROM block_place

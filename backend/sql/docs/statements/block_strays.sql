@@ -1,5 +1,5 @@
 -- read: drives, sha256s, generations
--- A scalar subquery stays one look-up a block.
+-- A scalar subquery stays one look-up per block.
 SELECT w.i
 FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) WITH ORDINALITY w (drive, sha256, generation, i)
 WHERE (

@@ -1,4 +1,4 @@
--- read: drive, owner, folder, after, limit, bytes of data at most: as children.sql, and the data
+-- read: drive, owner, folder, after, limit, bytes of data at most: like children.sql, with the data
 SELECT d.incarnation, d.seq, f.mode, e.name, {{node n}},
 	CASE WHEN sum(x.len) OVER (ROWS UNBOUNDED PRECEDING) <= $6 THEN x.data END
 {{children_from}}

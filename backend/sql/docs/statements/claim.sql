@@ -1,4 +1,5 @@
--- write: for what is not one op, before anything else: drive, as it must be, session, its new number
+-- write: the first statement of a transaction that is not a single op: drive, its columns as guessed, session, its new
+-- number
 SELECT 1 / count(*)
 FROM (
 	SELECT

@@ -1,15 +1,15 @@
 -- write: as enum docs_sql_commit_param
 -- variants: created added removed session
--- What a transaction ends with. One statement writes all that most batches have; a statement more costs a tenth of a
--- commit, and so does each part of one that has nothing to do: hence a variant for each set of parts. The parts change
--- different rows (an entry that goes and comes back in one transaction is an update: ON CONFLICT), so that their order
--- means nothing.
+-- The end of a transaction. One statement writes all that most batches have. A further statement costs a tenth of a
+-- commit, and so does each part of a statement that has nothing to do: hence there is a variant for each set of parts.
+-- The parts change different rows (an entry that is removed and added in one transaction is an update: ON CONFLICT), so
+-- that their order does not matter.
 --
--- Rows come packed: the numbers of row i (from 0) are elements i*STRIDE+1... of one bigint[], its bytes the elements
--- i+1 of bytea[]s, one unnest() for all. An unnest of twenty arrays would make twenty tuple stores. An element of
--- bigint[] is found by its position, one of bytea[] is not.
+-- Rows are packed: the numbers of row i (from 0) are the elements from i*STRIDE+1 of one bigint[], and its bytes are
+-- the elements i+1 of several bytea[], with one unnest() for all of these. An unnest of twenty arrays would make twenty
+-- tuple stores. PostgreSQL finds an element of a bigint[] by its position, but not one of a bytea[].
 --
--- Most batches are one op of a mount: for those see commit_one.sql.
+-- Most batches are a single op of a mount: commit_one.sql is for these.
 WITH d AS (UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $22, extents = $23 WHERE id = $1)
 , u AS (
 	UPDATE node n SET parent = {{packed_changed 2}}, size = {{packed_changed 3}},

@@ -1,13 +1,13 @@
 -- write: as enum docs_sql_one
 -- variants: created added removed session
--- The whole transaction of a batch that began with a guess, by what is in memory (guess.c): one round trip, and no
--- statement around it. It writes provided that the drive's row and the number of the session are those that the batch
--- was applied to. Otherwise it fails and so leaves nothing: of one op with a row of the journal that has no drive
--- (23502), of more (claim.sql) with a division (22012). An error, not an empty answer, because statements behind it in
--- the same round trip must not run either.
+-- The whole transaction of a batch that was applied to a guess, the state of the drive in memory (guess.c): one round
+-- trip, and no statement around it. It writes if the drive's row and the number of the session are still those to which
+-- the batch was applied. Otherwise it fails, and so changes nothing: for a single op with a journal row that has no
+-- drive (23502), for more ops (claim.sql) with a division by zero (22012). It fails instead of returning no row,
+-- because later statements in the same round trip must not run either.
 --
--- The drive's row is locked first: s is read when d has given its row, and what nothing reads (documents, entries) is
--- run after the main statement.
+-- The drive's row is locked first: s is evaluated after d has returned its row. Parts whose result nothing reads
+-- (documents, entries) run after the main statement.
 WITH d AS (
 	UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5, extents = $6
 	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_guessed d}} = $25::bigint[]

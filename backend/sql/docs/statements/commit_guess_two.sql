@@ -1,6 +1,6 @@
 -- write: as enum docs_sql_one
 -- variants: created added removed session
--- As commit_guess_one.sql, of an op that changes two documents.
+-- Like commit_guess_one.sql, for an op that changes two documents.
 WITH d AS (
 	UPDATE drive d SET seq = $2, next_number = $3, used = $4, documents = $5, extents = $6
 	WHERE d.id = $1 AND d.trashed_at IS NULL AND {{drive_guessed d}} = $25::bigint[]

@@ -1,8 +1,8 @@
 -- write: as enum docs_sql_one
 -- variants: created added removed session
--- The end of a transaction that has one op: at most one row of each kind, and one changed document. Without arrays and
--- unnest it takes the server half the time of the general statement (commit.sql). Those parameters that a variant does
--- not use are there all the same.
+-- The end of a transaction with a single op: at most one row of each kind, and one changed document. Without arrays and
+-- unnest it takes the server half the time of the general statement (commit.sql). Each variant has all parameters, also
+-- those that it does not use.
 WITH d AS (
 	UPDATE drive SET seq = $2, next_number = $3, used = $4, documents = $5, extents = $6 WHERE id = $1
 )

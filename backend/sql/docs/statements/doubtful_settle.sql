@@ -1,4 +1,4 @@
--- write: drive, hashes, grace, also what was let go
+-- write: drive, hashes, grace, whether also blocks that were let go
 WITH kept AS (
 	UPDATE block b SET doubtful = false
 	FROM unnest($2::bytea[]) w (sha256)

@@ -1,6 +1,7 @@
 -- read: drive, grace, limit, bytes: drive, hash
--- Where a drive, or its owner, is short of room: of all his drives what is old enough, and of what was let go so much
--- as is needed, of the drive itself first (what goes from another one gives it no room of its own), then the oldest.
+-- For a drive that is short of room, or whose owner is. Returns doubtful blocks of all drives of the owner: all that
+-- are old enough, and as many as needed of those that were let go. Blocks of the drive itself come first (others give
+-- the drive no room of its own), then the oldest.
 SELECT c.drive, c.sha256
 FROM (
 	SELECT b.*, sum(CASE WHEN b.old THEN 0

@@ -1,6 +1,6 @@
--- write: owner, name, quota, whether only a first drive will do
--- No row: another call has made the first drive in the meantime, or there are as many as may be. The
--- root: a folder of nobody in particular, 0755.
+-- write: owner, name, quota, whether it must be the first drive
+-- No row: another call has made the first drive in the meantime, or the owner has as many drives as allowed. The root
+-- is a folder of user and group 0, with mode 0755.
 WITH made AS (
 	INSERT INTO drive (owner, name, quota, home)
 	SELECT $1, $2, $3, $4 OR NOT EXISTS (

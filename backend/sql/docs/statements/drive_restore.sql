@@ -1,5 +1,6 @@
--- write: drive, owner: whether it is the first one in place of another
--- One that was its owner's first one is it again, unless another one has become that and is in use.
+-- write: drive, owner: whether it replaces another first drive
+-- A drive that was its owner's first drive becomes the first again, unless another drive has become the first and is
+-- not empty.
 WITH t AS MATERIALIZED (
 	SELECT d.id, d.owner, d.home FROM drive d WHERE {{mine_trashed}} FOR NO KEY UPDATE
 ),

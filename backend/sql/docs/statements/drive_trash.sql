@@ -1,7 +1,7 @@
--- write: drive, owner, name or NULL: whether it went, whether it was in the trash
--- Under the drive's lock, so that what lies in it stays as it is seen. What holds nothing goes for
--- good, with the next round of upkeep; so does what was in the trash already. $3: the name, as a
--- confirmation. One row: whether it went; none: no such drive.
+-- write: drive, owner, name or NULL: whether it was removed, whether it was in the trash
+-- Runs under the drive's lock, so that its content does not change meanwhile. An empty drive is purged by the next
+-- round of upkeep, and so is a drive that was in the trash already. $3: the name, as a confirmation. The one row says
+-- whether the drive was removed; no row: no such drive.
 WITH d AS MATERIALIZED (
 	SELECT d.id, COALESCE(n.children, 0) = 0 AS empty, d.trashed_at IS NOT NULL AS trashed
 	FROM drive d

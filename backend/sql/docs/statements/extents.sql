@@ -1,6 +1,6 @@
 -- read: drive, owner, id, session, from, to, limit: the document, then an extent
--- Extents do not overlap: the first that may touch the range is the last one that begins at or before
--- it. What is only reserved reads as if it were not there.
+-- Extents do not overlap, so the first extent that may touch the range is the last one that begins at or before it.
+-- Reserved space reads as if it did not exist.
 SELECT d.incarnation, d.seq, {{node n}}, {{extent x}}
 FROM drive d
 LEFT JOIN node n ON n.id = $3 AND {{visible n}}

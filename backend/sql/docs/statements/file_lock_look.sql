@@ -1,5 +1,5 @@
 -- write: drive, owner, id, session, kind, from, to, exclusive, lease, doubt
--- The same for who will wait: those who are in the way will say when they are not.
+-- For a session that will wait: marks the locks in its way, so that their sessions report when they release them.
 WITH {{others}}, mark AS (
 	UPDATE file_lock l SET waited = true
 	FROM (SELECT DISTINCT session FROM other) o

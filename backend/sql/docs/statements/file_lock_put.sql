@@ -1,6 +1,6 @@
 -- write: drive, owner, id, session, kind, froms, tos, exclusive, number, refuse
--- A refusal is written, too: should the request come a second time, late, it stays refused. Not one for want of room,
--- of which only who wants more than he has is asked.
+-- A refusal is stored, too: if the request arrives a second time, late, it is refused again. A refusal for want of room
+-- is not stored. Room is checked only for a request with more ranges than the session has.
 WITH me AS MATERIALIZED (SELECT s.id FROM {{my_session}}),
 old AS MATERIALIZED (
 	SELECT l.number, l.granted, l.waited, cardinality(l.froms) AS ranges

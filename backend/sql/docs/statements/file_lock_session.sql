@@ -1,5 +1,5 @@
 -- write: session
--- The session's row before those of its locks: whoever ends it goes the same way.
+-- Locks the session's row before the rows of its locks: the transaction that ends the session uses the same order.
 WITH seen AS (
 	UPDATE session s SET locks_at = now()
 	WHERE s.id = $1 AND (s.locks_at IS NULL OR s.locks_at < now() - {{locks_step}})

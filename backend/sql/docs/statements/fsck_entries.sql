@@ -1,5 +1,6 @@
 -- read: drive, parent, name, limit
--- Names that lead nowhere, that lie in no folder, or that nobody finds who looks for the names of a document.
+-- Finds names that lead to no document, names that lie in no folder, and names that a search for the names of their
+-- document does not find.
 WITH page AS MATERIALIZED (
 	SELECT e.*
 	FROM entry e

@@ -1,6 +1,6 @@
 -- read: drive, node, at as eight bytes, limit
--- Extents of no document, and of blocks that have no row. LIMIT makes each a look-up; as a join it may be made one over
--- all there is.
+-- Finds extents without a document, and extents whose block has no row. LIMIT makes each a look-up; without it, the
+-- planner may make a join over all rows.
 WITH page AS MATERIALIZED (
 	SELECT x.node, x.at, x.kind, x.sha256, x.generation, x.block_size
 	FROM extent x

@@ -1,5 +1,5 @@
 -- write: run, holder, drive, kind, mended, id, parent, name, is, should
--- The names from the document up to the root; what is in a circle ends somewhere.
+-- Collects the names from the document up to the root; the depth is limited, because folders may form a circle.
 WITH RECURSIVE up (depth, id, name) AS (
 	SELECT 0, $7::bigint, $8::bytea
 	WHERE $7::bigint IS NOT NULL

@@ -1,5 +1,5 @@
 -- read: drive, seq, -, limit
--- What is in front may be trimmed meanwhile; what is behind may come.
+-- Entries before the page may be trimmed meanwhile; entries after it may be added.
 WITH page AS MATERIALIZED (
 	SELECT j.seq
 	FROM journal j

@@ -1,4 +1,4 @@
 -- write: drive
--- What anybody has kept of it is of another life.
+-- Data that anybody has cached of the drive becomes invalid, as it is of another incarnation.
 UPDATE drive SET incarnation = incarnation + 1
 WHERE id = $1

@@ -1,5 +1,5 @@
 -- write: drive, generation, size, hash
--- The bytes of a block that extents name are there, and its row is not.
+-- Makes the row of a block whose bytes exist and to which extents refer.
 WITH b AS (
 	INSERT INTO block (drive, sha256, generation, size, uploader, doubtful)
 	SELECT $1, $4, $2, $3, d.owner, false

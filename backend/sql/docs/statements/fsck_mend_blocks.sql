@@ -1,5 +1,5 @@
 -- write: drive, -, -, -
--- One snapshot: what uploads add meanwhile is added to a part beside this one.
+-- Uses one snapshot. Bytes that uploads add to the sums meanwhile are added separately.
 WITH s AS (
 	SELECT (SELECT COALESCE(sum({{block_counts b.size}}), 0)::bigint FROM block b WHERE b.drive = $1) - (
 		SELECT COALESCE(sum(p.bytes), 0)::bigint FROM drive_blocks p WHERE p.drive = $1

@@ -1,5 +1,5 @@
 -- write: drive, id, parent, name
--- One that leads nowhere, or lies nowhere.
+-- Removes an entry that leads to no document or lies in no folder.
 DELETE FROM entry e
 WHERE e.parent = $3 AND e.name = $4 AND e.parent >> 32 = $1 AND e.child = $2 AND (NOT EXISTS (SELECT
 	FROM node c

@@ -1,4 +1,5 @@
--- write: drive, first behind the gap
--- Who asks for what was in front of it is told that it is no longer kept, and reads anew.
+-- write: drive, the first seq after the gap
+-- A client that asks for the entries before the gap gets the answer that they are no longer kept, and reads everything
+-- again.
 DELETE FROM journal
 WHERE drive = $1 AND seq < $2

@@ -1,6 +1,7 @@
 -- write: drive, -, -, -
--- What was to stand there nobody knows: all of it goes, and an entry that says nothing new of the root stands behind the
--- gap. Who was told of all that happened is told of this, too; all others are told that it is no longer kept.
+-- The missing entries are unknown, so all entries are removed, and an entry that reports nothing new about the root
+-- follows the gap. A client that has received all changes receives this one, too; all others get the answer that the
+-- entries are no longer kept.
 WITH d AS (
 	UPDATE drive SET seq = seq + 1
 	WHERE id = $1

@@ -1,5 +1,5 @@
 -- write: drive, id, parent, name
--- A folder has one name: another one goes.
+-- Marks a further name of a document. A folder has one name only: a further name of a folder is removed.
 WITH gone AS (
 	DELETE FROM entry e
 	USING node n

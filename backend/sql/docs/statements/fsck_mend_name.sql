@@ -1,5 +1,6 @@
 -- write: drive, id, parent, name
--- Any of its names that there are; else the one that it says, where that is free.
+-- Gives a document any other existing name that leads to it; if there is none, it makes the name in the document's row,
+-- if that name is free.
 WITH named AS (
 	UPDATE node n SET parent = e.parent, name = e.name
 	FROM (SELECT e.* FROM entry e WHERE e.child = $2 AND e.linked LIMIT 1) e

@@ -1,5 +1,5 @@
 -- write: drive, id, -, -
--- Of a document that is not there.
+-- Removes the rows of a document that does not exist.
 WITH gone AS (
 	DELETE FROM extent x
 	WHERE x.node = $2 AND x.node >> 32 = $1 AND NOT EXISTS (SELECT FROM node n WHERE n.id = $2)

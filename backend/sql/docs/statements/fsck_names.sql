@@ -1,5 +1,5 @@
 -- read: drive, id, -, limit
--- Documents without the name that they say they have, and folders that are not below the root.
+-- Finds documents without an entry for the name in their row, and folders that are not below the root.
 WITH page AS MATERIALIZED (
 	SELECT n.*
 	FROM node n

@@ -1,5 +1,5 @@
 -- read: drive, id, -, limit
--- What a document counts, beside what is there.
+-- Compares the sums in a document's row with the rows that exist.
 WITH page AS MATERIALIZED (
 	SELECT n.*
 	FROM node n

@@ -1,5 +1,5 @@
 -- write: repair
--- No row: one runs already.
+-- No row: a check runs already.
 WITH s AS (
 	UPDATE fsck SET run = run + 1, state = 1, repair = $1, phase = 0, page = 1, drive = 0, at_number = 0,
 		at_bytes = '', drives = 0, rows = 0, blocks = 0, bytes = 0, found = 0, mended = 0,

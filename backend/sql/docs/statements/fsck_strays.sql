@@ -1,5 +1,5 @@
 -- read: -, drive, -, limit
--- The next drive that anything is of; nothing must be of one that is not there.
+-- Finds the next drive that rows refer to; no rows may refer to a drive that does not exist.
 WITH page AS MATERIALIZED (
 	SELECT n.drive
 	FROM (

@@ -1,5 +1,6 @@
 -- read: drive, -, -, limit
--- One snapshot of the whole drive: its sums are right at each of its positions, and not between two.
+-- Uses one snapshot of the whole drive: the sums are right at each position of the drive, but not between two
+-- positions.
 WITH page AS MATERIALIZED (
 	SELECT d.*
 	FROM drive d

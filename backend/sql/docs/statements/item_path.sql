@@ -1,5 +1,5 @@
 -- read: drive, owner, names, count: depth, parent, then the document
--- Where the path ends early, the name beyond it is NULL and joins nothing.
+-- The array ends with the path: the name after it is NULL, and joins nothing.
 WITH RECURSIVE walk (depth, parent, id) AS (
 	SELECT 0, ($1::bigint << 32) | 1, ($1::bigint << 32) | 1
 	UNION ALL

@@ -1,4 +1,4 @@
--- read: drive, owner, names, count: as item_path.sql, but a row for each step, the last one at the end
+-- read: drive, owner, names, count: like item_path.sql, but with a row for each step, the last step at the end
 WITH RECURSIVE walk (depth, parent, id) AS (
 	SELECT 0, ($1::bigint << 32) | 1, ($1::bigint << 32) | 1
 	UNION ALL

@@ -1,5 +1,5 @@
 -- read: folders: folder, parent
--- UNION, not UNION ALL: chains that meet go on as one, and it ends even if the tree had a circle.
+-- UNION, not UNION ALL: chains that meet continue as one, and the recursion ends even if the tree had a circle.
 WITH RECURSIVE up (id, parent) AS (
 	SELECT n.id, n.parent
 	FROM unnest($1::bigint[]) f

@@ -1,5 +1,5 @@
 -- read: nodes, froms (or TREE_TAIL), tos
--- To find the end of a file costs a third more for each range: only where one begins there.
+-- Finding the end of a file costs a third more for each range, so it is done only for ranges that begin there.
 SELECT {{extent x}}
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (node, from_, to_)
 CROSS JOIN LATERAL (

@@ -1,6 +1,6 @@
 -- read: nodes, froms (or TREE_TAIL), tos
--- Where there may be very much: as many extents, but bytes only so far. What is cut away whole needs
--- none.
+-- For requests that may have very many bytes: as many extents as usual, but their bytes only up to a limit. Extents
+-- that are cut away completely need no bytes.
 SELECT x.node, x.at, x.len, x.kind, x.sha256, x.generation, x.from_, x.block_size,
 	CASE WHEN sum(CASE WHEN x.kind = 0 THEN x.len
 	ELSE 0 END) OVER (ROWS UNBOUNDED PRECEDING) <= {{BATCH_LOADED_BYTES_MAX}} THEN x.data END

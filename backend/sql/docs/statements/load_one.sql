@@ -1,5 +1,5 @@
 -- read: an id, a parent, a name, each in an array of one or none
--- Most batches name one folder and one name in it.
+-- Most batches name one folder, and one name in it.
 SELECT NULL::bigint, NULL::bytea, {{loaded n}}
 FROM node n
 WHERE n.id = $1[1]

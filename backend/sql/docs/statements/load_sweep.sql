@@ -1,5 +1,5 @@
 -- read: node, from, to
--- What is cut away whole, and was too much to be loaded.
+-- Counts the extents that are cut away completely and were too many to load.
 SELECT count(*), COALESCE(sum(x.len), 0)::bigint
 FROM extent x
 WHERE {{swept x}}

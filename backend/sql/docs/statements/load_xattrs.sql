@@ -1,7 +1,6 @@
--- read: nodes in their order, names: node, name, value or NULL; with the first of each node bytes of all
--- names, of names and values
--- Asked for in the order of documents: what all xattrs of one have together comes with the first of
--- its names.
+-- read: nodes in their order, names: node, name, value or NULL; with the first row of each node the bytes of all its
+-- names, and of all names and values
+-- The request is in the order of documents, so the sums over all xattrs of a document come with the first of its names.
 SELECT w.node, w.name, x.value, a.names, a.bytes
 FROM (
 	SELECT node, name, lag(node) OVER () IS DISTINCT FROM node AS fresh

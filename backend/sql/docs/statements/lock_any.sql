@@ -1,4 +1,4 @@
--- write: drive, in the trash too
+-- write: drive, which may be in the trash
 SELECT id
 FROM drive
 WHERE id = $1

@@ -1,6 +1,6 @@
 -- write: drive, session, number
--- Both at once, for a transaction with one session: drive, then the columns of SQL_SESSION_KEYS. No
--- row: look at them one by one. What is waited for is read again, of both.
+-- Locks both at once, for a transaction with one session: drive, then the columns of SQL_SESSION_KEYS. No row: look at
+-- them one by one. After a wait, PostgreSQL reads both rows again.
 SELECT {{drive d}}, s.id, s.user_id, s.number, s.status, s.fingerprint,
 	CASE WHEN s.number = $3 THEN s.headers END, CASE WHEN s.number = $3 THEN s.body END, s.began_seq
 FROM drive d

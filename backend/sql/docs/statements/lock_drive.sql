@@ -1,6 +1,6 @@
 -- write: drive
--- Waits for whoever has the drive, then sees the row as that one left it; the statements that follow
--- have snapshots of after that.
+-- Waits for the transaction that has the drive, then returns the row as that transaction left it. Later statements have
+-- snapshots from after that.
 SELECT {{drive d}}
 FROM drive d
 WHERE d.id = $1 AND d.trashed_at IS NULL

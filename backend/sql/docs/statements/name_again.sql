@@ -1,6 +1,5 @@
--- write: nodes of which the link that their row named went
--- All links but the one that a row names are marked, so that another one is found without an index
--- over all entries.
+-- write: nodes whose row names a link that was removed
+-- All links except the one that the row names are marked. So another link is found without an index over all entries.
 UPDATE node n SET parent = e.parent, name = e.name
 FROM unnest($1::bigint[]) w (id)
 CROSS JOIN LATERAL (

@@ -1,5 +1,6 @@
 -- write: nodes, grace
--- What an orphan grew after its last name went is charged to its drive until now, and its row and extents count there.
+-- Up to now the drive was charged for the growth of an orphan after it lost its last name, and counted its row and
+-- extents.
 WITH gone AS (
 	DELETE FROM node n
 	WHERE n.id = ANY ($1::bigint[]) AND {{let_go n}} AND NOT EXISTS (SELECT FROM extent x

@@ -1,6 +1,5 @@
 -- read: grace, limit
--- A scalar subquery stays one look-up a document; as NOT EXISTS it may be made a join over all that is
--- held.
+-- A scalar subquery stays one look-up per document; for NOT EXISTS the planner may make a join over all rows of hold.
 SELECT n.id
 FROM node n
 WHERE n.orphaned_at < now() - $1 * interval '1 s' AND (

@@ -1,5 +1,5 @@
 -- read: grace, limit
--- Held for longer than a moment: it costs what it has, as if it had a name.
+-- An orphan that is held for longer than a moment is charged for all its bytes, like a document with a name.
 SELECT n.id
 FROM node n
 WHERE n.orphaned_at < now() - $1 * interval '1 s' AND n.charged < n.allocated AND (

@@ -1,5 +1,5 @@
 -- write: drive, limit
--- The blocks' bytes are the collector's: it gets them all at once, as old as can be.
+-- The collector deletes the bytes of the blocks. It gets all blocks at once, with the oldest possible time.
 UPDATE block t SET doubtful = true, touched_at = '-infinity'
 FROM (
 	SELECT drive, sha256

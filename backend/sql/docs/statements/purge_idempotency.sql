@@ -1,5 +1,5 @@
 -- write: drive, limit
--- Answers are there as long as any: a repeat of what removed the drive may still come.
+-- These answers are kept as long as all others: the request that removed the drive may still be repeated.
 DELETE FROM idempotency t
 USING (
 	SELECT user_id, key

@@ -1,6 +1,6 @@
 -- write: drive, epoch
--- The ring's row is held to the end, so that a claim is made in that epoch, or not at all. A drive that was claimed in a
--- later one stays so. The first two columns say why there is nothing in the others.
+-- The ring's row is locked to the end of the transaction, so that a claim is made in that epoch or not at all. A drive
+-- that was claimed in a later epoch does not change. The first two columns tell why the others are empty.
 WITH r AS (
 	SELECT epoch
 	FROM ring

@@ -1,5 +1,5 @@
 -- read: drive, sessions, numbers
--- Not locked: numbers change under the drive's lock only.
+-- The rows are not locked: numbers change only under the drive's lock.
 SELECT s.id, s.user_id, s.number, s.status, s.fingerprint,
 	CASE WHEN s.number = ANY ($3::bigint[]) THEN s.headers END,
 	CASE WHEN s.number = ANY ($3::bigint[]) THEN s.body END, s.began_seq

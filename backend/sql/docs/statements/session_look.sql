@@ -1,4 +1,5 @@
--- read: drive, owner, session, held: whether it is there, whether something is to be written, how many others are there
+-- read: drive, owner, session, held: whether the session exists, whether something must be written, how many other
+-- sessions are present
 -- Most polls write nothing.
 SELECT s.id IS NOT NULL, s.seen_at < now() - {{seen_step}} OR EXISTS (
 	SELECT

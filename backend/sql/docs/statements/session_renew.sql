@@ -1,6 +1,5 @@
 -- write: session, held
--- The session's row first: two polls, or a poll and the end of the session, do not wait for each other
--- crosswise.
+-- Locks the session's row first, so that two polls, or a poll and the end of the session, cannot deadlock.
 WITH s AS MATERIALIZED (
 	SELECT id, drive, began_seq FROM session WHERE id = $1 FOR NO KEY UPDATE
 ),

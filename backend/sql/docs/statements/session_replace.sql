@@ -1,6 +1,6 @@
 -- write: drive, owner, name, session that ends
--- Behind SQL_SESSION_LOCK, whose wait may have been for a poll that wrote what it holds: this one sees
--- it.
+-- Runs after SQL_SESSION_LOCK, which may have waited for a poll that wrote what the session holds. This statement sees
+-- those rows.
 WITH made AS (
 	INSERT INTO session (user_id, drive, name, began_seq, locks_at)
 	SELECT d.owner, d.id, $3, COALESCE((SELECT s.began_seq FROM session s WHERE s.id = $4

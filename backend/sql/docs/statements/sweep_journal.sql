@@ -1,5 +1,5 @@
 -- write: drive, drive, limit
--- Of drives behind $1 up to $2. What is old lies in front.
+-- For the drives after $1 up to $2. Old entries come first.
 DELETE FROM journal t
 USING (
 	SELECT j.drive, j.seq

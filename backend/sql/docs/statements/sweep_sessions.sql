@@ -1,6 +1,7 @@
 -- write: drive, drive, limit
--- What the sessions of a drive were answered last, beyond what may be: of those that were not heard of for longest. Who
--- asks for such an answer again is told that the number was used, and reads in the journal what became of it.
+-- Removes the stored last answers of sessions of a drive that exceed a limit, first those of the sessions that were
+-- silent for longest. A session that repeats a request without its answer learns that the number was used, and reads
+-- the result in the journal.
 UPDATE session t SET fingerprint = '', headers = '', body = ''
 FROM (
 	SELECT s.id

@@ -1,5 +1,5 @@
 -- write: owner
--- In the order of ids: two of these at once do not wait for each other crosswise.
+-- Locks the drives in the order of their ids, so that two of these statements cannot deadlock.
 WITH mine AS MATERIALIZED (
 	SELECT id FROM drive WHERE owner = $1 AND trashed_at IS NULL ORDER BY id FOR NO KEY UPDATE
 )

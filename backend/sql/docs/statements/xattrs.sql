@@ -1,6 +1,6 @@
 -- read: drive, owner, id, session, after, limit, bytes: id, seq, name, value
--- Of those behind a name so many, up to the first that leads beyond so many bytes. How long a value is is known without
--- reading it.
+-- Returns the xattrs after a name: up to a limit, and up to the first that exceeds a number of bytes. The length of a
+-- value is known without reading the value.
 SELECT d.incarnation, d.seq, n.id, n.seq, x.name, x.value
 FROM drive d
 LEFT JOIN node n ON n.id = $3 AND {{visible n}}

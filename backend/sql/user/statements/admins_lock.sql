@@ -1,7 +1,7 @@
 -- write
--- Index: account_admin. All that would make an administrator less lock the first two, in the order of ids,
--- before anything else: so they go one after the other, and whoever waited sees what the one before
--- has left.
+-- Index: account_admin. Every transaction that would take an administrator's rights away locks the first two rows, in
+-- the order of ids, before anything else. So these transactions run one after the other, and each sees the result of
+-- the one before.
 SELECT id
 FROM account
 WHERE admin

@@ -1,5 +1,6 @@
 -- write
--- Of who is nobody yet (0) there are no more than have hashed, and they are of many.
+-- Answers that belong to no account (0) are not trimmed: there are no more of them than passwords were hashed, and they
+-- belong to many callers.
 DELETE FROM idempotency i
 USING (
 	SELECT account_id, key, row_number() OVER (PARTITION BY account_id ORDER BY created_ns DESC) AS place

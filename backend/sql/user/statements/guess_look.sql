@@ -1,5 +1,5 @@
 -- read
--- Index: login_failure_pkey twice, known_network_pkey: one row, whatever there is.
+-- Index: login_failure_pkey twice, known_network_pkey. Always returns one row.
 SELECT h.failures, h.not_before_ns, e.failures, e.not_before_ns, (
 	SELECT k.seen_ns FROM known_network k WHERE k.account_id = $5 AND k.network = $2
 )
