@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Goal: the tests see what must never happen. Each patch here takes one safeguard away; it says in its head which test
-# has to fail then, and that one fails. With names of patches, or their numbers (or these in SABOTAGE): only those.
+# Goal: the tests detect what must never happen. Each patch here removes one safeguard and names in its head the test
+# that must fail then. With the names of patches, or their numbers, as arguments or in SABOTAGE, the script uses only
+# these.
 #
-# A patch is applied to a copy: a layer over the tree at its own place, in a namespace of this script's own, so that
-# what was built is built on, and the tree itself stays as it is.
+# A patch is applied to a copy: an overlay over the tree at its own place, in a mount namespace of this script. So the
+# build continues from the existing build, and the tree itself does not change.
 . "$(dirname "$0")/../lib/e2e.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD_NAME=build/dev
-SEEN_WITHIN_S=120 # a test without a safeguard may wait for what never comes
+SEEN_WITHIN_S=120 # a test without a safeguard may wait for an event that never comes
 
 field() { sed -n "s/^$2: //p" "$1"; }
 run_test() { timeout "$SEEN_WITHIN_S" ctest --test-dir "$BUILD_NAME" -R "^$1\$" --output-on-failure; }
 build() { ninja -C "$BUILD_NAME" "$1"; }
 
-# in_copy COMMAND…: at the root of a copy that is gone afterwards.
+# in_copy COMMAND…: runs COMMAND at the root of a copy that is removed afterwards.
 in_copy() {
 	local layer status user=()
 	[ "$(id -u)" = 0 ] || user=(--user --map-root-user)
@@ -21,7 +22,7 @@ in_copy() {
 	mkdir "$layer/upper" "$layer/work"
 	export -f run_test build is_seen
 	export BUILD_NAME SEEN_WITHIN_S
-	# shellcheck disable=SC2016 # it is for the other shell
+	# shellcheck disable=SC2016 # the other shell expands it
 	unshare "${user[@]}" --mount --propagation private bash -c '
 		mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$1" || exit 3
 		cd "$1" && "${@:3}"' - "$E2E_ROOT" "$layer" "$@"
@@ -30,7 +31,7 @@ in_copy() {
 	return "$status"
 }
 
-# 0: the test fails without what the patch takes away. Everything before that must go well.
+# Succeeds if the test fails without the safeguard that the patch removes. Everything before the test must succeed.
 is_seen() { # PATCH TEST
 	git apply "$1" || { echo "The patch does not apply any more: write it anew for what the code is now."; return 1; }
 	build "$2" || return 1
