@@ -1,4 +1,5 @@
-# What the tree stands on, found once. Each is a target; a folder names the ones it uses in its USES.
+# The libraries that the tree uses, each found once. Each is a target; a folder names the targets that it uses in its
+# USES.
 find_package(PkgConfig REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED) # Threads::Threads
@@ -16,7 +17,7 @@ if(NEPHOS_TESTS)
 	pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 endif()
 
-# libunistring has no .pc file either.
+# libunistring has no .pc file.
 find_path(NEPHOS_UNISTRING_DIR uninorm.h REQUIRED)
 find_library(NEPHOS_UNISTRING_LIBRARY unistring REQUIRED)
 mark_as_advanced(NEPHOS_UNISTRING_DIR NEPHOS_UNISTRING_LIBRARY)
@@ -24,6 +25,6 @@ add_library(Unistring::Unistring UNKNOWN IMPORTED)
 set_target_properties(Unistring::Unistring PROPERTIES
 	IMPORTED_LOCATION ${NEPHOS_UNISTRING_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${NEPHOS_UNISTRING_DIR})
 
-# uthash is headers only and has no .pc file: it is looked for, so that its absence is said here.
+# uthash consists of headers only and has no .pc file. This search fails here, with a clear message, when it is missing.
 find_path(NEPHOS_UTHASH_DIR uthash.h REQUIRED)
 mark_as_advanced(NEPHOS_UTHASH_DIR)

@@ -1,5 +1,5 @@
-# How everything here is compiled: an interface target that the helpers of Targets.cmake put on each target.
-# Nothing sets CMAKE_C_FLAGS, nothing is global.
+# The options with which everything is compiled: an interface target that the functions of Targets.cmake link to each
+# target. Nothing sets CMAKE_C_FLAGS, and no option is global.
 
 add_library(nephos_policy INTERFACE)
 target_include_directories(nephos_policy INTERFACE ${PROJECT_SOURCE_DIR})
@@ -10,14 +10,15 @@ target_compile_options(nephos_policy INTERFACE
 	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
 	-Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings
 	-Wno-missing-field-initializers
-	# Falling through is said in uthash by comments, which only gcc reads.
+	# uthash marks a fall through with comments, which only gcc reads.
 	"$<$<C_COMPILER_ID:GNU>:-Wlogical-op;-Wduplicated-cond;-Wimplicit-fallthrough>"
 	$<$<BOOL:${NEPHOS_WERROR}>:-Werror>)
 
-# Assertions stand in every build: they say what must hold, and a store that goes on without it does harm.
+# Assertions are active in every build: they check what must hold, and a store that goes on when it does not hold does
+# harm.
 target_compile_options(nephos_policy INTERFACE -UNDEBUG)
 
-# Hardening. The libc's checks need an optimiser, and the sanitizers do not go with them.
+# Hardening. The checks of the libc need an optimiser, and do not work together with the sanitizers.
 if(NOT NEPHOS_SANITIZE)
 	target_compile_options(nephos_policy INTERFACE
 		"$<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
@@ -30,7 +31,7 @@ if(NEPHOS_SANITIZE)
 	target_compile_options(nephos_policy INTERFACE
 		-fsanitize=${NEPHOS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
 	target_link_options(nephos_policy INTERFACE -fsanitize=${NEPHOS_SANITIZE})
-	# gcc finds impossible paths (used uninitialised) in what it instrumented itself.
+	# In code that gcc itself has instrumented, it warns about impossible paths (used uninitialised).
 	target_compile_options(nephos_policy INTERFACE $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 if(NEPHOS_COVERAGE)

@@ -1,9 +1,9 @@
-# nephos_sql(TARGET PREFIX FILE…): embeds SQL files, in this order, as migrations. Each is named after its file, without
-# the ending. The target gets a C file that defines
+# nephos_sql(TARGET PREFIX FILE…): embeds SQL files as migrations, in this order. Each migration has the name of its
+# file, without the ending. The target gets a C file that defines
 #   const struct pg_migration PREFIX_migrations[]; const size_t PREFIX_migration_count;
-# which a header of the target declares (extern). Files are relative to the calling CMakeLists.txt.
+# A header of the target declares them (extern). Files are relative to the calling CMakeLists.txt.
 #
-# Run as a script (cmake -D PREFIX=… -D OUTPUT=… -D "FILES=…" -P Sql.cmake) it writes that C file.
+# When this file runs as a script (cmake -D PREFIX=… -D OUTPUT=… -D "FILES=…" -P Sql.cmake), it writes that C file.
 
 if(CMAKE_SCRIPT_MODE_FILE)
 	set(texts)
@@ -41,11 +41,12 @@ function(nephos_sql target prefix)
 	target_sources(${target} PRIVATE ${output})
 endfunction()
 
-# nephos_sql_statements(TARGET FOLDER HEADER…): embeds the statements of FOLDER (SqlStatements.cmake says of what form)
-# in the target. The headers declare them and the numbers that they use; nothing else includes those.
+# nephos_sql_statements(TARGET FOLDER HEADER…): embeds the statements of FOLDER in the target; SqlStatements.cmake
+# describes their form. The headers declare the statements and define the numbers that they use; no other header is
+# included.
 function(nephos_sql_statements target folder)
 	cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} NORMALIZE)
-	# A statement that a header declares and no file makes does not link: nothing is gained by listing them again.
+	# A declared statement without a file fails to link, so a list of the files here would add no safety.
 	file(GLOB files CONFIGURE_DEPENDS ${folder}/statements/*.sql ${folder}/pieces/*.sql)
 	list(JOIN ARGN "|" headers)
 	set(output ${CMAKE_CURRENT_BINARY_DIR}/${target}_statements.c)

@@ -1,22 +1,23 @@
-# Writes a C file of SQL statements that lie as files in FOLDER. Run by nephos_sql_statements (Sql.cmake) as
+# Writes a C file with the SQL statements that are files of FOLDER. nephos_sql_statements (Sql.cmake) runs it as
 #   cmake -D FOLDER=… -D OUTPUT=… -D "INCLUDES=a.h|b.h" -P SqlStatements.cmake
 #
 # FOLDER/statements/NAME.sql becomes `const struct pg_statement SQL_NAME = {"NAME", "…", read only};`, in one line:
-# lines that begin with -- are left out, and white space is one space. The first line says "-- read", or "-- write",
-# and perhaps what the parameters are.
+# lines that begin with -- are left out, and each run of white space becomes one space. The first line says "-- read",
+# or "-- write", and optionally describes the parameters.
 #
-#   {{piece}}, {{piece a, b}}  is what FOLDER/pieces/piece.sql holds, with a and b for the names that its first line
-#                              gives ("-- piece x, y: what it is"); there, {{x}} is what was given. Pieces may use
-#                              pieces. What follows the last comma but one belongs to the last name, commas and all.
-#   {{NUMBER}}                 is a macro of INCLUDES, and must be a plain number there.
+#   {{piece}}, {{piece a, b}}  is replaced by the text of FOLDER/pieces/piece.sql. The first line of that file gives the
+#                              names of its arguments ("-- piece x, y: what it is"); {{x}} in it is replaced by a, and
+#                              {{y}} by b. Pieces may use pieces. The last name gets the whole rest of the arguments,
+#                              including its commas.
+#   {{NUMBER}}                 is a macro of INCLUDES, which must define it as a plain number.
 #
-# A file with a line "-- variants: a b c" becomes an array of eight statements, NAME_0 to NAME_7: what stands between
-# {{if b}} and {{end}} is only in those whose number has b's bit (a is 1, b is 2, c is 4).
+# A file with a line "-- variants: a b c" becomes an array of eight statements, NAME_0 to NAME_7. The text between {{if
+# b}} and {{end}} is only in the statements whose number has the bit of b (a is 1, b is 2, c is 4).
 
 cmake_minimum_required(VERSION 3.25)
 
-# The first line of a file, and its text without comments, in one line. {{NUMBER}} becomes @NUMBER@, so that what is
-# left in braces is a piece.
+# Returns the first line of a file, and its text without comments, in one line. {{NUMBER}} becomes @NUMBER@, so that
+# everything still in braces is a piece.
 function(read_sql path ret_first ret_text)
 	file(READ ${path} text)
 	string(REGEX MATCH "^[^\n]*" first "${text}")
@@ -28,7 +29,7 @@ function(read_sql path ret_first ret_text)
 	set(${ret_text} "${text}" PARENT_SCOPE)
 endfunction()
 
-# Pieces as PIECE_name and NAMES_name.
+# Reads the pieces into PIECE_name, and the names of their arguments into NAMES_name.
 file(GLOB paths ${FOLDER}/pieces/*.sql)
 foreach(path IN LISTS paths)
 	cmake_path(GET path STEM name)
@@ -39,7 +40,7 @@ foreach(path IN LISTS paths)
 	string(REPLACE ", " ";" NAMES_${name} "${CMAKE_MATCH_2}")
 endforeach()
 
-# Puts pieces in the place of their names, the innermost first, until there are none.
+# Replaces the names of pieces by their text, the innermost first, until there are no more names.
 function(expand path text ret)
 	while(text MATCHES "{{([a-z][a-z0-9_]*)( [^{}]*)?}}")
 		set(call "${CMAKE_MATCH_0}")
@@ -68,7 +69,7 @@ function(expand path text ret)
 	set(${ret} "${text}" PARENT_SCOPE)
 endfunction()
 
-# One statement as a C initialiser.
+# Returns one statement as a C initialiser.
 function(initialiser name text read_only ret)
 	string(REGEX REPLACE " +" " " text "${text}")
 	string(REPLACE "( " "(" text "${text}")
@@ -81,7 +82,7 @@ function(initialiser name text read_only ret)
 	set(${ret} "{\"${name}\", \"${text}\", ${read_only}}" PARENT_SCOPE)
 endfunction()
 
-# The variants of a text whose conditions are still in it.
+# Returns the variants of a text that still contains its conditions.
 function(variants name text parts read_only ret)
 	set(rows)
 	list(LENGTH parts count)

@@ -1,22 +1,23 @@
-# The kinds of targets there are. Sources and headers are listed, never globbed; a folder's dependencies stand in USES:
-# other libraries of ours, or targets of Dependencies.cmake. Paths are relative to the calling CMakeLists.txt.
+# The kinds of targets. Sources and headers are listed, never globbed. The dependencies of a folder stand in its USES:
+# libraries of our own, or targets of Dependencies.cmake. Paths are relative to the calling CMakeLists.txt.
 
-# nephos_lib(NAME SOURCES … HEADERS … USES …): a static library. Each header is also compiled alone, twice in a row,
-# in NAME_headers: it must bring what it needs and guard itself.
+# nephos_lib(NAME SOURCES … HEADERS … USES …): a static library. Each header is also compiled alone, twice in a row, in
+# NAME_headers: it must include everything it needs and have an include guard.
 function(nephos_lib name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;USES")
 	nephos_refuse_unknown(${name} "${arg_UNPARSED_ARGUMENTS}")
 	add_library(${name} STATIC ${arg_SOURCES} ${arg_HEADERS})
 	set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 	target_link_libraries(${name} PUBLIC ${arg_USES} PRIVATE nephos_policy)
-	# One way of building is enough to see it.
+	# One kind of build is enough to check the headers.
 	if(NEPHOS_TESTS AND NOT NEPHOS_SANITIZE)
 		nephos_check_headers(${name} ${arg_HEADERS})
 	endif()
 endfunction()
 
-# nephos_linked_fast(TARGET): there are two hundred programs of tests, and mold links one in a quarter of the processor
-# time of the default linker. What is installed is linked by the default one, in every build: its memory is measured.
+# nephos_linked_fast(TARGET): links with mold. There are two hundred test programs, and mold needs a quarter of the
+# default linker's processor time for each. Installed programs use the default linker in every build, because their
+# memory is measured.
 if(NEPHOS_TESTS)
 	find_program(NEPHOS_MOLD mold)
 endif()
@@ -26,8 +27,9 @@ function(nephos_linked_fast target)
 	endif()
 endfunction()
 
-# nephos_compiled_fast(TARGET): what only tests run, near half of all that is compiled, is not worth what an optimiser
-# costs. gcc's warnings that look at the flow of values need -O1; under a sanitizer they are not asked for.
+# nephos_compiled_fast(TARGET): optimises less. Almost half of all compiled code runs only in tests, where an optimiser
+# costs more time than it saves. gcc's warnings about the flow of values need -O1; builds with a sanitizer do not need
+# these warnings.
 function(nephos_compiled_fast target)
 	if(CMAKE_BUILD_TYPE STREQUAL RelWithDebInfo)
 		target_compile_options(${target} PRIVATE -O1)
@@ -45,7 +47,7 @@ function(nephos_program name)
 	target_link_libraries(${name} PRIVATE ${arg_USES} nephos_policy)
 endfunction()
 
-# nephos_test(NAME SOURCES … USES …): a cmocka program that is one ctest, labelled unit.
+# nephos_test(NAME SOURCES … USES …): a cmocka program that is one ctest with the label unit.
 function(nephos_test name)
 	if(NOT NEPHOS_TESTS)
 		return()
@@ -63,7 +65,7 @@ function(nephos_test name)
 	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
 endfunction()
 
-# nephos_fuzz(NAME SOURCES … USES …): a libFuzzer program; only with NEPHOS_FUZZ, only by clang.
+# nephos_fuzz(NAME SOURCES … USES …): a libFuzzer program; only with NEPHOS_FUZZ, and only with clang.
 function(nephos_fuzz name)
 	if(NOT NEPHOS_FUZZ)
 		return()
@@ -78,7 +80,7 @@ function(nephos_fuzz name)
 	target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 endfunction()
 
-# Compiles each header by a generated probe that includes it twice, with what the library itself sees.
+# Compiles each header in a generated file that includes it twice, with the include paths and options of the library.
 function(nephos_check_headers name)
 	set(probes)
 	foreach(header IN LISTS ARGN)
@@ -94,11 +96,11 @@ function(nephos_check_headers name)
 	endif()
 	add_library(${name}_headers OBJECT ${probes})
 	target_link_libraries(${name}_headers PRIVATE ${name} nephos_policy)
-	# A header may declare static inline helpers that the probe does not call.
+	# A header may declare static inline helpers that the generated file does not call.
 	target_compile_options(${name}_headers PRIVATE -Wno-unused-function)
 endfunction()
 
-# A misspelt keyword would otherwise be a source that is silently not built.
+# Without this, a misspelt keyword, and the sources after it, would silently be left out of the build.
 function(nephos_refuse_unknown name unknown)
 	if(unknown)
 		message(FATAL_ERROR "${name}: not understood: ${unknown}")

@@ -1,6 +1,6 @@
-# What containers of the database have in common, of PostgreSQL and of etcd; sourced by docker/postgres-run, etcd-run,
-# postgres-made and node-health. NODE says which one this is: etcd-N, postgres-N, or CLUSTER-postgres-N of a second
-# cluster.
+# Functions for all containers of the database, of PostgreSQL and of etcd; sourced by docker/postgres-run, etcd-run,
+# postgres-made and node-health. NODE is the name of this container: etcd-N, postgres-N, or CLUSTER-postgres-N for a
+# second cluster.
 # shellcheck shell=bash
 
 share=/usr/local/share/nephos
@@ -11,9 +11,9 @@ NODE_TLS=/var/lib/nephos/secrets/nodes
 NODE_RULES=$share
 NODE_SCOPE=${NODE%-*}
 PGBIN=/usr/lib/postgresql/15/bin
-SOCKETS=/run/nephos-postgres # a folder in it for each node
+SOCKETS=/run/nephos-postgres # has a folder for each node
 SOCKET=$SOCKETS/$NODE
-# All names that a node has in a network of the containers.
+# All names that nodes may have in the network of the containers.
 NODE_NAMES=IP:127.0.0.1,DNS:localhost
 for n in 1 2 3; do NODE_NAMES+=",DNS:etcd-$n,DNS:postgres-$n,DNS:users-postgres-$n"; done
 
@@ -42,16 +42,17 @@ die() {
 	exit 1
 }
 
-# The secrets of this store, once: whichever container is the first makes them, in a volume that only these share.
+# Makes the secrets of this store, once: the first container makes them, in a volume that only these containers share.
 make_node_secrets() {
 	local new
 	[ ! -d "$NODE_TLS" ] || return 0
 	new=$(mktemp -d "$NODE_TLS.XXXXXX") && fill_secrets "$new" "$NODE_NAMES" || die "the certificate could not be made"
-	mv -T "$new" "$NODE_TLS" 2>/dev/null || rm -rf "$new" # another one was first: its secrets count
+	mv -T "$new" "$NODE_TLS" 2>/dev/null || rm -rf "$new" # another container was first: its secrets are used
 	[ -s "$NODE_TLS/token" ] || die "$NODE_TLS is not whole"
 }
 
-# ask_etcd CALL: about the key by which Patroni says that the cluster is being made (empty), or is.
+# ask_etcd CALL: makes a call about Patroni's key for the cluster. The key is empty while the cluster is being made, and
+# has a value afterwards.
 ask_etcd() {
 	local n key
 	key=$(printf '/service/%s/initialize' "$NODE_SCOPE" | base64 -w 0)
@@ -61,10 +62,10 @@ ask_etcd() {
 	return 1
 }
 
-# ask SOCKETS ARGUMENTS…: the server whose socket lies there.
+# ask SOCKETS ARGUMENTS…: runs psql with the server whose socket lies there.
 ask() { psql -X -q -v ON_ERROR_STOP=1 -h "$@"; }
 
-# make_roles SOCKETS: the roles and databases of a store; those of an earlier version are brought over.
+# make_roles SOCKETS: makes the roles and databases of a store, or converts those of an earlier version.
 make_roles() {
 	local database role=postgres
 	ask "$1" -U postgres -d postgres -c SELECT 2>/dev/null || role=nephos

@@ -1,14 +1,14 @@
-# Gateways beside nginx as a proxy, for scripts/bench; sourced by it, which has $work, $port, ends and machine.
+# Compares gateways with nginx as a proxy; sourced by scripts/bench, which sets $work, $port, ends and machine.
 # shellcheck shell=bash
 
-# wrk_rate URL HEADER…: requests a second of 32 connections. BENCH_SECONDS: for how long (default 5).
+# wrk_rate URL HEADER…: prints the requests per second of 32 connections. BENCH_SECONDS: the duration (default 5).
 wrk_rate() {
 	local url=$1
 	shift
 	wrk -t1 -c32 "-d${BENCH_SECONDS:-5}" "$@" "$url" | awk '/Requests\/sec/ {print $2} /Non-2xx/ {bad = 1} END {exit bad}'
 }
 
-# start_nginx NAME PORT CONFIGURATION: one worker that serves on that port as the lines say, which stand in its http.
+# start_nginx NAME PORT CONFIGURATION: starts one worker on that port; CONFIGURATION is put into its http block.
 start_nginx() {
 	cat >"$work/$1.conf" <<-END
 		worker_processes 1; daemon on; pid $work/$1.pid; error_log $work/$1.err;
@@ -25,8 +25,9 @@ start_nginx() {
 
 has_lease() { curl -fsS --noproxy '*' "$1/status" | jq -e '.ring.lease_ms > 0'; }
 
-# Without a store: what is behind gateway and nginx is a service that answers from memory, so that the ratio is that of
-# the proxies and of nothing else. The gateway greets it, asks whose the token is, and is the only member of a ring.
+# This needs no store. Behind both the gateway and nginx is a service that answers from memory, so that the ratio
+# compares the proxies and nothing else. The gateway greets this service, asks it whom the token belongs to, and is the
+# only member of a ring.
 PASSED=/api/v2/docs/drives/1/files/4k
 start_passing() {
 	local docs nginx_port=$((port + 50))
@@ -39,7 +40,7 @@ start_passing() {
 	wait_until 10 curl -fsS --noproxy '*' -o /dev/null -H "Authorization: Bearer bench" "$passing$PASSED" ||
 		die "the gateway does not answer"
 	wait_until 10 has_lease "$passing" || die "the gateway is no member of its ring"
-	# It is given the headers that the gateway adds.
+	# nginx adds the same headers to requests as the gateway does.
 	start_nginx passing "$nginx_port" "upstream docs { server ${docs#http://}; keepalive 64; }
 		server { listen 127.0.0.1:$nginx_port; location / {
 			proxy_pass http://docs; proxy_http_version 1.1; proxy_set_header Connection \"\";

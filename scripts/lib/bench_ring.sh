@@ -1,4 +1,4 @@
-# The ring, for scripts/bench; sourced by it, after bench_proxy.sh.
+# Measures the ring of gateways; sourced by scripts/bench, after bench_proxy.sh.
 # shellcheck shell=bash
 
 RING_PATH=/api/v2/docs/drives/home/files/4k
@@ -8,7 +8,7 @@ ring_is_whole() {
 	curl -fsS --noproxy '*' "$NEPHOS_URL/status" | jq -e '.ring | (.members | length) == 3 and .lease_ms > 0'
 }
 
-# Three gateways, a thread each, and a document of 4 KiB. home and other are two of them.
+# Starts three gateways, of one thread each, and stores a document of 4 KiB. home and other are two of the gateways.
 start_ring() {
 	local first=$((port + 10)) url
 	ends+=("'$ROOT/scripts/down' --data '$work/ring'")
@@ -21,11 +21,11 @@ start_ring() {
 	home=$(ring_get "$NEPHOS_URL" | sed -n 's/^Nephos-Home: //Ip')
 	[ -n "$home" ] || { home=$NEPHOS_URL; echo "(No answer names the drive's home: the first gateway is taken for it.)"; }
 	for url in "http://127.0.0.1:$first" "http://127.0.0.1:$((first + 1))"; do [ "$url" = "$home" ] || other=$url; done
-	ring_get "$home" >/dev/null # what it is to have
+	ring_get "$home" >/dev/null # the home caches the document
 	ring_get "$home" | grep -qi '^Cache-Status:.*; hit' || echo "(No answer says that it came from memory.)"
 }
 
-# nginx keeps what it had from the home, asks nobody about it again, and checks no token.
+# nginx caches the answers of the home. It does not validate them again, and checks no token.
 start_nginx_cache() {
 	local nginx_port=$((port + 51))
 	start_nginx cache "$nginx_port" "sendfile on;
@@ -40,7 +40,7 @@ start_nginx_cache() {
 	ring_get "$nginx_cache" | grep -q '^Kept: HIT' || die "nginx does not keep the document"
 }
 
-# A mount with two gateways, beside one of the version before.
+# Compares a mount that has two gateways with a mount of the earlier version.
 bench_ring_rename() {
 	local name
 	[ -n "${BENCH_BEFORE:-}" ] || { echo "(rename: only with BENCH_BEFORE)"; return 0; }

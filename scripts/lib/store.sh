@@ -1,9 +1,9 @@
-# What up, down and the tests share; sourced by bash. Sets ROOT. Callers set DATA (by own_path) before they use the
-# functions about a store.
+# Functions that scripts/up, scripts/down and the tests share; sourced by bash. Sets ROOT. Callers set DATA (with
+# own_path) before they use the functions about a store.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-GATEWAYS_MAX=16 # as settings take
+GATEWAYS_MAX=16 # the most that check_setting accepts
 BUILD=$(realpath -m "${NEPHOS_BUILD_DIR:-$ROOT/build/release}")
 # shellcheck source=scripts/lib/trust.sh
 . "$ROOT/scripts/lib/trust.sh"
@@ -23,11 +23,13 @@ gateway_parts() {
 	for ((n = 1; n <= GATEWAYS; n++)); do echo "gateway-$n"; done
 }
 
-# The parts of a database with standbys: what Patroni runs below it has pid files, too (database_parts).
+# The parts of a database with standbys that scripts/up starts. The PostgreSQL servers that Patroni starts have pid
+# files, too (database_parts).
 standby_parts() { [ "$STANDBYS" = 0 ] || echo etcd-1 etcd-2 etcd-3 patroni-1 patroni-2 patroni-3; }
 database_parts() { if [ "$STANDBYS" = 0 ]; then echo postgres; else echo postgres-1 postgres-2 postgres-3; fi; }
 
-# standby_port KIND N: of node N's postgres, patroni, etcd, and etcd for its peers; with --port P behind the gateways'.
+# standby_port KIND N: the port of node N's postgres, patroni or etcd, or of its etcd for other members (peer). With
+# --port P these ports follow those of the gateways.
 standby_port() {
 	local base=9120
 	[ -z "${PORT:-}" ] || base=$((PORT + GATEWAYS_MAX))
@@ -58,7 +60,7 @@ gateway_urls() {
 	echo "$urls"
 }
 
-# Where gateway N listens for services: in a folder that only their user may enter.
+# gateway_socket N: where gateway N listens for services: in a folder that only their user may enter.
 gateway_socket() { echo "unix:$DATA/run/internal/gateway-$1.sock"; }
 
 gateway_sockets() {
@@ -80,8 +82,8 @@ program_of() {
 	esac
 }
 
-# user_of PART: who runs it. What root starts becomes users of their own, but for the mount, which acts for everybody;
-# otherwise all is the caller's.
+# user_of PART: the user that runs the part. When root starts a store, its parts run as other users, except the mount,
+# which acts for all users. Otherwise the caller runs all parts.
 user_of() {
 	if [ "$EUID" != 0 ]; then
 		id -un
@@ -112,9 +114,9 @@ pg_bin() {
 	echo "$dir"
 }
 
-# socket_dir [-N]: the folder of PostgreSQL's socket, of node N. A socket's path has at most 107 bytes: a long DATA gets
-# a private folder under /tmp, recorded in DATA. One that is not there any more is not made again under its name, which
-# others know by now.
+# socket_dir [-N]: prints the folder of PostgreSQL's socket, or of node N's. The path of a socket has at most 107 bytes,
+# so a long DATA gets a private folder under /tmp, whose name is recorded in DATA. When that folder is gone, it is not
+# made again under the same name, because other users may know that name by now.
 socket_dir() {
 	local dir=$DATA/run/postgres${1:-} recorded
 	if [ ${#dir} -le 90 ]; then
@@ -130,10 +132,10 @@ socket_dir() {
 	fi
 }
 
-# One a line.
+# Prints the folders of all sockets, one per line.
 socket_dirs() { if [ "$STANDBYS" = 0 ]; then socket_dir; else socket_dir -1; socket_dir -2; socket_dir -3; fi; }
 
-# conninfo DATABASE [ROLE]. With standbys: whichever of the three takes changes.
+# conninfo DATABASE [ROLE]: prints a connection string. With standbys it leads to the server that takes changes.
 conninfo() {
 	local sockets more=
 	sockets=$(socket_dirs | paste -sd,)

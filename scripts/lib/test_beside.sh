@@ -1,9 +1,9 @@
-# The further lanes of scripts/test: suites that run beside those of the first, each lane on a store and ports of its
-# own, and whose words are shown when they have come to their end: while one waits for disks and timers, another
-# computes. Sourced by scripts/test.
+# The further lanes of scripts/test: their suites run at the same time as those of the first lane, so that one lane
+# computes while another waits for disks and timers. Each lane has its own store and ports. Its output is shown when it
+# has ended. Sourced by scripts/test.
 # shellcheck shell=bash
 
-# The ports of one lane's stores: more than its scripts ask for.
+# How many ports the stores of one lane have: more than its scripts use.
 LANE_PORTS=200
 
 beside=()
@@ -30,12 +30,12 @@ show_beside() {
 		one 1 "the suites beside did not come to their end"
 		return
 	fi
-	sed '$d' "$log" # without its count, which is added to ours
+	sed '$d' "$log" # without its last line, whose counts are added to ours
 	passed=$((passed + ${counts% *}))
 	failed=$((failed + ${counts#* }))
 }
 
-# Each stops its store at its end.
+# Ends the lanes that still run; each stops its store when it ends.
 stop_beside() {
 	local lane
 	for lane in "${beside[@]}"; do

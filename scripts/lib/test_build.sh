@@ -1,9 +1,9 @@
-# What scripts/test builds, and what it does ahead of its turn while other suites wait; sourced by it.
+# The builds of scripts/test, and the work that it does ahead while other suites wait; sourced by it.
 # shellcheck shell=bash
 
 declare -A ahead=() ready=()
 
-# configure NAME: build/NAME, as CMakePresets.json says.
+# configure NAME: configures build/NAME with the preset NAME of CMakePresets.json.
 configure() {
 	[ ! -f "$builds/$1/build.ninja" ] || return 0
 	(cd "$ROOT" && cmake --preset "$1") >"$work/cmake-$1.log" 2>&1 || { cat "$work/cmake-$1.log"; return 1; }
@@ -17,7 +17,7 @@ build() {
 	ninja -C "$dir" "$@" >"$work/ninja-$name.log" 2>&1 || { tail -n 60 "$work/ninja-$name.log"; return 1; }
 }
 
-# need NAME [TARGET…]: built, ahead or now.
+# need NAME [TARGET…]: makes sure that the targets are built, ahead or now.
 need() {
 	[ -z "${ready[$1]:-}" ] || return 0
 	[ "$1" = dev ] || await_ahead compile
@@ -25,8 +25,8 @@ need() {
 	ready[$1]=1
 }
 
-# begin NAME COMMAND…: at the lowest priority, in a session of its own (the kernel shares out between sessions first,
-# then within one).
+# begin NAME COMMAND…: starts COMMAND at the lowest priority, in its own session (the kernel shares the processors first
+# between sessions, then within one).
 begin() {
 	local name=$1
 	shift
@@ -42,7 +42,7 @@ begin_ahead() {
 	"$@"
 }
 
-# hurry PID: it and what it has started have the ordinary priority again. Who is not root cannot raise one.
+# hurry PID: gives the process and its children the ordinary priority again. Only root can raise a priority.
 hurry() {
 	local child
 	echo 0 2>/dev/null >"/proc/$1/autogroup" || :
@@ -50,7 +50,8 @@ hurry() {
 	for child in $(pgrep -P "$1"); do hurry "$child"; done
 }
 
-# On a busy machine what is behind everybody else never comes to its end; so what is waited for is so no longer.
+# On a busy machine a process of the lowest priority never ends. So work that a suite waits for gets the ordinary
+# priority first.
 await_ahead() {
 	local leader=${ahead[$1]:-}
 	[ -n "$leader" ] || return 0
@@ -60,16 +61,16 @@ await_ahead() {
 
 make_images() { "$ROOT/scripts/deps" compose && E2E_IMAGES=$work/images bash "$ROOT/tests/e2e/90-compose.sh" prepare; }
 
-compile_ahead() { # in this order they are needed
+compile_ahead() { # in the order in which the suites need them
 	# shellcheck disable=SC2046 # each is a word
 	! wanted asan || build asan $(asan_targets) || return 1
 	# shellcheck disable=SC2046 # each is a word
 	! wanted tsan || build tsan $(tsan_targets) || return 1
-	# What passes is remembered: the suite looks only at what did not.
+	# The check remembers the files that pass, so the suite looks only at the others.
 	! wanted arch || "$ROOT/tests/arch/check_tidy.sh" "$builds/dev"
 }
 
-# begin_all: what suites that were asked for will need.
+# begin_all: starts to make what the wanted suites will need.
 begin_all() {
 	export -f wanted compile_ahead make_images
 	export suites long TSAN_TESTS

@@ -1,10 +1,10 @@
-# How scripts/test counts and says what passed; sourced by it. Sets passed and failed.
+# Counts and prints what passed in scripts/test; sourced by it. Sets passed and failed.
 # shellcheck shell=bash
 
 passed=0
 failed=0
 
-# suite NAME COMMAND…: with its title above, and what came of it below.
+# suite NAME COMMAND…: runs COMMAND, prints a title before it, and its counts and seconds after it.
 suite() {
 	local name=$1 began=$SECONDS good=$passed bad=$failed
 	shift
@@ -23,7 +23,7 @@ one() { # one RESULT NAME
 	fi
 }
 
-# run_ctest DIR ARGUMENTS…: counts each test. More at a time than there are processors: many wait.
+# run_ctest DIR ARGUMENTS…: counts each test. It runs more tests at a time than there are processors, because many wait.
 run_ctest() {
 	local dir=$1 line
 	shift

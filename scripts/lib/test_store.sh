@@ -1,9 +1,9 @@
-# A store for the end-to-end scripts of scripts/test, and how they are run on it; sourced by it.
+# Starts a store for the end-to-end scripts of scripts/test, and runs them on it; sourced by it.
 # shellcheck shell=bash
 
 store= kind=dev runs=
 
-# start_store BUILD: by the programs of dev or asan.
+# start_store BUILD: starts a store with the programs of this build, dev or asan.
 start_store() {
 	runs=
 	"$ROOT/scripts/deps" run test
@@ -11,8 +11,8 @@ start_store() {
 	kind=$1
 	export NEPHOS_BUILD_DIR=$builds/$kind
 	store=$work/store-$kind
-	# Each process that has something to report, leaks at its end included, leaves a file, in a folder where all of
-	# them may.
+	# A process with a sanitizer report, about leaks at its end too, writes a file. All users of the store's
+	# processes may write to this folder.
 	install -d "$store" && install -d -m 1777 "$store/reports"
 	[ "$kind" != asan ] ||
 		export ASAN_OPTIONS="log_path=$store/reports/sanitizer:quarantine_size_mb=4:thread_local_quarantine_size_kb=64" UBSAN_OPTIONS=print_stacktrace=1
@@ -25,7 +25,8 @@ stop_store() {
 	[ -n "$store" ] || return 0
 	"$ROOT/scripts/down" --data "$store" >"$work/down.log" 2>&1 || { one 1 "scripts/down"; cat "$work/down.log"; }
 	[ "$kind" != asan ] || sanitizer_reports "the store's processes"
-	# Its folder has a name of its own: whoever names it belongs to it, and should be gone, or on its way.
+	# The store's folder has a unique name, so a process with that name in its command line belongs to the store,
+	# and should have ended or end soon.
 	for _ in $(seq 50); do
 		pgrep -af -- "$store/" >"$work/left" || break
 		sleep 0.2
@@ -35,7 +36,7 @@ stop_store() {
 	unset ASAN_OPTIONS UBSAN_OPTIONS NEPHOS_BUILD_DIR
 }
 
-# sanitizer_reports WHOSE: each is a failure.
+# sanitizer_reports WHOSE: prints each report of a sanitizer and counts it as a failure.
 sanitizer_reports() {
 	local report
 	for report in "$work/store-$kind/reports"/sanitizer.*; do
@@ -64,7 +65,7 @@ run_e2e() {
 	[ "$kind" != asan ] || sanitizer_reports "$(basename "$script")"
 }
 
-# is_of SCRIPT all|own|shared: own are those that start what they need themselves.
+# is_of SCRIPT all|own|shared: own scripts start the stores that they need; shared scripts use one store together.
 is_of() {
 	case $2 in
 	own) ! grep -q '^e2e_store$' "$1" ;;
@@ -72,7 +73,8 @@ is_of() {
 	esac
 }
 
-# run_scripts BUILD FOLDER PATTERN [own|shared]: a store, the scripts of tests/FOLDER whose names begin so, and its end.
+# run_scripts BUILD FOLDER PATTERN [own|shared]: starts a store, runs the scripts of tests/FOLDER whose names begin with
+# PATTERN, and stops the store.
 run_scripts() {
 	local script note=
 	[ "$1" = dev ] || note=", $1"

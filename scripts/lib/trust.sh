@@ -1,19 +1,20 @@
-# What up and down believe, of folders, files and processes; sourced by store.sh. Run by root, whoever could write to a
-# store's folder, exchange one above it, or name a process in it, would be root: a folder counts only when nobody but
-# the caller and root can change it or the way to it, a file only when it lies in such a folder, is plain and is as well
-# owned, and a process only when it is what this store started.
+# Decides which folders, files and processes up and down trust; sourced by store.sh. When root runs them, anybody who
+# could write to the store's folder, exchange a folder above it, or choose the pid of one of its processes, would become
+# root. So a folder is trusted only when nobody but the caller and root can change it or the way to it. A file is
+# trusted only when it lies in such a folder, is a plain file, and has the same owners. A process is trusted only when
+# this store started it.
 # shellcheck shell=bash
 
-LINKS_MAX=40 # on the way to a folder, as the kernel allows
+LINKS_MAX=40 # the most links on the way to a folder, the same as in the kernel
 
-# is_ours UID [USER]: root, the caller, or USER.
+# is_ours UID [USER]: succeeds if UID is root, the caller, or USER.
 is_ours() {
 	[ "$1" = 0 ] || [ "$1" = "$EUID" ] || { [ -n "${2:-}" ] && [ "$1" = "$(id -u "$2" 2>/dev/null)" ]; }
 }
 
 name_of() { getent passwd "$1" | cut -d: -f1 | grep . || echo "uid $1"; }
 
-# check_owned WHAT PATH [USER]: dies unless it, a folder, file or link, belongs to the caller, root or USER.
+# check_owned WHAT PATH [USER]: dies unless this folder, file or link belongs to the caller, root or USER.
 check_owned() {
 	local uid
 	uid=$(stat -c %u -- "$2") || die "$2 cannot be looked at"
@@ -21,8 +22,8 @@ check_owned() {
 		die "the $1 $2 belongs to $(name_of "$uid"), who could change what is found there; choose a folder to which all the way is yours or root's (--data, --mount)"
 }
 
-# check_folder PATH last|above [USER]: dies unless it is a folder of the caller's, root's or USER's that nobody else can
-# write to. One above may be writable when it is sticky, as /tmp is: what lies in it and is ours cannot be exchanged.
+# check_folder PATH last|above [USER]: dies unless PATH is a folder of the caller, root or USER that nobody else can
+# write to. With "above" it may also be writable when it is sticky, as /tmp is: others cannot exchange our files in it.
 check_folder() {
 	local mode
 	[ -d "$1" ] || die "$1 is no folder; choose another one"
@@ -33,9 +34,9 @@ check_folder() {
 		die "others than its owner can write to the folder $1 (mode ${mode#0}); chmod go-w it, or choose another one"
 }
 
-# own_path PATH [USER [above]]: sets OWN_PATH to PATH without links, after all on the way to it was found to be ours;
-# its last folder may be USER's, and with "above" a sticky one, which only what is in it counts of. What is not there
-# yet cannot be looked at: whoever makes it looks again.
+# own_path PATH [USER [above]]: checks each folder on the way to PATH, then sets OWN_PATH to PATH without links. The
+# last folder may belong to USER; with "above" it may also be sticky, which is enough for a folder in which only our own
+# entries count. A folder that does not exist yet cannot be checked: after it is made, the caller checks again.
 own_path() {
 	local left=$1 at=/ next name target links=0
 	case $1 in *[[:cntrl:]]*) die "a path with control characters is not taken: $(printf %q "$1")" ;; '') die "an empty path" ;; esac
@@ -64,7 +65,7 @@ own_path() {
 	OWN_PATH=$at
 }
 
-# own_file PATH [USER]: it is there, and may be believed; dies when it is there and may not.
+# own_file PATH [USER]: succeeds if the file exists and can be trusted; dies if it exists and cannot.
 own_file() {
 	local mode
 	[ -e "$1" ] || [ -L "$1" ] || return 1
@@ -77,7 +78,7 @@ own_file() {
 
 # ---- settings ----
 
-# check_setting KEY VALUE: dies unless it can be that.
+# check_setting KEY VALUE: dies unless VALUE is valid for KEY.
 check_setting() {
 	case $1 in
 	PORT) [[ $2 =~ ^([1-9][0-9]{0,4})?$ ]] && [ "${2:-0}" -le 65535 ] || die "gateways listen on a port from 1 to 65535, not on '$2'" ;;
@@ -97,8 +98,8 @@ check_last_port() {
 		die "the ports of the standbys, behind those of the gateways from $PORT on, go beyond port 65535; take a lower one"
 }
 
-# plain_value TEXT: sets PLAIN to what bash's printf %q wrote so, as earlier versions did. What that never writes is
-# refused.
+# plain_value TEXT: undoes the quoting of bash's printf %q, with which earlier versions wrote values, and sets PLAIN.
+# Refuses text that printf %q never writes.
 plain_value() {
 	local rest=$1 odd=$'[ \t\'"`$;&|<>()]'
 	case $1 in
@@ -121,8 +122,8 @@ plain_value() {
 	esac
 }
 
-# read_settings FILE: sets PORT, GATEWAYS, FIRST_USER, MOUNT and STANDBYS, which earlier versions did not write. Lines
-# KEY=value; with FORMAT=2 above them the values are as they stand.
+# read_settings FILE: sets PORT, GATEWAYS, FIRST_USER, MOUNT, and STANDBYS, which earlier versions did not write. The
+# lines are KEY=value. When FORMAT=2 stands above them, values are not quoted.
 read_settings() {
 	local line key value seen=' ' format=1
 	STANDBYS=0
@@ -156,15 +157,15 @@ write_settings() { # write_settings FILE
 
 # ---- processes ----
 
-# own_line FILE [USER]: the first line of a small file of ours or USER's, or nothing.
+# own_line FILE [USER]: prints the first line of a small file that belongs to us or USER, or nothing.
 own_line() {
 	local line=
 	! own_file "$1" "${2:-}" || IFS= read -r line <"$1" || :
 	printf %s "$line"
 }
 
-# pid_of PART: the number that is recorded, when it is one. A node's PostgreSQL writes its own, for Patroni starts it;
-# nothing is done with the number before is_part has said what that process is.
+# pid_of PART: prints the recorded pid if it is a number. The PostgreSQL of a node writes its own pid file, because
+# Patroni starts it. Callers check with is_part what that process is before they use the number.
 pid_of() {
 	local pid user=
 	case $1 in postgres-*) user=$(user_of "$1") ;; esac
@@ -172,8 +173,8 @@ pid_of() {
 	if [[ $pid =~ ^[1-9][0-9]{0,9}$ ]]; then echo "$pid"; fi
 }
 
-# start_of PID: when it was started, in ticks since the machine was: field 22 of its stat. The second field is its name,
-# which may have anything in it.
+# start_of PID: prints when the process was started, in ticks since the machine was started: field 22 of its stat file.
+# The second field is its name, which may contain any characters.
 start_of() {
 	local stat fields
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -181,22 +182,22 @@ start_of() {
 	echo "${fields[19]}"
 }
 
-# record PART PID: this process is that part of this store. NAME.start has its number and when it started; NAME.pid is
-# what others read.
+# record PART PID: records that this process is that part of the store. NAME.start has its pid and its start; other
+# programs read NAME.pid.
 record() {
 	echo "$2 $(start_of "$2" || :)" >"$DATA/run/$1.start"
 	[ "$(pid_of "$1")" = "$2" ] || echo "$2" >"$DATA/run/$1.pid"
 }
 
-# The file of one that writes it itself stays, being its.
+# The pid file of a part that writes it itself stays, because the file belongs to that part.
 forget() {
 	case $1 in postgres-*) return 0 ;; esac
 	rm -f "$DATA/run/$1.pid" "$DATA/run/$1.start"
 }
 
-# is_running PART: the recorded process lives, and is what this store started: its program, of its user or of the
-# caller, for this DATA, and started when that one was. A number alone may be anybody's by now. Earlier versions
-# recorded no start; nor does who writes NAME.pid himself.
+# is_running PART: succeeds if the recorded process lives and this store started it: it runs the part's program, as the
+# part's user or the caller, for this DATA, and it has the recorded start. The pid alone may belong to any process by
+# now. Earlier versions recorded no start, and neither does a part that writes NAME.pid itself.
 is_running() {
 	local pid recorded
 	pid=$(pid_of "$1") || exit
@@ -206,14 +207,15 @@ is_running() {
 	is_part "$1" "$pid"
 }
 
-# is_part PART PID: by program, user and DATA.
+# is_part PART PID: checks program, user and DATA of the process.
 is_part() {
 	local exe uid words word
 	! is_zombie "$2" || return 1
 	exe=$(readlink "/proc/$2/exe" 2>/dev/null) || return 1
 	exe=${exe% (deleted)}
 	mapfile -t -d '' words 2>/dev/null <"/proc/$2/cmdline" || return 1
-	# A new version may have been put in its place, and the old file renamed: then it still says how it was started.
+	# The program's file may have been renamed when a new version was installed. The command line still has the old
+	# name.
 	[ "${exe##*/}" = "$(program_of "$1")" ] || [ "$(basename -- "${words[0]:-}")" = "$(program_of "$1")" ] || return 1
 	uid=$(sed -n 's/^Uid:[[:space:]]*[0-9]*[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$2/status" 2>/dev/null)
 	[ -n "$uid" ] && { [ "$uid" = "$EUID" ] || [ "$uid" = "$(id -u "$(user_of "$1")" 2>/dev/null)" ]; } || return 1
@@ -235,14 +237,14 @@ process_gone() {
 
 # ---- ports ----
 
-# listener TABLE PORT: uid and inode of a socket that listens on it and would keep a gateway off 127.0.0.1.
+# listener TABLE PORT: prints uid and inode of a socket that listens on the port and would keep a gateway off 127.0.0.1.
 listener() {
 	awk -v port="$(printf '%04X' "$2")" '
 		$4 == "0A" && split($2, at, ":") && at[2] == port && (at[1] ~ /^0+$/ || at[1] ~ /(0100007F|7F000001)$/) { print $8, $10; exit }
 	' "/proc/net/$1" 2>/dev/null || :
 }
 
-# answers PORT: somebody takes connections there, or lets them wait.
+# answers PORT: succeeds if a process accepts connections there, or lets them wait.
 answers() {
 	local status=0
 	# shellcheck disable=SC2016
@@ -250,8 +252,8 @@ answers() {
 	[ "$status" = 0 ] || [ "$status" = 124 ]
 }
 
-# port_taken PORT: sets HOLDER to who listens there. The kernel's table first: connecting would wait where nobody
-# accepts.
+# port_taken PORT: sets HOLDER to the process that listens there. It looks at the kernel's table first, because a
+# connection would wait where no process accepts it.
 port_taken() {
 	local found uid inode fd pid
 	found=$(listener tcp "$1")

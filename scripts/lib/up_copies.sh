@@ -1,11 +1,12 @@
-# Backups: where one lies, what it has, and the store that is copied; sourced by scripts/backup and scripts/restore.
+# The place and the parts of a backup, and access to the store that is copied; sourced by scripts/backup and
+# scripts/restore.
 # shellcheck shell=bash
 
-# What a copy has. Its manifest comes last, with a digest of each.
+# The parts of a copy. Its manifest is written last, with a digest of each part.
 PARTS=(docs.dump users.dump blocks.list cluster.key credentials store.id)
-COPY_THREADS=8 # blocks under way at once: at a service of S3 one waits most of the time
+COPY_THREADS=8 # how many blocks are copied at once: with a service of S3 most of the time is waiting
 
-# take_s3_flag FLAG VALUE: how nephos-docs is told of the service where a backup lies.
+# take_s3_flag FLAG VALUE: adds to S3, the flags that tell nephos-docs how to reach the service of S3 with the backup.
 S3=()
 take_s3_flag() { S3+=("--backup-${1#--s3-}" "$2"); }
 
@@ -22,10 +23,10 @@ place_of() {
 	esac
 }
 
-# What nephos-docs says, for people: of a line of its log the last thing that it tells, but for what is no trouble.
+# Prints the output of nephos-docs for people: of each line of its log only the last field, and no line of level info.
 plain() { sed -E '/"level":"info"/d; s/^\{"time".*(outcome|text)=\\"(.*)\\"[^"]*"\}$/\2/; s/\\"/"/g' "$SAID" >&2; }
 
-# docs_program ARGUMENT…: what it says is in SAID, and told.
+# docs_program ARGUMENT…: runs nephos-docs. Its output goes to SAID and is printed.
 docs_program() {
 	local status=0
 	env -i "${environment[@]}" "$BUILD/bin/nephos-docs" --cluster-key none --block-workers $COPY_THREADS --backup "$PLACE" "${S3[@]}" "$@" 2>"$SAID" ||
@@ -37,14 +38,14 @@ docs_program() {
 # vault put|get|list|remove NAME
 vault() { docs_program --database none --backup-do "$1" --backup-name "$2"; }
 
-# with_blocks WHAT: of the list on the standard input.
+# with_blocks WHAT: works on the blocks in the list on the standard input.
 with_blocks() {
 	local config=()
 	! own_file "$DATA/docs.conf" || config=(--config "$DATA/docs.conf")
 	docs_program "${config[@]}" --blocks "$BLOCKS_KIND" --blocks-dir "$BLOCKS" --database "$(conninfo docs)" --backup-do "$1"
 }
 
-# Sets DATA, BLOCKS, and what up_postgres.sh and up_standbys.sh have of the cluster, whose primary must answer.
+# Sets DATA, BLOCKS, and the variables of up_postgres.sh or up_standbys.sh about the cluster. The primary must answer.
 open_store() {
 	own_path "${data:-$ROOT/var}"
 	DATA=$OWN_PATH
@@ -65,7 +66,7 @@ open_store() {
 
 primary_answers() { psql_as postgres docs -c 'SELECT'; }
 
-# Sets BLOCKS_KIND. How a service of S3 is reached, the database does not know.
+# Sets BLOCKS_KIND. The database does not store how to reach a service of S3.
 find_blocks() {
 	local places
 	places=$(psql_as postgres docs -At -F ' ' -c 'SELECT kind, target FROM block_place') || die "the database does not say where the blocks lie"
@@ -78,7 +79,8 @@ find_blocks() {
 	esac
 }
 
-# By this number, which stays with it when it is restored, a store knows its backups. Sets STORE.
+# Sets STORE to the identifier by which a store recognises its backups. It makes one when there is none; a restored
+# store has the same one.
 know_store() {
 	if ! own_file "$DATA/store.id"; then
 		(umask 077 && random_word >"$DATA/store.id.new" && echo >>"$DATA/store.id.new")

@@ -1,4 +1,4 @@
-# Whose the files and processes of a store are; sourced by scripts/up. What earlier versions left is brought into order.
+# Gives files and processes of a store their owners, also those that an earlier version left; sourced by scripts/up.
 # shellcheck shell=bash
 
 make_cluster_key() {
@@ -10,7 +10,7 @@ make_cluster_key() {
 	[ "$EUID" != 0 ] || chown "$(user_of docs-1)": "$DATA/cluster.key"
 }
 
-# runs_as_it_should PART: by its user, and PostgreSQL by our rules.
+# runs_as_it_should PART: succeeds if the part runs as its user, and PostgreSQL with our rules of access.
 runs_as_it_should() {
 	local pid uid
 	pid=$(pid_of "$1")
@@ -19,7 +19,7 @@ runs_as_it_should() {
 	[ "$1" != postgres ] || tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q '^hba_file='
 }
 
-# What an earlier version started, as root and trusting, ends; a mount waits for what comes in its place.
+# Ends parts that an earlier version started as root and without rules of access. A mount waits for their successors.
 end_earlier_parts() {
 	local part earlier=
 	for part in $(gateway_parts) $(service_parts) $(database_parts); do
@@ -31,12 +31,13 @@ end_earlier_parts() {
 	[ "$STANDBYS" != 0 ] || stop_part postgres INT 60 || failed postgres "it does not end"
 }
 
-# By root: each part's files are its own, the rest is root's. Blocks that root's services of an earlier version wrote
-# are handed over; the folder itself comes last, so that it is all done again when it was not done to the end.
+# When root runs this, the files of each part get the owner of that part, and root owns the rest. Blocks that services
+# of an earlier version wrote as root get a new owner. The folder itself gets it last, so that an interrupted change is
+# repeated as a whole.
 hand_over() {
 	local nephos
-	# For sockets between the parts: only their user may enter. It lies in a folder of ours, in which they could
-	# make none.
+	# The folder for the sockets between the parts, which only their user may enter. The parts could not make it
+	# themselves, because the folder around it is not theirs.
 	mkdir -p "$DATA/run/internal"
 	chmod 700 "$DATA/run/internal"
 	if [ "$EUID" != 0 ]; then

@@ -1,16 +1,16 @@
-# How scripts/up starts a part of the store and waits for it; sourced by it.
+# Starts the parts of a store and waits for them; sourced by scripts/up.
 # shellcheck shell=bash
 
-# How many parts were started by this run, and which.
+# How many parts this run has started, and which.
 started=0 fresh=
-# Nothing else of the caller's goes along; what a sanitizer is told only matters to a build with it.
+# The parts get only these variables of the caller's environment. Those of sanitizers matter only to a build with them.
 environment=(PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8)
 for variable in ASAN_OPTIONS UBSAN_OPTIONS; do
 	[ -z "${!variable:-}" ] || environment+=("$variable=${!variable}")
 done
 
-# become PART [DIR…]: sets BECOME to the words that make a command run by the user of that part, who can enter these
-# folders.
+# become PART [DIR…]: sets BECOME to the words that run a command as the user of that part. The command can enter the
+# folders DIR.
 become() {
 	local user
 	user=$(user_of "$1")
@@ -21,7 +21,7 @@ become() {
 	BECOME+=("$user" "${@:2}" --)
 }
 
-# A part that did not come up: which one, and the end of its log.
+# failed PART REASON: prints that the part did not start, and the end of its log, and exits.
 failed() {
 	local part=$1
 	shift
@@ -34,7 +34,8 @@ failed() {
 	exit 1
 }
 
-# start PART COMMAND…: by its user, in a session of its own, without the caller's NEPHOS_ variables and open files.
+# start PART COMMAND…: runs COMMAND as the user of the part, in its own session, without the caller's NEPHOS_ variables
+# and open files.
 start() {
 	local part=$1
 	shift
@@ -52,7 +53,7 @@ start() {
 	fresh+=" $part"
 }
 
-# await PART SECONDS COMMAND…: until it answers, or its process has ended.
+# await PART SECONDS COMMAND…: waits until COMMAND succeeds; fails after SECONDS, or when the process of the part ends.
 await() {
 	local part=$1 tries=$(($2 * 20))
 	shift 2

@@ -1,7 +1,7 @@
-# The store's PostgreSQL, as scripts/up makes and starts it; sourced by it.
+# Makes and starts the PostgreSQL of a store; sourced by scripts/up.
 # shellcheck shell=bash
 
-# by_postgres COMMAND…: as the user of PostgreSQL, from its folder.
+# by_postgres COMMAND…: runs COMMAND as the user of PostgreSQL, in the folder /.
 by_postgres() {
 	become postgres "$DATA" "$PGDATA" "${SOCKETS[@]}"
 	(cd / && env -i "${environment[@]}" "${BECOME[@]}" "$@")
@@ -12,9 +12,9 @@ psql_as() { by_postgres "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 "$(conninfo "$2" 
 
 data_is_left() { ! readlink /proc/[0-9]*/cwd 2>/dev/null | grep -qxF "$PGDATA"; }
 
-# What a killed PostgreSQL has left: backends, which end a moment later, and lock files, of data and socket. It does not
-# start beside them while their number is a process, and be it one that nobody has waited for yet, or quite another's.
-# They lie in folders of its user, and are his.
+# Clears the remains of a killed PostgreSQL: its backends, which end a moment later, and the lock files of its data and
+# its socket. PostgreSQL does not start while the pid in a lock file is that of any process, even of a zombie or of an
+# unrelated process. The files lie in folders of PostgreSQL's user, so this user removes them.
 clear_killed_postgres() {
 	is_running postgres && return 0
 	wait_until 20 data_is_left || failed postgres "processes of the one before still use $PGDATA"
@@ -23,9 +23,10 @@ clear_killed_postgres() {
 		"$PGDATA/postmaster.pid" "$SOCKETS/.s.PGSQL.5432.lock"
 }
 
-# Who may connect as whom. The kernel says whose the process at the other end is; there are no passwords, and nobody is
-# trusted for knowing a name. PostgreSQL's user sets up, and takes over what earlier versions made. Root could become
-# either. Nodes copy from each other by two roles that have passwords.
+# Writes which user may connect with which role. The kernel reports the user of the process at the other end, so there
+# are no passwords, and knowing the name of a role is not enough. PostgreSQL's user sets up the database and takes over
+# what earlier versions made. Root could become either user. Nodes copy from each other with two roles that have
+# passwords.
 write_rules() {
 	local role who roles=(postgres nephos) rules=('local all postgres peer map=nephos'
 		'local users,docs,postgres nephos peer map=nephos')
@@ -44,7 +45,7 @@ write_rules() {
 	chmod 644 "$DATA/run/pg_hba.conf" "$DATA/run/pg_ident.conf"
 }
 
-# choose_postgres FOLDER: sets PGBIN to where the programs lie that made the cluster in it, or the newest ones.
+# choose_postgres FOLDER: sets PGBIN to the programs of the version that made the cluster in FOLDER, or to the newest.
 choose_postgres() {
 	local version
 	PGBIN=$(pg_bin)
@@ -55,7 +56,7 @@ choose_postgres() {
 	[ -x "$PGBIN/postgres" ] || die "PostgreSQL $version, which made $1, is not installed; install it"
 }
 
-# Folders of PostgreSQL's.
+# Makes the folders of PostgreSQL, for its data and its socket.
 find_postgres() {
 	mkdir -p "$DATA/postgres"
 	own_path "$DATA/postgres" "$(user_of postgres)"
@@ -65,8 +66,9 @@ find_postgres() {
 	chmod 700 "$PGDATA"
 	if [ "$EUID" = 0 ]; then
 		chown postgres:postgres "$PGDATA"
-		# Whoever may enter the folder may connect; who he then is, the kernel says. One under /tmp that is
-		# PostgreSQL's already is left alone: its user could have put a link in its place just now.
+		# Every user who may enter the folder may connect; the kernel reports which user it is. A folder under
+		# /tmp that PostgreSQL's user owns already is left alone: this user could just have replaced it by a
+		# link.
 		if [ "$SOCKETS" = "$DATA/run/postgres" ] || [ "$(stat -c %u "$SOCKETS")" = 0 ]; then
 			chmod 710 "$SOCKETS"
 			chown -h postgres:"$(id -gn nephos)" "$SOCKETS"
@@ -86,8 +88,8 @@ start_postgres() {
 	fi
 	clear_killed_postgres
 	write_rules
-	# Settings that hold data safe are PostgreSQL's defaults; these are about speed on one machine, and who may
-	# connect. Three of the connections are kept for the superuser, which the services are not.
+	# The settings for the safety of data are PostgreSQL's defaults. These here concern speed on one machine, and
+	# who may connect. Three of the connections are reserved for the superuser; the services are not superusers.
 	start postgres "$PGBIN/postgres" -D "$PGDATA" -k "$SOCKETS" \
 		-c listen_addresses= -c port=5432 -c max_connections=123 -c shared_buffers=256MB -c jit=off \
 		-c max_wal_size="$(log_megabytes "$PGDATA")MB" -c checkpoint_timeout=15min -c shared_preload_libraries=pg_stat_statements \
@@ -99,13 +101,13 @@ start_postgres() {
 
 has_database() { psql_as postgres "$1" -c 'SELECT' >/dev/null 2>&1; }
 
-# The services' role owns its two databases and nothing else; earlier versions had made it the superuser.
+# The services' role owns its two databases and nothing else; earlier versions had made this role the superuser.
 make_roles() {
 	local database role=postgres
 	psql_as postgres postgres -c 'SELECT' >/dev/null 2>&1 || role=nephos
 	psql_as $role postgres <"$ROOT/scripts/sql/roles.sql" || return 1
 	for database in users docs; do
-		# A standby may not have it yet, and is asked before the primary: that there is none ends the search.
+		# psql may ask a standby before the primary, and stops when the standby does not have the database yet.
 		wait_until 30 has_database $database || return 1
 		psql_as postgres $database <"$ROOT/scripts/sql/owner.sql" || return 1
 	done

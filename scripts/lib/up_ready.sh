@@ -1,4 +1,4 @@
-# Whether the parts that scripts/up started know each other, so that the store can be used; sourced by it.
+# Waits until the started parts know each other, so that the store can be used; sourced by scripts/up.
 # shellcheck shell=bash
 
 # Every gateway must know both instances of each service.
@@ -18,7 +18,8 @@ services_run() {
 	done
 }
 
-# What was started now answers itself: for a while the gateways still know the instance that had its name before.
+# Services that this run has started must answer themselves, because gateways still know the former instance of the same
+# name for a while.
 fresh_services_answer() {
 	local part url
 	for part in $(service_parts); do

@@ -1,8 +1,8 @@
-# Where a store lies and how it is set up, as scripts/up is told or remembers; sourced by it. The first run decides: its
-# flags are written down, and those of later runs can only say where to mount.
+# Chooses the folder and the settings of a store; sourced by scripts/up. The flags of the first run are written down as
+# settings. Flags of later runs can only change where to mount.
 # shellcheck shell=bash
 
-# The folder, and what lies in it, are believed only when nobody else could have made or changed them.
+# Trusts the folder and its content only when nobody else could have made or changed them.
 open_data() {
 	umask 022
 	own_path "${data:-$ROOT/var}"
@@ -16,8 +16,8 @@ open_data() {
 	BLOCKS=$OWN_PATH
 }
 
-# mount_point: where --mount says, without links. Where it is mounted already, the folder looks as the drive's root
-# does; only the way to it counts.
+# mount_point: prints the folder that --mount names, without links. Where the drive is mounted already, this folder has
+# the owner and mode of the drive's root, so only the way to it is checked.
 mount_point() {
 	local there
 	[ -n "$flag_mount" ] || return 0
@@ -42,7 +42,7 @@ choose_settings() {
 		check_setting STANDBYS "$STANDBYS"
 		check_last_port
 		[ "$STANDBYS" = 0 ] || [ ! -e "$DATA/postgres" ] || die "the store in $DATA was restored without standbys; start it without --standbys"
-		# Before they are remembered: with ports that cannot be had, the store would never come up.
+		# This comes before the settings are written: a store with ports that are taken could never start.
 		check_ports "; --port N makes a store with others"
 		write_settings "$DATA/settings"
 	fi
@@ -65,7 +65,7 @@ choose_settings() {
 	check_ports
 }
 
-# All of them, before anything is started: whoever has the port of a gateway would be taken for it.
+# All ports are checked before anything starts: another process on a gateway's port would be taken for the gateway.
 check_ports() {
 	local n
 	for ((n = 1; n <= GATEWAYS; n++)); do
@@ -75,7 +75,7 @@ check_ports() {
 	[ "$STANDBYS" = 0 ] || check_standby_ports "$@"
 }
 
-# Those of a node whose Patroni runs may be taken by what that has started.
+# When the Patroni of a node runs, the node's own processes may have its ports.
 check_standby_ports() {
 	local n kind port
 	for n in 1 2 3; do

@@ -1,4 +1,5 @@
--- Gives this database, and what an earlier version's superuser made in it, to nephos; nothing when it is his. All of it, or nothing.
+-- Makes nephos the owner of this database and of everything that the superuser of an earlier version made in it.
+-- Changes nothing when nephos owns the database already. Either all of it is done, or nothing.
 DO $$
 DECLARE
 	command text;
@@ -9,7 +10,7 @@ BEGIN
 	FOR command IN
 		WITH ours AS (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
 			extended AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e')
-		-- A sequence of a column goes with its table.
+		-- The sequence of a column changes its owner together with its table.
 		SELECT format('ALTER TABLE %s OWNER TO nephos', c.oid::regclass) FROM pg_class c
 		WHERE relnamespace IN (SELECT oid FROM ours) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid

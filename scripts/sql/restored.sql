@@ -1,10 +1,11 @@
--- What is no longer so when a store comes back as it was some time ago. What happened to it since is lost, but may be
--- remembered by mounts, gateways and clients.
+-- Changes what must not stay the same when a store is restored to an earlier state. The changes since that state are
+-- lost, but mounts, gateways and clients may have cached them.
 --
--- Drives have another incarnation, so positions that anybody knows mean nothing. Numbers of changes and documents that
--- were given since are not given again: ETags and ids are made of them, and would be those of something else. 2^32 and
--- 2^24 are more than anybody makes between a backup and its use, and leave room for hundreds of them. The journal has no
--- gaps, so it begins anew, with an entry that says nothing new of the root (FSCK_JOURNAL_OP, FSCK_JOURNAL_WHAT).
+-- Each drive gets another incarnation, so that positions of the drive that anybody has stored become invalid. Numbers
+-- of changes and documents that were given since the backup are not given again: ETags and ids are made of them, and
+-- would belong to something else. 2^32 and 2^24 are more numbers than anybody uses between a backup and its restore,
+-- and leave room for hundreds of restores. The journal has no gaps, so it begins again, with an entry that reports
+-- nothing new about the root (FSCK_JOURNAL_OP, FSCK_JOURNAL_WHAT).
 WITH d AS (
 	UPDATE drive
 	SET incarnation = greatest(incarnation + 1, extract(epoch FROM now())::bigint),
@@ -16,13 +17,13 @@ gone AS (DELETE FROM journal j USING d WHERE j.drive = d.id)
 INSERT INTO journal (drive, seq, op, what, id, parent, old_parent, replaced, from_, len, name, old_name, key)
 SELECT d.id, d.seq, 2, 4, d.id::bigint << 32 | 1, d.id::bigint << 32 | 1, 0, 0, 0, 0, '', '', ''
 FROM d;
--- Sessions of mounts end, and their numbers are not given to others.
+-- The sessions of mounts end, and their numbers are not given to other sessions.
 DELETE FROM session;
 SELECT setval(pg_get_serial_sequence('session', 'id'),
 	greatest(nextval(pg_get_serial_sequence('session', 'id')), extract(epoch FROM now())::bigint));
--- A check that was under way is over.
+-- A check (fsck) that was running at the time of the backup ends.
 UPDATE fsck SET state = 3 WHERE state = 1;
--- Settings of the database itself are no part of a dump of what is in it; these are those of 0001_init.
+-- A dump does not contain the settings of the database itself. These are the settings of 0001_init.
 DO $$
 BEGIN
 	EXECUTE format('ALTER DATABASE %I SET plan_cache_mode = force_generic_plan', current_database());

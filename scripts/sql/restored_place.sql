@@ -1,5 +1,6 @@
--- Where the blocks of a store are put that comes back: what lay at a service of S3 comes into files, as the bucket may
--- still be the other store's, and each would collect the blocks of the other. A move that was under way is over.
+-- Sets the place of the blocks of a restored store. Blocks that lay at a service of S3 go into files: the bucket may
+-- still belong to the other store, and each store would collect the blocks of the other. A move of blocks that was
+-- running at the time of the backup ends.
 DO $$
 BEGIN
 	IF to_regclass('block_place') IS NOT NULL THEN

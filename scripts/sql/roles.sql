@@ -1,6 +1,7 @@
--- The roles and databases of a store, for psql as the superuser; what is there already stays as it is. In a cluster that an earlier version
--- made, nephos is the superuser that owns all: it becomes postgres, and a new nephos, who is none, takes its place. (The first superuser of a
--- cluster cannot be made less than that, only renamed, and not by itself.)
+-- Makes the roles and databases of a store; for psql as the superuser. Existing ones stay as they are. In a cluster
+-- that an earlier version made, nephos is the superuser that owns everything: this role is renamed to postgres, and a
+-- new role nephos, which is no superuser, takes its place. (PostgreSQL can only rename the first superuser of a
+-- cluster, not take its rights away, and a role cannot rename itself.)
 SELECT NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postgres') AS earlier \gset
 \if :earlier
 BEGIN;

@@ -1,5 +1,6 @@
--- The two roles by which nodes of PostgreSQL copy from each other, as Patroni makes them in a cluster of its own; with the variables
--- replicator and rewinder, their passwords. For a cluster that was one server until now: services come when a standby follows it (roles.sql).
+-- Makes the two roles with which nodes of PostgreSQL copy from each other, as Patroni makes them in a cluster that it
+-- creates. The variables replicator and rewinder have their passwords. This is for a cluster that was one server until
+-- now: services can connect only after a standby follows it (roles.sql).
 SELECT format('CREATE ROLE %I', wanted) FROM unnest(ARRAY['replicator', 'rewinder']) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) \gexec
 ALTER ROLE replicator LOGIN REPLICATION PASSWORD :'replicator';

@@ -1,7 +1,8 @@
 /*
- * What clang's analyzer sees instead of uthash's deletion. It cannot follow the buckets, takes the head for the element
- * that was just freed, and would report every HASH_DEL with a free as a use after free. To it, a deletion gives a head
- * it knows nothing of. check_tidy.sh includes this before everything else; nothing is compiled with it.
+ * clang's analyzer sees this file's macros instead of uthash's. It cannot follow the buckets of uthash, takes the head
+ * for the element that was just freed, and would report every HASH_DEL with a free as a use after free. With these
+ * macros, a deletion returns a head of which the analyzer assumes nothing. check_tidy.sh includes this file before
+ * everything else; nothing is compiled with it.
  */
 #ifndef NEPHOS_ARCH_ANALYZER_UTHASH_H
 #define NEPHOS_ARCH_ANALYZER_UTHASH_H
@@ -9,18 +10,18 @@
 #include <uthash.h>
 
 void *nephos_analyzer_any(const void *head);
-/* Keeps what it is given. */
+/* For the analyzer, this function stores element. */
 void *nephos_analyzer_keep(void *element);
 
 #undef HASH_DEL
 #undef HASH_DELETE
 #define HASH_DEL(head, delptr) ((void)(delptr)->hh.tbl, (head) = nephos_analyzer_any(head))
 #define HASH_DELETE(hh, head, delptr) ((void)(delptr)->hh.tbl, (head) = nephos_analyzer_any(head))
-/* It takes the unused end of a key's array for part of the key. */
+/* The analyzer takes the unused end of a key's array for a part of the key. */
 #undef HASH_FIND
 #define HASH_FIND(hh, head, keyptr, keylen, out) ((void)(keyptr), (void)(keylen), (out) = nephos_analyzer_any(head))
 
-/* The same for lists whose head knows its tail. */
+/* The same for lists whose head points to the tail. */
 #include <utlist.h>
 
 #undef DL_DELETE

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Goal: modules include each other one way. A circle of modules, within a folder or across folders, fails.
+"""Goal: there are no circles of includes: a circle of modules, within a folder or across folders, fails.
 Usage: check_circles.py [ROOT]
 
-sources.py says which files are one module. There are no exceptions: what two modules need of each other goes to a third
-one below both, or comes in as a callback.
+sources.py defines which files are one module. There are no exceptions: code that two modules need of each other moves
+to a third module below both, or becomes a callback.
 """
 import sys
 
@@ -29,14 +29,14 @@ def reach(graph, start):
 
 
 def circles_of(graph):
-    """Sets of modules of which each reaches each other one."""
+    """Sets of modules in which each module reaches every other."""
     reached = {module: reach(graph, module) for module in graph}
     circles = {frozenset(o for o in reached[m] if m in reached[o]) for m in graph if m in reached[m]}
     return sorted(circles, key=sorted)
 
 
 def shortest_walk(graph, circle):
-    """A walk through the circle that comes back to where it began, for the message."""
+    """A walk through the circle that returns to its start, for the message."""
     start = min(circle)
     walks = [[start]]
     while True:

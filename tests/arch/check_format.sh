@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: every C file is as clang-format 14 writes it. Usage: check_format.sh [--fix]
-# Exits 77 (skipped) where version 14 is not to be had: other versions format differently.
+# Goal: every C file is formatted as clang-format 14 formats it. Usage: check_format.sh [--fix] Exits 77 (skipped) if
+# version 14 is not installed, because other versions format differently.
 set -eu
 
 cd "$(dirname "$0")/../.."

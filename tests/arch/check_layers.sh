@@ -1,7 +1,8 @@
 #!/bin/sh
-# Goal: an include that ARCHITECTURE.md does not allow is an error. The tables there are the only source.
+# Goal: an include that ARCHITECTURE.md does not allow is an error. The tables in that file are the only source.
 # Usage: check_layers.sh [ROOT]
-# Also: includes start at the repository root and exist, a .c includes its own header first, every folder has a row.
+# The check also requires that includes start at the repository root and exist, that a .c file includes its own header
+# first, and that every folder has a row.
 set -eu
 
 cd "${1:-$(dirname "$0")/../..}"
@@ -19,14 +20,14 @@ cd "${1:-$(dirname "$0")/../..}"
 } | awk '
 function trim(s) { gsub(/^[ \t`]+|[ \t`]+$/, "", s); return s }
 function fail(line, why) { printf "%s:%s: %s\n", file, line, why; bad = 1 }
-# A pattern of the tables: * is anything within a name; a folder means all that lies directly in it.
+# A pattern of the tables: * matches any text within a name; a folder matches all files directly in it.
 function matches(name, pattern,    re) {
 	re = pattern
 	gsub(/[.+]/, "\\\\&", re)
 	gsub(/\*/, "[^/]*", re)
 	return name ~ ("^" re "$") || name ~ ("^" re "/[^/]*$")
 }
-# Whether a list has the name; an entry that begins with ! takes away what stands before it.
+# Returns whether a list matches the name. An entry that begins with ! excludes names that earlier entries match.
 function any(name, list,    n, i, parts, part, has) {
 	n = split(list, parts, ",")
 	for (i = 1; i <= n; i++) {
@@ -96,10 +97,10 @@ function check_library(line, name,    i) {
 	seen_own = 0
 	folder = folder_of(file)
 	unit = sub("^tests/unit/", "", folder)
-	# A folder inside a folder lives by the row of the nearest one above.
+	# A folder without a row follows the row of the nearest folder above.
 	while (!(folder in may) && folder ~ /\//)
 		folder = folder_of(folder)
-	# Tests of a part build on its neighbours, and live by the row of the whole.
+	# Tests of a part may use its neighbours, so they follow the row of the topmost folder above that has one.
 	if (unit)
 		for (above = folder; above ~ /\//;) {
 			above = folder_of(above)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: the checks of this folder see what they are for. Each kind of rule is broken once in a small tree, in which
-# nothing is wrong otherwise, and the check must name the file.
+# Goal: the checks of this folder detect what they are for. The script makes a small correct tree, breaks each kind of
+# rule once in it, and the check must name the file.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +8,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 failed=0
 
-# file PATH LINE…: makes it.
+# file PATH LINE…: makes the file.
 file() {
 	mkdir -p "$tree/$(dirname "$1")"
 	path=$tree/$1
@@ -43,7 +43,7 @@ good_tree() {
 	cp "$here/../../ARCHITECTURE.md" "$tree"
 }
 
-# The page for the map: two rows, and a line for each module.
+# Makes a page for the check of the code map: two rows, and a line for each module.
 map_tree() {
 	good_tree
 	{
@@ -56,7 +56,7 @@ map_tree() {
 	} >"$tree/ARCHITECTURE.md"
 }
 
-# sees CHECK NAMED WHY: the check fails, and says the words that are NAMED.
+# sees CHECK NAMED WHY: the check must fail and print the text NAMED.
 sees() {
 	if out=$("$here/$1" "$tree" 2>&1) || ! echo "$out" | grep -qF -- "$2"; then
 		echo "$1 did not see $3, or did not name $2:"
@@ -65,12 +65,12 @@ sees() {
 	fi
 }
 
-# passes CHECK: as nothing is wrong.
+# passes CHECK: the check must pass, as nothing is wrong.
 passes() {
 	"$here/$1" "$tree" || { echo "$1 refuses a good tree"; failed=1; }
 }
 
-# refused FILE LINE WHY: with LINE at the end of FILE, check_layers.sh fails.
+# refused FILE LINE WHY: with LINE at the end of FILE, check_layers.sh must fail.
 refused() {
 	good_tree
 	echo "$2" >>"$tree/$1"
@@ -217,7 +217,7 @@ passes check_width.py
 
 # ---- budgets ----
 
-# Ten lines that carry state and have an assertion, a test of as many lines for each line of the sources.
+# Ten lines that carry state and have an assertion, and a test with as many lines as the sources.
 budget_tree() {
 	rm -rf "$tree"
 	file common/base/timer.c 'static int arm(struct timer *t)' '{' '	pthread_mutex_lock(&t->lock);' '	assert(t->armed);' \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the logs of all PostgreSQL servers of a store, be they one or three, have room in half of what blocks leave free
-# of the disk; plain stores and those with standbys go by the same numbers. Usage: check_log_size.sh
+# Goal: the logs of all PostgreSQL servers of a store, one or three, fit into half of the space that blocks leave free
+# on the disk. Stores without and with standbys use the same numbers. Usage: check_log_size.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib/patroni/node.sh
@@ -10,11 +10,11 @@ is() { # is WHAT WANTED GOT
 	[ "$2" = "$3" ] || { echo "$1: wanted $2, got $3"; bad=1; }
 }
 df() { printf '1M-blocks\n%sM\n' "$SIZE"; }
-# Megabytes of a disk, of one server's log, of each of three.
+# Columns: megabytes of a disk, of the log of one server, of the log of each of three servers.
 while read -r SIZE one three; do
 	is "a disk of $SIZE MB, one server" "$one" "$(log_megabytes /)"
 	is "a disk of $SIZE MB, each of three" "$three" "$(log_megabytes / 3)"
-	# What PostgreSQL takes at the least is more than that on a disk below 1.5 GiB.
+	# On a disk below 1.5 GiB, the smallest log that PostgreSQL accepts is larger than that.
 	[ "$SIZE" -lt 1536 ] || is "a disk of $SIZE MB, all of them" 1 "$((3 * three <= one && one * 16 <= SIZE && one <= 1024))"
 done <<-'END'
 	100 32 32
@@ -25,7 +25,7 @@ done <<-'END'
 	4000000 1024 341
 END
 
-# The settings that scripts/up and the containers give to a node.
+# Stubs for the settings of a node that scripts/up and the containers provide.
 node_at() { echo "h$2:1"; }
 node_listens() { echo "127.0.0.1:1"; }
 node_name() { echo "n-$1"; }

@@ -1,21 +1,21 @@
 #!/bin/sh
-# Goal: ARCHITECTURE.md tells where everything lies. Its code map has a line for each module (a .c, a .h, or both) and
-# none for what is gone; and no path that this page, README, CONTRIBUTING or docs name, in a row of a table or in a
-# sentence, leads to nothing. Usage: check_map.sh [ROOT]
+# Goal: ARCHITECTURE.md describes where everything lies. Its code map has a line for each module (a .c, a .h, or both)
+# and none for a module that does not exist. Each path in this page, README, CONTRIBUTING or docs, in a row of a table
+# or in a sentence, leads to a file or folder. Usage: check_map.sh [ROOT]
 set -eu
 
 cd "${1:-$(dirname "$0")/../..}"
 bad=0
 
-# leads_somewhere PATH: a file, a folder, a module without its ending, a pattern that matches one, or the number of a
-# decision.
+# leads_somewhere PATH: succeeds if PATH is a file, a folder, a module without its ending, a pattern that matches a
+# file, or the number of a decision.
 leads_somewhere() {
 	# shellcheck disable=SC2086 # a pattern
 	ls -d $1 >/dev/null 2>&1 || ls -d $1.[ch] >/dev/null 2>&1 ||
 		ls -d docs/adr/"${1#docs/adr/}"-*.md >/dev/null 2>&1
 }
 
-# Rows of the tables of includes, whatever they look like.
+# rows TABLE: prints the first column of a table of includes.
 rows() { sed -n "/<!-- layers: $1 -->/,/<!-- end -->/s/^| *\([a-z][^ ]*\) *|.*\$/\1/p" ARCHITECTURE.md; }
 for row in $(rows folders | sed 's|$|/|') $(rows files); do
 	case $row in folder/ | files) continue ;; esac
@@ -23,7 +23,7 @@ for row in $(rows folders | sed 's|$|/|') $(rows files); do
 		{ echo "ARCHITECTURE.md: a row of its tables speaks of $row, which matches nothing"; bad=1; }
 done
 
-# What else is written like a path of the repository; X and NAME stand for any name.
+# Checks all other text that has the form of a path of the repository; X and NAME stand for any name.
 for page in ARCHITECTURE.md README.md CONTRIBUTING.md $(find docs -name '*.md' 2>/dev/null); do
 	[ -f "$page" ] || continue
 	for path in $(grep -oE '(^|[ `(!])(common|backend|gateway|fusefs|cli|tests|scripts|cmake|docker|docs)/[A-Za-z0-9_./*-]+' "$page" |

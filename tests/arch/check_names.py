@@ -2,16 +2,15 @@
 """Goal: a function that other files can call begins with the name of its module, so that a call says where to look.
 Usage: check_names.py [ROOT]
 
-Its module is the header that declares it, or the source that defines it. It may begin with
+The module of a function is the header that declares it, or the source that defines it. The name may begin with
   the name of either          common/base/buf.h: buf_append; common/http/server/connection.c: connection_of
   the name of their family    common/http/server/server_internal.h: server_x; shared_locks_store.c beside
                               shared_locks.h: shared_locks_x; internal.h in store/http, beside store_http.h:
                               store_http_x
   the name of their folder    gateway/proxy/forward_headers.h: proxy_x
-  of the one around that      common/http/server/route.h: http_routes_concat
-each in the singular or the plural, or as the word for who does that (flush.h: flusher_start; route.h: router_match).
-names_allowed.txt lists what may be called otherwise, each with its reason; what needs no exception must not stand
-there.
+  of the folder around it     common/http/server/route.h: http_routes_concat
+each in the singular or the plural, or as the word for who does it (flush.h: flusher_start; route.h: router_match).
+names_allowed.txt lists the exceptions, each with its reason. A line there that no function needs is an error.
 """
 import os
 import re
@@ -49,7 +48,7 @@ def names_of(path, texts):
 
 
 def read_allowed():
-    """{(header, function): reason}; the function may be *, for all that the header declares."""
+    """{(header, function): reason}; the function * stands for all functions that the header declares."""
     allowed = {}
     with open(ALLOWED, encoding="utf-8") as file:
         for line in file:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Goal: SQL lies in backend/sql, and nothing there is dead. A source that has the text of a statement fails (only
-# backend/pg, which knows no tables but its own, has a few words of it); so do a statement that no source runs, and a
-# piece that no statement is made of. Usage: check_sql.sh [ROOT]
+# Goal: SQL lies in backend/sql, and every file there is used. The check fails for a source that contains the text of a
+# statement (except in backend/pg, which uses only its own tables and has a few words of SQL), for a statement that no
+# source runs, and for a piece that no statement uses. Usage: check_sql.sh [ROOT]
 set -eu
 
 cd "${1:-$(dirname "$0")/../..}"

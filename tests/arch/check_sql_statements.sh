@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: cmake/SqlStatements.cmake makes of statements and pieces what its first lines promise, and refuses with the name
-# of the file what it cannot. Usage: check_sql_statements.sh
+# Goal: cmake/SqlStatements.cmake translates statements and pieces as its first lines describe, and refuses all other
+# input with the name of the file. Usage: check_sql_statements.sh
 set -eu
 
 script=$(cd "$(dirname "$0")/../.." && pwd)/cmake/SqlStatements.cmake
@@ -12,7 +12,7 @@ failed=0
 statement() { printf '%s\n' "$@" >"$folder/statements/a.sql"; }
 make() { cmake -D FOLDER="$folder" -D OUTPUT="$folder/made.c" -D INCLUDES=x.h -P "$script" >"$folder/says" 2>&1; }
 
-# makes TEXT WHY: of the statement that was last given.
+# makes TEXT WHY: the last statement must be translated to TEXT.
 makes() {
 	if ! make || ! grep -qF -- "$1" "$folder/made.c"; then
 		echo "$2: not made: $1"

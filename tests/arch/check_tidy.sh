@@ -1,16 +1,16 @@
 #!/bin/sh
-# Goal: clang-tidy 14 has nothing to say about any file.
+# Goal: clang-tidy 14 reports nothing about any file.
 # Usage: check_tidy.sh BUILD_DIR [FILE…]     BUILD_DIR has compile_commands.json; FILE from the root; no FILE: all in it
 #
-# What passed is remembered in BUILD_DIR/tidy under the hash of the preprocessed text, so that only changes cost time;
-# and, under the hash of all sources, that all of them passed. Each file has a process of its own: in one that looks at
-# several, version 14 knows va_start in the first of them only.
+# A file that passed is remembered in BUILD_DIR/tidy under the hash of its preprocessed text, so that only changed files
+# cost time. When all files passed, that is remembered under the hash of all sources. Each file has a process of its
+# own: in a process for several files, version 14 recognises va_start in the first of them only.
 #
-# The analyzer looks at up to NEPHOS_TIDY_NODES states of a function (5,000 unless told). The library's own bound is
-# 225,000, which scripts/test long takes: most of the time goes into the last states of a few long functions. Unless it
-# is told, tests are left out, too: they are near half of the files, and run under the sanitizers.
+# The analyzer looks at up to NEPHOS_TIDY_NODES states of a function (default 5,000). The limit of the analyzer itself
+# is 225,000, and scripts/test long uses it: most of the time is spent on the last states of a few long functions.
+# Without NEPHOS_TIDY_NODES, tests are left out, too: they are almost half of the files, and run under the sanitizers.
 #
-# Exits 77 (skipped) where version 14 is not to be had: other versions say other things.
+# Exits 77 (skipped) if version 14 is not installed, because other versions report other things.
 set -eu
 
 build=$(cd "${1:?usage: check_tidy.sh BUILD_DIR [FILE…]}" && pwd)
@@ -21,7 +21,7 @@ model=$root/tests/arch/analyzer_uthash.h
 nodes=${NEPHOS_TIDY_NODES:-5000}
 cd "$root"
 
-# The files of the tree that are compiled. The header probes are generated and lie in the build directory.
+# Prints the compiled files of the tree. The generated files that check headers lie in the build directory.
 compiled_files() {
 	sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$commands" | sort -u | while read -r file; do
 		case $file in
@@ -32,7 +32,8 @@ compiled_files() {
 	done
 }
 
-# A name for all that the verdict depends on: the checks, and the text after preprocessing, comments (NOLINT) included.
+# Prints a hash of all that the result depends on: the checks, and the text after preprocessing, comments (NOLINT)
+# included.
 fingerprint() {
 	flags=$(grep -B1 "\"file\": \"$root/$1\"" "$commands" | grep -oE -- '-(I|isystem |D)[^ "]+' | sort -u)
 	# shellcheck disable=SC2086 # each flag is a word
@@ -55,7 +56,7 @@ check_one() {
 	[ -z "$passed" ] || : >"$passed"
 }
 
-# A name for the whole tree as this looks at it. What the system's headers say is not in it.
+# Prints a hash of the whole tree as this script sees it. The hash does not include the headers of the system.
 tree_name() {
 	{
 		cat "$0" "$commands" .clang-tidy tests/.clang-tidy "$model"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Goal: no line that is written here is wider than 120 columns (a tab is eight).
+"""Goal: no line of the repository is wider than 120 columns (a tab counts as eight).
 Usage: check_width.py [ROOT]
 
-A line of code that holds a string may be wider, and a line of a macro: a message or a statement that is cut is not
-found by who looks for it. A comment may not, nor any other code. Of lists of files (CMakeLists.txt, Dockerfile) only
-comments are looked at; migrations are never edited, and are not looked at. A row of a table in Markdown is one line,
-however wide; all other Markdown is for people who read it as it is.
+A line of code with a string may be wider, and so may a line of a macro: a search for a message or a statement does not
+find it when it is split. Comments and all other code may not be wider. In lists of files (CMakeLists.txt, Dockerfile)
+only comments are checked. Migrations are never edited, so they are not checked. A row of a table in Markdown is one
+line, however wide; all other Markdown must be readable as plain text.
 """
 import os
 import re

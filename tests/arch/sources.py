@@ -1,4 +1,4 @@
-"""What the checks of this folder know of sources: which there are, what they include, and which module each belongs to.
+"""Functions about sources, for the checks of this folder: which files there are, what they include, and their modules.
 
 A module is a header with its source. Some headers have a family, which counts as one module:
   X_internal.h                  belongs to X
@@ -17,7 +17,7 @@ DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.M)
 
 
 def enter_root(arguments):
-    """Goes to ROOT, which is the repository unless it is told."""
+    """Changes to ROOT, the first argument; the repository if there is none."""
     os.chdir(arguments[1] if len(arguments) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 
 
@@ -62,7 +62,7 @@ def module_of(path, texts):
 
 
 def blank(match):
-    """The same number of lines, and nothing else: positions stay true."""
+    """Spaces instead of all other characters, and the same line breaks, so that positions stay the same."""
     return re.sub(r"[^\n]", " ", match.group(0))
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a store whose blocks are objects of a service of S3 is copied like any other, once somebody says how that is
-# reached; it comes back with its blocks in files, and leaves those of the store that was copied alone.
+# Goal: a store whose blocks are objects of an S3 service is copied like any other store, once docs.conf says how to
+# reach the service. The restored store has its blocks in files, and does not touch the blocks of the original store.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/s3.sh"
 PORT=$((${E2E_PORT:-18050} + 60))

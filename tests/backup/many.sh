@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: a store of many files (100,000 in the long form) is copied while it is written to, and comes back equal by
-# digest. What that takes is printed beside what others take for the same store: pg_basebackup and cp -a of its blocks,
-# and rsync the second time, which check nothing, and are no copy of one moment.
+# Goal: a store of many files (100,000 in the long form) is copied during writes, and the restored store is equal by
+# digest. The test prints how long that takes, beside the times of other tools for the same store: pg_basebackup and
+# cp -a of the blocks, and rsync the second time. Those tools check nothing, and their copy is not of one moment.
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin
@@ -16,7 +16,7 @@ down() { "$E2E_ROOT/scripts/down" --data "$1"; }
 acked() { wc -l <"$WORK/acked.1"; }
 has_acked() { [ "$(acked)" -ge "$1" ]; }
 digests() { (cd "$1/many" && find . -type f -print0 | xargs -0 -n 500 -P 4 sha256sum | sort -k 2); }
-# timed NAME COMMAND…: its seconds are TOOK_NAME
+# timed NAME COMMAND…: runs the command, and sets TOOK_NAME to its seconds.
 timed() {
 	local begin=$EPOCHREALTIME status=0
 	"${@:2}" >"$WORK/out" 2>"$WORK/err" || status=$?
@@ -46,7 +46,7 @@ wait $writer
 check_eq "who writes was never refused" 0 $?
 check "he goes on meanwhile" [ "$(acked)" -gt "$before" ]
 
-# ---- what others take, for the same store while nobody writes ----
+# ---- what other tools take, for the same store while nobody writes ----
 basebackup() {
 	rm -rf "$WORK/peer/rows"
 	mkdir -p "$WORK/peer"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a store with standbys is copied while it is written, and while its primary is lost: the copy has everything that
-# was acknowledged before. It comes back as a store with standbys, and as one without.
+# Goal: a store with standbys is copied during writes, and while its primary is lost. The copy has everything that
+# was acknowledged before. It is restored as a store with standbys, and as one without.
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin

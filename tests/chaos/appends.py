@@ -1,12 +1,12 @@
-"""Unique records that several append to one file at once, over HTTP and on mounts. Each stands there once, in one
-piece, and those of one hand in their order."""
+"""Unique records that several clients append to one file at once, over HTTP and on mounts. Each record must be there
+once and in one piece, and the records of one hand (a client thread) in their order."""
 import os
 from client import Hand, TOP, full_disk
 from stale_store import now
 
 NAME = "log"
 PAD_MOST = 200
-REOPEN = 20  # records, after which a mount's hand opens the file anew, as ">>" does
+REOPEN = 20  # after this many records a hand on a mount opens the file anew, as ">>" does
 
 
 def record(who, number):

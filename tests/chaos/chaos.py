@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Breaks a store in every way that faults.py knows while clients work on it, and proves that it kept what it told them.
+"""Breaks a store with every fault in faults.py while clients work on it, and proves that it kept all that it
+acknowledged.
 
 chaos.py FOLDER [--seed N] [--seconds N] [--scenario mixed|rolling|kills] [--faults NAME,…] [--longest S]
          [--standbys] [--port N] [--build DIR] [--do "STEP"]…
-    FOLDER: where all of it lies: the store, its mounts a, b and c, history and final (for judge.py), load.log and
+    FOLDER: where everything lies: the store, its mounts a, b and c, history and final (for judge.py), load.log and
     contents.log (for stale_judge.py)
-    --seed: of what is done when; it is printed with the steps, and makes the same ones again
-    --faults: only these (default: all that can be had here)      --longest: none lasts longer (default 60)
+    --seed: of the plan of steps; it is printed with the steps, and makes the same steps again
+    --faults: only these (default: all that are possible here)      --longest: a fault lasts no longer (default 60)
     --standbys: with three nodes of the database      --do: these steps instead of the seed's (see plan.py)
-Ends with 0 when there is no violation, 1 when there is one, 2 when the store did not come up, or back.
+Ends with 0 when there is no violation, 1 when there is one, 2 when the store did not come up, or did not come back.
 """
 import argparse, collections, json, os, random, signal, subprocess, sys, threading, time
 import faults, history, judge, network, observe, plan
@@ -19,12 +20,12 @@ from world import Broken, ROOT, World, wait_until
 
 LIB = os.path.join(ROOT, "tests", "lib")
 HERE = os.path.dirname(os.path.abspath(__file__))
-READY_S = 120  # until all is there that the hands work on
+READY_S = 120  # until everything exists that the hands work on
 OPEN_END = float("inf")
-LATE = 2  # so much longer than planned a busy machine may take
-END_S = PATIENCE_S + 120  # until every one of them has come to its end
-OLD_S = 3.2  # a mount may show for so long what others have changed
-WITH_US = ["setpriv", "--pdeathsig", "TERM"]  # what works on the store ends when this process is killed
+LATE = 2  # a busy machine may take this many times the planned duration
+END_S = PATIENCE_S + 120  # until every process has ended
+OLD_S = 3.2  # a mount may show others' changes this late
+WITH_US = ["setpriv", "--pdeathsig", "TERM"]  # the programs that work on the store end when this process is killed
 DISK_FAULTS, CLOCK_FAULTS = {"full", "slow"}, {"ahead", "behind"}
 
 
@@ -46,7 +47,7 @@ def options():
 def make_world(given, wanted):
     own = network.enter()
     os.makedirs(given.folder, exist_ok=True)
-    os.chmod(given.folder, 0o711)  # a store's parts have users of their own
+    os.chmod(given.folder, 0o711)  # the parts of a store have users of their own
     clocks = Clocks(given.folder, given.build, bool(wanted & CLOCK_FAULTS))
     world = World(given.folder, given.port, given.standbys, clocks.build)
     world.clocks, world.network = clocks, network.Network(own, given.folder)
@@ -56,8 +57,8 @@ def make_world(given, wanted):
 
 
 def begin_hands(world, given):
-    """When all is there that they work on. They are a process of their own: whoever has a file of a mount open cannot
-    start another process while that mount waits (closing its copies waits, too)."""
+    """Starts the hands, and waits until all that they work on exists. They are a process of their own: a process that
+    has files of a mount open cannot start another process while that mount waits (closing the copies waits, too)."""
     words = WITH_US + [sys.executable, os.path.join(HERE, "hands.py"), given.folder, world.data, str(given.seed)]
     hands, ready = subprocess.Popen(words, stdin=subprocess.DEVNULL), os.path.join(given.folder, "ready")
     try:
@@ -72,7 +73,8 @@ def begin_hands(world, given):
 
 
 def begin_load(world, given):
-    """Beside the hands: reads and writes of all kinds, which stale_judge.py judges. It goes on until it is told."""
+    """Beside the hands: reads and writes of all kinds, which stale_judge.py judges. The load runs until it gets
+    SIGTERM."""
     with open(os.path.join(given.folder, "load.out"), "w") as out:
         return subprocess.Popen(
             WITH_US +
@@ -83,13 +85,13 @@ def begin_load(world, given):
 
 
 def is_of_full_disk(line):
-    """Of a change; a read needs no room."""
+    """Whether a full disk caused this refusal of a change; a read needs no room."""
     reads = ["refused: GET", "refused: HEAD"] + ["failed: " + what for what in ("read", "stat", "name", "listing")]
     return not line.startswith(tuple(reads)) and ("No space left" in line or ": 507 " in line)
 
 
 def last_counts(lines):
-    """None: whoever counted was ended before it could say so."""
+    """The counts in the last line; None: the load was killed before it printed them."""
     try:
         counted = json.loads(lines[-1])
     except (IndexError, ValueError):
@@ -98,7 +100,7 @@ def last_counts(lines):
 
 
 def load_verdict(given, notes):
-    """What stale_load.py did not expect, and what of its log, and of that of the hands, is stale."""
+    """The unexpected results of stale_load.py, and the stale reads in its log and in the hands' log."""
     with open(os.path.join(given.folder, "load.out")) as f:
         lines = f.read().splitlines()
     counted = last_counts(lines)
@@ -151,14 +153,14 @@ def disturb(world, given, names, over):
 
 
 def watch(processes, over, done):
-    """What works ends only when it is told."""
+    """Sets `over` when a process ends early: the hands and the load end only when they are asked to."""
     while not done.wait(0.5):
         if any(process.poll() is not None for process in processes):
             over.set()
 
 
 def work(world, given, names):
-    """What did not come back, or not to its end."""
+    """Returns what did not come back, or did not end properly."""
     over, done, began = threading.Event(), threading.Event(), time.monotonic()
     processes = [begin_hands(world, given)]
     try:
@@ -215,7 +217,7 @@ def tell(notes, wrong, missing):
 
 
 def told_to_end(*_):
-    os.write(1, b"told to end\n")  # not print(): that may be under way
+    os.write(1, b"told to end\n")  # not print(), which may be in progress
     sys.exit(2)
 
 
@@ -238,7 +240,7 @@ def main():
     except (Broken, observe.Broken) as e:
         print("broken: %s" % e)
     finally:
-        signal.signal(signal.SIGTERM, lambda *_: None)  # it is about to; what is started meanwhile does not ignore it
+        signal.signal(signal.SIGTERM, lambda *_: None)  # it ends already; unlike SIG_IGN, no child inherits this
         try:
             ended = world.end()
         finally:

@@ -1,18 +1,18 @@
-"""What the workloads have alike: a hand works over HTTP or on a mount, notes what it was told, and is one thread."""
+"""Shared by the workloads: a hand is one thread that works over HTTP or on a mount, and records the answers."""
 import contextlib, errno, json, os, select, struct, sys, threading, time, traceback, urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import stale_store  # noqa: E402 (its folder is known only now)
 
-PATIENCE_S = 240  # of a client that asks again: longer than any fault, and what brings back after it, lasts
+PATIENCE_S = 240  # how long a client repeats a request: longer than any fault and the recovery after it
 THINK_S = 0.05  # between two calls, on average
-TOP = "chaos"  # the folder in the drive in which all of this lies
-KILLED = (errno.ECONNABORTED, errno.ENOTCONN, errno.ENOENT, errno.EIO)  # what callers of a killed mount are told
+TOP = "chaos"  # the folder in the drive that contains all of this
+KILLED = (errno.ECONNABORTED, errno.ENOTCONN, errno.ENOENT, errno.EIO)  # the errors that callers on a killed mount get
 FULL = 507
 
 
 class Client(stale_store.Client):
-    """Notes each attempt that was in vain."""
+    """Records each attempt that got no decisive answer."""
 
     def __init__(self, store, rng, history):
         super().__init__(store, rng)
@@ -21,7 +21,7 @@ class Client(stale_store.Client):
     def once(self, url, method, target, body=None, headers=()):
         c = self.connections.get(url)
         if c is not None and c.sock is not None and select.select([c.sock], [], [], 0)[0]:
-            c.close()  # it was closed while nobody asked; any client looks
+            c.close()  # closed while idle; every client checks that
         begin = stale_store.now()
         answer = super().once(url, method, target, body, headers)
         if answer is not None and not answer.decides():
@@ -46,7 +46,7 @@ class Hand:
     # ---- over HTTP ----
 
     def ask(self, method, target, body=None, headers=()):
-        """A change, or None: nobody knows its outcome."""
+        """Makes a change; None: its outcome is unknown."""
         answer, _ = self.rest.change(method, self.drive + target, body, headers)
         if answer is None:
             self.failed("%s %s" % (method, target), "no gateway decided it")
@@ -67,7 +67,7 @@ class Hand:
                         {"Content-Type": "application/vnd.nephos.ops"})
 
     def id_of(self, path):
-        """A document's, or None: there is none."""
+        """The id of a document, or None if there is none."""
         answer = self.look("/items?path=/" + urllib.parse.quote("%s/%s" % (TOP, path)))
         return answer.json()["id"] if answer is not None and answer.status == 200 else None
 
@@ -83,7 +83,8 @@ class Hand:
         self.failed(what, "%d %r" % (answer.status, answer.body[:200]))
 
     def refused(self, what, answer):
-        """Of a change: a full disk may refuse it, which it says. The judge looks whether one was full."""
+        """For a change: only a full disk may refuse it, with the status for that. The judge checks that a disk was
+        full."""
         if answer.status != FULL:
             return self.unexpected(what, answer)
         return self.met_full(what, answer.begin)
@@ -93,7 +94,7 @@ class Hand:
 
 
 class Crew:
-    """All hands. What one of them did not expect makes the run fail."""
+    """All hands. An unexpected result of one of them makes the run fail."""
 
     def __init__(self, folder, store, history):
         self.folder, self.store, self.history = folder, store, history
@@ -106,16 +107,16 @@ class Crew:
     def guarded(self, function):
         try:
             function()
-        except Exception:  # a thread that ends unseen would be a load that nobody made
+        except Exception:  # otherwise a thread could end unnoticed, and its part of the load would be missing
             self.broken.append(traceback.format_exc())
             self.over.set()
 
     def pause(self, rng):
-        """False: it is over."""
+        """False: the run is over."""
         return not self.over.wait(rng.uniform(0, 2 * THINK_S))
 
     def end(self, seconds):
-        """How many do not come to their end: their calls hang."""
+        """Returns how many threads do not end, because their calls hang."""
         self.over.set()
         until = time.monotonic() + seconds
         for thread in self.threads:
@@ -125,8 +126,8 @@ class Crew:
 
 @contextlib.contextmanager
 def full_disk(hand, unknown):
-    """A call on a mount that meets a full disk may fail; unknown() notes that nobody knows what became of it. What it
-    was told may be of any time since the file was opened, which is hand.opened."""
+    """A call on a mount that meets a full disk may fail; unknown() records that its outcome is unknown. The error may
+    be about any moment since the file was opened, which is hand.opened."""
     try:
         yield
     except OSError as e:

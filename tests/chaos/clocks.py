@@ -1,6 +1,6 @@
-"""The clocks of single processes: the store's programs are started through a script that loads clock_preload.c into
-them, which reads how far the clock of this part is off. What counts time for itself (CLOCK_MONOTONIC), and all waits,
-are left alone, as the kernel leaves them when somebody sets the clock."""
+"""The clocks of single processes: the store's programs are started by a script that loads clock_preload.c into them. It
+reads from a file by how much the clock of this part is off. CLOCK_MONOTONIC and all waits are not changed, as the
+kernel does not change them when an administrator sets the clock."""
 import os, struct
 
 PROGRAMS = ("nephos-gateway", "nephos-docs", "nephos-user")
@@ -16,7 +16,7 @@ exec %(program)s "$@"
 
 
 class Clocks:
-    """build: that of the programs as they are to be started."""
+    """build: the build folder from which the programs are to be started."""
 
     def __init__(self, folder, build, wanted):
         self.folder, self.build = os.path.join(folder, "clocks"), build
@@ -26,7 +26,8 @@ class Clocks:
             self._begin(os.path.join(folder, "build"))
 
     def _begin(self, build):
-        """A build like that one, but for the programs; there is nothing to make in it."""
+        """Makes a copy of the build folder in which the store's programs are scripts; there is nothing to build in
+        it."""
         os.makedirs(self.folder)
         os.makedirs(os.path.join(build, "bin"))
         for name in ("web", "patroni"):
@@ -45,13 +46,13 @@ class Clocks:
         self.build = build
 
     def shift(self, part, seconds):
-        """In place: whoever has mapped it sees it at once."""
+        """Writes in place: a process that has mapped the file sees the change at once."""
         file = os.open(os.path.join(self.folder, part), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         os.pwrite(file, struct.pack("=q", seconds), 0)
         os.close(file)
 
     def all_right(self, parts):
-        """Before anything is started."""
+        """Called before anything is started."""
         if not self.why_not:
             for part in ["none", *parts]:
                 self.shift(part, 0)

@@ -1,16 +1,17 @@
-"""Whole contents that are replaced: each says in its head which version it is, and what of it must follow. Nobody ever
-reads a torn one; only who reads it on a mount, in several calls, while it is replaced over HTTP in its place may get
-parts of two. What is read goes into the log of stale_judge.py, too: none is older than it may be."""
+"""Whole contents that are replaced: the head of each names its version, from which all its other bytes follow. No
+reader ever gets a torn content, with one exception: a read on a mount, in several calls, while the file is replaced
+over HTTP may get parts of two versions. The reads also go into the log of stale_judge.py: none is older than it may
+be."""
 import errno, os, threading
 from client import FULL, Hand, TOP
 from stale_store import now
 
-PIECE = 1 << 17  # bytes, of one write()
-# Inline, a block, within what the gateways' cache keeps, and beyond; the last two are replaced on a mount.
+PIECE = 1 << 17  # bytes of one write()
+# Inline, one block, within an entry of the gateways' cache, and beyond; the last two are replaced on a mount.
 SIZES = (3000, 90000, 700000, 2500000, 90000, 2500000)
 FILES, BY_MOUNT = len(SIZES), 2
 NEVER = 1 << 62
-OLD_NS = 3 * 10**9  # a mount may show for so long what others have changed
+OLD_NS = 3 * 10**9  # a mount may show others' changes this late
 
 
 def name(number):
@@ -24,7 +25,7 @@ def content(number, version):
 
 
 def version_of(number, body):
-    """As text; "torn": it is none."""
+    """The version as text; "torn" if the body is not one whole version."""
     try:
         version = int(body[3:13])
     except ValueError:
@@ -33,13 +34,13 @@ def version_of(number, body):
 
 
 class Files:
-    """Whoever writes one holds its lock, so that its versions come one after the other."""
+    """A writer holds the lock of its file, so that the file's versions come one after the other."""
 
     def __init__(self):
         self.locks, self.versions = [threading.Lock() for _ in range(FILES)], [0] * FILES
-        self.numbers = [0] * FILES  # of the writes in the log of stale_judge.py, where what was refused is none
+        self.numbers = [0] * FILES  # of the writes in the log of stale_judge.py, where a refused write has no number
         self.dead = [False] * FILES  # a write of unknown outcome is the last one
-        self.replaced = [0] * FILES  # when that was over; NEVER while it is under way
+        self.replaced = [0] * FILES  # when the last replacement ended; NEVER during one
 
     def may_be_mixed(self, number, begin):
         """For a read on a mount that began then and has ended now."""
@@ -78,15 +79,15 @@ class Writer(Hand):
         if how != "unknown":
             files.replaced[number] = now()
         if how == "refused":
-            return  # nothing happened: who reads this version has read what was never written
+            return  # nothing happened: a read that shows this version shows what was never written
         files.numbers[number] += 1
         by, end = "http" if self.where == "http" else "mount-" + self.where, now() if how == "ok" else None
         self.crew.log.write("c/" + name(number), files.numbers[number], version, begin, end, by)
         self.history.note("content", file=name(number), version=version, how=how)
 
     def over_http(self, number, body):
-        """ "ok", "refused": nothing happened, or "unknown". An earlier attempt that got no answer may have been done,
-        or be under way still, when another one is refused."""
+        """ "ok", "refused": nothing happened, or "unknown". When an attempt is refused, an earlier attempt that got no
+        answer may have been done, or may still be in progress."""
         vain = self.rest.vain
         answer = self.ask("PUT", "/files/%s/%s" % (TOP, name(number)), body)
         if answer is not None and answer.status < 300:
@@ -96,8 +97,8 @@ class Writer(Hand):
         return "refused" if answer is not None and answer.status == FULL and self.rest.vain == vain else "unknown"
 
     def on_mount(self, number, body):
-        """As programs do that want it whole: beside it, and then in its place. Until then a full disk is met by what
-        is beside it alone."""
+        """As programs replace a file atomically: writes a new file beside it, and renames it into place. Until the
+        rename a full disk concerns the new file alone."""
         beside, outcome, begin = self.path(name(number) + ".new"), "refused", now()
         try:
             with open(beside, "wb", buffering=0) as f:

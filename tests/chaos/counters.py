@@ -1,5 +1,6 @@
-"""Counters that several raise by one: read, and written back on condition that nobody was faster (If-Match). Each
-acknowledged raise counts once, and no read shows less than what was acknowledged before it began."""
+"""Counters that several clients increase by one: each reads a counter, and writes it back on condition that no other
+client was faster (If-Match). Each acknowledged increase counts once. No read shows less than what was acknowledged
+before the read began."""
 from client import Hand, TOP
 from stale_store import now
 
@@ -32,8 +33,8 @@ class Counter(Hand):
         begin = now()
         answer = self.ask("PUT", target, b"%d" % (value + 1), {"If-Match": answer.headers["ETag"]})
         if answer is not None and answer.status == 412:
-            return  # somebody was faster
+            return  # another client was faster
         if answer is not None and answer.status >= 300:
-            return self.unexpected("write of " + counter, answer)  # it lies in its row, and needs no room
+            return self.unexpected("write of " + counter, answer)  # the value lies in its row, and needs no room
         self.history.note("count", of=counter, value=value + 1, begin=begin, end=answer and answer.end,
                           how="ok" if answer is not None else "unknown")

@@ -1,9 +1,9 @@
-"""A small disk below the blocks of the store, which can be full, and slow: ext4 in a file, by a loop device."""
+"""A small disk below the blocks of the store, which can be full or slow: ext4 in a file, on a loop device."""
 import fcntl, os, shutil, subprocess, threading
 
-BYTES = 1 << 33  # an hour of contents, whose blocks stay for a day; the file below has holes
+BYTES = 1 << 33  # enough for an hour of contents, whose blocks stay for a day; the file is sparse
 FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
-STANDS_S, GOES_S = 0.4, 0.1  # a slow disk takes nothing for the one, and all that waits in the other
+STANDS_S, GOES_S = 0.4, 0.1  # a slow disk takes no writes for STANDS_S, and then all that wait for GOES_S
 
 
 class Disk:
@@ -41,7 +41,7 @@ class Disk:
         os.unlink(self.ballast)
 
     def set_right(self):
-        """Whatever fault it has."""
+        """Ends any fault of the disk."""
         self.thaw()
         if os.path.exists(self.ballast):
             self.make_room()

@@ -1,9 +1,9 @@
-"""What is done to a store: a table.
+"""The faults of a store: a table.
 
-Each fault has a name; victims(world), one of which it gets; the shortest and the longest time that it lasts, in
-seconds; begin(world, victim) and end(world, victim), between which it lasts (a cut's end returns how many packets it
-has dropped, all others nothing); and needs(world): why it cannot be had here, or None. When it has ended, all of the
-store is up again, or on its way.
+Each fault has a name; victims(world), of which one is chosen; its shortest and its longest duration, in seconds;
+begin(world, victim) and end(world, victim), between which it lasts (the end of a cut returns how many packets it has
+dropped, all others return nothing); and needs(world): why the fault is not possible here, or None. After its end the
+whole store is up again, or is coming up.
 """
 import collections, os, signal, subprocess, time
 from world import Broken, UP_S, wait_until
@@ -31,7 +31,7 @@ def blocks(_):
     return ["blocks"]
 
 
-# ---- what they need ----
+# ---- requirements ----
 
 def nothing(_):
     return None
@@ -68,7 +68,7 @@ def start_again(world, _):
 
 
 def become_whole(world, _):
-    """With standbys: until both follow again, so that the next loss is one that may be."""
+    """With standbys: waits until both follow again, so that the store may lose a node again."""
     world.heal()
     if not wait_until(UP_S, world.is_whole):
         raise Broken("the standbys do not follow again")
@@ -94,7 +94,7 @@ def ask_to_end(world, victim):
 
 
 def in_turn(world, _):
-    """As a rolling restart does: the next one when the one before serves again."""
+    """A rolling restart: the next part is restarted when the one before serves again."""
     for part in anybody(world):
         ask_to_end(world, part)
 
@@ -122,7 +122,7 @@ def mount_victims(_):
     return ["c"]
 
 
-# ---- the database's own moves ----
+# ---- switchover of the database ----
 
 def switch_over(world, _):
     primary = world.primary()
@@ -186,29 +186,29 @@ def nothing_to_end(_, __):
 
 
 FAULTS = {
-    # killed (-9), and started again after that time
+    # killed (-9), and restarted after that time
     "kill": Fault(anybody, 0.2, 4, kill, start_again, nothing, 6),
     "kill-database": Fault(database, 0.2, 4, kill, become_whole, nothing, 2),
     "kill-node": Fault(one_node, 1, 10, kill, become_whole, standbys, 1),
     "kill-all": Fault(all_of_it, 0.2, 1, kill_all, become_whole, nothing, 1),
     "kill-mount": Fault(mount_victims, 0.2, 6, kill_mount, mount_again, nothing, 2),
-    # stands still (SIGSTOP), and goes on
+    # stopped (SIGSTOP), and continued
     "stop": Fault(anybody, 1, 60, stop, go_on, nothing, 4),
     "stop-database": Fault(database, 1, 25, stop, node_goes_on, nothing, 1),
     "stop-node": Fault(one_node, 1, 60, stop, node_goes_on, standbys, 1),
-    # ended in order (SIGTERM), and started again
+    # ended by SIGTERM, and restarted
     "restart": Fault(anybody, 0, 0, ask_to_end, nothing_to_end, nothing, 2),
     "in-turn": Fault(all_of_it, 0, 0, in_turn, nothing_to_end, nothing, 1),
     "nodes-in-turn": Fault(all_of_it, 0, 0, node_in_turn, nothing_to_end, standbys, 1),
     "switchover": Fault(all_of_it, 0, 0, switch_over, become_whole, standbys, 2),
-    # cut off from all others: either way, what is sent to it, what it sends
+    # cut off from all other parts: in both directions, or only what it receives, or only what it sends
     "cut": Fault(anybody, 1, 30, cutter("both"), mend, network, 3),
     "cut-in": Fault(anybody, 1, 30, cutter("in"), mend, network, 2),
     "cut-out": Fault(anybody, 1, 30, cutter("out"), mend, network, 2),
     "cut-node": Fault(one_node, 1, 60, cutter("both"), mend_node, nodes_and_network, 1),
     "cut-node-in": Fault(one_node, 1, 60, cutter("in"), mend_node, nodes_and_network, 1),
     "cut-node-out": Fault(one_node, 1, 60, cutter("out"), mend_node, nodes_and_network, 1),
-    # the disk of the blocks takes nothing more; writes to it wait
+    # the disk of the blocks is full; writes to the disk wait
     "full": Fault(blocks, 1, 10, fill, make_room, disk, 1),
     "slow": Fault(blocks, 1, 10, freeze, thaw, disk, 1),
     # the clock of one process is an hour ahead, or behind
@@ -218,6 +218,6 @@ FAULTS = {
 
 
 def possible(world, wanted):
-    """(those that can be had here, {the others: why not})."""
+    """(the faults that are possible here, {the others: why not})."""
     missing = {name: FAULTS[name].needs(world) for name in wanted}
     return [name for name in wanted if not missing[name]], {name: why for name, why in missing.items() if why}

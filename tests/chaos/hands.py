@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""The clients of a run of chaos: hands that work over HTTP and on the mounts, and note what they were told, until
-SIGTERM.
+"""The clients of a run of chaos: hands that work over HTTP and on the mounts, and record the answers, until SIGTERM.
 
-hands.py FOLDER STORE SEED      FOLDER: where the mounts lie; it gets history, contents.log, and "ready" when work
+hands.py FOLDER STORE SEED      FOLDER: where the mounts are; it gets history, contents.log, and "ready" when work
                                 begins
-Ends with 1 when one of them met what it did not expect, a call hangs, or there was nothing left to replace.
+Ends with 1 when a hand got an unexpected result, when a call hangs, or when nothing was left to replace.
 """
 import os, random, signal, sys
 import appends, contents, counters, history, moves, streams
 from client import Crew, Hand, PATIENCE_S, stale_store
 from stale_world import Log
 
-JOIN_S = PATIENCE_S + 60  # until every hand has come to its end
+JOIN_S = PATIENCE_S + 60  # until every hand has ended
 
 
 def set_up(crew):
@@ -65,7 +64,7 @@ def main():
     sys.stdout.flush()
     crew.history.close()
     crew.log.close()
-    os._exit(1 if hanging or crew.broken or idle else 0)  # a thread whose call hangs would be waited for
+    os._exit(1 if hanging or crew.broken or idle else 0)  # a normal exit would wait for a thread whose call hangs
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What clients did and were told, a line of JSON each; judge.py reads it.
+"""What clients did, and the answers they got, a line of JSON each; judge.py reads it.
 
-    {"w": KIND, …, "how": "ok" | "unknown"}    a change: it was acknowledged, or nobody knows what became of it
-    {"w": "read", …}                           what was shown
+    {"w": KIND, …, "how": "ok" | "unknown"}    a change: it was acknowledged, or its outcome is unknown
+    {"w": "read", …}                           what a read showed
     {"w": "failed", "where", "what"}           a call that should not have failed
     {"w": "full", "where", "what"}             a change that was refused for want of room
-    {"w": "attempt", "gateway", "begin", "end", "what"}    a request that one gateway did not decide; it was asked again
-    {"w": "fault", "name", "victim", "begin", "end"}       of a cut, "dropped", too: how many packets it took
+    {"w": "attempt", "gateway", "begin", "end", "what"}    a request that one gateway did not decide, and was repeated
+    {"w": "fault", "name", "victim", "begin", "end"}       a cut also has "dropped": how many packets it dropped
 Times are nanoseconds of CLOCK_MONOTONIC.
 """
 import json, threading

@@ -1,30 +1,31 @@
 #!/usr/bin/env python3
-"""Judges a run of chaos: what was acknowledged against what is there.
+"""Judges a run of chaos: compares what was acknowledged with what is there.
 
 judge.py HISTORY FINAL [--scenario NAME] [--plant KIND]
-    HISTORY: as history.py has it      FINAL: what observe.py has seen in the end
-    --plant: changes what is there, or what was told, as no store may; the judge has to find it
+    HISTORY: as in history.py      FINAL: what observe.py has seen at the end
+    --plant: changes the final state or the answers as no store may; the judge has to find it
 
-What must be so, by each gateway and on each mount:
-  appends    each acknowledged record is there once, in one piece (one of a mount may be in two, see judge_appender),
-             those of one hand in their order; no other but such of which nobody knows
-  counters   as often raised as was acknowledged, and at most so often more as nobody knows; never a read that shows
-             less than what was acknowledged before it began
+What must hold, by each gateway and on each mount:
+  appends    each acknowledged record is there once and in one piece (one from a mount may be in two, see
+             judge_appender); the records of one hand are in their order; there are no others, except records of unknown
+             outcome
+  counters   increased at least as often as was acknowledged, and at most as often as with all unknown outcomes; no read
+             shows less than what was acknowledged before it began
   moves      each thing is in one place, the one to which the acknowledged moves lead
-  contents   whole; the last acknowledged one, or a later one of which nobody knows
-  streams    on a mount that was killed: a beginning of what was written, with all that was synced; else all
-  journal    its numbers have no gaps; what has one key stands together, so nothing was done twice
-  cuts       if there were any, at least one packet was dropped: else nothing was tested by them
-and no call failed that should not have, none for want of room where no disk was full, fsck finds nothing, somebody was
-looked at, and all views are the same.
+  contents   whole; the last acknowledged one, or a later one of unknown outcome
+  streams    on a mount that was killed: a prefix of what was written, with all that was synced; else everything
+  journal    its numbers have no gaps; the entries of one key are adjacent, so nothing was done twice
+  cuts       if there were any, at least one packet was dropped: otherwise they tested nothing
+Besides, no call failed that should not have, no change was refused for want of room while no disk was full, fsck finds
+nothing, at least one view exists, and all views are the same.
 """
 import argparse, collections, json, re, sys
 import appends, history, moves, streams
 
 SHOWN = 20
-JOURNAL_ROWS_KEPT = 100000  # common/base/limits.h: so many entries stay, however old
+JOURNAL_ROWS_KEPT = 100000  # common/base/limits.h: so many entries stay, however old they are
 RECORD = re.compile(r"<([^:<>]+):(\d{6}):x*>\n")
-PIECE = re.compile(r"<?[^<\n]*\n?")  # of what is no record: the end of one may stand before the beginning of the next
+PIECE = re.compile(r"<?[^<\n]*\n?")  # for text that is no record: a record's end may come before another's beginning
 
 
 def of_kind(notes, kind):
@@ -32,7 +33,7 @@ def of_kind(notes, kind):
 
 
 def take_split(left, text):
-    """Whether this record stands in two pieces among those that are left, which it is taken from then."""
+    """Whether this record is there in two pieces among those that are left; removes both from the list."""
     for i, first in enumerate(left):
         rest = text[len(first):]
         if first and rest and text.startswith(first) and rest in left[i + 1:]:
@@ -62,8 +63,9 @@ def judge_appends(notes, view):
 
 
 def judge_appender(who, numbers, found, left):
-    """The kernel sends a write() on a mount in two parts when it goes over a page's end, and on a machine that is so
-    busy that the second one is late another's may come between (docs/posix.md): then it is whole, but not together."""
+    """The kernel sends a write() on a mount in two parts when it crosses the end of a page. On a machine so busy that
+    the second part is late, another client's record may come between (docs/posix.md): then the record is whole, but not
+    together."""
     is_there = set(found)
     lost = [n for n, how in numbers.items() if how == "ok" and n not in is_there]
     lost = [n for n in lost if who.startswith("http") or not take_split(left, appends.record(who, n))]
@@ -99,7 +101,7 @@ def judge_counters(notes, view):
 
 
 def places_of(view):
-    """{thing: [the folder in which it is, …]}, of items and of folders."""
+    """{thing: [the folders that contain it]}, of items and of folders."""
     found = collections.defaultdict(list)
     for path in view:
         words = path.rstrip("/").split("/")
@@ -169,8 +171,8 @@ def judge_streams(notes, view):
 
 
 def judge_journal(journal, since):
-    """seq: the drive's number before the journal was asked for, so that it must reach that. begin: since, or the place
-    up to which it has lost what is old."""
+    """seq: the drive's number before the journal was read, so the journal must reach it. begin: since, or the number up
+    to which old entries have been removed."""
     wrong, seen, before = [], set(), None
     entries, begin = journal["entries"], journal["begin"]
     last = entries[-1][0] if entries else begin
@@ -192,13 +194,13 @@ def judge_journal(journal, since):
 
 
 def was_full(notes, begin=0, end=float("inf")):
-    """At any time between these."""
+    """At any time between these two."""
     return any(fault["name"] == "full" and fault["begin"] <= end and begin <= fault["end"]
                for fault in of_kind(notes, "fault"))
 
 
 def judge_cuts(notes):
-    """Of one alone that may be: its victim had nothing to say."""
+    """A single cut may drop nothing, if its victim had nothing to send."""
     dropped = [fault["dropped"] for fault in of_kind(notes, "fault") if "dropped" in fault]
     return ["cuts: none of %d has dropped a packet" % len(dropped)] if dropped and not any(dropped) else []
 
@@ -217,8 +219,8 @@ def open_to_killed(attempt, faults):
 
 
 def judge_attempts(notes, scenario):
-    """What no client may see, not even one that does not ask again. A connection that nobody takes is no request yet;
-    whoever restarts in turn has others that do."""
+    """Failures that no client may see, not even one that does not retry. A refused connection is not a request yet;
+    during a rolling restart other gateways accept connections."""
     if scenario == "mixed":
         return []
     faults = of_kind(notes, "fault")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Can the judge fail? Plants each kind of violation in a run that has none, and looks for it.
+"""Can the judge fail? Plants each kind of violation in a run that has none, and checks that the judge finds it.
 
-judge_test.py                   in a run that is made up
-judge_test.py HISTORY FINAL     in one that was made, and had none
+judge_test.py                   in an invented run
+judge_test.py HISTORY FINAL     in a real run that had no violation
 """
 import copy, json, sys
 import appends, contents, history, judge, moves, plants, streams
@@ -71,7 +71,8 @@ def plant_all(notes, final):
 
 
 def doubts(notes, final):
-    """What nobody knows of may be, or not; what is known to be wrong for some only is no violation for others."""
+    """A change of unknown outcome may be there or not; a change that is known to have failed for one client is no
+    violation for others."""
     there = copy.deepcopy(final)
     for view in there["views"].values():
         view[appends.NAME] += appends.record("http1", 5)

@@ -1,5 +1,5 @@
-"""How often a mount was killed and mounted again; who works on it is another process than who kills it. An odd number:
-it is away, or soon will be."""
+"""Counts how often a mount was killed and mounted again. The process that works on the mount and the process that kills
+it share this count. An odd number: the mount is away, or soon will be."""
 import os
 
 

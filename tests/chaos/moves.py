@@ -1,12 +1,12 @@
-"""Things that several move about: items between folders, and folders into each other. Each is in one place afterwards,
-the one to which the moves that were acknowledged lead; no folder lies in itself."""
+"""Things that several clients move: items between folders, and folders into each other. Afterwards each thing is in one
+place, the one to which the acknowledged moves lead; no folder contains itself."""
 import ctypes, errno, json, os
 from client import Hand, TOP
 
 ITEMS, PLACES, FOLDERS = 12, 4, 5
 RENAME_NOREPLACE, AT_FDCWD = 1, -100
 LIBC = ctypes.CDLL(None, use_errno=True)
-# Somebody was faster: the thing is not there any more, or its place is inside it by now.
+# Another client was faster: the thing is not there any more, or its new place is inside it by now.
 BEATEN = (errno.ENOENT, errno.EEXIST, errno.EINVAL, errno.ELOOP, errno.ESTALE, errno.ENOTEMPTY)
 
 
@@ -15,7 +15,7 @@ def place(number):
 
 
 def rename(old, new):
-    """Not rename(2): where the old name is out of date the kernel takes both for links of one file, and does
+    """Not rename(2): if the old name is out of date, the kernel takes both names for links of one file, and does
     nothing."""
     if LIBC.renameat2(AT_FDCWD, old.encode(), AT_FDCWD, new.encode(), RENAME_NOREPLACE) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), old)
@@ -41,7 +41,7 @@ def set_up(hand):
 
 
 class Mover(Hand):
-    """What it does: moves(thing, old, new) on its side; both are names of folders."""
+    """Its moves are moves(thing, old, new) on its side; both are names of folders."""
 
     def __init__(self, crew, where, rng):
         super().__init__(crew, where, rng)
@@ -58,7 +58,7 @@ class Mover(Hand):
         elif answer.status == 200:
             self.note(thing, old, new, "ok")
         elif getattr(errno, answer.json().get("errno", ""), None) not in BEATEN:
-            self.unexpected("move of " + thing, answer)  # which needs no room
+            self.unexpected("move of " + thing, answer)  # a move needs no room
 
 
 class ItemMover(Mover):
@@ -80,7 +80,7 @@ class ItemMover(Mover):
 
 
 class FolderMover(Mover):
-    """By ids alone: paths change under it."""
+    """Moves by ids alone, because paths change during the move."""
 
     def parent_of(self, thing):
         answer = self.look("/items/" + self.folders[thing])

@@ -1,24 +1,25 @@
-"""A network of this process's own, in which all of a store runs, and cuts in it.
+"""A network namespace of this process's own, in which the whole store runs, and cuts in that network.
 
-A part's processes are put into a control group of net_cls, by which nftables knows the packets that they send, those of
-connections that are there already, too. Each connection is marked with the bits of the parts that take part in it. So a
-cut of a part takes exactly what it sends ("out"), what is sent to it ("in"), or either ("both"), whoever began the
-connection. What goes over sockets of the file system (to PostgreSQL, to gateways from the services) is not cut.
+The processes of a part are put into a control group of net_cls, by which nftables recognizes the packets that they
+send, also those of existing connections. Each connection is marked with the bits of the parts at its ends. So a cut of
+a part drops exactly what the part sends ("out"), what is sent to it ("in"), or either ("both"), whichever side began
+the connection. Traffic over unix sockets (to PostgreSQL, and from the services to gateways) is not cut.
 
-network.py run COMMAND…              a command in a network of its own
-network.py cut FOLDER PART PID…      there: cuts these processes off, both ways, until its input ends; how many packets
+network.py run COMMAND…              runs a command in a network of its own
+network.py cut FOLDER PART PID…      there: cuts these processes off, both ways, until its input ends; prints how many
+                                     packets it dropped
 """
 import ctypes, fcntl, os, re, shutil, socket, struct, subprocess, sys
 
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-PARTS_MAX = 31  # a bit of a connection's mark for each
+PARTS_MAX = 31  # one bit of a connection's mark for each
 CLASS = 0x10000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def enter():
-    """This process, and what it starts, see a network of their own from here on. False: that is not allowed here."""
+    """This process, and all it starts, use a network of their own from here on. False: that is not allowed here."""
     if LIBC.unshare(CLONE_NEWNET) != 0:
         return False
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -33,7 +34,7 @@ def nft(text):
 
 
 def children(pid):
-    """Of all its threads, and theirs."""
+    """The children of all threads of the process, and their children."""
     found = []
     try:
         for task in os.listdir("/proc/%d/task" % pid):
@@ -41,12 +42,12 @@ def children(pid):
                 for child in map(int, f.read().split()):
                     found += [child] + children(child)
     except OSError:
-        pass  # it has ended
+        pass  # the process has ended
     return found
 
 
 def listens_on(pid):
-    """The ports of TCP on which a process takes connections."""
+    """The TCP ports on which a process accepts connections."""
     inodes, ports = set(), set()
     try:
         for fd in os.listdir("/proc/%d/fd" % pid):
@@ -59,7 +60,7 @@ def listens_on(pid):
                     if words[3] == "0A" and words[9] in inodes:
                         ports.add(int(words[1].rsplit(":", 1)[1], 16))
     except OSError:
-        pass  # it has ended
+        pass  # the process has ended
     return ports
 
 
@@ -86,7 +87,7 @@ class Network:
             "  chain cuts { type filter hook output priority 10; policy accept; }\n}\n")
 
     def _group(self, part):
-        """Its bit, in whose group it is from now on."""
+        """Makes the part's control group and bit."""
         if part not in self.bits:
             assert len(self.bits) < PARTS_MAX
             bit = self.bits[part] = len(self.bits)
@@ -97,7 +98,7 @@ class Network:
         return self.bits[part]
 
     def enrol(self, part, pids):
-        """These processes, and what they have started, are that part."""
+        """Makes these processes, and those they have started, members of the part's group."""
         if self.why_not:
             return
         self._group(part)
@@ -107,10 +108,10 @@ class Network:
                     with open(os.path.join(self.folder, part, "cgroup.procs"), "w") as f:
                         f.write(str(each))
                 except OSError:
-                    pass  # it has ended
+                    pass  # the process has ended
 
     def cut(self, part, way, pids):
-        """pids: those of the part, enrolled."""
+        """pids: the processes of the part, already enrolled."""
         group, mark = CLASS + self.bits[part] + 1, 1 << self.bits[part]
         rules = []
         if way in ("out", "both"):
@@ -123,7 +124,7 @@ class Network:
         nft("".join('add rule inet chaos cuts %s comment "%s"\n' % (rule, part) for rule in rules))
 
     def mend(self, part):
-        """How many packets the cut has dropped."""
+        """Ends the cut; returns how many packets it has dropped."""
         listed = subprocess.run(["nft", "-a", "list", "chain", "inet", "chaos", "cuts"], capture_output=True, text=True,
                                 check=True).stdout
         rules = [line for line in listed.splitlines() if 'comment "%s"' % part in line]
@@ -135,19 +136,19 @@ class Network:
             nft("flush chain inet chaos cuts\n")
 
     def end(self):
-        """When all of the store has ended."""
+        """Called when the whole store has ended."""
         if not self.groups:
             return
         for part in self.bits:
             try:
                 os.rmdir(os.path.join(self.folder, part))
             except OSError:
-                pass  # somebody is in it still: then it goes with the machine
+                pass  # a process is still in it: the group stays until the machine ends
         subprocess.run(["umount", self.folder], capture_output=True)
 
 
 def cut_until_end(folder, part, *pids):
-    """Only what is sent from now on says whose a connection is, which what lives does all the time."""
+    """A connection is marked only by packets sent from now on; live connections send packets all the time."""
     pids = [int(pid) for pid in pids]
     network = Network(True, folder)
     if network.why_not:

@@ -1,4 +1,4 @@
-"""What is there in the end, as each gateway and each mount shows it, and the drive's journal."""
+"""The final state, as each gateway and each mount shows it, and the drive's journal."""
 import json, os, subprocess, urllib.parse
 import contents
 from client import TOP
@@ -15,7 +15,7 @@ def shown(path, body):
 
 
 class Broken(Exception):
-    """Something that is there cannot be read."""
+    """Something that exists cannot be read."""
 
 
 def must(client, method, target):
@@ -46,7 +46,7 @@ def walk_gateway(client, drive, folder, path, view):
 
 
 def of_gateway(client, drive):
-    """client asks one gateway alone. {path: what it shows, None for a folder, whose path ends with "/"}"""
+    """client asks one gateway alone. {path: content, None for a folder, whose path ends with "/"}"""
     view, top = {}, must(client, "GET", "%s/items?path=/%s" % (drive, TOP)).json()["id"]
     walk_gateway(client, drive, top, "", view)
     return view
@@ -72,7 +72,7 @@ def seq_of(client, drive):
 
 
 def reaches(client, drive, since):
-    """Whether the journal still has all that is behind that seq."""
+    """Whether the journal still has everything after that seq."""
     answer = client.read("GET", "%s/changes?limit=1&since=%s" % (drive, since))
     if answer is None or answer.status not in (200, 410):
         raise Broken("the journal behind %s: %s" % (since, answer and (answer.status, answer.body[:200])))
@@ -80,8 +80,8 @@ def reaches(client, drive, since):
 
 
 def begin_of_journal(client, drive, since):
-    """That seq, or, where what is behind it has gone since, as it was older than an hour, the first one from which the
-    journal can be told."""
+    """That seq. If entries after it were removed since, because they were older than an hour: the first seq from which
+    the journal is complete."""
     if reaches(client, drive, since):
         return since
     low, high = since, seq_of(client, drive)
@@ -92,7 +92,7 @@ def begin_of_journal(client, drive, since):
 
 
 def whole_journal(client, drive, since):
-    """(where it begins, [[seq, key], …] of all changes behind that). What is old may go while it is looked for."""
+    """(where it begins, [[seq, key], …] of all changes after that). Old entries may be removed during the search."""
     for _ in range(BEGINS_MAX):
         begin = begin_of_journal(client, drive, since)
         try:
@@ -104,7 +104,7 @@ def whole_journal(client, drive, since):
 
 
 def journal(client, drive, since):
-    """[[seq, key], …] of all changes behind that seq."""
+    """[[seq, key], …] of all changes after that seq."""
     found = []
     while True:
         page = must(client, "GET", "%s/changes?limit=1000&since=%s" % (drive, since)).json()["changes"]
@@ -115,7 +115,7 @@ def journal(client, drive, since):
 
 
 def fsck(world):
-    """What it says, when it found something, or could not be done."""
+    """The output of fsck, when it found something or could not run."""
     try:
         done = subprocess.run([world.nephos, "fsck", "--credentials", os.path.join(world.data, "credentials")],
                               capture_output=True, text=True, timeout=FSCK_S, env=world.clean_environment())

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Of chaos's own parts, what no run shows: that each plan comes to an end, that a full disk is no end of a file, that
-what ended by itself is found, and a load that was killed, and that a clock that jumps lets all waits last."""
+"""Tests parts of chaos that no run shows: each plan comes to an end; a full disk does not end a file; a process that
+ended by itself, and a killed load, are found; a clock that jumps does not change how long waits last."""
 import contextlib, errno, io, json, os, random, signal, subprocess, sys, tempfile, time, types
 import chaos, client, clocks, contents, observe, plan, world
 from judge_test import tell
 
-PLAN_S = 20  # for two hundred plans, which take less than one
+PLAN_S = 20  # for two hundred plans, which take less than 1 s
 SEEDS = 200
 BUILD = os.environ.get("NEPHOS_BUILD_DIR") or os.path.join(chaos.ROOT, "build", "dev")
-# At each line: the time of day, and how long a wait of 0.3 s took.
+# For each line of input: prints the time of day, and how long a wait of 0.3 s took.
 WAITER = """#!%s
 import sys, threading, time
 for line in sys.stdin:
@@ -66,7 +66,7 @@ def writer(where, folder):
 
 
 def left_by(hand, number):
-    """(whether it is dead, how many lines of the log it has, of changes in the history, and refusals there)."""
+    """(whether the file is dead, and the numbers of lines in the log, changes in the history, and refusals there)."""
     kinds = [note["w"] for note in hand.history.lines]
     return hand.crew.files.dead[number], len(hand.crew.log.lines), kinds.count("content"), kinds.count("full")
 
@@ -106,7 +106,7 @@ def full_on_mount(folder):
 
 
 def ended(folder):
-    """gateway-1 is killed by a fault, gateway-2 by somebody else."""
+    """A fault kills gateway-1; gateway-2 is ended by something else."""
     store = world.World(folder, 1, False, folder)
     os.makedirs(os.path.join(store.data, "run"))
     for part in ("gateway-1", "gateway-2"):
@@ -138,7 +138,7 @@ def killed_load(folder):
 
 
 class Trimmed:
-    """A client of a drive whose journal is told from a place on, which moves once while it is read."""
+    """A client of a drive whose journal begins at some seq, which moves once while the journal is read."""
     def __init__(self, last, kept, later):
         self.last, self.kept, self.later, self.asked = last, kept, later, 0
 

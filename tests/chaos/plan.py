@@ -1,14 +1,14 @@
-"""What is done when: made from a seed, as text, so that it is printed and can be given again.
+"""The plan of faults: made from a seed, as text, so that it can be printed and given again.
 
-A step is "FAULT VICTIM SECONDS", with "&" in front when the next one begins while it lasts, or "wait - SECONDS".
+A step is "FAULT VICTIM SECONDS", with "&" in front when the next step begins before this one ends, or "wait - SECONDS".
 """
 import random, threading, time
 from faults import FAULTS
 
-BESIDE = 0.2  # so many steps last while the next one is under way
-REST_S = (0.5, 5)  # quiet, between two
+BESIDE = 0.2  # the share of the steps during which the next step begins
+REST_S = (0.5, 5)  # quiet time between two steps
 KILL_EVERY_S = 5
-TAKES_S = 3  # what bringing back costs, about
+TAKES_S = 3  # what the recovery takes, about
 
 
 def wait(seconds):
@@ -16,18 +16,18 @@ def wait(seconds):
 
 
 def has_other(world, names, victim):
-    """Whether one of them can be done to something else."""
+    """Whether one of these faults can be done to another victim."""
     return any(other not in (victim, "-") for name in names for other in FAULTS[name].victims(world))
 
 
 def is_of_nodes(name):
-    """It takes a node of the database, or its server. Two at once are a majority, without which changes wait; a mount
-    waits for no longer than a minute."""
+    """Whether the fault takes away a node of the database, or its server. Two nodes at once are a majority, without
+    which changes wait; a mount waits for no longer than a minute."""
     return "node" in name or "database" in name
 
 
 def mixed(world, names, seed, seconds, most):
-    """most: none lasts longer."""
+    """most: the longest duration of a fault."""
     rng, left, steps, beside, takes_node = random.Random(seed), seconds, [wait(2)], None, False
     weights = [FAULTS[name].weight for name in names]
     while names and left > 0:
@@ -70,7 +70,7 @@ PLANS = {"mixed": mixed, "rolling": rolling, "kills": kills}
 
 
 class Runner:
-    """Does the steps; notes each in the history."""
+    """Runs the steps, and records each in the history."""
 
     def __init__(self, world, history, over):
         self.world, self.history, self.over, self.broken = world, history, over, []
@@ -91,16 +91,17 @@ class Runner:
     def guarded(self, name, victim, seconds):
         try:
             self.fault(name, victim, seconds)
-        except Exception as e:  # what did not come back is the finding
+        except Exception as e:  # the failed recovery is the finding
             self.broken.append("%s %s: %s" % (name, victim, e))
             self.over.set()
 
     def run(self, steps, most):
-        """most: seconds, after which no other step begins; a busy machine takes longer for each than was planned."""
+        """most: seconds, after which no other step begins; on a busy machine each step takes longer than was
+        planned."""
         beside = []
         try:
             self.run_all(steps, time.monotonic() + most, beside)
-        except BaseException:  # somebody wants all of it to end
+        except BaseException:  # the whole run is being ended
             self.over.set()
             raise
         finally:

@@ -1,5 +1,5 @@
-"""Violations that are planted in the log of a run or in what was there in the end: judge.py has to find each. Each
-returns the word with which what it says has to begin."""
+"""Violations that are planted in the log of a run or in its final state: judge.py has to find each. Each function
+returns the word with which the judge's message has to begin."""
 import appends, moves
 
 
@@ -41,7 +41,7 @@ def append_torn(notes, final):
 
 
 def append_split(notes, final):
-    """Of one that came over HTTP: that is one change."""
+    """A record that came over HTTP, which is one change."""
     note = [n for n in notes if n["w"] == "append" and n["who"].startswith("http") and n["how"] == "ok"][-1]
     text = appends.record(note["who"], note["n"])
     replace(final, appends.NAME, text, text[5:])
@@ -153,7 +153,7 @@ def stream_short(notes, final):
 
 
 def in_journal(change, of):
-    """of: chooses which gateways' journals get it."""
+    """of: chooses the gateways whose journals are changed."""
     def plant(notes, final):
         for name in of(sorted(final["journals"])):
             change(final["journals"][name]["entries"])
@@ -184,7 +184,7 @@ def cut_short(entries):
 
 
 def journal_front(notes, final):
-    """Younger than what may go."""
+    """Removes entries that are too young to be removed."""
     for journal in final["journals"].values():
         del journal["entries"][:2]
         journal["begin"] += 2

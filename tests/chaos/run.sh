@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Goal: whatever is killed, stopped, cut off, filled or set wrong, and in whatever order: what was acknowledged is
-# there, once, whole, and was never shown older; chaos.py says how, faults.py what.
-# CHAOS_SEED: of a run that printed it. CHAOS_SECONDS, CHAOS_FAULTS, CHAOS_SCENARIO: how long (default 40; long form
-# 3600), and only these. The long form has standbys, and ends with a service or gateway killed every five seconds, and
-# with all of it restarted in turn, where no request may fail.
+# Goal: processes are killed, stopped and cut off from the network, the disk is filled, and clocks are set wrong, in any
+# order. Everything that was acknowledged is still there, exactly once and whole, and no read ever showed an older
+# state. chaos.py runs this; faults.py has the faults.
+# CHAOS_SEED repeats a run that printed that seed. CHAOS_SECONDS: how long (default 40; long form 3600). CHAOS_FAULTS,
+# CHAOS_SCENARIO: only these. The long form has standbys. It ends with two more scenarios: a service or gateway is
+# killed every five seconds, and all parts are restarted one after the other, during which no request may fail.
 . "$(dirname "$0")/../lib/e2e.sh"
 HERE=$E2E_ROOT/tests/chaos
 SEED=${CHAOS_SEED:-$RANDOM}
 BUILD=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}
 PORT=$((${E2E_PORT:-18050} + 110))
-KEPT=${CHAOS_KEEP:-} # a folder, into which what was noted is copied after each run
+KEPT=${CHAOS_KEEP:-} # a folder to which the records of each run are copied
 long=() seconds=${CHAOS_SECONDS:-40} longest=5
 if [ -n "${E2E_LONG:-}" ]; then
 	long=(--standbys) seconds=${CHAOS_SECONDS:-3600} longest=60
-	# In its network the registry of Python's packages is out of reach.
+	# The Python package registry is not reachable from the network of the test.
 	# shellcheck disable=SC1091
 	(
 		say() { echo "# $*"; }
@@ -22,15 +23,15 @@ if [ -n "${E2E_LONG:-}" ]; then
 	)
 fi
 
-# Without it clocks would not jump, and nothing else would tell.
+# Without this library the clocks would not jump, and nothing else would report that.
 if [ ! -e "$BUILD/bin/clock_preload.so" ]; then
 	fail "the build has all that the faults need" "$BUILD/bin/clock_preload.so is missing: take a build with the tests"
 	e2e_end
 fi
 
 run_test() { python3 "$HERE/$1" "${@:2}" >"$WORK/test.out"; }
-# count_test SCRIPT ARGUMENT…: what a test of these parts says is counted as if it were said here, with its details
-# below what failed.
+# count_test SCRIPT ARGUMENT…: counts the results of a Python test as if this script had made the checks. Details
+# follow below a failure.
 count_test() {
 	local line
 	check "$1 comes to its end" run_test "$@"
@@ -45,7 +46,7 @@ count_test() {
 count_test parts_test.py
 count_test judge_test.py
 
-# stop_store FOLDER: what chaos.py has left when it was killed. What waits for a disk that stands still goes on first.
+# stop_store FOLDER: cleans up after a killed chaos.py. Processes that wait for a frozen disk go on first.
 stop_store() {
 	local at
 	[ -d "$1" ] || return 0

@@ -1,5 +1,5 @@
-"""Starts gateways and services again as scripts/up has started them, without all that it looks at before: on a busy
-machine that takes much longer than a supervisor would."""
+"""Restarts gateways and services as scripts/up has started them, without its checks: on a busy machine those take much
+longer than a supervisor would."""
 import os, subprocess
 
 AS_USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "lib", "as-user")
@@ -15,12 +15,12 @@ class Starter:
         self.data, self.build, self.commands, self.children = data, build, {}, {}
 
     def remember(self, parts, pid_of):
-        """How they were started: they run."""
+        """Records how the parts, which are running, were started."""
         for part in parts:
             pid = pid_of(part)
             environment = dict(word.split("=", 1) for word in words_of(pid, "environ"))
             for name in [name for name in environment if name in ("LD_PRELOAD", "CLOCK_PRELOAD_FILE")]:
-                del environment[name]  # that is for the program alone, whose script sets it again
+                del environment[name]  # these are for the program alone, and its script sets them again
             words = words_of(pid, "cmdline")
             words[0] = os.path.join(self.build, "bin", os.path.basename(words[0]))
             self.commands[part] = words, environment
@@ -33,7 +33,7 @@ class Starter:
                        os.path.join(self.build, "web", "api")]
             become = [AS_USER, "nephos", *folders, "--"]
         for child in list(self.children.values()):
-            child.poll()  # nobody else waits for them
+            child.poll()  # reaps them: no other code waits for them
         with open(os.path.join(self.data, "log", part + ".log"), "a") as log:
             child = subprocess.Popen(become + words, env=environment, stdin=subprocess.DEVNULL, stdout=log,
                                      stderr=subprocess.STDOUT, start_new_session=True)
@@ -41,13 +41,13 @@ class Starter:
         self.record(part, child.pid)
 
     def status_of(self, pid):
-        """With what one that was started here has ended, as text."""
+        """The exit status of a process that was started here, as text."""
         child = self.children.get(pid)
         status = child.poll() if child else None
         return "with status %d" % status if status is not None else "with a status that nobody knows"
 
     def record(self, part, pid):
-        """As scripts/lib/trust.sh does, which believes it then."""
+        """Writes the files that scripts/lib/trust.sh writes, which then trusts the process."""
         with open("/proc/%d/stat" % pid) as f:
             started = f.read().rsplit(")", 1)[1].split()[19]
         for ending, text in ((".start", "%d %s\n" % (pid, started)), (".pid", "%d\n" % pid)):

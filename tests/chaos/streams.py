@@ -1,10 +1,10 @@
-"""Lines that are written on a mount, file after file, and synced only now and then. When the mount is killed what was
-not synced may be gone, but in order: what is there is a beginning of what was written, with all that was synced."""
+"""Lines that are written on a mount, file after file, and synced only now and then. When the mount is killed, unsynced
+lines may be gone, but only from the end: the files have a prefix of what was written, with all that was synced."""
 import os
 from client import Hand, KILLED
 from life import Life
 
-LINES = 60  # a file
+LINES = 60  # lines in a file
 SYNC_CHANCE = 0.05
 
 
@@ -24,7 +24,7 @@ class Streamer(Hand):
         os.makedirs(self.path("streams"), exist_ok=True)
         while not self.crew.over.is_set():
             life = self.life()
-            if life % 2:  # it is away
+            if life % 2:  # the mount is away
                 self.crew.pause(self.rng)
                 continue
             state = {"written": 0, "synced": 0}
@@ -56,7 +56,7 @@ class Streamer(Hand):
                 return
 
     def fill(self, fd, state):
-        """False: it is over."""
+        """False: the run is over."""
         for _ in range(LINES):
             text = line(state["written"]).encode()
             state["written"] += 1

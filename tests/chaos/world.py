@@ -1,5 +1,5 @@
-"""The store that is to be broken: three gateways and three mounts of one drive (a, b and c), started, ended and looked
-after by scripts/up."""
+"""The store under test: three gateways and three mounts of one drive (a, b and c). scripts/up starts the store,
+restarts what is down, and scripts/down ends it."""
 import json, os, signal, subprocess, threading, time
 from life import Life
 from network import children
@@ -7,11 +7,11 @@ from starter import Starter
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 GATEWAYS = 3
-UP_S = 240  # until scripts/up has brought back what is down, all attempts: with standbys a node may be copied anew
+UP_S = 240  # until scripts/up has brought back what is down, with all attempts: with standbys a node may be copied anew
 END_S = 60  # until a part ends that was asked to
 MOUNT_S = 60
-UNMOUNT_S = 150  # nephos umount itself waits for 120
-DOWN_S = 600  # scripts/down: for the lock, for a mount, and for each part until it is killed
+UNMOUNT_S = 150  # nephos umount itself waits for 120 s
+DOWN_S = 600  # scripts/down: waits for the lock, for a mount, and for each part until it is killed
 NODES = (1, 2, 3)
 
 
@@ -45,7 +45,7 @@ class World:
         self.network, self.starter = None, Starter(self.data, build)
         self.disk, self.ended, self.by_itself = None, set(), []  # ended: (part, pid) that a fault has ended
 
-    # ---- what there is ----
+    # ---- the parts ----
 
     def services(self):
         return ["docs-1", "docs-2", "user-1", "user-2"]
@@ -63,7 +63,7 @@ class World:
         return os.path.join(self.folder, name)
 
     def last_pid(self, part):
-        """Of the process that was started last as it; None: none was."""
+        """The pid of the last process that was started as this part; None if there was none."""
         of_mount = {"mount-a": "store/run/mount.pid", "mount-b": "b.pid", "mount-c": "c.pid"}
         try:
             with open(os.path.join(self.folder, of_mount.get(part, "store/run/%s.pid" % part))) as f:
@@ -72,7 +72,8 @@ class World:
             return None
 
     def pid(self, part):
-        """Of the process that is it; None: there is none. A number alone may be anybody's by now."""
+        """The pid of the part's running process; None if there is none. The recorded number alone may belong to another
+        process by now."""
         pid = self.last_pid(part)
         if pid is None:
             return None
@@ -84,7 +85,7 @@ class World:
         return pid if self.data.encode() + b"/" in words and not is_gone(pid) else None
 
     def watchdog(self, node):
-        """It is no child of anybody's (scripts/lib/patroni/watchdog)."""
+        """The watchdog's processes, which are children of no part (scripts/lib/patroni/watchdog)."""
         found = subprocess.run(["pgrep", "-f", "watchdog .* %s/postgres-%s/data " % (self.data, node)],
                                capture_output=True, text=True)
         return [int(pid) for pid in found.stdout.split()]
@@ -100,7 +101,7 @@ class World:
                 found += [pid] + children(pid)
         return found
 
-    # ---- beginning and end ----
+    # ---- start and end ----
 
     def environment(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NEPHOS_")}
@@ -113,7 +114,7 @@ class World:
         return self._script("up", UP_S, *flags)
 
     def _script(self, name, seconds, *flags):
-        """Whether it did what it should, in that time; what it says is in NAME.log."""
+        """Whether the script succeeded in that time; its output is in NAME.log."""
         with open(os.path.join(self.folder, name + ".log"), "a") as log:
             try:
                 return subprocess.run([os.path.join(ROOT, "scripts", name), "--data", self.data, *flags], stdout=log,
@@ -145,7 +146,7 @@ class World:
             raise Broken("mount %s: %s" % (name, said))
 
     def _nephos(self, seconds, *words):
-        """What went wrong, as text, or ""."""
+        """The error as text, or ""."""
         try:
             done = subprocess.run([self.nephos, *words], timeout=seconds, stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, env=self.clean_environment())
@@ -157,7 +158,7 @@ class World:
         return self._nephos(UNMOUNT_S, "umount", self.mount_folder(name))
 
     def end(self):
-        """What did not end as it should, as text; of what a fault still holds it lets go first."""
+        """Ends the store, after ending all faults. Returns what did not end properly, as text."""
         wrong = []
         if self.network:
             self.network.mend_all()
@@ -174,7 +175,7 @@ class World:
             wrong.append("scripts/down does not end the store in order; see down.log")
         return wrong
 
-    # ---- being looked after ----
+    # ---- recovery ----
 
     def enrol(self):
         if self.network:
@@ -187,8 +188,8 @@ class World:
         return all(self.pid(part) for part in self.gateway_parts() + self.services() + databases)
 
     def heal(self):
-        """What is down is started: gateways and services as scripts/up had started them, but quicker; the rest by it.
-        While another fault is at work that may take several attempts."""
+        """Starts what is down: gateways and services as scripts/up had started them, but quicker; scripts/up does the
+        rest. During another fault that may take several attempts."""
         with self.lock:
             self.look_for_ended()
             for part in self.gateway_parts() + self.services():
@@ -204,8 +205,9 @@ class World:
             self.enrol()
 
     def look_for_ended(self):
-        """What is down though no fault has ended it went by itself, which is a finding. Not while it is started: what
-        it needs may be down, and then it may end and be started again. Patroni ends and starts databases itself."""
+        """Finds processes that are down though no fault has ended them: they ended by themselves, which is a finding.
+        Processes that are being started do not count: what they need may be down, and then they may end and be
+        started again. Patroni ends and starts databases itself."""
         parts = self.gateway_parts() + self.services() + ["mount-a", "mount-b", "mount-c"]
         for part in parts + ([] if self.standbys else self.databases()):
             pid = self.last_pid(part)
@@ -221,7 +223,7 @@ class World:
                 pass
 
     def kill(self, part):
-        """A postmaster's own processes end by themselves."""
+        """Kills the part's main process; the child processes of a postmaster end by themselves."""
         pids = self.pids(part) if part.startswith("node-") else [self.pid(part)]
         for pid in filter(None, pids):
             self.ended.add((part, pid))
@@ -231,7 +233,7 @@ class World:
                 pass
 
     def serve_again(self):
-        """By scripts/up, which returns when what it has started serves."""
+        """Runs scripts/up, which returns when the parts that it has started serve."""
         with self.lock:
             self.look_for_ended()
             if not self._up():
@@ -239,7 +241,7 @@ class World:
             self.enrol()
 
     def ask_to_end(self, part):
-        """As a restart does that is wanted."""
+        """Ends the part as a wanted restart does."""
         pid = self.pid(part)
         if not pid:
             return
@@ -256,7 +258,7 @@ class World:
         at = self.mount_folder(name)
         subprocess.run(["umount", "-l", at], capture_output=True)
         until = time.monotonic() + UP_S
-        while True:  # while another fault is at work it may be refused
+        while True:  # during another fault the mount may be refused
             try:
                 self.mount(name)
                 break
@@ -269,7 +271,7 @@ class World:
     # ---- Patroni ----
 
     def ask_patroni(self, path, body=None):
-        """What the first of them that answers says."""
+        """The answer of the first node that answers."""
         tls, port = os.path.join(self.data, "standbys"), self.port + 16 + 3
         data = ["-X", "POST", "-d", json.dumps(body)] if body else []
         for n in NODES:
@@ -285,7 +287,7 @@ class World:
         return json.loads(said)["members"] if said else []
 
     def primary(self):
-        """The number of the node that is it, or None."""
+        """The number of the primary's node, or None."""
         for member in self.members():
             if member["role"] == "leader":
                 return int(member["name"].rsplit("-", 1)[1])

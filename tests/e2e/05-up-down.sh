@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Goal: scripts/up brings a store and its mount from nothing; again it changes nothing; after scripts/down and up all
-# data is there; what has died comes back.
+# Goal: scripts/up makes a store and its mount from nothing. A second scripts/up changes nothing. After scripts/down
+# and scripts/up all data is still there. scripts/up restarts a part that has died.
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 40))
-# A path with a space, and too long for a socket of PostgreSQL in it.
+# The path has a space, and it is too long to contain a PostgreSQL socket.
 D="$WORK/a store $(printf 'x%.0s' {1..80})"
-# Directly below a folder to which everybody may write, and not there yet.
+# The mount point is directly below a folder to which everybody may write, and does not exist yet.
 M="${TMPDIR:-/tmp}/nephos e2e mount $$"
 up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
 up_says() { up >"$WORK/said" 2>&1; }
@@ -17,8 +17,8 @@ pids() { for p in $parts; do cat "$D/run/$p.pid"; done; }
 all_run() { for p in $parts; do kill -0 "$(cat "$D/run/$p.pid")" || return 1; done; }
 none_runs() { for p in $old; do ! kill -0 "$p" 2>/dev/null || grep -q 'State:.Z' "/proc/$p/status" || return 1; done; }
 
-# Programs of its own, of which one is replaced while it runs. There is nothing to build: scripts/build would otherwise
-# make all of them anew, which the images of 90-compose.sh do.
+# The test uses its own copy of the programs, because it replaces one of them while it runs. build.ninja has nothing
+# to build: otherwise scripts/build would make all programs anew, which the images of 90-compose.sh do already.
 mkdir -p "$WORK/build/web"
 cp -r "$NEPHOS_BUILD_DIR/bin" "$WORK/build/"
 [ ! -d "$NEPHOS_BUILD_DIR/web" ] || cp -r "$NEPHOS_BUILD_DIR/web" "$WORK/build/"
@@ -39,13 +39,13 @@ mv "$WORK/build/bin/nephos-docs" "$WORK/build/bin/the-docs-before"
 cp "$WORK/build/bin/the-docs-before" "$WORK/build/bin/nephos-docs"
 check_eq "up again says that everything is up" "everything is up already" "$(up | head -n 1)"
 check_eq "and starts nothing" "$first" "$(pids)"
-# "localhost" is ::1 first, where a gateway does not listen, and anybody may.
+# "localhost" resolves to ::1 first. No gateway listens there, and any user may take the port there.
 check "it names the addresses on which gateways listen, and no other" \
 	sh -c '! sed -n "s|.*http://\([^/ ]*\).*|\1|p" | grep -vE "^127[.]0[.]0[.]1:($1|$(($1 + 1)))$"' - $PORT <<<"$(up | tr ' ' '\n')"
 check_eq "another --port is not taken over" "$first" "$(up --port 1 >/dev/null && pids)"
 kill -STOP "$(cat "$D/run/gateway-1.pid")"
 at_end 'kill -CONT "$(cat "$D/run/gateway-1.pid")"'
-# It waited 30 s for one gateway before, and then failed.
+# An earlier version waited 30 s for the hanging gateway and then failed.
 check "a command goes on beside a gateway that hangs" \
 	timeout 15 "$WORK/build/bin/nephos" ls --credentials "$D/credentials" /tree
 mkdir "$WORK/second"
@@ -83,7 +83,7 @@ check "and what it stored is there" \
 		"$NEPHOS_URL/api/v2/docs/drives/home/files/large"
 check "with the same bytes" cmp "$WORK/large" "$WORK/body"
 
-# The gateways know the killed one for three seconds more.
+# The gateways still list the killed service for three seconds.
 mv "$D/cluster.key" "$WORK/cluster.key"
 echo none >"$D/cluster.key"
 kill -9 "$(cat "$D/run/docs-2.pid")"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Goal: up and down, run by root, are attacked by another user of the machine: by folders, links, settings, recorded
-# numbers of processes and ports that are his. Each is refused and named; nothing of his runs, and nothing is killed,
-# made or changed.
+# Goal: scripts/up and scripts/down, run by root, withstand another user of the machine who owns folders, links,
+# settings, recorded process numbers and ports that the scripts meet. The scripts refuse and name each of them. They
+# run no program of the attacker, and kill, make and change nothing.
 . "$(dirname "$0")/../lib/e2e.sh"
 if [ "$(id -u)" != 0 ]; then
 	echo "# not root: nobody else can be played"
 	e2e_end
 fi
 PORT=$((${E2E_PORT:-18050} + 60))
-PUBLIC=$(mktemp -d /tmp/nephos-e2e-public.XXXXXX) # as /tmp itself
+PUBLIC=$(mktemp -d /tmp/nephos-e2e-public.XXXXXX) # world-writable and sticky, like /tmp
 chmod 1777 "$PUBLIC"
 at_end 'rm -rf "$PUBLIC"'
 nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups env -i PATH="$PATH" "$@"; }
@@ -16,9 +16,9 @@ up() { timeout 100 "$E2E_ROOT/scripts/up" --port $PORT --gateways 2 --user teste
 down() { timeout 100 "$E2E_ROOT/scripts/down" --data "$@" >"$WORK/said" 2>&1; }
 said() { grep -qF -- "$1" "$WORK/said" || { cat "$WORK/said"; return 1; }; }
 nothing_started() { ! grep -E 'starting|making' "$WORK/said"; }
-ran="$PUBLIC/ran" # what his code leaves behind
+ran="$PUBLIC/ran" # files that the attacker's code leaves behind when it runs
 nobody_is_root() { ! find "$PUBLIC" "$WORK" -name 'ran*' | grep .; }
-# refused SENTENCE WORDS COMMAND…: it fails, says these words, and has started nothing.
+# refused SENTENCE WORDS COMMAND…: checks that the command fails, prints these words, and starts nothing.
 refused() {
 	local sentence=$1 words=$2
 	shift 2
@@ -26,7 +26,7 @@ refused() {
 	check "$sentence: and it says why" said "$words"
 	check "$sentence: nothing is started" nothing_started
 }
-# store FOLDER [SETTING…]: a folder of root's with the settings of a store.
+# store FOLDER [SETTING…]: makes a folder that belongs to root, with the settings of a store.
 store() {
 	mkdir -p "$1/run" "$1/log"
 	printf '%s\n' FORMAT=2 "PORT=$PORT" GATEWAYS=2 FIRST_USER=tester MOUNT= >"$1/settings"
@@ -63,7 +63,7 @@ refused "up with a mount below a link of his" "the link $PUBLIC/mnt belongs to n
 check_not "which is not made" test -e /etc/nephos
 
 # ---- settings ----
-# odd WORDS LINE…
+# odd WORDS LINE…: writes these lines as the settings, and checks that up and down refuse them.
 odd() {
 	local words=$1
 	shift
@@ -91,8 +91,10 @@ refused "one that is no plain file" "is no plain file" down "$WORK/mine"
 rmdir "$WORK/mine/settings"
 check "nothing of his has run" nobody_is_root
 
-# ---- processes ---- An innocent program of root's that is called as a part is, one of root's that names the store, one
-# of his that is called and asked as a part, and one that was there before.
+# ---- processes ----
+# Four processes that are not parts of the store: root's nephos-docs, named like a part; root's sleep, which names the
+# store in its arguments; the attacker's nephos-gateway, which has the name and the arguments of a part; and root's
+# postgres, whose recorded start time is not its own.
 store "$WORK/mine"
 mkdir "$WORK/programs"
 for p in nephos-docs nephos-user nephos-gateway postgres; do cp "$(command -v sleep)" "$WORK/programs/$p"; done
@@ -122,7 +124,7 @@ ln -s "$PUBLIC/his/run/docs-1.pid" "$WORK/mine/run/docs-1.pid"
 refused "a number that lies behind a link" "is no plain file" down "$WORK/mine"
 rm "$WORK/mine/run/docs-1.pid"
 
-# ---- the folder of a socket, for a DATA whose path is long ----
+# ---- the socket folder of a store whose DATA path is long ----
 long=$WORK/$(printf 'x%.0s' {1..90})
 mkdir -p "$long/run"
 lost=$(mktemp -d /tmp/nephos.XXXXXX)
@@ -148,9 +150,9 @@ for i in range(int(sys.argv[3])):
     full.append(socket.socket()); full[-1].setblocking(False); full[-1].connect_ex(("127.0.0.1", int(sys.argv[1])))
 print("there", flush=True); time.sleep(600)
 PY
-# squat ADDRESS FULL: on the second gateway's port; FULL: connections that nobody accepts keep it busy.
+# squat ADDRESS FULL: takes the second gateway's port. FULL connections that are never accepted fill its backlog.
 squat() {
-	rm -f "$WORK/squat.out" # the one before has written the same word
+	rm -f "$WORK/squat.out" # the squatter of the round before wrote the same word
 	python3 "$WORK/squat.py" $((PORT + 1)) "$1" "$2" >"$WORK/squat.out" 2>&1 &
 	squatter=$!
 	at_end "kill $squatter"

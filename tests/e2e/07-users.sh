@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Goal: run by root, a store's parts are users of their own without any capability, and each can read what is its own;
-# its role in PostgreSQL is no superuser, and nobody is it by saying so. A store of an earlier version (all of root's, a
-# superuser that everybody could be) is brought over with all its data, also below a folder that is closed to these
+# Goal: when root runs a store, each of its parts runs as a user of its own without any capability, and each part can
+# read only its own files. The services' role in PostgreSQL is no superuser, and no other user can take that role by
+# claiming its name. scripts/up migrates a store of an earlier version (where everything belonged to root, and the
+# role was a superuser that everybody could take) with all its data, also below a folder that is closed to these
 # users.
 . "$(dirname "$0")/../lib/e2e.sh"
 if [ "$(id -u)" != 0 ]; then
@@ -41,7 +42,7 @@ psql -X -q "$before=docs" -c "CREATE SCHEMA other CREATE TABLE kept (id bigseria
 check "and ends" as_before "$BIN/pg_ctl" -D "$D/postgres" -w -m fast stop
 chmod 700 "$CLOSED" "$D"
 
-# ---- brought over ----
+# ---- migrated ----
 at_end down
 check "up brings it over, below a folder that is closed" up
 check_eq "the folder is as closed as before" 700 "$(stat -c %a "$CLOSED")"
@@ -82,7 +83,8 @@ check_eq "a row of before is there" "a row" "$(ask docs "SELECT kind FROM other.
 services() { (cd "$CLOSED" && psql -X -A -t -q "host='$D/run/postgres' port=5432 user=nephos dbname=docs" -c "$1"); }
 check_eq "root may ask as the services" 1 "$(services 'SELECT one()')"
 check_not "the services' role reads no file of the machine" services "SELECT pg_read_file('/etc/passwd')"
-# What the folders let through is stopped by PostgreSQL: it asks the kernel who is at the other end.
+# Where the file modes let a client through, PostgreSQL refuses it: PostgreSQL asks the kernel which user is at the
+# other end.
 sockets=$(mktemp -d /tmp/nephos-e2e-socket.XXXXXX)
 at_end 'umount "$sockets"; rmdir "$sockets"'
 mount --bind "$D/run/postgres" "$sockets"

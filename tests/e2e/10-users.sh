@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: accounts, sessions, device keys and administrators, asked of two user services directly, as a gateway asks them;
-# and what a gateway is told about revocations. PostgreSQL is real, the gateway is a small script that writes down what
-# it hears.
+# Goal: accounts, sessions, device keys and administrators work. The test asks two user services directly, as a
+# gateway does, and checks the notices of revocation that a gateway gets. PostgreSQL is real; the gateway is a small
+# script that records each request it gets.
 . "$(dirname "$0")/../lib/e2e.sh"
 
 . "$(dirname "$0")/../lib/users.sh"
@@ -106,7 +106,7 @@ check_eq "the token means nobody any more" 401 "$(authenticate "$SESSION")"
 AS=()
 
 # ---- exponential delay ----
-NEW=(-H 'Nephos-Client: 192.0.2.7') # where bob has never been
+NEW=(-H 'Nephos-Client: 192.0.2.7') # bob has never logged in from this address
 for i in 1 2 3 4; do
 	ask POST /api/v2/user/sessions '{"name":"BOB","password":"wrong horse"}' "${NEW[@]}" >/dev/null
 done

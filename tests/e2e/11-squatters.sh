@@ -1,33 +1,35 @@
 #!/usr/bin/env bash
-# Goal: another user of the machine who takes the port of a stopped service, or of a stopped gateway, is told nothing,
-# answers nobody, and can use nothing of what he records.
+# Goal: another user of the machine, the squatter, takes the port of a stopped service or of a stopped gateway. No
+# part sends any secret to the squatter, no client gets an answer from it, and nothing that the squatter records is
+# of any use.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 PYTHON=$(python3 -c "import sys; print(sys._base_executable)")
-[ ! -x /usr/bin/python3 ] || PYTHON=/usr/bin/python3 # one that another user may run
+[ ! -x /usr/bin/python3 ] || PYTHON=/usr/bin/python3 # a Python that another user may run
 mkdir "$WORK/nobody"
 chmod 777 "$WORK/nobody"
 cp "$E2E_ROOT/tests/lib/squatter.py" "$WORK/nobody/"
 
-# squat NAME PORT [URL]: as nobody; he has the port as soon as it is free
+# squat NAME PORT [URL]: starts the squatter as user nobody. It takes the port as soon as the port is free.
 squat() {
 	setpriv --reuid=nobody --regid=nogroup --clear-groups "$PYTHON" "$WORK/nobody/squatter.py" "$2" \
 		"$WORK/nobody/$1" "$WORK/nobody/$1.ready" "${@:3}" &
 	SQUATTER=$!
 	at_end "kill $SQUATTER"
 }
-# The part that was killed; scripts that come later need it.
+# Restarts the part that was killed: later scripts need it.
 back() { "$E2E_ROOT/scripts/up" --data "$E2E_DATA"; }
 url_of() { tail -n 2000 "$E2E_DATA/log/$1.log" | sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' | tail -n 1; }
 kill_part() { kill -9 "$(cat "$E2E_DATA/run/$1.pid")"; }
-# What a client is answered while he sits there: how many of the answers are not the right ones.
+# wrong_answers NAME: sends a client's requests while the squatter has the port, and prints how many answers are
+# wrong.
 wrong_answers() {
 	local wrong=0 i
 	for i in 1 2 3 4 5; do
 		[ "$(curl -s --noproxy '*' --max-time 60 -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")" = "$SECRET" ] || wrong=$((wrong + 1))
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives")" = 200 ] || wrong=$((wrong + 1))
-		# A request under no key, which must not be made twice, and is not told as something that may have
-		# happened.
+		# A change without an Idempotency-Key must not be made twice, and must not be answered as one that
+		# may have happened.
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
 			-d "{\"path\":\"/$1-$i\"}" \
 				"$URL/api/v2/docs/drives/home/folders")" = 201 ] || wrong=$((wrong + 1))
@@ -37,14 +39,15 @@ wrong_answers() {
 learned() { grep \
 	-aqE "$TOKEN|secret\.txt|$SECRET|Nephos-User|Nephos-Cluster|confirm|/api/|/internal/v1/(registry|authenticate|tokens)|$(cat "$E2E_DATA/cluster.key")" "$1"; }
 
-# ---- without any port: who just asks ----
+# ---- without taking any port: requests by a client that proves nothing ----
 python3 "$E2E_ROOT/tests/lib/unproven.py" "$URL" "$TOKEN" "$(url_of docs-1)" "$(url_of user-1)" >"$WORK/unproven"
 echo "# $(head -n 1 "$WORK/unproven") requests"
 check "every route of the services is tried" test "$(head -n 1 "$WORK/unproven")" -gt 100
 check_eq "none answers who has not greeted, and what is internal is not on the public listener" \
 	"" "$(tail -n +2 "$WORK/unproven")"
 
-# ---- where gateways listen for each other: strangers and services get nothing, and a gateway has to say who asks ----
+# ---- where gateways listen for each other ----
+# Strangers and services get no answer there, and a gateway must name the user it asks for.
 hops=$(tail -n 2000 "$E2E_DATA/log/gateway-1.log" | sed -n 's/.*op=start .* ring=\([^ ]*\) .*/\1/p' | tail -n 1)
 FIELDS=(-H 'Nephos-Hop: 1 other' -H 'Nephos-User: 1' -H 'Nephos-User-Name: root' -H 'Nephos-Admin: 1' -H 'Nephos-Token-Id: k1')
 for method in GET POST OPTIONS; do
@@ -52,7 +55,7 @@ for method in GET POST OPTIONS; do
 		"$hops/api/v2/docs/drives"
 done
 check_status "what is internal is not there" 404 -X POST "$hops/internal/v1/registry"
-# as_part KIND FIELDS: what is answered to who has the key and says that he is of that kind
+# as_part KIND FIELDS: prints the status for a client that has the cluster key and claims to be a part of that kind.
 as_part() {
 	python3 - "$E2E_ROOT/tests/lib" "$E2E_DATA/cluster.key" "$hops" "$@" <<'PY'
 import sys
@@ -78,7 +81,7 @@ check_eq "a file" \
 
 for how in answers passes-on; do
 	for part in docs-1 user-1; do
-		# The short form has one of each.
+		# The short form tests one part in each way.
 		[ -n "${E2E_LONG:-}" ] || [ "$how $part" = "answers user-1" ] ||
 			[ "$how $part" = "passes-on docs-1" ] || continue
 		other=${part%1}2 name=$how-$part
@@ -92,7 +95,7 @@ for how in answers passes-on; do
 		check_eq "nobody sees a wrong answer" 0 "$(wrong_answers "$name")"
 		touch "$WORK/nobody/$name"
 		check_not "and he has learned nothing" learned "$WORK/nobody/$name"
-		# What he has, said to a part that lives.
+		# The bytes that the squatter recorded are sent to a part that runs.
 		check_not "what he recorded opens nothing" \
 			sh -c 'nc -w 2 127.0.0.1 "${1##*:}" <"$2" | grep -aq "known"' - \
 				"${relay_to:-$(url_of "$other")}" "$WORK/nobody/$name"
@@ -102,7 +105,7 @@ done
 check "he was met at least once, and the gateways say so" \
 	sh -c "cat '$E2E_DATA'/log/gateway-*.log | grep -q 'op=greet .*outcome=refused'"
 
-# ---- a gateway's ports: services reach it over a socket that nobody else may make ----
+# ---- a gateway's ports: services reach a gateway over a socket that no other user can make ----
 second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
 squat gateway "${second##*:}"
 kill_part gateway-2
@@ -116,6 +119,6 @@ check_not "or ask at the first gateway's" \
 	setpriv --reuid=nobody --regid=nogroup --clear-groups curl \
 		-s --unix-socket "$E2E_DATA/run/internal/gateway-1.sock" http://g/internal/v1/registry
 kill "$SQUATTER"
-wait "$SQUATTER" 2>/dev/null # it ends by the signal, which the shell would print
+wait "$SQUATTER" 2>/dev/null # the signal ends it, which the shell would print
 check "the gateway comes back when he has gone" back
 e2e_end

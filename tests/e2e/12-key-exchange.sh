@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: the key that the parts of a store know each other by is exchanged while everything runs, in three steps, and no
-# request fails meanwhile; the old one opens nothing afterwards, and what was begun by it and has no end is cut.
+# Goal: an administrator replaces the key by which the parts of a store recognize each other, in three steps, while
+# everything runs and without a failed request. Afterwards the old key gives no access. Endless answers that began
+# under the old key are cut off.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 KEY=$E2E_DATA/cluster.key
@@ -8,7 +9,7 @@ parts="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2"
 new_key() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 said() { grep -c 'cluster key.*changed' "$E2E_DATA/log/$1.log"; }
 all_have_read() { local p; for p in $parts; do [ "$(said "$p")" -ge "$1" ] || return 1; done; }
-# step N LINE…: the file is replaced, and every part reads it
+# step N LINE…: replaces the key file, and waits until every part has read it for the Nth time.
 step() {
 	local n=$1 p
 	shift
@@ -18,8 +19,8 @@ step() {
 	eventually 20 all_have_read "$n"
 }
 
-# Reads, and changes under no key, which may not be made twice, through both gateways; each answer that is not the right
-# one is written down.
+# The load makes reads, and changes without an Idempotency-Key, which must not be made twice, through both gateways.
+# It records the status of each answer.
 second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
 load() {
 	local i=0 gateway
@@ -49,7 +50,8 @@ check "requests go on" goes_on
 check "it becomes the first" step 2 "$new" "$old"
 check "requests go on with either" goes_on
 
-# Somebody who has the old key listens for ever, at a service and at a gateway's door for gateways; a user does, too.
+# A holder of the old key opens endless event streams at a service and at the port where a gateway listens for other
+# gateways. A user opens one, too.
 echo "$old" >"$WORK/old.key"
 at=$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$E2E_DATA/log/docs-1.log" | tail -n 1)
 hop=$(sed -n 's/.*op=start .* ring=\([^ ]*\) .*/\1/p' "$E2E_DATA/log/gateway-1.log" | tail -n 1)
@@ -68,7 +70,7 @@ listen() { # NAME URL [FLAG…]
 listen service "$URL_before" "${as_part[@]}"
 listen gateway "$URL_hop" "${as_part[@]}" -H "Nephos-Drive: $drive" -H 'Nephos-Hop: 1000000000 third'
 listen user "$second" "${AUTH[@]}"
-# Mounts wait so, for a minute.
+# A mount's long poll waits like this, for a minute.
 curl -s --noproxy '*' --max-time 120 "${as_part[@]}" "$URL_before/api/v2/docs/drives/$drive/changes?since=1000000000&wait=60" >/dev/null &
 listeners+=($!)
 all_hear() { local n; for n in service gateway user; do grep -q ^data: "$WORK/heard-$n" || return 1; done; }
@@ -82,7 +84,7 @@ check "who listens by it is cut off soon, as is who listens through a gateway" e
 listen again "$second" "${AUTH[@]}"
 hears_again() { grep -q ^data: "$WORK/heard-again"; }
 check "a user who comes back goes on listening" eventually 20 hears_again
-kill "${listeners[4]}" # the others have ended, see above
+kill "${listeners[4]}" # all other listeners have ended, see above
 check "requests go on with the new one" goes_on
 touch "$WORK/enough"
 wait "${loads[@]}"

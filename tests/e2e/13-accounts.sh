@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: who may change accounts, whoever asks by whatever route, also when he repeats himself; the last administrator; a
-# new password that ends what opened the account. Asked of two user services, as a gateway asks them.
+# Goal: the rules for changing an account hold for every caller and every route, and also for a repeated request. One
+# administrator always remains. A new password that revokes ends the other keys and sessions of the account. The test
+# asks two user services, as a gateway does.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/users.sh"
 
@@ -60,7 +61,7 @@ check_eq "and makes an account" \
 	201 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
 as "$ROOT" 1 k1
 says "he is administrator no more" 200 PATCH "/api/v2/user/users/$BEA" '{"admin":false}'
-for admin in 0 1; do # as gateways know it, and as one that has not heard of it yet might
+for admin in 0 1; do # the flag of gateways now, and of one that has not learned of the change
 	as "$BEA" $admin s2
 	check_eq "his repeat answers with nobody's account ($admin)" \
 		404 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
@@ -69,7 +70,7 @@ for admin in 0 1; do # as gateways know it, and as one that has not heard of it 
 		403 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
 done
 
-# ---- a new password, and what opened the account ----
+# ---- a new password, and the keys and sessions that open the account ----
 AS=()
 ask POST /api/v2/user/sessions '{"name":"ann","password":"correct horse"}' >/dev/null
 SESSION=$(value .token)
@@ -97,8 +98,8 @@ check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
 
 # ---- a storm of log-ins ----
 cat >"$WORK/storm.py" <<'PY'
-# Many who are nobody log in from one network, all the time; somebody else does from another. Prints what each was
-# answered, and how long it took on average.
+# Many clients from one network log in under a name that does not exist, all the time. Another client logs in from
+# another network. Prints what each was answered, and how long the answers took on average.
 import http.client, json, statistics, sys, threading, time
 host, = sys.argv[1:]
 def log_in(name, password, client):
@@ -154,7 +155,8 @@ check_eq "as who he is" "$ROOT" "$(value '.items[0].id')"
 AS=()
 says "a password is the same in pieces" 201 POST /api/v2/user/sessions \
 	'{"name":"नमस्ते","password":"cafe\u0301 au lait"}'
-# An account of before: its key is its name in lower case, and what it folds to is another's.
+# An account made by an earlier version: its key is its name in lower case, and its name folds to another account's
+# name.
 psql -X -q "$DATABASE" -c "UPDATE account SET name = 'Ｒoot', name_key = 'ｒoot', folded = false WHERE id = $BEA"
 start_service user-3
 U=$URL_user_3

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Goal: what one account takes without end, others do not miss: an ordinary user's uploads beside those that trickle,
-# requests and a mount beside hundreds of long polls of the same account. Ratios within one run, no seconds. Slow heads,
-# which take ten of them, only in the long form; tests/unit/common/http/server/test_heads.c has them short.
+# Goal: an account that takes all it can get does not hinder others. An ordinary user uploads beside uploads that
+# trickle, and makes requests and uses a mount beside hundreds of long polls of one account. The test compares
+# durations within one run and sets no absolute limits. Only the long form tests slow request heads, which take ten
+# seconds; tests/unit/common/http/server/test_heads.c tests them with a short limit.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 FILES=$URL/api/v2/docs/drives/home/files
@@ -20,7 +21,8 @@ check_status "and logs in" \
 OTHER=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 head -c 12000000 /dev/urandom >"$WORK/file"
 
-# uploads NAME: four of three blocks each; prints the milliseconds, very many when one failed.
+# uploads NAME: uploads four files of three blocks each. Prints the milliseconds, or a very large number when one
+# failed.
 uploads() {
 	local i status begin=$EPOCHREALTIME
 	for i in 1 2 3 4; do
@@ -30,9 +32,10 @@ uploads() {
 	echo $(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
 }
 
-uploads first >/dev/null # what is made at first use is made
+uploads first >/dev/null # creates all that is created at first use
 alone=$(uploads alone)
-# Each drive has a home among the docs services, which no test can choose: with several there is a crowd at both.
+# Each drive has its home at one docs service, and a test cannot choose which. With several drives there is a crowd
+# at both services.
 drives=()
 for i in 1 2 3 4 5 6; do
 	check_status "a drive for the crowd, $i" \
@@ -49,7 +52,7 @@ echo "# uploads alone $alone ms, beside 120 that trickle $beside ms"
 check "uploads beside 120 that trickle take no more than five times as long" [ "$beside" -le $((5 * alone + 500)) ]
 check "and those still go on" kill -0 "$trickle"
 kill "$trickle"
-wait "$trickle" 2>/dev/null # it ends by the signal, which the shell would print
+wait "$trickle" 2>/dev/null # the signal ends it, which the shell would print
 
 # ---- polls ----
 seq=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq -r .seq)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Goal: what began under a key ends with it: an event stream, a long poll, an upload whose last bytes are still to come.
+# Goal: revoking a key ends all that began under the key: an event stream, a long poll, and an upload whose last
+# bytes are still missing.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 DRIVE=$URL/api/v2/docs/drives/home
-trap "" PIPE # an upload that was refused reads no further
+trap "" PIPE # the gateway reads no more of an upload that it has refused
 JSON=(-H 'Content-Type: application/json')
 
 check_status "a key is made" 201 "${AUTH[@]}" "${JSON[@]}" -d '{"name":"16-revoked"}' "$URL/api/v2/user/keys"

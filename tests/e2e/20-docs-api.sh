@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Goal: every route of the docs service, asked as a gateway asks: drives, content by path and by id, items, ops, the
-# journal, blocks; and what is wrong gets the right 4xx. PostgreSQL is real, the user service is a small script.
+# Goal: every route of the docs service works: drives, content by path and by id, items, ops, the journal, blocks.
+# The test asks as a gateway does. A wrong request gets the right 4xx. PostgreSQL is real; the user service is a
+# small script.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
 start_docs docs-1
 U=$URL_docs_1
 
-# ---- who asks ----
+# ---- identity of the caller ----
 check_status "it says that it is alive without credentials" 200 "$U/healthz"
 check_status "and that it is ready" 200 "$U/readyz"
 check_status "everything else needs a greeting" 401 "$AT_docs_1$V2/drives" -H 'Nephos-User: 1'
@@ -141,7 +142,7 @@ check_eq "for small content too" 400 "$(put "$H/files/digest2" "$WORK/small" -H 
 check_eq "one that is none" 400 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: sha-256=x")"
 check_eq "another algorithm is not looked at" 201 "$(put "$H/files/digest2" "$WORK/small" -H "Repr-Digest: md5=:AAAA:")"
 
-# says_digest FILE ARGUMENT…: what H/files/digest says of itself is the digest of FILE, by GET, by HEAD and of a part.
+# says_digest FILE ARGUMENT…: the digest that H/files/digest reports is that of FILE, by GET, by HEAD and for a part.
 says_digest() {
 	local wanted
 	wanted=$(digest "$1")
@@ -491,7 +492,8 @@ check_eq "events come as they happen" 200 "$(put "$H/files/polled" "$WORK/large"
 check "this one" eventually 5 sh -c "[ \$(grep -c '^data: ' '$WORK/events') -ge 3 ]"
 check_eq "with their seq as id" "$((LAST + 1))" "$(sed -n 's/^id: //p' "$WORK/events" | head -1)"
 kill "$EVENTS"
-# Its end may look like that of a sending side only: then the next heartbeat, every 15 s, finds nobody.
+# The service may take the client's end for the end of the sending side only. Then the next heartbeat, sent every 15
+# s, fails.
 check "a client that goes away is noticed" \
 	eventually 40 sh -c "curl -s '$U/metrics' | grep -q '^nephos_docs_polls_waiting 0'"
 check_eq "another drive's journal is its own" 404 "$(as 2; ask GET "$V2/drives/$D/changes?since=0")"
@@ -543,7 +545,7 @@ says "a session ends" 204 DELETE "$H/sessions/$S"
 ops "and takes no batch any more" 410 5 "$NEW"
 says "nor ends again" 410 DELETE "$H/sessions/$S"
 
-# ---- nobody's business ----
+# ---- other users have no access ----
 as 2
 for path in "" /items/$ID /items/$ROOT/children "/items/$ROOT/lookup?name=a" /items/$ID/extents /items/$ID/xattrs /items/$ID/content /files/small.txt "/items?path=/a" \
 	"/changes?since=0" /blocks/$BLOCK; do

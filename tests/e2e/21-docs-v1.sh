@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: documents as JSON, the first API, over the docs service alone; a document is a file and a file is a document.
+# Goal: the first API, with documents as JSON, works at a docs service alone. Each document is a file, and each file
+# a document.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 

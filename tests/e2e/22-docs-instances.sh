@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: several docs services on one database: a poll at one hears of a change at another; for each kind of op, one that
-# dies between COMMIT and answer has done it once, and the other one says what; large content passes in flat memory;
-# blocks that nothing refers to are collected.
+# Goal: several docs services work on one database. A long poll at one service reports a change made at another. For
+# each kind of op, a service that dies between COMMIT and answer has made the change once, and another service
+# repeats the answer. Large content passes in constant memory. Blocks without a reference are collected.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -18,7 +18,7 @@ put() { # PATH FILE [CURL-ARGUMENTS…]: prints the status
 	http -T "$file" "${AS[@]}" "$@" "$U$path"
 }
 
-# ---- a poll elsewhere ----
+# ---- a poll at another instance ----
 polls() { curl -s "$1/metrics" | sed -n 's/^nephos_docs_polls_waiting //p'; }
 waits() { [ "$(polls "$1")" = "$2" ]; }
 for i in 1 2 3; do
@@ -34,8 +34,8 @@ for i in 1 2 3; do
 	check_eq "is heard at the other" "polled$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
 done
 
-# What cannot be told is told later. For a while there is no such function; whoever prepared it already has to do it
-# anew.
+# A notification that fails is repeated later. For a while pg_notify does not exist under its name; a session that
+# had already prepared the statement must prepare it again.
 rename_notify() { PGOPTIONS='-c allow_system_table_mods=on' psql -X -q "$DATABASE" \
 	-c "ALTER FUNCTION pg_catalog.$1(text, text) RENAME TO $2"; }
 failed_to_tell() { grep -q op=notify "$WORK/docs-1.log"; }
@@ -85,7 +85,7 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	eventually 5 waits "$URL_docs_1" 1
 	U=${!url}
 	check_eq "$kind: it dies without an answer" 000 "$(ask POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind")"
-	wait "${!pid}" 2>/dev/null # the shell would say "Killed", as is meant
+	wait "${!pid}" 2>/dev/null # without this the shell would print "Killed"
 	check_eq "$kind: by SIGKILL" 137 $?
 	check_eq "$kind: it is in the journal" 1 "$(U=$URL_docs_1 entries "$kind")"
 	U=$URL_docs_2
@@ -125,7 +125,8 @@ for i in 1 2; do
 	check "to the byte" cmp "$WORK/first-body" "$WORK/body"
 	check_eq "and says what it is" application/vnd.nephos.results "$(header Content-Type)"
 done
-# What follows at one instance begins with what it knows of the batch before: the answer is kept all the same.
+# The next batch at an instance uses what that instance has cached of the batch before. The stored answer is the same
+# nevertheless.
 U=$URL_docs_2
 SESSION=("${SESSION[0]}" "${SESSION[1]}")
 for names in 'session moved' 'moved again' 'again last'; do
@@ -142,7 +143,8 @@ check "to the byte" cmp "$WORK/first-body" "$WORK/body"
 check_eq "with its headers" \
 	"application/vnd.nephos.results Accept true" \
 		"$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
-# What is no op: the change and its answer are one transaction, so the repeat finds the answer wherever it goes.
+# Changes that are not ops: the change and its answer are in one transaction, so the repeat finds the answer at any
+# instance.
 dies_then_repeats() { # CHANGE[:OP] STATUS METHOD PATH [BODY]: OP is what it dies of, unless it is CHANGE itself
 	local change=${1%:*} op=${1#*:} status=$2 url
 	url=URL_dies_${change//-/_}
@@ -161,7 +163,7 @@ dies_then_repeats() { # CHANGE[:OP] STATUS METHOD PATH [BODY]: OP is what it die
 }
 in_journal() { U=$URL_docs_1 entries "$1"; } # KEY: how many entries
 in_database() { psql -X -A -t "$DATABASE" -c "$1"; }
-# The friendlier routes are translations into ops: no less.
+# The simpler routes are translated into ops and keep the same promise.
 dies_then_repeats v1-create:create 201 POST "$V1/" '{"title":"v1 once","text":"a","user_id":[1]}'
 V1_DOC=$(jq .id "$WORK/first-body")
 dies_then_repeats v1-change:write 200 PUT "$V1/$V1_DOC/" '{"text":"b"}'
@@ -249,7 +251,7 @@ for i in 1 2 3 4 5 6 7 8; do
 	curl -s -o /dev/null --limit-rate 2M --max-time 5 "${AS[@]}" "$U$H/files/huge" &
 	READERS+=($!)
 done
-# Not for an event: memory is looked at while they are in the midst of it, and each reads for 5 s.
+# A fixed time, not an event: memory is measured in the middle of the reads, each of which lasts 5 s.
 sleep 3
 PEAK=$(rss "$PID_docs_1")
 wait "${READERS[@]}"
@@ -260,7 +262,7 @@ for i in $(seq 1 20); do
 		"$U$H/files/up$i" >>"$WORK/uploads" &
 	UPLOADS+=($!)
 done
-# As above: memory is looked at while they run, each for a second at least.
+# As above: memory is measured during the uploads, each of which lasts at least a second.
 sleep 1
 PEAK=$(rss "$PID_docs_1")
 wait "${UPLOADS[@]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: through a gateway: without a token 401, another's 404 by every route, bad requests the right 4xx; the processes
-# stay up, and their memory flat.
+# Goal: a gateway answers 401 to a request without a token, 404 by every route to a request for another user's data,
+# and the right 4xx to a bad request. The processes stay up, and their memory stays constant.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 V1=$URL/api/v1/docs
@@ -11,7 +11,7 @@ processes="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2"
 pids() { for p in $processes; do cat "$E2E_DATA/run/$p.pid"; done; }
 before=$(pids)
 
-# ---- whose ----
+# ---- the data of another user ----
 me=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/user/me" | jq -r .id)
 name=refused$$
 check_status "another user is made" \
@@ -63,7 +63,8 @@ check_eq "with me as its owner" "[$me]" "$(jq -c '.[] | select(.title == "23-min
 
 # ---- bad requests; many times, for the memory ----
 head -c 2000000 /dev/zero | tr '\0' ' ' >"$WORK/spaces"
-# curl does not send heads over 1 MiB. Prints the status; what is not wanted any more need not be taken.
+# curl does not send heads over 1 MiB, so this program does. It prints the status. The gateway need not read the rest
+# of a head that it has refused.
 cat >"$WORK/long_header.py" <<'PY'
 import socket, sys
 host, port = sys.argv[1].removeprefix("http://").split(":")
@@ -76,7 +77,7 @@ try: print(s.recv(4096).split(b" ")[1].decode(), end="")
 except (OSError, IndexError) as e: print("no answer:", e, end="")
 PY
 head -c 3000000 /dev/zero >"$WORK/zeros"
-# Prints what each is answered, in one line.
+# Prints all the statuses in one line.
 bad_requests() {
 	local path
 	for path in ../x a/../x a/%2e%2e/x a%00b a%2Fb a%zz a//b; do http "${AUTH[@]}" "$FILES/$path"; printf ' '; done
@@ -85,7 +86,7 @@ bad_requests() {
 	http -T "$WORK/zeros" "${AUTH[@]}" -H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' \
 		"$FILES/23-digest"; printf ' '
 	python3 "$WORK/long_header.py" "$URL"
-	# Half an upload: no answer is owed.
+	# An upload that stops half-way need not get an answer.
 	http --max-time 0.3 -X PUT "${AUTH[@]}" -H 'Expect:' -H 'Content-Length: 20000000' -T - "$FILES/23-half" \
 		<"$WORK/zeros" >/dev/null
 	echo
@@ -107,7 +108,7 @@ for p in $processes; do
 	i=$((i + 1))
 done
 check_eq "no process has ended" "$before" "$(pids)"
-# ---- a document without a name is there for sessions that may have it open ----
+# ---- a document without a name stays for the sessions that may have it open ----
 cat >"$WORK/nameless.py" <<'PY'
 import json, sys, urllib.error, urllib.request
 url, token = sys.argv[1:3]

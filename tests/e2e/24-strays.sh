@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: an upload that dies between the file of a block and its row leaves nothing for ever: the file goes after its
-# grace, and nothing else does.
+# Goal: an upload that dies between the file of a block and its row leaves nothing behind for good. The file is
+# removed after its grace period, and no other file is removed.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -23,13 +23,14 @@ for i in 1 2 3; do
 	url=URL_dies_$i pid=PID_dies_$i
 	U=${!url}
 	check_eq "an upload whose service dies between file and row" 000 "$(put_block "$WORK/lost$i")"
-	wait "${!pid}" 2>/dev/null # the shell would say "Killed", as is meant
+	wait "${!pid}" 2>/dev/null # without this the shell would print "Killed"
 done
 check_eq "leaves its file" 6 "$(files)"
 U=$URL_docs
 check_eq "a repeat is stored, under a generation of its own" 201 "$(put_block "$WORK/lost1")"
 check_eq "so the bytes lie there twice" 7 "$(files)"
-# Nobody waits for the grace: files and the clock of the store say how old they are, and what is old is made so.
+# The test does not wait for the grace period. The service computes an age from the file's time and the store's
+# clock, so the test makes the files old.
 find "$WORK/blocks" -type f -exec touch -d '1 hour ago' {} +
 collected() { [ "$(files)" = 4 ]; }
 check "the three go, and only they" eventually 30 collected

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: HTTP through a gateway is strict where two readers could differ, and kind where the standard says so.
+# Goal: a gateway is strict about HTTP where two parsers could read a message differently, and tolerant where the
+# standard allows it.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 python3 "$(dirname "$0")/../lib/wire.py" "$URL" "$TOKEN" >"$WORK/wire.out" 2>&1

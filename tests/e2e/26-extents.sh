@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: who writes single bytes far apart makes no more rows than his quota goes with, and what he has by then can still
-# be read, shortened, written again and removed; nobody else notices. Who writes whole pages, in whatever order, is
-# refused for the quota's bytes or not at all.
+# Goal: a user who writes single bytes far apart cannot make more rows than the quota allows. The data written until
+# then can still be read, shortened, rewritten and removed, and other users are not affected. A user who writes whole
+# pages, in any order, is refused only for the bytes of the quota.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 V2=$URL/api/v2
@@ -106,7 +106,7 @@ check "a drive without a quota is mounted" \
 	env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL/$S" "$M"
 at_end '"$NEPHOS" umount "$M" || umount -l "$M"'
 
-# More than a batch may read (BATCH_ROWS_MAX).
+# More rows than one batch may read (BATCH_ROWS_MAX).
 check_eq "a file in 98,000 pieces is made" "200 200 200 200 200 200 200" \
 	"$(for n in 0 1 2 3 4 5 6; do spread "$S" "${AUTH[1]#Authorization: }" beyond many 14000 $((28000 * n)); done | tr '\n' ' ' | sed 's/ $//')"
 count() { in_database "SELECT extents FROM node WHERE id >> 32 = $S AND name = '$1'"; }
@@ -125,7 +125,7 @@ check_status "the drive gets a quota" 200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d 
 cat >"$WORK/pages.py" <<'PY'
 import os, random, sqlite3, sys
 m, quota = sys.argv[1], int(sys.argv[2])
-# A file that its whole room is reserved for, of which each page is written by itself, in a random order.
+# A file whose whole room is reserved at first. Then each page is written by itself, in a random order.
 pages = quota * 6 // 10 // 4096
 f = os.open(m + "/database", os.O_CREAT | os.O_RDWR, 0o644)
 os.posix_fallocate(f, 0, pages * 4096)
@@ -138,7 +138,7 @@ for n, page in enumerate(order):
 os.fsync(f)
 for page in order[:200]: assert os.pread(f, 4096, page * 4096) == page.to_bytes(4, "big") * 1024
 os.close(f)
-# And a real one.
+# Then a real database.
 db = sqlite3.connect(m + "/db.sqlite")
 db.execute("CREATE TABLE t (k INTEGER PRIMARY KEY, v BLOB)")
 for n in range(20):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: what a user with a small quota can make last, by every way there is, stays within twice that quota and what is
-# named beside it: by the files on the disk, and by the rows.
+# Goal: a user with a small quota cannot make the store keep more than twice that quota and the slack below,
+# whichever way the user takes. The test measures the files on the disk and the rows.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 V2=$URL/api/v2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: docs services that keep blocks in the database (--blocks pg) keep them nowhere else: content of any size comes
-# back whole and in parts, at every instance, and after a restart; what nothing refers to goes, and what an upload left.
+# Goal: docs services that keep blocks in the database (--blocks pg) keep them nowhere else. Content of any size is
+# read back completely and in parts, at every instance and after a restart. Blocks without a reference and the
+# leftovers of an upload are removed.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -50,7 +51,7 @@ check_eq "and known at the other" 200 "$(put_block "$URL_docs_2" "$WORK/block")"
 
 # ---- restart ----
 kill -9 "$PID_docs_1" "$PID_docs_2"
-wait "$PID_docs_1" "$PID_docs_2" 2>/dev/null # they were killed: what they ended with says nothing
+wait "$PID_docs_1" "$PID_docs_2" 2>/dev/null # they were killed: their exit status says nothing
 rows docs-3
 U=$URL_docs_3
 check_eq "forty is whole after a restart" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
@@ -60,7 +61,7 @@ before=$(blocks)
 head -c 100000 /dev/urandom >"$WORK/lost"
 start_docs dies --blocks pg --failpoint after-commit:block-file
 check_eq "an upload whose service dies between bytes and row" 000 "$(put_block "$URL_dies" "$WORK/lost")"
-wait "$PID_dies" 2>/dev/null # the shell would say "Killed", as is meant
+wait "$PID_dies" 2>/dev/null # without this the shell would print "Killed"
 check_eq "leaves its bytes" $((before + 1)) "$(blocks)"
 number "UPDATE block_data SET written_at = now() - interval '1 h'" >/dev/null
 collected() { [ "$(blocks)" = "$1" ]; }
@@ -71,7 +72,7 @@ check_eq "forty is whole" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
 # ---- deletion ----
 rows docs-4 --block-grace 0 --block-young 0
 for name in byte five forty lines; do check_eq "$name goes" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/$name")"; done
-# A mount may have them open for a while: nobody waits for that.
+# A mount may keep the files open for a while; the test does not wait for that.
 number "UPDATE node SET orphaned_at = orphaned_at - interval '1 h' WHERE orphaned_at IS NOT NULL" >/dev/null
 check "and its blocks with it" eventually 60 collected 0
 check_eq "and their pieces" 0 "$(pieces)"

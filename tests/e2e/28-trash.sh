@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a drive with content is thrown away by its name only, says so where it is mounted, and comes back as it was.
+# Goal: a drive with content goes to the trash only when the request names it. Its mounts then fail with "No medium
+# found". A restored drive is as it was.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 DRIVES=$URL/api/v2/docs/drives
@@ -31,7 +32,7 @@ check_eq "there" 0 "$(jq --arg d "$D" '[.drives[] | select(.id == $d)] | length'
 check_status "but among those in the trash" 200 "${AUTH[@]}" "$DRIVES?trashed=1"
 check_eq "with the day on which it goes for good" \
 	"$name 30" "$(jq -r --arg d "$D" '.drives[] | select(.id == $d) | .name + " " + ((.purged_at - .trashed_at) / 86400 | tostring)' "$WORK/body")"
-# What the kernel and the mount had kept they may show for some seconds.
+# The kernel and the mount may still show what they have cached, for some seconds.
 check "the mount says so, too" eventually 20 sh -c 'stat "$1" 2>&1 | grep -q "No medium found"' _ "$M/d/none"
 check "and its log" grep -q 'put into the trash' "$L"
 check_not "nothing can be written" sh -c 'echo lost 2>/dev/null >"$1/d/new"' _ "$M"

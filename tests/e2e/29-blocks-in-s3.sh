@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Goal: docs services that keep blocks at a service of S3 (--blocks s3), a real one, keep them nowhere else: content of
-# any size comes back whole and in parts, at every instance, and after a restart; what nothing refers to goes, and what
-# an upload left. While the service is gone, silent or busy, whoever needs it is told to come back, all else goes on,
-# and nothing is lost.
+# Goal: docs services that keep blocks in a real S3 service (--blocks s3) keep them nowhere else. Content of any size
+# is read back completely and in parts, at every instance and after a restart. Blocks without a reference and the
+# leftovers of an upload are removed. While the S3 service is gone, silent or busy, a client that needs it is told to
+# come back later, everything else continues, and nothing is lost.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/s3.sh"
 s3_start
 . "$(dirname "$0")/../lib/docs.sh"
 
-# Less memory than one file of several blocks: who reads one that is gone there has to hear it.
+# The block memory is smaller than one file of several blocks, so that a read of such a file has to ask the S3
+# service and gets an error while that is gone.
 BLOCKS=(--block-memory 4M --blocks s3 --s3-endpoint "$S3_URL" --s3-bucket $S3_BUCKET --s3-prefix store/ --s3-keys "$WORK/s3.keys")
 at_s3() { start_docs "$@" "${BLOCKS[@]}" --upkeep-period 1; }
 whole() { curl -s --max-time 60 "${AS[@]}" "$1$H/files/$2" | sha256sum; }
@@ -17,13 +18,13 @@ cut() { tail -c "+$(($2 + 1))" "$WORK/$1" | head -c "$(($3 - $2 + 1))" | sha256s
 put() { http -T "$WORK/$2" "${AS[@]}" "$1$H/files/${3:-$2}"; }
 put_block() { http -T "$2" -H 'Expect:' "${AS[@]}" "$1$E/blocks/$(sha256sum "$2" | head -c 64)"; }
 
-# ---- the store alone ----
+# ---- the block store alone ----
 SUITE=$(dirname "$DOCS_PROGRAM")/../tests/bin/test_block_s3
 if [ -x "$SUITE" ]; then
 	check "the store passes the suite of all stores" env S3_TEST_ENDPOINT="$S3_URL" S3_TEST_BUCKET=$S3_BUCKET \
 		S3_TEST_KEYS="$WORK/s3.keys" "$SUITE"
 	s3 PUT /blocks2 >/dev/null
-	S3_BUCKET=blocks2 # what the suite left is not counted
+	S3_BUCKET=blocks2 # the objects that the suite left are not counted
 	BLOCKS[7]=$S3_BUCKET
 fi
 
@@ -102,25 +103,25 @@ stored() { [ "$(put "$URL_early" later early)" = 201 ]; }
 check "and stores when it is there" eventually 60 stored
 is_whole() { [ "$(sha256sum <"$WORK/$1")" = "$(whole "$URL_docs_2" "$1")" ]; }
 for name in empty byte five forty lines nine three later; do
-	check "nothing of $name is lost" eventually 60 is_whole "$name" # this service tries it again in its own time
+	check "nothing of $name is lost" eventually 60 is_whole "$name" # this service retries at its own intervals
 done
 
 # ---- restart ----
 kill -9 "$PID_docs_1" "$PID_docs_2" "$PID_proxied" "$PID_early"
-wait "$PID_docs_1" "$PID_docs_2" "$PID_proxied" "$PID_early" 2>/dev/null # they were killed: that says nothing
+wait "$PID_docs_1" "$PID_docs_2" "$PID_proxied" "$PID_early" 2>/dev/null # killed: the status says nothing
 at_s3 docs-3
 U=$URL_docs_3
 check_eq "forty is whole after a restart" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
 
 # ---- an upload that dies between bytes and row; deletion ----
-# Blocks of uploads above that came to nothing go meanwhile, with their rows.
+# Meanwhile the collector removes the blocks of failed uploads above, with their rows.
 collected() { [ "$(s3_count)" = "$(psql -X -q -A -t "$DATABASE" -c "SELECT count(*) FROM block")" ]; }
 all_collected() { [ "$(s3_count)" = 0 ]; }
 head -c 100000 /dev/urandom >"$WORK/lost"
 start_docs dies "${BLOCKS[@]}" --failpoint after-commit:block-file
 before=$(s3_count)
 check_eq "an upload whose service dies between bytes and row" 000 "$(put_block "$URL_dies" "$WORK/lost")"
-wait "$PID_dies" 2>/dev/null # the shell would say "Killed", as is meant
+wait "$PID_dies" 2>/dev/null # without this the shell would print "Killed"
 check_eq "leaves its bytes" $((before + 1)) "$(s3_count)"
 at_s3 docs-4 --file-grace 2 --block-grace 0 --block-young 0
 check "which go when they are old, and only they" eventually 120 collected
@@ -128,12 +129,12 @@ check_eq "forty is whole" "$(sha256sum <"$WORK/forty")" "$(whole "$U" forty)"
 for name in byte small five forty lines nine three later early; do
 	check_eq "$name goes" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/$name")"
 done
-# A mount may have them open for a while: nobody waits for that.
+# A mount may keep the files open for a while; the test does not wait for that.
 psql -X -q "$DATABASE" -c "UPDATE node SET orphaned_at = orphaned_at - interval '1 h' WHERE orphaned_at IS NOT NULL"
 check "and its blocks with it" eventually 120 all_collected
-# It takes blocks of any age, those of an upload that is under way included: nobody uploads beside it.
+# This service collects blocks of any age, even those of an upload in progress; no upload runs beside it.
 kill -9 "$PID_docs_4"
-wait "$PID_docs_4" 2>/dev/null # it was killed: that says nothing
+wait "$PID_docs_4" 2>/dev/null # it was killed: its exit status says nothing
 check_eq "no failure was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
 
 # ---- settings, keys, TLS ----

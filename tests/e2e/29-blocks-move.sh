@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: all blocks of a live store move to another kind of store (--blocks-move): services go on reading and writing
-# meanwhile, the move is killed at each of its steps and goes on when it is started again, nothing is lost or stays
-# behind; what is damaged is named, and then nothing is switched.
+# Goal: --blocks-move moves all blocks of a live store to another kind of block store. The services go on reading and
+# writing meanwhile. A move that is killed at any of its steps continues when it is started again. Nothing is lost
+# and nothing stays behind. A damaged block is named, and then the store is not switched.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 . "$(dirname "$0")/../lib/s3.sh"
@@ -18,7 +18,7 @@ move() { # ARGUMENTS…: from files to rows unless they say otherwise; the statu
 	timeout 120 "$DOCS_PROGRAM" --name mover --database "$DATABASE" --cluster-key "$WORK/cluster.key" \
 		--blocks-dir "$WORK/blocks" --user-service "http://127.0.0.1:$USERS_PORT" --blocks-move dir:pg "$@" \
 		2>"$WORK/mover.log" >"$WORK/mover.out" &
-	wait $! 2>/dev/null # the shell would say "Killed", as is meant
+	wait $! 2>/dev/null # without this the shell would print "Killed"
 }
 
 # ---- what there is ----
@@ -27,7 +27,7 @@ yes "a line that comes again" | head -c 6000000 >"$WORK/f13"
 head -c 20000000 /dev/urandom >"$WORK/f14"
 for i in $(seq 14); do check_eq "file $i comes" 201 "$(put "$U" "f$i")"; done
 
-# ---- somebody writes all the time, at both services, and every file is known by what it must hold ----
+# ---- a writer writes all the time, at both services; the content that every file must have is recorded ----
 writer() {
 	local i=0 url
 	while [ ! -e "$WORK/stop" ]; do
@@ -82,7 +82,7 @@ check_eq "no failure was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":
 move
 check_eq "once more it does nothing" 0 $?
 
-# ---- a service that is told the old place ----
+# ---- a service that is started with the old place ----
 start_docs docs-3
 check_eq "a service that is told the old place reads the new one" "$(sha256sum <"$WORK/f14")" "$(whole "$URL_docs_3" f14)"
 check "with a word" grep -q 'where the database says' "$WORK/docs-3.log"
@@ -104,7 +104,7 @@ check_eq "then it ends" 0 $?
 check_eq "no row is left but the damaged one's" 0 "$(number "SELECT count(*) FROM block_data WHERE encode(sha256, 'hex') <> '$hash'")"
 for i in 1 13 14; do check_eq "file $i is whole" "$(sha256sum <"$WORK/f$i")" "$(whole "$URL_docs_2" "f$i")"; done
 
-# ---- what cannot be meant ----
+# ---- moves that are refused ----
 for what in dir dir:dir dir:tape :; do
 	move --blocks-move "$what"
 	check_eq "a move '$what' is refused" 1 $?
@@ -116,7 +116,7 @@ check "with a word" grep -q 'how to reach both' "$WORK/mover.log"
 move --blocks-move pg:s3 --s3-endpoint http://127.0.0.1:1 --s3-bucket none --s3-keys "$WORK/none"
 check_eq "a move from where they are not is refused" 1 $?
 
-# ---- to a service of S3, and one that was not told of it ----
+# ---- to an S3 service, and a docs service that was not configured for it ----
 s3_start
 AT_S3=(--s3-endpoint "$S3_URL" --s3-bucket $S3_BUCKET --s3-keys "$WORK/s3.keys")
 start_docs told "${AT_S3[@]}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: the check of the whole store finds each kind of damage that rows and blocks can have, names it by the path of
-# the document, mends what can be derived, and takes no change that is made meanwhile for damage.
+# Goal: the check of the whole store finds each kind of damage that rows and blocks can have, and names it by the
+# path of the document. It repairs what it can derive from other data. It does not take a concurrent change for
+# damage.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -14,7 +15,8 @@ number() { psql -X -q -A -t "$DATABASE" -c "$1"; }
 id_of() { ask GET "$H/items?path=/$1" >/dev/null; value .id; }
 over() { [ "$(ask GET "$F")" = 200 ] && [ "$(value .state)" != running ]; }
 
-# check_store [REPAIR]: a run to its end; FOUND and MENDED; $WORK/found has what it found as "kind path mended".
+# check_store [REPAIR]: runs a check to its end. Sets FOUND and MENDED; $WORK/found has the findings as "kind path
+# mended".
 check_store() {
 	local status
 	status=$(ask POST "$F" "{\"repair\":${1:-false}}")
@@ -31,7 +33,8 @@ check_store() {
 	jq -r '.items[] | "\(.kind) \(.path // "-") \(.mended)"' "$WORK/body" | sort -u >"$WORK/found"
 }
 
-# planted SENTENCE KIND PATH MENDED SQL: what SQL does is found, by that path, and mended or not; then all is well.
+# planted SENTENCE KIND PATH MENDED SQL: the SQL does damage; the check finds it at that path, and repairs it or not.
+# Then the store is whole again.
 planted() {
 	number "$5" >/dev/null || fail "$1: the damage is done"
 	check_store
@@ -44,7 +47,7 @@ planted() {
 	[ "$FOUND" = 0 ] || cat "$WORK/found"
 }
 
-# ---- a store with all there can be ----
+# ---- a store with every kind of content ----
 head -c 9000000 /dev/urandom >"$WORK/large"
 head -c 5000 /dev/urandom >"$WORK/small"
 check_eq "a file" 201 "$(http -T "$WORK/large" "${AS[@]}" "$U$H/files/a/b/large?parents=true")"
@@ -60,7 +63,7 @@ as 2
 ask GET "$H" >/dev/null
 check_eq "a drive of another user" 201 "$(http -T "$WORK/small" "${AS[@]}" "$U$H/files/theirs")"
 
-# ---- who may ----
+# ---- permissions ----
 check_eq "a user does not start a check" 403 "$(ask POST "$F" '{}')"
 check_eq "nor see what it found" 403 "$(ask GET "$F/findings")"
 as 1 1
@@ -71,7 +74,7 @@ check_eq "a store as it was made is clean" "0 0" "$FOUND $MENDED"
 [ "$FOUND" = 0 ] || cat "$WORK/found"
 check_eq "all of it was looked at" "2 3" "$(jq -r '"\(.drives)"' <(ask GET "$F" >/dev/null; cat "$WORK/body")) $(value .blocks)"
 
-# ---- what can be derived ----
+# ---- damage that can be repaired ----
 planted "a wrong link count" links /a/b/large true "UPDATE node SET nlink = 5 WHERE id = $LARGE"
 planted "a wrong link count of a folder" links /a true "UPDATE node SET nlink = 9 WHERE id = $A"
 planted "a wrong count of entries" children /a true "UPDATE node SET children = 77 WHERE id = $A"
@@ -112,8 +115,8 @@ as 1 1
 check_store
 check_eq "and is clean" 0 "$FOUND"
 
-# ---- what cannot ----
-# A disk that does not give the bytes, for both instances: either may be the one that checks.
+# ---- damage that cannot ----
+# The disk refuses to read the block, for both instances: either of them may run the check.
 TRACERS=()
 traced() {
 	local task
@@ -132,7 +135,7 @@ refuse_reads() {
 end_tracers() {
 	[ ${#TRACERS[@]} -gt 0 ] || return 0
 	kill "${TRACERS[@]}"
-	wait "${TRACERS[@]}" 2>/dev/null # the shell would say "Terminated"
+	wait "${TRACERS[@]}" 2>/dev/null # without this the shell would print "Terminated"
 	TRACERS=()
 }
 damaged() { # SENTENCE KIND COMMAND…: what the command does to the largest block of a/copy
@@ -180,7 +183,7 @@ check_store
 check_eq "with all of it undone the store is clean" 0 "$FOUND"
 [ "$FOUND" = 0 ] || cat "$WORK/found"
 
-# ---- what is mended is seen ----
+# ---- clients see a repair ----
 as 1
 incarnation() { ask GET "$H" >/dev/null; value .incarnation; }
 before=$(incarnation)
@@ -195,7 +198,7 @@ ask GET "$H/items/$SMALL" >/dev/null
 check_eq "with the count that is right" 2 "$(value .nlink)"
 as 1 1
 
-# ---- while it is in use; and when an instance dies ----
+# ---- while the store is in use, and when an instance dies ----
 cat >"$WORK/writer.py" <<'PY'
 import json, os, sys, time, urllib.request
 url, work, n = sys.argv[1], sys.argv[2], sys.argv[3]

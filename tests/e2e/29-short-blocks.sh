@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: blocks that zstd makes shorter by an eighth or more lie so, and nobody who reads sees it; blocks that lie as
-# they were written, also where they could be shorter or look as if they were, are read as ever; damage is found.
+# Goal: a block that zstd makes shorter by an eighth or more is stored compressed, and readers get the plain bytes. A
+# block that is stored as it was written is still read, even if it could be shorter or looks like a compressed one.
+# Damage is found.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -30,13 +31,13 @@ check_eq "it is whole" "$(sha256sum <"$WORK/noise")" "$(whole noise)"
 used=$(ask GET "$H" >/dev/null; value '.used // .usage // empty')
 [ -z "$used" ] || check "a quota counts what was written" test "$used" -ge 40000000
 
-# A block by its hash is the plain one, for whoever has the right to it.
+# A block that is asked for by its hash is sent as plain bytes, to every caller with the right to read it.
 head -c 4194304 "$WORK/lines" >"$WORK/block"
 hash=$(sha256sum <"$WORK/block" | head -c 64)
 check_eq "a block is asked for by its hash" 200 "$(http "${AS[@]}" "$U$E/blocks/$hash")"
 check "and is the plain one" cmp "$WORK/block" "$WORK/body"
 
-# ---- what lies there from before ----
+# ---- blocks that an earlier version stored ----
 PID=$PID_docs starts=0
 again() { # under another name, with a log of its own
 	local url pid
@@ -52,7 +53,7 @@ cp "$file" "$WORK/short"
 cat "$WORK/block" >"$file"
 again
 check_eq "a block that lies as it was written is read" "$(sha256sum <"$WORK/lines")" "$(whole lines)"
-cat "$WORK/short" >"$WORK/looks" # bytes that look like a short block, as somebody's content
+cat "$WORK/short" >"$WORK/looks" # content of a user that looks like a compressed block
 head -c 200000 /dev/urandom >>"$WORK/looks"
 check_eq "content that looks like a short block comes" 201 "$(put looks)"
 again

@@ -6,9 +6,10 @@ M=$E2E_MOUNT/30
 mkdir -p "$M" && cd "$M" || exit 2
 at_end 'cd /; rm -rf "$M"'
 
-# ---- a full drive ---- First of all: blocks that were let go in the last two minutes count as well, and what follows
-# lets go of many. Usage comes with every answer: the write that cannot fit says so itself, although less than a second
-# ago there was room.
+# ---- a full drive ----
+# This part comes first: blocks that were released in the last two minutes count as well, and the later parts release
+# many. Each answer brings the usage of the drive. Thus the write that does not fit fails itself, although there was
+# room less than a second ago.
 set_quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" \
 	"$URL/api/v2/docs/drives/home"; }
 http "${AUTH[@]}" "$URL/api/v2/docs/drives/home" >/dev/null
@@ -17,7 +18,7 @@ check_eq "a quota of 10 MiB more than is used" 200 "$(set_quota $(($(jq .used "$
 cat >"$WORK/fill.py" <<'PY'
 import errno, os
 MIB = 1 << 20
-os.statvfs(".") # the mount knows of the quota from here on
+os.statvfs(".") # from here on the mount has the quota
 a = os.open("first", os.O_CREAT | os.O_WRONLY)
 for i in range(8): assert os.write(a, os.urandom(MIB)) == MIB
 os.fsync(a)
@@ -63,8 +64,9 @@ check_eq "du -b counts the same bytes" "$(cd "$T" && find . -type f -printf '%s\
 	"$(find inc/include -type f -printf '%s\n' | awk '{s+=$1} END {print s}')"
 check "rm -r removes it" rm -r inc/copy inc/rsynced
 
-# What the mount made itself it need not ask for while nobody else is on the drive: a request for each folder would be
-# 40. On a drive of its own, as whoever was on this one counts as present for a while.
+# While no other client is on the drive, the mount need not ask the store about what it made itself; one request for
+# each folder would be 40. This part uses a drive of its own, because a client that was on the first drive counts as
+# present for a while.
 A=$WORK/alone
 alone="alone 30-$$"
 encoded=$(printf %s "$alone" | jq -sRr @uri)
@@ -103,8 +105,8 @@ rm -rf clone inc
 
 # ---- a C project ----
 mkdir -p project/tests && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli} project/
-cp -r "$E2E_ROOT"/tests/{CMakeLists.txt,bench} project/tests/ # what is looked at without NEPHOS_TESTS
-# The compiler's own work is nothing that the mount is tested by: the short form has less of it.
+cp -r "$E2E_ROOT"/tests/{CMakeLists.txt,bench} project/tests/ # files that the project needs without NEPHOS_TESTS
+# The compiler's own work does not test the mount, so the short form builds less.
 targets=(nephos_base) kind=Debug
 [ -z "${E2E_LONG:-}" ] || targets=(nephos_base nephos_proto) kind=RelWithDebInfo
 check "cmake configures a project on the mount" \
@@ -140,7 +142,7 @@ check_eq "also past the page cache" "$(cat "$WORK/sum")" "$(sha256sum <big)"
 rm big
 
 # ---- many files in one folder ----
-# More than a page of a listing (fusefs/names/listing.h), in either form.
+# More files than one page of a listing has (fusefs/names/listing.h), in either form.
 count=2400
 [ -z "${E2E_LONG:-}" ] || count=10000
 mkdir many
@@ -152,7 +154,7 @@ import os
 print(sum(int(open('many/'+n).read()) for n in os.listdir('many')))")"
 check "and removed" rm -r many
 
-# ---- small behaviours, each beside what a local folder does ----
+# ---- small behaviours, compared with a local folder ----
 L=$WORK/local
 mkdir "$L" same
 both() { # both SENTENCE SCRIPT: the script prints the same in both folders
@@ -239,7 +241,7 @@ try: os.lseek(f,2<<20,os.SEEK_DATA)
 except OSError as e: print(e.errno)"'
 check "df shows a file system with room" sh -c 'test "$(df --output=avail . | tail -n 1)" -gt 1000'
 
-# ---- through the other door ----
+# ---- a file of the mount over HTTP ----
 echo seen >door.txt
 check_status "a file of the mount is at its path" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/30/door.txt"
 check_eq "with its bytes" seen "$(cat "$WORK/body")"
@@ -247,11 +249,11 @@ check "and an ETag" test -n "$(header ETag)"
 check_status "by Range too" 206 "${AUTH[@]}" -H 'Range: bytes=1-2' "$URL/api/v2/docs/drives/home/files/30/door.txt"
 check_eq "just these bytes" ee "$(cat "$WORK/body")"
 
-# ---- what moves nothing but the time of change is stored when it is answered, too ----
+# ---- a change that moves only the time of change is stored before it is answered, too ----
 stored_ctime() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/30/$1" >/dev/null; jq -r .ctime \
 	"$WORK/body"; }
-# sets_the_same SENTENCE COMMAND…: on the file still. A change of another file comes before, so that it is no part of
-# the last tick.
+# sets_the_same SENTENCE COMMAND…: runs the command on the file "still". Another file changes before the command, so
+# that the command gets another time than the last change of "still".
 sets_the_same() {
 	local sentence=$1 before after
 	shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two mounts of one drive, and curl beside them, see what the others have closed, within 50 ms, although the
-# kernel may keep it for 3 s.
+# Goal: two mounts of one drive, and curl beside them, see a change of another client within 50 ms after its close,
+# although the kernel may cache for 3 s.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -12,8 +12,8 @@ at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/31"'
 check "a second mount of the same drive" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
-# One writer, one reader, each change looked for by polling; how long each took to be seen is counted, not timed: a poll
-# is 1 ms.
+# One client writes, and one polls for each change every millisecond. The script prints how long each change took to
+# be seen.
 cat >"$WORK/seen.py" <<'PY'
 import os, sys, time, urllib.request
 a, b, url, token = sys.argv[1:5]
@@ -37,7 +37,7 @@ worst = {}
 def note(what, t): worst.setdefault(what, []).append(t)
 for i in range(20):
     n = "31/f%d" % i
-    exists(b + "/" + n)                                     # a negative entry, kept by the kernel
+    exists(b + "/" + n)                                     # the kernel caches a negative entry
     open(a + "/" + n, "wb").write(b"one")
     note("create", wait("create", lambda: exists(b + "/" + n)))
     note("content", wait("content", lambda: read(b + "/" + n) == b"one"))
@@ -62,7 +62,8 @@ check "changes of one mount, and of curl, are seen by the other within 50 ms (me
 	python3 "$WORK/seen.py" "$A" "$B" "$URL" "$TOKEN"
 sed 's/^/# /' "$WORK/check.out"
 
-# With others at work the kernel keeps no attributes: the mount is asked, and answers from its memory.
+# While other clients work on the drive, the kernel caches no attributes: it asks the mount, which answers from its
+# memory.
 watch=http://127.0.0.1:$(cat "$WORK/b.port" 2>/dev/null)
 asked() { curl -s --noproxy '*' "$watch/metrics" |
 	awk '/^nephos_mount_http_requests_total.*meta/ {s += $2} END {print s + 0}'; }
@@ -80,7 +81,7 @@ else
 	fail "the mount says where its counters are" "$(ls "$WORK")"
 fi
 
-# Both write at once, different files, same folder; then both see all.
+# Both mounts write different files in the same folder at once; then both mounts see all files.
 (for i in $(seq 200); do echo "$i" >"$A/31/a$i"; done) &
 (for i in $(seq 200); do echo "$i" >"$B/31/b$i"; done) &
 wait %1 %2 2>/dev/null || wait
@@ -88,7 +89,7 @@ check "two writers in one folder: the first sees all" \
 	eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$A"
 check "and the second" eventually 5 sh -c 'test "$(ls "$1"/31 | grep -c "^[ab][0-9]")" = 400' - "$B"
 check "with the same bytes" diff -r "$A/31" "$B/31"
-# The short form has a tree of 100 files, the long one of 800.
+# The short form uses a tree of 100 files, the long form one of 800.
 tree=/usr/include/linux/netfilter
 [ -z "${E2E_LONG:-}" ] || tree=/usr/include/linux
 mkdir "$A/31/deep" && cp -r $tree "$A/31/deep/"
@@ -100,7 +101,7 @@ check "clean there" \
 	eventually 5 sh \
 		-c 'cd "$1/31/g" && git -c safe.directory="*" fsck --full && test -z "$(git -c safe.directory="*" status --porcelain)"' - "$B"
 
-# ---- what programs do on one, the other goes on with ----
+# ---- what a program makes on one mount, a program on the other continues ----
 mkdir "$A/31/p"
 P=$A/31/p
 Q=$B/31/p
@@ -117,7 +118,7 @@ check "is seen here" eventually 5 test ! -e "$P/copy"
 check "git clone there of what was committed here" eventually 5 git -c safe.directory='*' clone -q "$B/31/g" "$Q/clone"
 check "and the clone is clean here" \
 	eventually 5 sh -c 'test -z "$(git -c safe.directory="*" -C "$1" status --porcelain)"' - "$P/clone"
-# The short form builds on one mount only (30-mount.sh): this takes minutes beside other suites.
+# The short form builds on one mount only (30-mount.sh), because this build takes minutes beside other suites.
 if [ -n "${E2E_LONG:-}" ]; then
 	mkdir -p "$P/project/tests" && cp -r "$E2E_ROOT"/{CMakeLists.txt,cmake,common,backend,gateway,fusefs,cli} "$P/project/"
 	cp -r "$E2E_ROOT"/tests/{CMakeLists.txt,bench} "$P/project/tests/"

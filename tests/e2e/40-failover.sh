@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: kill -9 of any one process under a running cp -r on the mount loses nothing, repeats nothing, and shows no
-# error; scripts/up restarts what is down.
+# Goal: when any one process is killed with -9 under a running cp -r on the mount, nothing is lost, nothing happens
+# twice, and cp reports no error. scripts/up restarts the killed process.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/40
@@ -9,7 +9,7 @@ at_end 'cd /; rm -rf "$M"'
 SOURCE=/usr/include/linux
 drive=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives" | jq -r '.drives[0].id')
 
-# The journal from a seq on, page by page.
+# Prints the journal from a seq on, page by page.
 changes_since() {
 	local since=$1 page last
 	while :; do
@@ -27,7 +27,7 @@ for victim in docs-1 docs-2 user-1 user-2 gateway-1 gateway-2; do
 	begin=$(last_seq)
 	cp -r "$SOURCE" copy 2>"$WORK/cp.err" &
 	cp=$!
-	# In the midst of it: when a good part of the files is there.
+	# The kill comes in the middle of the copy, when more than 100 files are there.
 	eventually 20 sh -c 'test "$(find copy -type f 2>/dev/null | wc -l)" -gt 100'
 	check "$victim: cp runs when it is killed" kill -0 $cp
 	kill -9 "$(cat "$E2E_DATA/run/$victim.pid")"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Goal: an outage of all gateways, of the services, or of the database is waited out by every kind of call; a longer one
-# ends in an error, and later calls work again; a waiting call can be interrupted.
+# Goal: every kind of call waits until an outage of all gateways, of the services, or of the database is over. A
+# longer outage ends in an error, and later calls work again. A waiting call can be interrupted.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/42
 mkdir -p "$M" || exit 2
 at_end 'for g in gateway-1 gateway-2; do kill -CONT $(cat "$E2E_DATA/run/$g.pid"); done; rm -rf "$M"'
 echo before >"$M/before"
-# A folder each: the kernel lets only one caller at a time change a folder, so in one folder the others would not even
-# reach the mount.
+# Each caller has a folder of its own: the kernel lets only one caller at a time change a folder, so in one folder
+# the other callers would not even reach the mount.
 mkdir "$M"/d{1..200} "$M/interrupted"
 ls "$M"/d* >/dev/null
 stop_gateways() { for g in gateway-1 gateway-2; do kill -9 "$(cat "$E2E_DATA/run/$g.pid")"; done; }
@@ -16,7 +16,7 @@ stop_gateways() { for g in gateway-1 gateway-2; do kill -9 "$(cat "$E2E_DATA/run
 stop_gateways
 (echo during >"$M/during") 2>"$WORK/err" &
 writer=$!
-# Two hundred callers that wait, and one more that is interrupted: INTERRUPT is read although all are blocked.
+# Two hundred callers wait, and one more is interrupted: the mount reads INTERRUPT although all callers are blocked.
 waiters=()
 for i in $(seq 200); do
 	mkdir "$M/d$i/new" 2>/dev/null &
@@ -42,10 +42,10 @@ clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "
 umount_own() { clean "$NEPHOS" umount "$WORK/own" || umount -l "$WORK/own"; }
 at_end umount_own
 running() { for n in "$@"; do cat "$E2E_DATA/run/$n.pid"; done; }
-# All processes of the database: who is asked says nothing, and refuses nothing.
+# All processes of the database: when they are stopped, the database neither answers nor refuses.
 database() { running postgres; pgrep -P "$(running postgres)"; }
-# calls NAME SECONDS SIGNAL COMMAND…: every kind of call begins with the outage of the processes that the command names,
-# on a mount that knows of little.
+# calls NAME SECONDS SIGNAL COMMAND…: every kind of call begins with an outage of the processes whose pids the
+# command prints. The calls run on a new mount, which has little in its caches.
 calls() {
 	local name=$1 seconds=$2 signal=$3
 	shift 3
@@ -65,8 +65,8 @@ if [ -n "${E2E_LONG:-}" ]; then
 	calls "gateways that stand still for 45 s: none fails" 45 STOP running gateway-1 gateway-2
 	calls "a database that stands still for 75 s: each call fails 60 s after it began" 75 STOP database
 	cat >"$WORK/late.py" <<'PY'
-# Gateways get a signal. Calls that begin one after another then, each in a folder of its own: how long each waits,
-# counted from itself, and what it is told.
+# Sends a signal to the gateways. Then calls begin one after another, each in a folder of its own. Prints how long
+# each call waited since it began, and its error.
 import errno, os, signal, sys, threading, time
 m, number, pids, said = sys.argv[1], getattr(signal, "SIG" + sys.argv[2]), sys.argv[3:], []
 def call(name, what):
@@ -78,7 +78,7 @@ def call(name, what):
     said.append((name, time.monotonic() - begin, error))
 file = os.open(m + "/synced", os.O_CREAT | os.O_RDWR)
 def sync():
-    call("write", lambda: os.write(file, b"stored later")) # may have to ask the store for what it knows of the file
+    call("write", lambda: os.write(file, b"stored later")) # the mount may have to ask the store about the file
     call("fsync", lambda: os.fsync(file))
 os.write(file, b"stored at once")
 os.fsync(file)
@@ -88,16 +88,17 @@ calls += [("stat", lambda: os.stat(m + "/d9/nothing")), ("listdir", lambda: os.l
 threads = [threading.Thread(target=call, args=c) for c in calls] + [threading.Thread(target=sync)]
 for t in threads:
     t.start()
-    time.sleep(4) # the distance between them is what is tested
+    time.sleep(4) # the interval between the calls is part of the test
 for t in threads: t.join()
 for name, seconds, error in said: print("%s: %.0f s, %s" % (name, seconds, error))
-# What is known is answered. 60 s are promised, and 3 s of slack; the rest is for a machine that is busy.
+# stat and listdir may be answered from the cache. A call must fail 60 s after it began, and may take 3 s more; the
+# rest of the limit is for a busy machine.
 changes = [error for name, _, error in said if name.startswith(("mkdir", "fsync"))]
 sys.exit(changes != ["EIO"] * 5 or any(seconds > 73 or (error == "EIO" and seconds < 59) for name, seconds, error in said))
 PY
 	cat >"$WORK/under-way.py" <<'PY'
-# Data that are on their way when the gateways stop, and fail after 63 s. Who asks for them 20 s later waits longer than
-# that, and when the gateways come back in time nobody is told anything.
+# Data are in flight when the gateways stop, and would fail after 63 s. An fsync that begins 20 s later waits longer
+# than that. The gateways come back in time for it, and no call gets an error.
 import os, signal, sys, threading, time
 m, pids = sys.argv[1], [int(p) for p in sys.argv[2:]]
 f, other = os.open(m + "/under-way", os.O_CREAT | os.O_RDWR), os.open(m + "/under-way", os.O_RDWR)
@@ -106,7 +107,7 @@ os.fsync(f)
 for pid in pids: os.kill(pid, signal.SIGSTOP)
 threading.Timer(74, lambda: [os.kill(pid, signal.SIGCONT) for pid in pids]).start()
 os.write(f, b"stored later")
-time.sleep(20) # what is tested: they are on their way for so long
+time.sleep(20) # part of the test: the data are in flight for so long
 os.fsync(f)
 os.close(f)
 os.close(other)

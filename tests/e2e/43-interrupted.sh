@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two hundred processes that wait on a mount whose gateways do not answer die at once when they are interrupted or
-# killed, and the mount goes on.
+# Goal: two hundred processes wait on a mount whose gateways do not answer. They die at once when they are
+# interrupted or killed, and the mount goes on.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/43
@@ -8,13 +8,13 @@ N=200
 gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
 mkdir -p "$M" || exit 2
 at_end 'gateways CONT; rm -rf "$M"'
-# A folder each: the kernel lets only one caller at a time change a folder.
+# Each process has a folder of its own: the kernel lets only one caller at a time change a folder.
 fill() { for ((i = 0; i < N; i++)); do mkdir "$1/d$i" && echo content >"$1/d$i/content" || return 1; done; }
 for signal in INT KILL; do mkdir "$M/$signal" && fill "$M/$signal" || exit 2; done
 mount_pid=$(cat "$E2E_DATA/run/mount.pid")
 
 cat >"$WORK/block.py" <<'PY'
-# Starts a process for each folder, each in one call of some kind; prints the pids.
+# Starts one process for each folder, each of which makes one call; the kinds of calls alternate. Prints the pids.
 import os, signal, sys
 folder, count = sys.argv[1], int(sys.argv[2])
 calls = [
@@ -46,14 +46,14 @@ none_left() { for p in "${pids[@]}"; do ! kill -0 "$p" 2>/dev/null || grep -q 'S
 for signal in INT KILL; do
 	ls -l "$M/$signal"/d* >/dev/null
 	gateways STOP
-	# Into a file: a pipe would be open in them, and its end not come before theirs. What they say when they are
-	# interrupted is of no interest.
+	# The output goes into a file: the processes would keep a pipe open, and reading it would not end before they
+	# do. Their messages about the interruption do not matter.
 	python3 "$WORK/block.py" "$M/$signal" $N >"$WORK/pids" 2>/dev/null
 	mapfile -t pids <"$WORK/pids"
 	check_eq "SIG$signal: the processes were started" $N "${#pids[@]}"
 	check "SIG$signal: all of them wait for the mount" eventually 10 all_in_fuse
-	kill "-$signal" "${pids[@]}" 2>/dev/null # that all are gone is checked below
-	# The outage is not over: what ends them is the signal.
+	kill "-$signal" "${pids[@]}" 2>/dev/null # the checks below find out whether all are gone
+	# The outage is not over, so only the signal can end them.
 	check "SIG$signal: all of them die" eventually 10 none_left
 	check_eq "SIG$signal: the mount is the same process" "$mount_pid" "$(cat "$E2E_DATA/run/mount.pid")"
 	gateways CONT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a full disk, or one that fails, below the blocks or below PostgreSQL, is an error of the call that met it, with
-# its errno; every process stays up, nothing that was answered is lost, and later calls work.
+# Goal: a disk below the blocks or below PostgreSQL that is full or fails makes the call that met it fail, with the
+# right errno. Every process stays up, nothing that was acknowledged is lost, and later calls work.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 [ -n "${E2E_DATA:-}" ] || { echo "E2E_DATA is not set: run it by scripts/test" >&2; exit 2; }
@@ -8,8 +8,8 @@ if [ "$(id -u)" != 0 ]; then
 	echo "# not root: no disk can be made here"
 	e2e_end
 fi
-# A store of its own, whose blocks and whose tables each have a small disk: a tmpfs, which a ballast fills and a shorter
-# one does not.
+# The test has a store of its own. Its blocks and its tables each have a small disk: a tmpfs, which a ballast file
+# fills, and which has room again when the ballast is shortened.
 D=$WORK/store
 M=$WORK/mount
 PORT=$((${E2E_PORT:-18050} + 20))
@@ -35,7 +35,7 @@ before=$(pids)
 problem() { jq -r '"\(.status) \(.errno)"' "$WORK/body"; }
 random() { head -c "$1" /dev/urandom; }
 
-# error_of SCRIPT: the errno's name that python's SCRIPT ends with, or "none".
+# error_of SCRIPT: prints the name of the errno that the Python SCRIPT ends with, or "none".
 error_of() {
 	python3 -c "
 import errno, os, sys
@@ -57,7 +57,7 @@ finally:
 random 3000000 >"$WORK/kept"
 cp "$WORK/kept" "$M/kept"
 echo small >"$M/small"
-# In rows, and more of it than a docs service keeps in memory for one answer.
+# The pieces lie in rows, and are more than a docs service keeps in memory for one answer.
 check_eq "a file of many small pieces is stored" none "$(error_of 'f = os.open(m + "/pieces", os.O_CREAT | os.O_WRONLY, 0o644)
 for i in range(120):
     os.pwrite(f, b"%4000d" % i, i * 8192)
@@ -76,7 +76,7 @@ truncate -s -1M "$D/blocks/ballast"
 random 8000000 >"$WORK/large"
 http -T "$WORK/large" "${AUTH[@]}" "$FILES/put" >/dev/null
 check_eq "blocks, full: a PUT says so" "507 ENOSPC" "$(problem)"
-# A megabyte is left: less than what blocks leave free of this disk.
+# A megabyte is left, which is less than the room that docs services keep free on this disk.
 random 100000 >"$WORK/block"
 http -T "$WORK/block" "${AUTH[@]}" -H 'Content-Type: application/octet-stream' \
 	"$NEPHOS_URL/api/v2/docs/drives/home/blocks/$(sha256sum "$WORK/block" | cut -d ' ' -f 1)" >/dev/null
@@ -93,7 +93,7 @@ check "byte for byte, on the mount, too" eventually 5 cmp "$WORK/large" "$M/put"
 check_eq "no process has ended" "$before" "$(pids)"
 
 # ---- the blocks' disk fails ----
-# A failing fsync of both docs services, as the kernel answers it when a disk is broken.
+# fsync fails in both docs services, with the error that the kernel gives for a broken disk.
 tracers=()
 for p in docs-1 docs-2; do
 	strace -f -qq -o "$WORK/$p.trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO \
@@ -103,7 +103,7 @@ done
 traced() { for p in docs-1 docs-2; do for t in "/proc/$(cat "$D/run/$p.pid")"/task/*; do
 	grep -q 'TracerPid:[[:space:]]*[1-9]' "$t/status" || return 1; done; done; }
 if eventually 10 traced; then
-	random 3000000 >"$WORK/new" # what is there already would need no block
+	random 3000000 >"$WORK/new" # new content: content that is there already would need no block
 	http -T "$WORK/new" "${AUTH[@]}" "$FILES/broken" >/dev/null
 	check_eq "blocks, broken: a PUT says so" EIO "$(jq -r .errno "$WORK/body")"
 	check "with a status of the server's own failures" test "$(jq -r .status "$WORK/body")" -ge 500
@@ -114,7 +114,7 @@ else
 	fail "strace does not attach" "$(cat "$WORK"/*.trace)"
 fi
 kill "${tracers[@]}"
-wait "${tracers[@]}" 2>/dev/null # the shell would say "Terminated"
+wait "${tracers[@]}" 2>/dev/null # without this the shell would print "Terminated"
 check_status "nothing of it is there" 404 "${AUTH[@]}" "$FILES/broken"
 check_eq "blocks, mended: the same program goes through" none "$(error_of "$write_and_sync")"
 check_eq "no process has ended" "$before" "$(pids)"
@@ -175,8 +175,9 @@ check_status "a file is removed" 204 -X DELETE "${AUTH[@]}" "$FILES/large12"
 check_eq "and what was let go makes room at once" 201 "$(put_large 99)"
 
 # ---- and so do rows, from small files, names and xattrs ----
-# A disk on which the database's log has a length that it can keep: on the small one above it has the least that
-# PostgreSQL takes, which is more than half of what is kept free there. Most of this one is somebody else's.
+# This disk lets the database's log grow to a length that it can keep. On the small disk above, the log has the
+# shortest length that PostgreSQL allows, which is more than half of what is kept free there. A foreign file fills
+# most of this disk.
 check "the store goes down" down
 mkdir "$WORK/rows"
 mount -t tmpfs -o size=2g,mode=711 tmpfs "$WORK/rows" || exit 2
@@ -215,7 +216,8 @@ check_status "and becomes shorter" 200 -T "$WORK/tiny" "${AUTH[@]}" "$FILES/inli
 check_eq "on the mount, too" none "$(error_of 'os.truncate(m + "/tables/1", 10)')"
 check "names and modes can be changed" sh -c 'mv "$1/tables/2" "$1/tables/two" && chmod 600 "$1/tables/two"' - "$M"
 check "files can be removed" rm -r "$M/tables"
-# PostgreSQL has room in its files for others now; whether the disk sees that is chance (docs/threat-model.md).
+# PostgreSQL's files now have free room inside for other rows; whether the file system gets any of it back is chance
+# (docs/threat-model.md).
 rm "$WORK/rows/others"
 room_again() { echo made >"$M/made"; }
 check "once the disk has room again, others can be made" eventually 30 room_again

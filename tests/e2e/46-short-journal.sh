@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Goal: who asks for changes behind where the journal was trimmed is told so, and reads anew: a client of the API by
-# 410, a mount that stood still, and a gateway that was not the home meanwhile. None of them shows what was before.
+# Goal: a client that asks for changes older than the trimmed journal is notified, and reads anew: a client of the
+# API gets 410; a mount that was stopped and a gateway that was not the home meanwhile read anew. None of them shows
+# the old state.
 . "$(dirname "$0")/../lib/e2e.sh"
-# A store of its own: others ask theirs for all that ever happened.
+# The test has a store of its own, because other tests ask theirs for the whole journal.
 E2E_DATA=$WORK/store E2E_MOUNT=$WORK/mount
 at_end '"$E2E_ROOT/scripts/down" --data "$E2E_DATA"'
 check "a store comes up" "$E2E_ROOT/scripts/up" --data "$E2E_DATA" --port $((${E2E_PORT:-18050} + 20)) --mount "$E2E_MOUNT" --user tester
-e2e_store # the one above
+e2e_store # the store above
 M=$E2E_MOUNT/46
 FILES=$URL/api/v2/docs/drives/home/files/46
-cd / || exit 2 # nothing of this script may wait for the mount while that stands still
+cd / || exit 2 # no command of this script may wait for the mount while the mount is stopped
 mkdir -p "$M"
 at_end 'rm -rf "$M"'
 drive=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq -r .id)
 CHANGES=$URL/api/v2/docs/drives/$drive/changes
-# As the services' upkeep does, which leaves more of it, and longer.
+# Trims the journal as the services' upkeep does, which keeps more of it for longer.
 trim() { psql -X -q "host=$E2E_DATA/run/postgres port=5432 user=nephos dbname=docs" -c "DELETE FROM journal WHERE drive = $drive"; }
 put() { printf '%s' "$2" | http "${AUTH[@]}" -T - "$FILES/$1"; }
 text() { curl -s --noproxy '*' "${AUTH[@]}" "$1/api/v2/docs/drives/home/files/46/$2"; }
@@ -31,11 +32,11 @@ check_status "when it was trimmed, who asks behind that is told so" 410 "${AUTH[
 check_status "and who knows where the drive stands goes on from there" 200 "${AUTH[@]}" "$CHANGES?since=$(seq_now)"
 check_eq "with nothing to tell" 0 "$(jq '.changes | length' "$WORK/body")"
 
-# ---- a mount that stood still ----
+# ---- a mount that was stopped ----
 check_eq "a mount shows the change" changed "$(cat "$M/a")"
 check_eq "and what is beside it" "a b" "$(ls "$M" | xargs)"
-# Somebody has a file open, until he is killed below. A descriptor of this shell would be closed by each of its
-# children, which waits for the mount.
+# A process holds a file open until it is killed below. If this shell held the descriptor, each of its children would
+# close it and wait for the mount.
 sh -c 'printf "from the mount"; exec sleep 1000' >>"$M/own" &
 holder=$!
 at_end 'kill $holder'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the nephos command as a person uses it: log in, store and fetch, list, manage users and keys, mount, and learn
-# from exit codes what went wrong.
+# Goal: the nephos command works as a person uses it: log in, store and fetch, list, manage users and keys, mount.
+# Exit codes say what went wrong.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 N=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
@@ -11,7 +11,7 @@ unset NEPHOS_URL NEPHOS_USER NEPHOS_TOKEN NEPHOS_CREDENTIALS NEPHOS_PASSWORD
 mkdir -p "$HOME" "$WORK/local"
 cd "$WORK/local" || exit 2
 
-# ends WANTED COMMAND…: the exit code; what was said lies in $WORK/out and $WORK/err
+# ends WANTED COMMAND…: checks the exit code; the output is in $WORK/out and $WORK/err.
 ends() {
 	local wanted=$1 got=0
 	shift
@@ -123,7 +123,7 @@ check "in words" complains "nobody knows a host of that name"
 check "https where http is spoken is said" ends 3 env NEPHOS_URL="https://${URL#http://}" NEPHOS_TOKEN=x "$N" ls
 check "in words, too" complains "does not speak TLS"
 
-# ---- a gateway that hangs: the kernel takes connections, and nobody answers ----
+# ---- a gateway that hangs: the kernel accepts connections, and no process answers ----
 python3 -c 'import socket, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(64); print(s.getsockname()[1], flush=True); time.sleep(600)' >"$WORK/hung" &
 hung=$!
@@ -131,7 +131,7 @@ at_end 'kill $hung'
 eventually 20 test -s "$WORK/hung"
 HUNG=http://127.0.0.1:$(cat "$WORK/hung")
 TOKEN=$(. "$XDG_CONFIG_HOME/nephos/credentials"; echo "$NEPHOS_TOKEN")
-# Each waited 30 to 120 s before; half of the least is far more than a busy machine needs.
+# Earlier versions waited 30 to 120 s here; half of 30 s is far more than a busy machine needs.
 beside_hung() { timeout 15 env NEPHOS_URL="$HUNG,$URL" NEPHOS_TOKEN="$TOKEN" "$N" "$@"; }
 check "ls beside a gateway that hangs" ends 0 beside_hung ls /a
 check "get" ends 0 beside_hung get /a/b/big hung-back

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: "nephos fsck" as an administrator uses it, on a store that has been in use, by mounts as well: nothing is wrong
-# in it, exit codes say so, and who is no administrator is refused.
+# Goal: an administrator runs "nephos fsck" on a store that has been in use, by mounts as well. It finds nothing
+# wrong, exit codes say so, and a user who is no administrator is refused.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 N=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
@@ -16,7 +16,7 @@ ends() {
 	[ "$got" = "$wanted" ] || { echo "ended with $got, not $wanted"; cat "$WORK/out" "$WORK/err"; return 1; }
 }
 
-# ---- something to look at, and somebody who goes on meanwhile ----
+# ---- content to check, and a writer that goes on meanwhile ----
 M=$E2E_MOUNT/fsck-$$
 mkdir "$M"
 at_end 'rm -rf "$M"'
@@ -47,7 +47,7 @@ touch "$WORK/stop"
 wait "$writer"
 exec 7>&-
 
-# ---- who may ----
+# ---- permissions ----
 name=fsck-$$
 check "an account" env NEPHOS_PASSWORD=first-secret "$N" user add "$name" --credentials "$ADMIN"
 at_end '"$N" user rm "$name" --credentials "$ADMIN"'

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Goal: a backup of a store that is written meanwhile is one moment of it, with all that was acknowledged before; a
-# second one copies what is new; what is damaged is refused; a restored store is clean, and nobody who knew the one
-# before takes it for that, a mount that stays mounted included. Blocks in files, and in rows.
+# Goal: a backup of a store under writes is the store at one moment, with all that was acknowledged before. A second
+# backup copies only what is new. A damaged backup is refused. A restored store is clean, and no client of the old
+# store mistakes it for that, not even a mount that stays mounted. The test runs with blocks in files and with blocks
+# in rows.
 . "$(dirname "$0")/../lib/e2e.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin
@@ -72,7 +73,7 @@ sync "$M/changed" "$M/after"
 check_eq "the mount knows what came after the first" "after after" "$(cat "$M/changed" "$M/after" | xargs)"
 old_etag=$(etag_of after)
 
-# ---- what is damaged, and what is in the way ----
+# ---- a damaged backup, and a place that is in use ----
 check_not "a store is not restored over another" restore "$D" "$B"
 check "which is said" grep -q 'there is a store in' "$WORK/err"
 cp -r "$B" "$WORK/bad"
@@ -111,7 +112,7 @@ check_eq "the large file" "$(sha256sum <"$WORK/large")" "$(sum_of large)"
 check_eq "the short one" "$(sha256sum <"$WORK/lines")" "$(sum_of lines)"
 check_eq "what came later is not" 404 "$(http -H "@$WORK/key" "$FILES/late")"
 
-# ---- who knew the one before ----
+# ---- clients of the old store ----
 after=$(incarnation)
 check "a drive has another incarnation" [ "$after" -gt "$before" ]
 shows() { [ "$(cat "$M/changed")" = before ] && [ ! -e "$M/after" ]; }

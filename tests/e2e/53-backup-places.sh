@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Goal: where a backup may lie, and what happens when that place is no good: other things in it, another store's
-# backups, no room, a backup that was killed. At a service of S3, a real one, a backup is as good as in a folder: it
-# takes what is new, what is damaged or missing is named, and a store is made of it.
+# Goal: where a backup may lie, and what happens when that place is unusable: other files in it, another store's
+# backups, no room, a killed backup. A backup in a real S3 service is as good as one in a folder: the next one copies
+# what is new, damaged and missing objects are named, and a store can be restored from it.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/s3.sh"
 PORT=$((${E2E_PORT:-18050} + 60))
 BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin
-D=$WORK/'a $tore`s "own"' R=$WORK/restored # backup has it in a line for sh
+D=$WORK/'a $tore`s "own"' R=$WORK/restored # backup puts this path into a line for sh
 FIRST_D=$D
 unset NEPHOS_URL NEPHOS_USER NEPHOS_TOKEN NEPHOS_CREDENTIALS NEPHOS_PASSWORD
 URL=http://127.0.0.1:$PORT
@@ -48,7 +48,7 @@ refused "and only where one is meant" 'not in the folder' "$WORK/b" --s3-keys "$
 check_not "a store has to be there" "$BIN/nephos" backup --data "$WORK/none" "$WORK/b"
 check_eq "a place has to be said" 2 "$("$BIN/nephos" backup >/dev/null 2>&1; echo $?)"
 
-# ---- one that is killed between the two databases, and the next ----
+# ---- a backup that is killed between the two databases, and the next backup ----
 B=$WORK/backup
 psql_d() { psql -X -q -A -t -h "$D/run/postgres" -U postgres "$@"; }
 mkfifo "$WORK/hold"
@@ -91,7 +91,7 @@ if [ "$(id -u)" = 0 ]; then
 	check "and is whole" restore --check "$WORK/disk"
 fi
 
-# ---- at a service of S3 ----
+# ---- in an S3 service ----
 s3_start
 s3_proxy
 AT=(--s3-endpoint "$S3_URL" --s3-keys "$WORK/s3.keys")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a long read through a gateway that lives ends well, whoever of those behind it is killed, or stands still, while
-# its answer is under way: the home of the drive, and the docs services.
+# Goal: a long read through a running gateway ends well when a process behind the gateway is killed or stopped during
+# the answer: the home of the drive, or a docs service.
 . "$(dirname "$0")/../lib/e2e.sh"
 DATA=$WORK/store
 UP=("$E2E_ROOT/scripts/up" --data "$DATA" --user tester)
@@ -21,14 +21,14 @@ whole() {
 	done
 }
 metric() { curl -s --noproxy '*' "$(url "$1")/metrics" | awk -v name="$2" '$1 == name { print $2 }'; } # GATEWAY NAME
-# find_home: HOME_OF is the home's number, and A that of another one.
+# find_home: sets HOME_OF to the number of the home, and A to the number of another gateway.
 find_home() {
 	http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items?path=/" >/dev/null
 	HOME_OF=$(($(header Nephos-Home | sed 's/.*://') - PORT + 1))
 	A=$((HOME_OF % 3 + 1))
 }
-# begin_read RATE: of the file through gateway A. has_read MIB: so much of it has come. ends: how curl ended, and
-# the status.
+# begin_read RATE: reads the file through gateway A. has_read MIB: that much of the file has come. ends: how curl
+# ended, and the status.
 begin_read() {
 	rm -f "$WORK/got"
 	curl -s --noproxy '*' --max-time 240 --limit-rate "$1" -o "$WORK/got" -w '%{http_code}' "${AUTH[@]}" "${@:2}" \
@@ -62,7 +62,7 @@ check "the rest was asked for after the home and after a docs service" \
 check "up again" "${UP[@]}"
 check "the ring is whole" eventually 30 whole
 
-# ---- a part, of which the home stands still ----
+# ---- a part of the file, while the home is stopped ----
 find_home
 before=$(metric $A nephos_gateway_resumed_total)
 begin_read 8M -r 1000000-64000000
@@ -75,7 +75,7 @@ check "the rest was asked for" test "$(metric $A nephos_gateway_resumed_total)" 
 kill -CONT "$(pid "gateway-$HOME_OF")"
 check "it goes on, and the ring is whole" eventually 30 whole
 
-# ---- the file is another one when the rest is asked for ----
+# ---- the file has changed when the rest is asked for ----
 find_home
 begin_read 4M
 check "the file is being read" eventually 30 has_read 2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: large bodies stream. A PUT and a GET of 4 GiB through a gateway, to a slow reader too, grow no process by more
-# than 32 MiB, beside what a gateway keeps of blocks, which is bounded; small changes in large files cost little.
+# Goal: large bodies stream. A PUT and a GET of 4 GiB through a gateway, also to a slow reader, make no process grow
+# by more than 32 MiB, apart from a gateway's block cache, which is bounded. Small changes in large files cost
+# little.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 size_mib=1024
@@ -11,11 +12,12 @@ at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$path"'
 processes="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2"
 rss() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$E2E_DATA/run/$1.pid")/status"; }
 peak() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$E2E_DATA/run/$1.pid")/status"; }
-# A small one first: what every process keeps for its first large body is not growth by size.
+# A small body comes first, because the memory that a process allocates for its first large body is not growth by
+# size.
 head -c 20M /dev/zero | curl -s --noproxy '*' -o /dev/null -T - "${AUTH[@]}" "$path"
 declare -A before
 for p in $processes; do
-	echo 5 >"/proc/$(cat "$E2E_DATA/run/$p.pid")/clear_refs" # the peak begins anew
+	echo 5 >"/proc/$(cat "$E2E_DATA/run/$p.pid")/clear_refs" # resets the peak
 	before[$p]=$(rss "$p")
 done
 cat >"$WORK/pattern.py" <<'PY'
@@ -23,7 +25,7 @@ import sys, hashlib
 out, size, seed = sys.stdout.buffer, int(sys.argv[1]), int(sys.argv[2])
 chunk, at = hashlib.shake_128(b"%d" % seed).digest(1 << 20), 0
 while at < size:
-    # Every MiB differs, cheaply: its number stands at its head.
+    # Every MiB differs at little cost: its number stands at its beginning.
     piece = b"%020d" % at + chunk[20:]
     out.write(piece[: min(len(piece), size - at)]); at += len(piece)
 PY
@@ -32,7 +34,7 @@ check_eq "a PUT of $size_mib MiB" \
 	200 "$(python3 "$WORK/pattern.py" "$size" 1 | curl -s --noproxy '*' -o /dev/null -w '%{http_code}' -T - "${AUTH[@]}" "$path")"
 check_eq "and a GET of it, to a slow reader, have the same SHA-256" \
 	"$wanted" "$(curl -s --noproxy '*' --limit-rate $((size_mib / 8))M "${AUTH[@]}" "$path" | sha256sum)"
-# kept GATEWAY: what it keeps of blocks, in KiB.
+# kept GATEWAY: prints the size of its block cache in KiB.
 kept() {
 	curl -s --noproxy '*' "http://127.0.0.1:$((${URL##*:} + ${1##*-} - 1))/metrics" |
 		awk '$1 == "nephos_gateway_block_cache_bytes" { print int($2 / 1024) }'
@@ -59,7 +61,7 @@ os.pwrite(f, b'p' * 4096, int(sys.argv[2]) // 2 + 12345)
 os.fsync(f); os.close(f)" "$M/60-large" "$size"
 cost=$((($(counter nephos_mount_bytes_sent_total) - sent) / 1024))
 check "sends less than 1 MiB ($cost KiB)" test "$cost" -lt 1024
-# Cold: another mount, that has read nothing yet.
+# The read is cold: another mount, which has read nothing yet, does it.
 mkdir -p "$WORK/cold"
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS_BUILD_DIR/bin/nephos" umount "$WORK/cold" || umount -l "$WORK/cold"'

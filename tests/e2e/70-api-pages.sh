@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the four API pages draw our OpenAPI in a real browser, its examples work as they stand, the token is kept
-# nowhere, and nothing is asked of any other server.
+# Goal: the four API pages draw our OpenAPI in a real browser, their examples work as they stand, the token is stored
+# nowhere, and the pages make no request to any other server.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')

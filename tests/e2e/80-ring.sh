@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: gateways agree on who is in their ring and in which epoch, through anything that happens to one of them: it
-# leaves when it is asked to end, it is left out when it is killed or stands still, and it comes back as another.
+# Goal: gateways agree on the members of their ring and on its epoch, whatever happens to one of them. A gateway
+# leaves the ring when it is asked to end. The others drop a gateway that is killed or stopped, which then comes back
+# as a new member.
 . "$(dirname "$0")/../lib/e2e.sh"
 BIN=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin
 NEPHOS=$BIN/nephos
@@ -12,10 +13,10 @@ check "a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
 URLS=(x "http://127.0.0.1:$PORT" "http://127.0.0.1:$((PORT + 1))" "http://127.0.0.1:$((PORT + 2))")
 pid() { cat "$DATA/run/$1.pid"; }
 
-# ring_of N FILTER: what gateway N says of the ring.
+# ring_of N FILTER: what gateway N reports about the ring.
 ring_of() { curl -s --noproxy '*' --max-time 5 "${URLS[$1]}/status" | jq -c ".ring | $2"; }
 names_of() { ring_of "$1" '[.members[].name] | sort' | tr -d '[]"'; }
-# agree NAMES GATEWAY…: these gateways say the same epoch, these members, and that each has a lease.
+# agree NAMES GATEWAY…: these gateways report the same epoch and these members, and each has a lease.
 agree() {
 	local names=$1 n epochs=
 	shift
@@ -67,8 +68,8 @@ check_eq "the metrics have the epoch" "$(ring_of 1 .epoch)" \
 check "the states of a member are printed" sh -c 'env -i "$1" --print-fsm | grep -q "^stopped *next epoch *member"' - \
 	"$BIN/nephos-gateway"
 
-# ---- who comes by another host than localhost is told where gateways are by that one ----
-# They say of themselves that they are at 127.0.0.1, as those of docker-compose say that they are at localhost.
+# ---- a client that uses another host than localhost gets the gateways' addresses by that host ----
+# These gateways publish 127.0.0.1 as their address, as those of docker-compose publish localhost.
 TOKEN=$(sed -n 's/^NEPHOS_TOKEN=//p' "$DATA/credentials")
 by() { # HOST GATEWAY PATH [FLAG…]
 	curl -s --noproxy '*' -H "Host: $1" -H "Authorization: Bearer $TOKEN" "${@:4}" "${URLS[$2]}/api/v2/$3"
@@ -87,7 +88,7 @@ for n in 1 2 3; do
 		"$(by '[2001:db8::1]:80' $n docs/drives/home/files/owned/file -o /dev/null -D - | tr -d '\r' | sed -n 's/^Nephos-Home: //p')"
 done
 
-# A name of this machine that does not look like one, for those processes alone that look into this file of hosts.
+# A name of this machine that does not look local, only for processes that see this hosts file.
 if [ "$(id -u)" = 0 ]; then
 	away=$PORT
 	[ "$away" != "$HOME_PORT" ] || away=$((PORT + 1))
@@ -100,7 +101,7 @@ if [ "$(id -u)" = 0 ]; then
 		"$NEPHOS" mount -o "credentials=$DATA/credentials,pidfile=$WORK/far.pid,log=$WORK/far.log" \
 			"http://nephos.example:$away" "$WORK/there"
 		trap 'umount "$WORK/there"' EXIT
-		# It asks for the gateways when it has been let in, and hears of the home with its first answers.
+		# The mount asks for the gateways after it has connected, and learns the home from its first answers.
 		for try in $(seq 50); do
 			before=$(hops)
 			for n in $(seq 10); do echo "$try" >"$WORK/there/far-$n"; done
@@ -114,7 +115,7 @@ if [ "$(id -u)" = 0 ]; then
 	check "a mount by that name goes to the home itself" env -u NEPHOS_URL -u NEPHOS_URLS unshare -m bash "$WORK/far"
 fi
 
-# ---- who is asked to end leaves first ----
+# ---- a gateway that is asked to end leaves first ----
 before=$(ring_of 1 .epoch)
 gone=$(pid gateway-3)
 kill -TERM "$gone"
@@ -126,7 +127,7 @@ check_eq "it took one change of members" "$((before + 1))" "$(ring_of 1 .epoch)"
 check "up again" "${UP[@]}"
 check "it is back, as a third member" eventually 20 agree $ALL 1 2 3
 
-# ---- who is killed is waited for until its lease is over, and no longer ----
+# ---- the others wait for a killed gateway until its lease is over, and no longer ----
 before=$(ring_of 1 .epoch)
 kill -9 "$(pid gateway-3)"
 check_eq "one that was killed a moment ago is still a member" $ALL "$(names_of 1)"
@@ -134,7 +135,7 @@ check "one that was killed is left out when its lease is over" eventually 20 agr
 check "up again" "${UP[@]}"
 check "it comes back" eventually 20 agree $ALL 1 2 3
 
-# ---- who stands still has no lease when it goes on, and comes back ----
+# ---- a gateway that was stopped has no lease when it continues, and comes back ----
 before=$(ring_of 1 .epoch)
 kill -STOP "$(pid gateway-2)"
 at_end 'kill -CONT "$(pid gateway-2)"'
@@ -143,10 +144,10 @@ kill -CONT "$(pid gateway-2)"
 check "when it goes on it comes back by itself" eventually 20 agree $ALL 1 2 3
 check "in a new epoch" test "$(ring_of 1 .epoch)" -gt "$before"
 
-# What follows takes leases that run out, and is for the long form; tests/unit/common/ring/test_members.c has it by the
+# The rest needs leases that run out, and runs in the long form only; tests/unit/common/ring/test_members.c tests the
 # rules alone.
 if [ -n "${E2E_LONG:-}" ]; then
-	# ---- who is killed and comes back within its lease is another process, and waits for the end of the first ----
+	# ---- a gateway that comes back within its lease is another process, and waits for the end of the first ----
 	before=$(ring_of 1 .epoch)
 	kill -9 "$(pid gateway-2)"
 	check "up again at once" "${UP[@]}"
@@ -166,6 +167,6 @@ if [ -n "${E2E_LONG:-}" ]; then
 	check "the ring is whole again" eventually 20 agree $ALL 1 2 3
 fi
 
-# ---- what is no call ----
+# ---- calls that are refused ----
 check_status "from outside nobody calls the book" 404 -X POST "${URLS[1]}/internal/v1/ring" -d '{}'
 e2e_end

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: what docs services do for the homes of drives: a claim is made in the ring's epoch only; from then on nobody but
-# the home changes the drive, by whichever way; the home is told what each change has made untrue; and what is meant for
-# one drive is done in no other.
+# Goal: what docs services do for the homes of drives. A claim succeeds in the ring's epoch only. After it, only the
+# home can change the drive, by any route. The home is notified of everything that a change has made stale. A request
+# that is meant for one drive changes no other drive.
 . "$(dirname "$0")/../lib/e2e.sh"
 . "$(dirname "$0")/../lib/docs.sh"
 
@@ -49,7 +49,7 @@ ask GET "$E" >/dev/null
 check_eq "and hears where the drive stands" "$(value '"\(.incarnation).\(.seq)"')" "$AT"
 INCARNATION=${AT%.*}
 
-# ---- nobody else changes it ----
+# ---- no other gateway changes the drive ----
 HOME_EPOCH=(-H 'Nephos-Epoch: 1')
 key() { KEY=(-H "Idempotency-Key: $1"); }
 for U in "$URL_docs_1" "$URL_docs_2"; do
@@ -73,7 +73,7 @@ BY_HOME=$(value .id)
 says "and the key that was refused is still free" 201 POST "$E/folders" '{"path":"/x"}' \
 	"${HOME_EPOCH[@]}" -H "Idempotency-Key: refused-$U"
 
-# ---- what it touched ----
+# ---- what a change touched ----
 hex() { printf '%x' $(($1 & 4294967295)); }
 seq_now() { ask GET "$E" >/dev/null; value .seq; }
 S=$(seq_now)
@@ -93,7 +93,7 @@ check_eq "which touches nothing" "$INCARNATION.$((S + 402))-$((S + 401)) $D" "$(
 says "a new name of the drive" 200 PATCH "$E" '{"name":"renamed"}' "${HOME_EPOCH[@]}" -H 'Idempotency-Key: name'
 check_eq "touches all, as the journal does not tell" "$INCARNATION.$((S + 402))-$((S + 401)) *" "$(touched)"
 
-# ---- what was missed ----
+# ---- changes that the home missed ----
 check_eq "who knows all is told of nothing" "$INCARNATION.$((S + 402))-$((S + 401)) $D" \
 	"$(ask GET "$R/journal?drive=$D&since=$((S + 401))" >/dev/null; cat "$WORK/body")"
 check_eq "who has missed one change is told what it was told with the answer" "$TOLD" \
@@ -121,7 +121,7 @@ says "and the old one changes nothing any more" 409 POST "$E/folders" '{"path":"
 says "the new one does" 201 POST "$E/folders" '{"path":"/later"}' -H 'Nephos-Epoch: 2'
 says "a drive that nobody has claimed is as it was" 201 POST "$V2/drives/$SECOND/folders" '{"path":"/free"}'
 
-# ---- which drive is home ----
+# ---- which drive of a user is the first one, "home" ----
 start_docs docs-quota --quota 1000000
 home_of() { ask GET "$R/home?user=$1" >/dev/null; cat "$WORK/body"; }
 check_eq "the first drive of a user is known" "$D" "$(home_of 1)"
@@ -138,7 +138,8 @@ for wrong in '' '?user=' '?user=0' '?user=01' '?user=-1' '?user=x' '?user=922337
 	says "no user: $wrong" 400 GET "$R/home$wrong"
 done
 
-# A gateway believes what it heard for two seconds: a first drive that comes back in place of another one comes later.
+# A gateway caches the answer for two seconds, so restoring a first drive over its replacement takes at least that
+# long.
 milliseconds() { sed 's/\([0-9]*\)\.\([0-9]*\).*/\1\20/' /proc/uptime; }
 as 3
 U=$URL_docs_1
@@ -172,8 +173,8 @@ as 2
 ask GET "$H" >/dev/null
 SECOND_USER=$(value .id)
 as 1 1
-# All that a request could have changed. A drive that is about to be cleared away (that which was in the place of the
-# restored one) is gone when a service has the time for it.
+# Everything that a request could have changed. A drive that waits to be purged (the replacement of the restored one)
+# is left out: a service removes it when it has time.
 state() {
 	psql -X -A -t -q "$DATABASE" -c "SELECT id, seq, name, used, trashed_at, next_number FROM drive
 			WHERE trashed_at IS DISTINCT FROM '-infinity' ORDER BY id" \
@@ -249,7 +250,7 @@ for wrong in 0 01 -1 x "$D " "$D.0" 2147483648 4294967297; do
 done
 says "an empty one, too" 400 GET "$E" "" -H 'Nephos-Drive;'
 
-# ---- the drive that is meant ----
+# ---- a request with the drive that it is meant for ----
 for P in "$H" "$E"; do
 	says "what is meant for its drive passes" 200 GET "$P" "" "${MEANT[@]}"
 	check_eq "and nothing is said of another" "" "$(actual)"

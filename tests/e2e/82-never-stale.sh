@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Goal: no gateway answers with what is no longer so: what was acknowledged, or shown to anybody, is what all see who
-# ask afterwards, by whatever gateway and by whatever kind of read, also while gateways are killed, stand still and come
-# back. On mounts others' changes are seen as late as docs/posix.md allows, their own at once.
-# E2E_CLIENTS, E2E_DOCUMENTS, E2E_SECONDS, E2E_TRIES: how much. E2E_SEED: the disturbances of a run that printed it.
+# Goal: no gateway gives a stale answer. A version that was acknowledged, or shown to any client, is the least that
+# every later read shows, through any gateway and by any kind of read, also while gateways are killed, stopped and
+# restarted. A mount sees its own changes at once, and others' changes as late as docs/posix.md allows.
+# E2E_CLIENTS, E2E_DOCUMENTS, E2E_SECONDS, E2E_TRIES: the size of the load. E2E_SEED repeats the disturbances of a run
+# that printed that seed.
 . "$(dirname "$0")/../lib/e2e.sh"
 LIB=$E2E_ROOT/tests/lib
 NEPHOS=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
@@ -27,7 +28,7 @@ check "a store with three gateways and a mount" "$E2E_ROOT/scripts/up" --data "$
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
 check "a second mount of the same drive" clean "$NEPHOS" mount \
 	-o "credentials=$DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$GATEWAYS" "$B"
-# A load that was ended in the midst of it leaves a gateway that stands still.
+# A load that was interrupted may leave a stopped gateway behind.
 at_end 'for n in 1 2 3; do kill -CONT "$(cat "$DATA/run/gateway-$n.pid")"; done'
 at_end '[ -z "${load:-}" ] || kill "$load"'
 
@@ -40,12 +41,13 @@ ring_is_whole() { check "$1" eventually 30 whole; }
 counted() { tail -n 1 "$WORK/$1.out" | jq -r "$2"; }
 stale_py() { python3 "$LIB/stale_$1.py" "${@:2}"; }
 
-# load NAME ARGUMENT…: under way as $load; its log is $WORK/NAME.log. (Not by stale_py: $! would be a shell's.)
+# load NAME ARGUMENT…: starts a load in the background as $load; its log is $WORK/NAME.log. (stale_py would not do:
+# $! would be the pid of a shell.)
 load() {
 	python3 "$LIB/stale_load.py" "$DATA" "$WORK/$1.log" --prefix "$1-" --mount "$A" --mount "$B" --seed "$SEED" "${@:2}" >"$WORK/$1.out" 2>&1 &
 	load=$!
 }
-# ended NAME: what must be true of every load.
+# ended NAME: checks what must be true of every load.
 ended() {
 	local name=$1
 	wait "$load"
@@ -64,7 +66,7 @@ ended() {
 	check "$name: some reads had what another home still answered" test "$(counted "$name" '.validated // 0')" -gt 0
 }
 
-# ---- who judges can find what is stale ----
+# ---- the judge can find stale reads ----
 ring_is_whole "the gateways are a ring"
 load quiet --clients 6 --documents 12 --seconds 3 --do "wait - 60"
 ended quiet
@@ -72,7 +74,8 @@ for kind in old back gone mount own position; do
 	check_not "a planted read is found: $kind" stale_py judge "$WORK/quiet.log" --plant $kind
 	check_eq "it is that one: $kind" 1 "$(sed -n 's/.* \([0-9]*\) stale$/\1/p' "$WORK/check.out")"
 done
-# A mount may be late: this one is by 2.9 s, that one by 3.1 s, and here one shows its own change late.
+# A mount may show others' changes late. The first mount here is 2.9 s late, the second 3.1 s, and the third shows
+# its own change late.
 register() { printf '%s\n' "w c/d 0 0 1000 2000 http" "w c/d 1 1 10000000000 10000001000 mount-0" "$@" >"$WORK/made.log"; }
 register "r c/d 0 12900000000 12900001000 mount-1 read"
 check "what a mount shows of others' may be 3 s old" stale_py judge "$WORK/made.log"
@@ -93,7 +96,7 @@ mkdir "$WORK/proxy" && install -m 600 "$DATA/credentials" "$WORK/proxy/credentia
 python3 "$LIB/stale_proxy.py" "http://127.0.0.1:$PORT" "$WORK/proxy" &
 at_end "kill $!"
 check "a cache that is not told of changes" eventually 10 sh -c '! grep -q "$2" "$1/proxy/credentials"' - "$WORK" ":$PORT"
-# found SENTENCE PATTERN COMMAND…: it fails, because of a line like that.
+# found SENTENCE PATTERN COMMAND…: checks that the command fails, and prints a line that matches.
 found() {
 	local output
 	output=$("${@:3}" 2>&1) && { fail "$1" "this should have failed: ${*:3}"; return; }
@@ -109,7 +112,7 @@ check "no GET that began after a PUT was acknowledged shows what was before" \
 	stale_py race "$DATA" --tries "$TRIES" --seconds $((60 + TRIES / 10)) --seed "$SEED"
 echo "# race: $(tail -n 1 "$WORK/check.out")"
 
-# ---- reads and writes everywhere, while gateways die and stand still ----
+# ---- reads and writes everywhere, while gateways are killed and stopped ----
 load load --clients "$CLIENTS" --documents "$DOCUMENTS" --seconds "$LASTS"
 ended load
 check "gateways were disturbed" test "$(counted load '(.kill // 0) + (.stop // 0)')" -ge $((LASTS / 15))
@@ -131,12 +134,12 @@ check_eq "the home was killed" 1 "$(counted home .kill)"
 check "what was copied is equal" diff -r "$SOURCE" "$A/copies/1"
 echo "# home: $copies copies; longest stalls in ms: $(counted home '.longest_ms | tojson')"
 
-# ---- with nobody writing, what was read once is answered from memory ----
+# ---- while nobody writes, documents that were read once are answered from memory ----
 ring_is_whole "the gateways are a ring after all that"
 # shellcheck disable=SC1091
 . "$DATA/credentials"
-# read_all FILE: each of the documents by each gateway; FILE has the cache's word of each answer, "none" where it is
-# missing. The first document is larger than what is kept whole.
+# read_all FILE: reads each document through each gateway. FILE gets the cache status of each answer, "none" where
+# there is none. The first document is larger than the answers that a gateway keeps whole.
 read_all() {
 	local n url
 	for url in ${GATEWAYS//,/ }; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: what the home of a drive keeps, the next gateway on the ring keeps as well, and answers nobody with it before it
-# is the home itself. Then it answers as much from memory as the one before, however that one ended, and nothing that
-# was changed meanwhile.
+# Goal: the next gateway on the ring keeps a copy of what the home of a drive caches, and does not answer from it
+# until it is the home itself. Then it answers as many requests from memory as the old home did, however that one
+# ended, and none with content that was changed meanwhile.
 . "$(dirname "$0")/../lib/e2e.sh"
 LIB=$E2E_ROOT/tests/lib
 NEPHOS=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
@@ -22,7 +22,7 @@ whole() { # GATEWAY…: these are the ring
 	done
 }
 ALL=(gateway-1 gateway-2 gateway-3)
-# home: the gateway that answers name as the home of the drive.
+# home: prints the gateway that answers name as the home of the drive.
 home() {
 	local of
 	curl -s --noproxy '*' -o /dev/null -D "$WORK/headers" -H "Authorization: Bearer $NEPHOS_TOKEN" \
@@ -31,21 +31,21 @@ home() {
 	echo "gateway-$((${of##*:} - PORT + 1))"
 }
 others() { printf '%s\n' "${ALL[@]}" | grep -vx "$1"; }
-# read_set NAME ARGUMENT…: reads the hot set; what was seen is $WORK/NAME.
+# read_set NAME ARGUMENT…: reads the hot set, and writes the results to $WORK/NAME.
 read_set() {
 	python3 "$LIB/hot_set.py" read "$DATA" "$WORK/list" "${@:2}" >"$WORK/$1" && tail -n 1 "$WORK/$1"
 }
 seen() { tail -n 1 "$WORK/$1" | jq -r "$2"; }
-# as_warm BEFORE NOW CHANGED: no read failed, the answers that were changed are others, and the hit ratio is within two
-# points.
+# as_warm BEFORE NOW CHANGED: checks that no read failed, that exactly CHANGED answers differ, and that the hit ratio
+# is at most two points lower.
 as_warm() {
 	echo "# $1: $(tail -n 1 "$WORK/$1"); $2: $(tail -n 1 "$WORK/$2")"
 	check_eq "$2: no read failed, and what was changed was seen, and no more" "0 $3" "$(seen "$2" '"\(.failed) \(.odd)"')"
 	check "$2: as many answers from memory as before, but for two in a hundred" \
 		jq -ne --slurpfile b "$WORK/$1" --slurpfile n "$WORK/$2" '$n[0].hits / $n[0].all >= $b[0].hits / $b[0].all - 0.02'
 }
-# copied HOME: all that it keeps of the drive lies at another gateway, and nothing waits. (What that one keeps from a
-# time when it was the home itself is no copy.)
+# copied HOME: everything that the home caches of the drive is copied to another gateway, and the queue is empty.
+# (Answers that this gateway cached when it was the home itself are not copies.)
 copied() {
 	local name
 	[ "$(status_of "$1" '.replication.queued')" = 0 ] || return 1
@@ -69,7 +69,7 @@ check "nephos status --ring says what is a copy" grep -q "^copies  *$SUCCESSOR .
 check_eq "what was copied is counted" true "$(curl -s --noproxy '*' "$(url "$SUCCESSOR")/metrics" |
 	awk '$1 == "nephos_gateway_replica_copied_total" { print ($2 >= 2000 ? "true" : $2) }')"
 
-# ---- the home is killed, right after somebody has changed something ----
+# ---- the home is killed, right after a change ----
 change() { # GATEWAY NUMBER…: of documents of the hot set
 	local n
 	for n in "${@:2}"; do
@@ -78,7 +78,8 @@ change() { # GATEWAY NUMBER…: of documents of the hot set
 			"$(url "$1")/api/v2/docs/drives/home/files/hot-$(printf %05d "$n")" || return 1
 	done
 }
-# serves GATEWAY: it is home, and has heard from the journal what it has missed. Who asks for the drive makes it so.
+# serves GATEWAY: the gateway is the home, and has read from the journal what it had missed. A request for the drive
+# makes it the home.
 serves() {
 	home "$1" >/dev/null
 	[ "$(status_of "$1" .homes.held)" = 1 ]
@@ -92,7 +93,7 @@ check "the set is read, while others write" read_set killed --gateway "${LEFT[0]
 as_warm before killed 20
 check_eq "the successor is the home now" "$SUCCESSOR" "$(home "${LEFT[0]}")"
 
-# ---- the next one leaves by itself ----
+# ---- the next home leaves by itself ----
 check "up again" "${UP[@]}"
 check "the ring is whole" eventually 30 whole "${ALL[@]}"
 check "the set is read at its first home, which is back" read_set back
@@ -107,7 +108,7 @@ check "the next gateway is home when it is asked" eventually 10 serves "$SUCCESS
 check "the set is read" read_set left --gateway "${LEFT[0]}" --gateway "${LEFT[1]}"
 as_warm again left 0
 
-# ---- it stands still, is left out, and comes back ----
+# ---- a home is stopped, dropped from the ring, and comes back ----
 HOME_3=$(home "${LEFT[0]}")
 kill -STOP "$(cat "$DATA/run/$HOME_3.pid")"
 at_end 'kill -CONT "$(cat "$DATA/run/$HOME_3.pid")"'
@@ -123,7 +124,7 @@ check "what it kept is given again" jq -e '.hits >= 1950' "$WORK/stood"
 check_eq "nothing was refused, as nobody sent what is no message" 0 \
 	"$(for name in "${LEFT[@]}"; do status_of "$name" '[.replicas.refused[]] | add'; done | sort -u)"
 
-# ---- under all that, nothing is stale ----
+# ---- during all that, nothing is stale ----
 check "up again" "${UP[@]}"
 check "the ring is whole" eventually 30 whole "${ALL[@]}"
 python3 "$LIB/stale_load.py" "$DATA" "$WORK/load.log" --prefix load- --seed "$SEED" --clients 6 --documents 24 \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Goal: content that is longer than what a gateway keeps as one answer is given from memory, too: whole and in parts,
-# without a docs service, one version of it, never an old one; its blocks lie on two gateways each, whichever of them
-# goes; and nobody gets a block without a capability.
-# E2E_SEED: the changes of a run that printed it.
+# Goal: a gateway also answers from memory with content that is longer than one kept answer: whole and in parts, without
+# a docs service, always of one version, and never of an old one. Each block lies on two gateways, also after any of
+# them is gone. No client gets a block without a capability.
+# E2E_SEED repeats the changes of a run that printed that seed.
 . "$(dirname "$0")/../lib/e2e.sh"
 LIB=$E2E_ROOT/tests/lib
 NEPHOS=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos
@@ -24,7 +24,7 @@ whole() {
 }
 check "the gateways are a ring" eventually 30 whole
 
-# metric NAME [GATEWAY…]: its sum over gateways. One that is down counts for nothing.
+# metric NAME [GATEWAY…]: prints its sum over the gateways. A gateway that is down counts as 0.
 metric() {
 	local name=$1 n
 	shift
@@ -32,7 +32,7 @@ metric() {
 		for n in $n; do curl -s --noproxy '*' "$(url "$n")/metrics"; done
 	done | awk -v name="$name" 'index($0, name) == 1 { sum += $NF } END { print sum + 0 }'
 }
-# asked [GATEWAY…]: requests at docs services, for what clients asked for.
+# asked [GATEWAY…]: prints how many requests the gateways sent to docs services for requests of clients.
 asked() {
 	echo $(($(metric 'nephos_gateway_forwarded_total{service="docs"}' "$@") + $(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' "$@") - $(metric nephos_gateway_hops_total "$@")))
 }
@@ -109,7 +109,8 @@ check_eq "and is that block" "$HASH" "$(sha256sum <"$WORK/body" | cut -d' ' -f1)
 check_eq "a part of it" 206 "$(block "$HASH" "$CAP" -H 'Range: bytes=100-199')"
 check_eq "comes with its digest" "sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
 check_eq "no docs service was asked" "$before" "$(asked)"
-# Without a good one it is the docs service that judges, which lets the owner of the drive read what it refers to.
+# Without a valid capability the docs service decides. It lets the owner of the drive read every block that the drive
+# refers to.
 for wrong in "${CAP%?}x" "" "1.1.$(printf '0%.0s' {1..32})" "$(printf 'x%.0s' {1..300})"; do
 	check_eq "not from memory with the capability '${wrong:0:40}'" 200 "$(block "$HASH" "$wrong")"
 	check_not "the docs service has judged" from_memory
@@ -131,12 +132,13 @@ check_eq "who has no token gets nothing" 401 "$(http "$(url 1)/api/v2/docs/drive
 check_not "nobody but a gateway asks for one at a gateway's own door" \
 	curl -sf --noproxy '*' "$(url 1)/internal/v1/blocks/$HASH?drive=$DRIVE&cap=$CAP"
 
-# ---- an owner goes ----
-# The home has all of it in memory; who becomes the home has to get it from those who own it.
+# ---- an owner of blocks is killed ----
+# The home has the whole file in memory. A new home has to get the blocks from the gateways that own them.
 check_eq "the file is read" 200 "$(get "$HOME_OF" big)"
 both_have() { test "$(metric 'nephos_gateway_block_cache_blocks' "$@")" -ge "$1"; }
 LEFT=$(for n in 1 2 3; do [ "$n" = "$HOME_OF" ] || echo "$n"; done | xargs)
-# They are brought in the background, and nothing says that the last one was: that the count stands still has to do.
+# The blocks are copied to their owners in the background, and nothing reports the last one. The test waits until the
+# count no longer changes.
 settled() { test "$(metric nephos_gateway_blocks_brought_total)" = "$1" && sleep 0.2 && test "$(metric nephos_gateway_blocks_brought_total)" = "$1"; }
 quiet() { settled "$(metric nephos_gateway_blocks_brought_total)"; }
 check "its owners have been brought it" eventually 20 quiet

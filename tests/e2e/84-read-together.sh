@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Goal: what a gateway answers from memory is what the docs service would say, whatever part of it is asked for and
-# under whatever condition; and what many ask for at the same moment, by whatever gateway, is asked of a docs service
+# Goal: an answer from a gateway's memory is the same as the docs service's, for every part of a file and under every
+# condition. When many clients ask for the same thing at the same moment, through any gateways, a docs service is asked
 # once.
-# E2E_TRIES: how many parts and conditions at random. E2E_SEED: those of a run that printed it.
+# E2E_TRIES: the number of random parts and conditions. E2E_SEED repeats those of a run that printed that seed.
 . "$(dirname "$0")/../lib/e2e.sh"
 LIB=$E2E_ROOT/tests/lib
 DATA=$WORK/store

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Goal: docker-compose up gives a store that works through each gateway, can be mounted from outside, goes on with all
-# that it acknowledged when the primary's container is killed, and keeps its data over a restart; its containers can do
-# no more than they must. Usage: 90-compose.sh [prepare] prepare: only makes the images, in E2E_IMAGES, where a later
-# run finds them
+# Goal: docker-compose up makes a store that works through each gateway and can be mounted from outside. When the
+# container of the primary is killed, the store goes on with all that it acknowledged. It keeps its data over a restart.
+# Its containers have no more privileges than they need.
+# Usage: 90-compose.sh [prepare]
+# prepare: only makes the images, in E2E_IMAGES, where a later run finds them
 . "$(dirname "$0")/../lib/e2e.sh"
 cd "$E2E_ROOT" || exit 2
 
@@ -21,7 +22,7 @@ fi
 compose_ports_free || e2e_end
 at_end 'compose down -v -t 20'
 
-# The two images one after the other: they share their first stages.
+# The two images are built one after the other, because they share their first stages.
 check "the images build" compose build
 compose up -d >"$WORK/up.log" 2>&1 || { tail -n 30 "$WORK/up.log"; docker ps -a; }
 in_ring() {
@@ -32,7 +33,7 @@ check "the three gateways are ready" eventually "$COMPOSE_START_S" all_ready
 check "all thirteen containers are healthy" eventually "$COMPOSE_START_S" all_healthy 13
 check "the gateways are members of one ring, by the addresses of this machine" eventually 30 in_ring
 
-# What containers may do. docker top names users by the numbers of this machine.
+# What containers may do. docker top prints users as numbers of this machine.
 PORTS='{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}}:{{.HostPort}} {{end}}{{end}}'
 users_of() { for c in $(docker ps -q); do docker top "$c" -eo pid,uid | tail -n +2; done | awk '{ print $2 }' | sort -u | tr '\n' ' '; }
 each_is() { # each_is FORMAT VALUE: of all containers
@@ -75,9 +76,9 @@ check_status "and comes out through another" 200 "${AUTH[@]}" http://127.0.0.1:9
 check "with the same bytes" cmp "$WORK/data" "$WORK/body"
 check_status "and out of the third" 200 "${AUTH[@]}" http://127.0.0.1:9091/api/v2/docs/drives/home/files/data
 check_eq "its blocks lie in the database" "" "$(docker exec "$(container docs-1)" find /var/lib/nephos/blocks -type f)"
-# Its own listener is open to those in its container only.
+# A docs service's own listener is open only to processes in its container.
 metrics_of() { docker exec "$(container "$1")" bash -c 'exec 3<>/dev/tcp/localhost/7002 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && cat <&3'; }
-standby_reads() { # each read makes one more that no gateway has in memory
+standby_reads() { # each read asks for a path that no gateway has cached
 	curl -s -o /dev/null "${AUTH[@]}" "http://127.0.0.1:8050/api/v2/docs/drives/home/items?path=/none-$RANDOM"
 	metrics_of docs-1 >"$WORK/metrics-1" && metrics_of docs-2 >"$WORK/metrics-2" &&
 		grep -q '^nephos_docs_reads_total{.*standby.*} [1-9]' "$WORK"/metrics-[12]
@@ -86,7 +87,8 @@ check "what no gateway has in memory is read from a standby" eventually 30 stand
 check_status "the API page answers" 200 http://127.0.0.1:8050/api/v1/docs/docs
 check_status "and its OpenAPI" 200 http://127.0.0.1:9090/api/v2/user/docs/openapi.json
 
-# It is mounted from outside, and the primary's container killed while clients write, over HTTP and on the mount.
+# The store is mounted from outside, and the primary's container is killed while clients write, over HTTP and on the
+# mount.
 nephos=$NEPHOS_BUILD_DIR/bin/nephos
 mkdir "$WORK/mount"
 at_end '"$nephos" umount "$WORK/mount" || umount -l "$WORK/mount"'

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Goal: docker-compose takes over what an earlier version left, whose database was one server, with all its data, and
-# refuses while that one still runs; accounts can have a cluster of their own, if they had it from the beginning; two
-# containers never work on one volume; blocks may lie at a service of S3. In the long form of the suite compose only:
-# it takes minutes.
+# Goal: docker-compose takes over a store of an earlier version, whose database was one server, with all its data,
+# and refuses to do so while the earlier store still runs. Accounts can have a cluster of their own if they had it
+# from the beginning. Two containers never work on one volume. Blocks may lie in an S3 service. Only the long form of
+# the compose suite runs this test: it takes minutes.
 . "$(dirname "$0")/../lib/e2e.sh"
 cd "$E2E_ROOT" || exit 2
 # shellcheck source=tests/lib/compose.sh
@@ -13,7 +13,7 @@ compose_ports_free || e2e_end
 at_end 'compose -f docker-compose.yml -f docker/two-clusters.yml down -v -t 5 --remove-orphans'
 check "the images build" compose build
 
-# ---- what an earlier version left ----
+# ---- a store of an earlier version ----
 earlier() { compose -f tests/lib/compose_earlier/docker-compose.yml "$@"; }
 first_user() { compose exec -T user-1 nephos-user --first-user composer >"$WORK/credentials" 2>"$WORK/first.log" || cat "$WORK/first.log"; }
 token() { # shellcheck disable=SC1091
@@ -67,7 +67,7 @@ check_eq "and documents in the other" t "$(tables "$(primary)" docs drive)"
 [ "$e2e_failed" = 0 ] || two logs --tail 30
 two down -v -t 5 --remove-orphans >/dev/null 2>&1
 
-# ---- blocks at a service of S3 ----
+# ---- blocks in an S3 service ----
 s3_start
 compose up -d etcd-1 >"$WORK/up.log" 2>&1
 s3_proxy "$(docker network inspect nephos-test_default -f '{{(index .IPAM.Config 0).Gateway}}')"

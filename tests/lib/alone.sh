@@ -1,7 +1,8 @@
-# What a service needs that is started alone, without a store; sourced after e2e.sh.
+# What a service needs to run alone, without a store; sourced after e2e.sh.
 # shellcheck shell=bash
 
-# alone DATABASE: a PostgreSQL of its own with that database, DATABASE its address, and $WORK/cluster.key.
+# alone DATABASE: starts a PostgreSQL of its own with that database, sets DATABASE to its connection string, and
+# makes $WORK/cluster.key.
 alone() {
 	PG=$("$E2E_ROOT/tests/lib/postgres.sh" start "$WORK/pg")
 	at_end "'$E2E_ROOT/tests/lib/postgres.sh' stop '$WORK/pg'"

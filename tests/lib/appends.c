@@ -1,16 +1,16 @@
 /*
- * appends: large appends to one file while signals rain on who writes, and what has come of them.
+ * appends: large appends to one file while many signals interrupt the writers, and a check of the result.
  *
  *   appends write FD WHO FIRST COUNT HOW   appends records FIRST, FIRST + 1, … of writer WHO to a descriptor
- *   appends check FILE WRITERS COUNT       each of COUNT records of each writer is in FILE once, whole, in its order;
- *                                          what the writers said is read from the standard input
+ *   appends check FILE WRITERS COUNT       checks that FILE has each of COUNT records of each writer once, whole, in
+ *                                          the writer's order; reads the writers' output from the standard input
  *
  * A record has 1 to 3 MiB, and an odd size. Each is one call: write, writev of several segments, or pwritev, by turns.
- * HOW: restart or plain, as the timer's handler is set with SA_RESTART or without; it fires every 2 ms.
+ * HOW: restart or plain: the timer's handler is set with SA_RESTART or without. The timer fires every 2 ms.
  *
- * A writer says "split WHO RECORD OFFSET" for each call that wrote less than it was given; the rest is then a call of
- * its own, and others may come between. "interrupted WHO" is one that wrote nothing. Both are for a caller to live
- * with; whether they may come is for the test to say. Other failures end the writer with 1.
+ * A writer prints "split WHO RECORD OFFSET" for each call that wrote only a part; it writes the rest by another call,
+ * and other writers may write in between. It prints "interrupted WHO" for a call that wrote nothing. A caller must cope
+ * with both; the test decides whether they may happen. Any other failure ends the writer with status 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +66,7 @@ static void fill(unsigned char *ret, uint32_t who, uint32_t record)
 
 /* -- writing -- */
 
-/* In segments that end within pages, and one that is empty. */
+/* Cuts the bytes into segments that end within pages, and adds one empty segment. */
 static int cut(void *from, size_t size, struct iovec *ret)
 {
 	char *bytes = from;
@@ -91,7 +91,7 @@ static ssize_t write_by(unsigned how, int fd, void *bytes, size_t size)
 		return write(fd, bytes, size);
 	if (how % 3 == 1)
 		return writev(fd, segments, cut(bytes, size, segments));
-	return pwritev(fd, segments, cut(bytes, size, segments), 0); /* O_APPEND: the place means nothing */
+	return pwritev(fd, segments, cut(bytes, size, segments), 0); /* O_APPEND: the offset has no meaning */
 }
 
 static int append(int fd, uint32_t who, uint32_t record, unsigned char *bytes)
@@ -145,7 +145,7 @@ struct split {
 };
 
 struct writer {
-	uint32_t record, at;  /* what comes next of it */
+	uint32_t record, at;  /* the writer's next record, and the position in it */
 	unsigned char *bytes; /* of that record */
 };
 

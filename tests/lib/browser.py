@@ -1,4 +1,4 @@
-"""Drives Chromium through chromedriver's own protocol: draws the API pages and tries a request on one of them.
+"""Drives Chromium through chromedriver's protocol: draws the API pages and tries a request on one of them.
 
 Usage: browser.py GATEWAY-URL SECOND-GATEWAY-URL TOKEN
 """
@@ -89,7 +89,7 @@ def main():
                 browser.go(page)
                 shown = browser.until("return document.querySelectorAll('.opblock').length")
                 ok(shown and shown > 2, "%s draws its operations" % page, "operations:", shown)
-            # The page for a token, then GET drives: opened, sent, answered.
+            # Opens the page's field for a token, enters the token, sends GET drives, and checks the answer.
             ok(browser.until("var b = document.querySelector('.btn.authorize'); if (!b) return false; b.click(); return true"), "there is a place for the token")
             browser.until("return document.querySelector('.auth-container input')")
             browser.run("""var i = document.querySelector('.auth-container input');
@@ -102,7 +102,7 @@ def main():
             ok(browser.until(find + "var b = o.querySelector('.btn.execute'); if (!b) return false; b.click(); return true"), "a request can be sent from the page")
             status = browser.until(find + "var s = o.querySelector('.live-responses-table tbody .response-col_status'); return s && s.textContent.trim()")
             ok(status is not None and status.startswith("200"), "and its answer is shown: 200", "shown:", status)
-            # The token is this page's alone, unless it is to be kept.
+            # Only this page has the token, unless the user asks to keep it.
             kept = "return Object.keys(localStorage).map(k => localStorage[k]).join()"
             ok(token not in browser.run(kept), "the token is kept nowhere")
             browser.run("document.getElementById('keep').click()")

@@ -1,36 +1,35 @@
 #!/usr/bin/env python3
-"""checker: two mounts of one drive and its HTTP API, all at work on the same documents while processes are stopped and
-killed; afterwards, and meanwhile, what was seen is judged.
+"""checker: two mounts of one drive and its HTTP API all work on the same documents while processes are stopped and
+killed. The checker judges what they see, during the run and at its end.
 
     checker.py A B URL TOKEN SECONDS [DISTURB ROUNDS]
 
-A and B are the same folder on two mounts. DISTURB: a program that is run again and again meanwhile, and stops or kills
-something for a while each time. It gets the number of the round; when SECONDS are over it goes on until it has had its
-ROUNDS. It says a line "kills A" before it kills that mount, waits for a line, and says "back A" when the mount is there
-again.
+A and B are the same folder on two mounts. DISTURB is a program that runs again and again during the test. Each time it
+stops or kills something for a while. Its argument is the number of the round. After SECONDS the test goes on until all
+ROUNDS have run. Before DISTURB kills mount A, it prints "kills A" and waits for a line of input; it prints "back A"
+when the mount is there again.
 
-What must hold, for calls that said that they succeeded:
-  registers    a file that one side replaces (open with O_TRUNC, write, close; or PUT) is seen by the others as it was
-               at some moment since: whole, never older than 3 s, empty only where it is being replaced on a mount; in
-               the end it is what was written last
-  appends      every record that was written to a file with O_APPEND and synced stands there once, in one piece, and
-               those of one writer in their order
-  streams      what was written to a file and not synced may go with the mount that is killed, but in order: a beginning
-               of it is there, and in it all that fsync or close had answered for
-  sets         what was created in a folder is in it, what was removed is not
-  counters     a name that both sides try to rename to its successor is renamed by one of them each time
-A call that fails because its mount was killed meanwhile may have been done, or not, and be it later.
+What must hold for calls that succeeded:
+  registers    One side replaces a file (open with O_TRUNC, write, close; or PUT). The others see the file as it was at
+               some moment: whole, and never older than 3 s. They see it empty only while a mount replaces it. At the
+               end the file has the content that was written last.
+  appends      Every record that was written to a file with O_APPEND and synced is there once and in one piece. The
+               records of one writer are in their order.
+  streams      Bytes that were written and not synced may be lost when their mount is killed, but only from the end: the
+               file has a prefix of the stream, with everything that fsync or close had acknowledged.
+  sets         What was created in a folder is in it; what was removed is not.
+  counters     Both sides try to rename a name to its successor; each time exactly one of them succeeds.
+A call that fails because its mount was killed may have taken effect or not, and may take effect later.
 
-What was read is how old: nothing is older than 3 s, ever. While all processes run, each read of a register begins less
-than 50 ms after what it shows was replaced. The clock of that begins when the writing call has returned, and ends
-before the reading one is made. What threads of the store waited meanwhile for a processor, though they were ready to
-run, is left out (waited.py). On an idle machine that is next to nothing; on a busy one it is so much that little is
-left to
-judge, which is why 99 of 100 reads have to be as young by the clock alone, or younger than two changes take there.
-No call on a mount may fail by EIO or EINTR, whatever else is stopped or killed: it waits.
+How old a read may be: nothing is ever older than 3 s. While all processes run, each read of a register begins less than
+50 ms after its content was replaced. That time begins when the writing call returns, and ends before the reading call
+begins. The time that threads of the store were ready to run but waited for a processor is subtracted (waited.py). On an
+idle machine that is next to nothing. On a busy machine it is so much that little is left to judge. Therefore 99 of 100
+reads also have to meet the 50 ms by the clock alone, or be younger than two changes take on that machine.
+No call on a mount may fail with EIO or EINTR, whatever else is stopped or killed: the call waits.
 
-CHECKER_FOLDER: where the folder lies in the drive.
-CHECKER_PARTS: "NAME=PID …", what a change goes through to be seen; A and B are the mounts.
+CHECKER_FOLDER: the path of the folder in the drive.
+CHECKER_PARTS: "NAME=PID …", the processes that a change passes before others see it; A and B are the mounts.
 """
 import collections
 import contextlib
@@ -52,14 +51,14 @@ DISTURB, ROUNDS = (sys.argv[6], int(sys.argv[7])) if len(sys.argv) > 6 else (Non
 FOLDER = os.environ["CHECKER_FOLDER"]
 BEGIN = time.monotonic()
 END = BEGIN + float(sys.argv[5])
-OLD_S = 3.0                 # nothing older is ever shown
-SOON_S = 0.05               # nor this, while all processes run
-DOUBT_S = 30.0              # for so long what was asked of a mount that was killed may still be done
+OLD_S = 3.0                 # nothing older may ever be shown
+SOON_S = 0.05               # nothing older may be shown while all processes run
+DOUBT_S = 30.0              # for so long a request of a killed mount may still take effect
 JOIN_S = 90                 # a call that takes longer hangs
 REGISTERS, SIZES, REGISTER_BYTES, REGISTER_SIZES = 3, 2, 6000, 3000
 STREAM_BYTES = 600000
-# What the caller of a mount that was killed may be told: under way, on an open file, by a name before it is mounted
-# again, and of a page that was not read.
+# The errors that a caller on a killed mount may get: for a call in progress, for an open file, for a name before the
+# remount, and for a page that was not read.
 KILLED = (errno.ECONNABORTED, errno.ENOTCONN, errno.ENOENT, errno.EIO)
 over = threading.Event()
 faults = []
@@ -84,7 +83,7 @@ def going():
 
 
 class Side:
-    """A mount, which may be killed and put on again: then another life of it begins, and what was opened goes."""
+    """A mount, which may be killed and mounted again: then a new life of it begins, and open files are lost."""
 
     def __init__(self, name, root):
         self.name, self.root = name, root
@@ -94,7 +93,7 @@ class Side:
         return os.path.join(self.root, *names)
 
     def now(self):
-        """The life that it is in; None while it is away."""
+        """The number of the mount's current life; None while it is away."""
         with lock:
             return self.life if self.is_up else None
 
@@ -109,7 +108,7 @@ class Side:
 
     @contextlib.contextmanager
     def call(self, life, doubt=None):
-        """Around calls in that life: an error that its end explains becomes Killed, after doubt was called."""
+        """Wraps calls in that life: an error that the end of the life explains calls doubt and becomes Killed."""
         try:
             yield
         except OSError as e:
@@ -121,7 +120,7 @@ class Side:
             raise Killed from e
 
     def lives(self, work):
-        """work(life), in each life anew, until all is over."""
+        """Runs work(life) again in each life, until the test is over."""
         while going():
             life = self.now()
             if life is None:
@@ -139,7 +138,7 @@ sides = {"A": Side("A", sys.argv[1]), "B": Side("B", sys.argv[2])}
 
 
 class Rest:
-    """One connection at a time; asks again with the same key until there is an answer."""
+    """One connection at a time; repeats a request with the same key until there is an answer."""
 
     def __init__(self):
         self.connection = None
@@ -178,23 +177,23 @@ def version_bytes(n):
 
 
 class Register:
-    """Its versions are told apart by their bytes, or by how many they are. Those are not read but asked for by stat: a
-    descriptor from before may see the size of one version with the bytes of another."""
+    """A register's versions differ in their bytes, or in their sizes. A size is taken from stat and not by a read: a
+    descriptor that was opened before may see the size of one version with the bytes of another."""
 
     def __init__(self, number, by_size):
         self.name = "%s%d" % ("size" if by_size else "register", number)
         self.by_size = by_size
         self.version = 0
-        self.acknowledged = [(0.0, 0)]      # when, which
-        # [begin, end or None]: it was being replaced on a mount, and might be empty
+        self.acknowledged = [(0.0, 0)]      # (time, version)
+        # [begin, end or None]: a mount was replacing the file, which might be empty.
         self.emptied = collections.deque(maxlen=2000)
-        self.doubted = {}                   # version: when its mount was killed
+        self.doubted = {}                   # version: the time when its mount was killed
 
     def bytes_of(self, n):
         return b"." * (1 + n % REGISTER_SIZES) if self.by_size else version_bytes(n)
 
     def floor(self, before):
-        """The newest version that was acknowledged so early."""
+        """The newest version that was acknowledged at or before that time."""
         with lock:
             return next((version for at, version in reversed(self.acknowledged) if at <= before), 0)
 
@@ -203,7 +202,7 @@ class Register:
             return any(b <= ended and (e is None or e >= began - OLD_S) for b, e in reversed(self.emptied))
 
     def replaced_at(self, n):
-        """When a version was acknowledged that is newer than n."""
+        """The time when the first version newer than n was acknowledged."""
         with lock:
             at = None
             for when, version in reversed(self.acknowledged):
@@ -213,7 +212,7 @@ class Register:
             return at
 
     def write(self, side, life, n):
-        """By a mount, which may be killed meanwhile."""
+        """Writes by a mount, which may be killed meanwhile."""
         span = [time.monotonic(), None]
 
         def doubt():
@@ -284,7 +283,7 @@ def judge_register(register, data, began, where):
 
 
 def judge_size(register, size, began, where):
-    """What a mount says of a file comes from its memory; what it reads, from the store as long as others write."""
+    """stat is answered from the mount's memory; a read comes from the store as long as others write."""
     ended, newest = time.monotonic(), register.version
     if size == 0:
         judge_register(register, b"", began, where)
@@ -305,7 +304,7 @@ def register_reader(side, register, seed):
     chance = random.Random(seed)
 
     def work(_):
-        """An open is checked with the store, so most reads use what is open already."""
+        """The mount checks an open with the store, so most reads use a file that is open already."""
         while going():
             with open(side.path(register.name), "rb", buffering=0) as f:
                 for _ in range(5):
@@ -331,7 +330,7 @@ def size_reader(side, register, seed):
 
 
 def judge_register_end(side, register):
-    """What was written last is there, or what a mount that was killed may have written since."""
+    """The file has what was written last, or what a killed mount may have written since."""
     with open(side.path(register.name), "rb") as f:
         data = f.read()
     doubted = [n for n, at in register.doubted.items() if time.monotonic() < at + DOUBT_S]
@@ -361,7 +360,7 @@ def appender(side):
                 os.fsync(fd)
             done.append(record)
             count("appends")
-            if n % 10 == 0:     # also as "echo >>" does it
+            if n % 10 == 0:     # also in the way of "echo >>"
                 os.close(fd)
                 fd = os.open(side.path("log"), os.O_WRONLY | os.O_APPEND)
             time.sleep(0.005)
@@ -395,14 +394,14 @@ class Stream:
     def __init__(self, name):
         self.name = name
         self.written = 0        # handed to write(), in full or not
-        self.synced = 0         # answered for
+        self.synced = 0         # acknowledged by fsync or close
 
 
 streams = []
 
 
 def judge_stream(side, stream, until=0.0):
-    """until: for so long it may not be known there."""
+    """until: the time up to which the other mount may not have seen all of the file yet."""
     try:
         with open(side.path(stream.name), "rb") as f:
             data = f.read()
@@ -431,8 +430,9 @@ def streamer(side, other, seed):
             begin, stream.written = stream.written, stream.written + size
             done = os.write(fd, STREAM[begin:begin + size])
             if done != size:
-                # A mount that is taken along in the middle of a call has it answered with what was taken by then; the
-                # rest fails as every other call does. Of a mount that lives it is a fault.
+                # When a mount is killed in the middle of a write(), the kernel answers that call with what the mount
+                # had taken by then; the next call fails like every other. On a mount that lives, a short write is a
+                # fault.
                 os.write(fd, STREAM[begin + done:begin + size])
                 fault("a short write to %s" % stream.name)
             if chance.random() < 0.15:
@@ -443,7 +443,7 @@ def streamer(side, other, seed):
 
     def work(life):
         nonlocal made
-        # What went with the mount before this one is looked at in this one.
+        # Judges the streams of the mount's life before this one.
         for stream in streams:
             if stream.name.startswith("stream" + side.name):
                 judge_stream(side, stream)
@@ -487,7 +487,7 @@ def change_member(name, change, there):
 
 
 def names_of(who, chance):
-    """Endless: (name, whether it is to be made or removed)."""
+    """Endless: yields (name, whether to make or to remove it)."""
     mine, n = [], 0
     while True:
         if mine and chance.random() < 0.3:
@@ -514,7 +514,7 @@ def setter(side):
                     else:
                         os.unlink(side.path("set", name))
                 if make:
-                    # It is made, whatever becomes of the descriptor.
+                    # The name is made, whatever happens to the descriptor.
                     with contextlib.suppress(Killed), side.call(life):
                         os.close(fd)
 
@@ -552,8 +552,8 @@ wins = collections.Counter()
 
 
 def rename_to_new(old, new):
-    """RENAME_NOREPLACE: without it the kernel takes both names for links of one file while one of them is out of date,
-    and says success without asking anybody."""
+    """RENAME_NOREPLACE: with a plain rename, the kernel takes both names for links of one file while one of them is out
+    of date, and succeeds without asking the mount."""
     if libc.renameat2(-100, os.fsencode(old), -100, os.fsencode(new), ctypes.c_uint(1)) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), new)
 
@@ -568,7 +568,7 @@ def renamer(side):
     def work(life):
         nonlocal n
         while going():
-            # The file's name may be away with the mount: then it is no other who was faster.
+            # The file's name may be missing because the mount is away: then no other writer was faster.
             try:
                 with side.call(life, maybe):
                     rename_to_new(side.path("counter.%d" % n), side.path("counter.%d" % (n + 1)))
@@ -576,7 +576,7 @@ def renamer(side):
                     wins["sure"] += 1
                 n += 1
             except (FileNotFoundError, FileExistsError):
-                # The other one was faster. How far it is, the folder says.
+                # The other side was faster. The folder shows how far the counter is.
                 there = [int(name.split(".")[1]) for name in os.listdir(side.root) if name.startswith("counter.")]
                 n = max(there) if there else n
             time.sleep(0.002)
@@ -590,7 +590,7 @@ def judge_counter(side):
         fault("%d renames succeeded, %d may have, and there is %s" % (wins["sure"], wins["maybe"], there))
 
 
-# ---- beside it ----
+# ---- other load ----
 
 def busy(side, number):
     def work(_):
@@ -642,10 +642,10 @@ def guarded(function, *args):
     return t
 
 
-# ---- what came of it ----
+# ---- the result ----
 
 def judge_end(registers):
-    time.sleep(OLD_S + 0.2)     # by then every mount must know: this is what is tested
+    time.sleep(OLD_S + 0.2)     # by then every mount must know: this is part of the test
     for side in sides.values():
         judge_appends(side)
         judge_set(side)
@@ -685,7 +685,7 @@ def parts():
 
 def prepare(registers):
     for r in registers:
-        # Each mount knows that others write it, before anybody reads.
+        # Makes each mount notice that others write the register, before any read.
         for side in sides.values():
             r.write(side, 0, 0)
         for side in sides.values():

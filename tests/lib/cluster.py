@@ -1,7 +1,8 @@
-"""What the parts of a store say to each other on a new connection (PROTOCOL.md, "Greeting"), for tests that are one of them.
+"""The greeting that the parts of a store exchange on a new connection (PROTOCOL.md, "Greeting"), for tests that act as
+a part.
 
-cluster.py relay KEY-FILE URL PORT-FILE    listens on a port of its own and passes what comes on to the part at URL, by
-                                           connections that it greets as a gateway does
+cluster.py relay KEY-FILE URL PORT-FILE    listens on a port of its own, and passes each connection on to the part at
+                                           URL, over a connection that it greets as a gateway does
 """
 import hashlib, os, socket, socketserver, sys, threading, urllib.parse
 
@@ -30,7 +31,8 @@ def transcript(asked, nonce, name):
 
 
 class Server:
-    """The answers of one connection; hear() gives the next one, or None for a refusal. client: who it is, once known."""
+    """The server side of one connection; hear() gives the next answer, or None for a refusal. client: the peer's name,
+    once known."""
 
     def __init__(self, keys, name):
         self.keys, self.name, self.expected, self.known = keys, name, None, False
@@ -102,7 +104,7 @@ def break_off(s):
 
 
 def pass_on(source, sink):
-    """What ends on one side ends on the other; what breaks, breaks."""
+    """When one side ends, ends the other; when one side breaks off, breaks off the other."""
     try:
         while True:
             data = source.recv(1 << 18)
@@ -125,8 +127,8 @@ class Relay(socketserver.BaseRequestHandler):
         back = threading.Thread(target=pass_on, args=(s, self.request), daemon=True)
         back.start()
         pass_on(self.request, s)
-        # No client of these tests shuts its sending side alone: who has ended has gone, and the part behind is to see
-        # that as it sees it of a client of its own.
+        # No client of these tests shuts down only its sending side: the end of its bytes means that the client has
+        # gone. The part behind the relay must see the same end that it would see from a client of its own.
         break_off(s)
         back.join()
         s.close()

@@ -3,8 +3,8 @@
 
 COMPOSE_START_S=180 # until a store answers: thirteen containers on a machine that may do other work
 
-# A Docker daemon, of our own unless one answers, with the image that all others are made of: Debian's, as it is
-# installed, for none is fetched.
+# Starts a Docker daemon of our own unless one answers, and makes the image on which all others are based: Debian,
+# installed from its packages, because no image is downloaded.
 compose_begin() {
 	images=${E2E_IMAGES:-$WORK/images}
 	mkdir -p "$images"
@@ -12,14 +12,15 @@ compose_begin() {
 		export DOCKER_HOST=unix://$WORK/docker.sock
 		dockerd --data-root "$images" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
 			-H "$DOCKER_HOST" >"$WORK/dockerd.log" 2>&1 &
-		# The mounts of its containers end with it; only then can its folder go.
+		# The daemon's end ends the mounts of its containers; only then can its folder be removed.
 		at_end 'kill $(cat "$WORK/dockerd.pid"); eventually 30 test ! -e "$WORK/dockerd.pid"; umount -R "$images" "$WORK/exec"'
 		eventually 60 docker info || { tail -n 20 "$WORK/dockerd.log"; exit 1; }
 	fi
 	docker image inspect debian:bookworm-slim >/dev/null 2>&1 && return
 	debootstrap --variant=minbase bookworm "$WORK/base" >"$WORK/debootstrap.log" 2>&1 ||
 		{ tail -n 20 "$WORK/debootstrap.log"; exit 1; }
-	# Whom this machine trusts, the build inside trusts too: the way to the registries may lead through a proxy.
+	# The build trusts the certificates that this machine trusts, because the way to the registries may lead
+	# through a proxy.
 	mkdir -p "$WORK/base/usr/local/share/ca-certificates"
 	cp /usr/local/share/ca-certificates/*.crt "$WORK/base/usr/local/share/ca-certificates/" 2>/dev/null
 	tar -C "$WORK/base" -c . | docker import - debian:bookworm-slim >/dev/null
@@ -31,7 +32,7 @@ compose() {
 		docker compose -p nephos-test "$@"; fi
 }
 
-# Who has the ports already would be taken for the gateways of the containers.
+# A process that already has one of the ports would be taken for a gateway of the containers.
 compose_ports_free() {
 	local port
 	for port in 8050 9090 9091; do
@@ -42,7 +43,8 @@ compose_ports_free() {
 	done
 }
 
-# container SERVICE: by its labels, for compose asks for the files that it was started with.
+# container SERVICE: finds the container by its labels, because compose would need the files that it was started
+# with.
 container() {
 	docker ps -aq --no-trunc --filter label=com.docker.compose.project=nephos-test --filter "label=com.docker.compose.service=$1"
 }
@@ -53,7 +55,7 @@ all_ready() {
 }
 all_healthy() { [ "$(docker ps --filter health=healthy -q | wc -l)" = "$1" ]; }
 
-# nodes [CLUSTER-]: what Patroni says of them, as a line of JSON.
+# nodes [CLUSTER-]: prints what Patroni reports about the nodes, as a line of JSON.
 nodes() {
 	local n
 	for n in 1 2 3; do
@@ -61,7 +63,7 @@ nodes() {
 	done
 }
 primary() { nodes "$@" | jq -r '.[] | select(.Role == "Leader") | .Member'; }
-# followers N [CLUSTER-]: that many standbys follow the primary so that changes count on them.
+# followers N [CLUSTER-]: checks that N standbys follow the primary as streaming quorum standbys.
 followers() {
 	[ "$(nodes "${@:2}" | jq '[.[] | select(.Role == "Quorum Standby" and .State == "streaming")] | length')" = "$1" ]
 }

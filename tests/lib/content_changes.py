@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Overwrites a long file at random, through random gateways, and reads ranges of it through others: each is compared,
-byte for byte, with what was written, and with what a docs service answers itself.
+"""Overwrites a long file at random places, through random gateways, and reads ranges of it through others. It compares
+each answer, byte for byte, with what was written, and with the answer of a docs service.
 
 content_changes.py TOKEN FILE PATH CHANGES SEED GATEWAY…
-    FILE: what lies at PATH now       CHANGES: so many; after each one a few ranges, and now and then all of it
+    FILE: what is stored at PATH now       CHANGES: their number; a few ranges are read after each, and now and then all
 """
 import hashlib, json, random, struct, sys, urllib.error, urllib.request
 
@@ -63,7 +63,7 @@ def change():
 
 
 def parts_of(headers, body):
-    """Of multipart/byteranges: {(from, to): bytes}."""
+    """Parses multipart/byteranges: {(from, to): bytes}."""
     boundary = b"--" + headers["Content-Type"].split("boundary=")[1].encode()
     found = {}
     for part in body.split(boundary)[1:-1]:
@@ -101,7 +101,7 @@ def read():
     ranges = "bytes=" + ",".join(f"{a}-{b}" for a, b in wanted)
     status, headers, body = ask("GET", target, Range=ranges)
     memory += "; hit" in headers["Cache-Status"]
-    # With a condition that only a docs service judges, it answers itself.
+    # A condition that only a docs service evaluates makes the docs service answer.
     since = "Thu, 01 Jan 1970 00:00:00 GMT"
     _, _, direct = ask("GET", target, Range=ranges, If_Modified_Since=since)
     if len(wanted) == 1:

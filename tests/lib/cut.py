@@ -1,10 +1,10 @@
-"""A store that is written while it is copied: who writes, and who judges whether the copy is one moment of it.
+"""A store under writes while it is copied: the writer, and the judge of whether the copy is one moment of the store.
 
-cut.py write URL WORK N [patient]   one change after the other until WORK/stop is there; who is patient comes again
-                               when he is told so (503): WORK/sent.N has a line "number name
-                               sha256" for each before it is sent, WORK/acked.N its number when it was answered
-cut.py judge URL WORK N ACKED  what URL has must be what stood there behind one of these changes: all before it are
-                               there, of those behind it none, and it is not in front of change ACKED
+cut.py write URL WORK N [patient]   makes one change after the other until the file WORK/stop exists. A patient writer
+                               tries again after a 503. WORK/sent.N gets a line "number name sha256" for each change
+                               before it is sent, WORK/acked.N gets its number when it was acknowledged
+cut.py judge URL WORK N ACKED  checks that URL has the state after one of these changes: all changes up to it, none
+                               behind it; and that this change is not before change ACKED
 The key is in WORK/key, as a header.
 """
 import hashlib
@@ -36,7 +36,7 @@ def put(url, work, body, patient):
         except urllib.error.HTTPError as e:
             if not patient or e.code != 503:
                 raise
-            time.sleep(0.2)  # as Retry-After says, but sooner
+            time.sleep(0.2)  # sooner than Retry-After says
 
 
 def write(url, work, n, patient=None):

@@ -1,13 +1,13 @@
-# A TCP proxy that makes what lies behind it far away: every byte is held back for as long, in either direction; the
-# bandwidth stays. Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS [NEAR=FAR…] on 127.0.0.1; says "ready" when it
-# listens NEAR, FAR: ports with as many digits: what the answers say of gateways at NEAR they say of FAR, so that who
-# asks for them learns of no shorter way.
+# A TCP proxy that makes the server behind it far away: it delays every byte by the same time, in either direction, and
+# does not limit the bandwidth. Usage: delay_proxy.py PORT TARGET_PORT DELAY_MS [NEAR=FAR…] on 127.0.0.1; prints
+# "ready" when it listens. NEAR, FAR: ports with the same number of digits. In answers that name gateways the proxy
+# replaces NEAR by FAR, so that a client learns of no direct way.
 import asyncio, sys
 
 port, target, delay = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000
 names = [tuple(b"127.0.0.1:" + port.encode() for port in pair.split("=")) for pair in sys.argv[4:]]
 assert all(len(near) == len(far) for near, far in names), "the length of an answer is to stay"
-HELD = 1024  # pieces of 64 KiB under way in one direction
+HELD = 1024  # pieces of 64 KiB in flight in one direction
 
 
 async def pump(reader, writer, names=()):

@@ -1,20 +1,20 @@
-# For end-to-end scripts of the docs service alone: PostgreSQL, a user service that is a small script, and what a
-# gateway would say. After e2e.sh.
+# For end-to-end scripts of the docs service alone: PostgreSQL, a small script as the user service, and the headers
+# that a gateway sends. Sourced after e2e.sh.
 # shellcheck shell=bash
 #
-#	start_docs NAME ARGUMENTS…   sets URL_NAME, by which it is asked as a gateway asks, AT_NAME, where it
-#	                             listens, and PID_NAME (with _ for -)
-#	as ID [ADMIN]                who asks from now on
-#	ask METHOD PATH [BODY] [CURL-ARGUMENTS…]       to $U; prints the status; BODY is JSON, "" for none
+#	start_docs NAME ARGUMENTS…   starts a docs service; sets URL_NAME, for requests as a gateway sends them,
+#	                             AT_NAME, where the service listens, and PID_NAME (with _ for -)
+#	as ID [ADMIN]                sets the user of the requests from now on
+#	ask METHOD PATH [BODY] [CURL-ARGUMENTS…]       asks $U; prints the status; BODY is JSON, "" for none
 #	says SENTENCE WANTED-STATUS METHOD PATH [BODY] [CURL-ARGUMENTS…]
-#	value JQ                     of the last answer
+#	value JQ                     a value of the last answer
 #	user_service up|down
 
 DOCS_PROGRAM=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos-docs
 . "$E2E_ROOT/tests/lib/alone.sh"
 alone docs
 
-# Users 1 to 4 exist; 1 is an administrator; $WORK/deleted has the ids of deleted users, one a line.
+# Users 1 to 4 exist; 1 is an administrator; $WORK/deleted has the ids of deleted users, one per line.
 cat >"$WORK/users.py" <<'PY'
 import http.server, json, os, sys
 work, port = sys.argv[1], int(sys.argv[2])

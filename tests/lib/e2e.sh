@@ -1,13 +1,14 @@
-# What end-to-end scripts share; sourced by bash. A script says with `check` what must hold, and ends with e2e_end.
+# Functions for end-to-end scripts; sourced by bash. A script checks each thing with `check`, and ends with e2e_end.
 # shellcheck shell=bash
 #
 #	check "a sentence" COMMAND…          the command succeeds
 #	check_eq "a sentence" WANTED GOT
 #	check_status "a sentence" WANTED CURL-ARGUMENTS…      the HTTP status; the body is in
 #	                                                      $WORK/body, the headers in $WORK/headers
-#	eventually SECONDS COMMAND…          polls; for what may take a while and has no event to wait for
+#	eventually SECONDS COMMAND…          polls; for a state that takes a while and has no event to wait for
 #
-# Scripts that need a store get one that scripts/test has started: E2E_DATA (its folder), E2E_MOUNT (its mount).
+# A script that needs a store uses the one that scripts/test has started: E2E_DATA (its folder), E2E_MOUNT (its
+# mount).
 
 set -uo pipefail
 E2E_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -24,12 +25,13 @@ e2e_on_exit() {
 }
 trap e2e_on_exit EXIT
 
-# at_end 'COMMAND': run when the script ends, last one first.
+# at_end 'COMMAND': runs the command when the script ends, the last registered one first.
 at_end() { e2e_cleanups+=("$1"); }
 
-# A sentence may go on with what the one before it was about ("it is read", "and says so"), or be a few words of it ("an
-# empty file"). In a log each line has to be understood alone. So one that goes on is told behind the last that does
-# not, and one of few words behind the last whole sentence.
+# A sentence may continue the sentence before ("it is read", "and says so"), or name only part of its subject in a
+# few words ("an empty file"). But each line of a log must be understandable alone. So tell prints a continuing
+# sentence behind the last sentence that does not continue another, and a sentence of few words behind the last whole
+# sentence.
 e2e_topic=
 e2e_subject=
 E2E_GOES_ON='^(and|nor|but|so|or|it|its|is|are|was|were|has|have|had|with|without|as|which|to|there|says|shows|he|his|they'
@@ -50,7 +52,7 @@ tell() { # HOW SENTENCE
 	echo "$1 - $e2e_subject"
 }
 
-# The line of the script that says what does not hold.
+# Prints the line of the script whose check failed.
 e2e_line() {
 	local i
 	for ((i = 1; i < ${#BASH_SOURCE[@]}; i++)); do
@@ -113,7 +115,7 @@ check_status() {
 	fi
 }
 
-# header NAME: of the last answer
+# header NAME: prints a header of the last answer.
 header() { tr -d '\r' <"$WORK/headers" | sed -n "s/^$1: //Ip" | tail -n 1; }
 
 eventually() {
@@ -126,7 +128,7 @@ eventually() {
 	done
 }
 
-# The shared store's URL, user, token.
+# Sets the URL, the user and the token of the shared store.
 e2e_store() {
 	[ -n "${E2E_DATA:-}" ] || { echo "E2E_DATA is not set: run it by scripts/test" >&2; exit 2; }
 	# shellcheck disable=SC1091
@@ -136,7 +138,8 @@ e2e_store() {
 	AUTH=(-H "Authorization: Bearer $TOKEN")
 }
 
-# relay NAME URL KEY-FILE: URL_NAME is a way to the part of a store at URL that greets it as a gateway does.
+# relay NAME URL KEY-FILE: starts a relay to the part of a store at URL, which greets that part as a gateway does.
+# Sets URL_NAME to its address.
 relay() {
 	rm -f "$WORK/$1.relay"
 	python3 "$E2E_ROOT/tests/lib/cluster.py" relay "$3" "$2" "$WORK/$1.relay" &

@@ -1,4 +1,4 @@
-"""Sends each example of the OpenAPI pages as it stands, and takes away what they made.
+"""Sends each example of the OpenAPI pages as it stands, and removes what they made.
 
 Usage: examples.py GATEWAY-URL TOKEN
 """
@@ -32,7 +32,7 @@ def send(method, path, body=None, kind=None):
 
 
 def target(path, operation):
-    """The target that the examples make, or None when one of them is the reader's own to give."""
+    """The target built from the examples, or None when the reader has to supply one of the values."""
     query = []
     for p in operation.get("parameters", []):
         if "example" not in p:
@@ -48,7 +48,7 @@ def target(path, operation):
 
 
 def body(operation):
-    """(bytes or None, type), or None when there is no example of what is needed."""
+    """(bytes or None, type), or None when a required body has no example."""
     wanted = operation.get("requestBody")
     if not wanted:
         return None, None
@@ -61,7 +61,7 @@ def body(operation):
 
 
 def undo(path, status, answer):
-    """What takes away what a POST made."""
+    """The request that removes what a POST made."""
     if status != 201:
         return None
     made = json.loads(answer)
@@ -90,7 +90,7 @@ for page, version in (("/api/v1/docs", "1"), ("/api/v1/user", "1"), ("/api/v2/do
             if method == "delete" and path.endswith("/drives/{drive}"):
                 ok(send(method, where)[0] >= 400, "%s %s as it stands deletes no drive" % (method, where))
                 continue
-            if method == "delete" and "/files" in where: # there are two ways to say which file, and one file
+            if method == "delete" and "/files" in where: # two ways to name the file, and one file
                 send("put", where, b"Hello.\n", "application/octet-stream")
             status, answer = send(method, where, *what)
             tried += 1

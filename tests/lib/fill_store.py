@@ -1,8 +1,9 @@
-"""Many files for a store, some hundred a batch, by several connections at once.
+"""Makes many files in a store, some hundred per batch, over several connections at once.
 
-fill_store.py URL WORK COUNT   makes COUNT files in folders of 500 below /many; WORK/wanted has a line "sha256  path" of
-                               each, as sha256sum says it in that folder, in order of the paths. Most are small and
-                               lie in the database; a fifth lies in blocks. No two are alike. The key is in WORK/key.
+fill_store.py URL WORK COUNT   makes COUNT files in folders of 500 below /many. WORK/wanted gets a line "sha256  path"
+                               for each, as sha256sum prints it in that folder, in the order of the paths. Most files
+                               are small and lie in the database; a fifth lies in blocks. No two are equal. The key is
+                               in WORK/key.
 """
 import hashlib
 import http.client

@@ -1,8 +1,9 @@
-"""One client that takes what it can: greedy.py trickle|polls|heads URL TOKEN COUNT [SINCE|DRIVE…]
+"""One client that takes all it can get: greedy.py trickle|polls|heads URL TOKEN COUNT [SINCE|DRIVE…]
 
-trickle  uploads that send a byte a second, for ever, by turns to the drives; "ready" when all are well under way
-polls    long polls of the home drive, all at once; "held N refused N other N" when each is waiting or answered, then it keeps them
-heads    requests whose head comes by a byte every second; "closed N" when all were closed, or after 30 s
+trickle  endless uploads that send a byte a second, to the drives in turn; prints "ready" when all are in progress
+polls    long polls of the home drive, all at once; prints "held N refused N other N" when each is waiting or answered,
+         and then keeps them
+heads    requests whose head comes at one byte a second; prints "closed N" when all are closed, or after 30 s
 """
 import itertools
 import select
@@ -23,12 +24,12 @@ def connect(text):
 
 def trickle():
     drives = sys.argv[5:]
-    # A few of them say how long they will be: a gateway may collect those.
+    # A few of them announce their length: a gateway may buffer those.
     all = [connect(f"PUT /api/v2/docs/drives/{drives[i % len(drives)]}/files/trickle-{i} HTTP/1.1\r\n{AUTH}"
                    + ("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n" if i % 4 else "Content-Length: 8000000\r\n\r\nx"))
            for i in range(count)]
     for round in itertools.count():
-        if round == 2:  # by then the services have seen them all
+        if round == 2:  # by then the services have received all of them
             print("ready", flush=True)
         time.sleep(1)
         for i, s in enumerate(all):

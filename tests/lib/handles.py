@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""File handles. Usage, as root: handles.py save DIR FILE: handles of all in DIR, and what they lead to, into FILE. handles.py check DIR FILE: each leads to the same now; prints how many."""
+"""File handles. Usage, as root: handles.py save DIR FILE: writes the handles of all entries of DIR, with their
+attributes, to FILE. handles.py check DIR FILE: checks that each handle leads to the same entry now; prints their
+number."""
 import ctypes
 import json
 import os
@@ -38,7 +40,7 @@ def what(f, root):
     if stat.S_ISDIR(st.st_mode):
         seen["entries"] = sorted(os.listdir(f))
         seen["path"] = os.path.relpath(os.readlink("/proc/self/fd/%d" % f),
-                root)  # connected: its place in the tree is known
+                root)  # connected: the kernel knows its place in the tree
     elif stat.S_ISREG(st.st_mode):
         seen["content"] = os.pread(f, 1 << 20, 0).hex()
     return seen
@@ -65,7 +67,7 @@ def check(where, saved):
     mount = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
     with open(saved) as f:
         entries = json.load(f)
-    # The deepest first: nothing on the way to them is known then.
+    # The deepest entries first: the kernel has none of the folders above them then.
     for entry in sorted(entries, key=lambda e: -e["path"].count("/")):
         f = opened(mount, entry["handle"], flags_for(entry["what"]["mode"]))
         now = what(f, where)

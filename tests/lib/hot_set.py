@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes documents, and reads all of them again and again, to see how much of that gateways answer from memory.
+"""Makes documents, and reads all of them repeatedly, to measure how many answers gateways give from memory.
 
-hot_set.py make STORE LIST N   N documents in the first drive; LIST gets two targets for each: content and attributes
-hot_set.py read STORE LIST     all targets once, in an order by chance, by 4 clients; the last line is JSON: {all, hits,
-        [--gateway NAME]…      failed, odd}. odd: another body than when that target was read first
-        [--write N]            meanwhile N documents beside them are made and removed
+hot_set.py make STORE LIST N   makes N documents in the first drive; LIST gets two targets for each: content, attributes
+hot_set.py read STORE LIST     reads all targets once, in random order, by 4 clients. The last line is JSON: {all, hits,
+        [--gateway NAME]…      failed, odd}. odd: answers with another body than when that target was read first
+        [--write N]            meanwhile N other documents are made and removed
 
-STORE: the folder of a store of scripts/up. Ends with 1 when something broke by itself.
+STORE: the folder of a store of scripts/up. Ends with 1 when the test itself failed.
 """
 import argparse, json, random, sys, threading
 from stale_store import Client, Count, Store

@@ -1,24 +1,25 @@
 #!/usr/bin/env python3
-"""Answers from a gateway's memory beside those of the docs service: each request is made twice of the drive's home, once
-under a target that is kept there, and once under one that nobody has asked for. Both must say the same, byte for byte.
+"""Compares answers from a gateway's memory with those of the docs service. It sends each request twice to the drive's
+home: once for a target that the home has in memory, and once for a target that was never asked for. Both answers must
+be the same, byte for byte.
 
 kept_twin.py STORE [--tries N] [--seed N] [--elsewhere]
-    First, for some targets, every range and every condition that is listed here; then N of both made at random. Prints
+    First every range and every condition listed here, for some targets; then N random combinations of both. Prints
     what differed, and in the last line how much was compared.
-    --elsewhere: what is kept is asked for at another gateway, which gives it when the home says that it still would.
-    Only short answers are kept there.
-Not compared are the fields that say where an answer came from, and when; nor what is random in it.
+    --elsewhere: asks another gateway for the target that is in memory. That gateway answers from its memory when the
+    home says that the answer is still valid. It keeps short answers only.
+Header fields that say where an answer came from, and when, are not compared; nor are random values.
 """
 import argparse, email.utils, itertools, json, random, re, sys, time
 from stale_store import Client, Store
 
 NOT_COMPARED = {"date", "cache-status", "nephos-seq", "nephos-home", "nephos-trace"}
 SIZES = [0, 1, 10, 5000, 65536, 65537, 300000, 1024 * 1024]
-SHORT = 65536  # what a gateway keeps of another one's answers
+SHORT = 65536  # the longest answer that a gateway keeps of another gateway
 RANGES = [None, "bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0", "bytes=3-7", "bytes=7-3", "bytes=9-9,0-0", "bytes=0-1,5-,-2",
           "bytes=0-4,2-6", "bytes=1000000-", "bytes=1000000-,2-3", "bytes=-99999999", "bytes=10-20", "lines=0-1", "bytes=",
           "bytes=x", "BYTES=1-2", "bytes=0-99999999999999999999", "bytes= 1-2 , 4-5", "bytes=0-0," * 70 + "1-1"]
-CAPABILITY = re.compile(rb'(?<="cap":")[^"]*')  # says until when it is good
+CAPABILITY = re.compile(rb'(?<="cap":")[^"]*')  # contains its expiry time
 BOUNDARY = re.compile(rb"boundary=([0-9a-f]+)")
 
 
@@ -28,7 +29,7 @@ def other_date(date, seconds):
 
 
 def conditions_of(headers):
-    """Fields by what is known of a thing; its etag and its date may be unknown."""
+    """Fields that depend on the etag and the date of a thing, both of which may be unknown."""
     etag, date = headers.get("ETag", '"none"'), headers.get("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
     early, late, other = other_date(date, -1), other_date(date, 1), '"1-1"'
     tags = [etag, other, "W/" + etag, "*", other + ", " + etag, "nonsense", '"', '"%s' % etag]
@@ -65,7 +66,7 @@ class Twin:
         self.home, self.elsewhere = None, given.elsewhere
 
     def get(self, target, method="GET", fields=(), elsewhere=False):
-        """Of the home; it is looked for again when the answer is another gateway's. elsewhere: of another one."""
+        """Asks the home, and finds it anew when another gateway has answered. elsewhere: asks another gateway."""
         url = self.home or self.store.gateways[0]
         if elsewhere and self.home:
             url = next(u for u in self.store.gateways if u != self.home)
@@ -79,7 +80,7 @@ class Twin:
         return "%s%snew=%d" % (target, "&" if "?" in target else "?", next(self.fresh))
 
     def keep(self, target):
-        """Until it is in memory: what is large is kept when it was asked for before."""
+        """Asks until the answer comes from memory: a gateway keeps a large answer only at the second request."""
         for _ in range(100):
             answer = self.get(target, elsewhere=self.elsewhere)
             if self.is_kept(answer):
@@ -134,7 +135,7 @@ class Twin:
 
 
 def make(twin):
-    """Targets of every sort of answer."""
+    """Targets for every kind of answer."""
     drive, client = twin.store.drive, twin.client
     targets = []
     for size in SIZES:
@@ -165,7 +166,7 @@ def main():
     twin = Twin(Store(given.store), given)
     targets, made = make(twin), time.time()
     known = {target: twin.keep(target) for target in targets}
-    while time.time() < made + 4:  # what If-Range says of a date is settled when its second has been over for two
+    while time.time() < made + 4:  # If-Range accepts a date only when its second has been over for two
         time.sleep(0.1)
     for target in targets:
         if not re.search(r"twin-(0|1|5000|65536|300000)\.", target):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A gateway's doubtful friend: passes requests on, and loses what it is told to.
+"""A faulty proxy before a gateway: passes requests on, and loses what its mode says.
 
-lossy.py FOLDER URL: listens on a port of its own, which it writes to FOLDER/port. What it does, FOLDER/mode says:
-  pass        everything goes through
-  drop-ops    batches arrive, their answers do not
-  drop-all    everything arrives, no answer does
-  hold-ops    batches are kept, and their connections cut, until a session is opened; they arrive when FOLDER/release is
-              there, and FOLDER/late gets the status of each
-/status and the list of gateways are never answered, so that nobody hears of another way.
+lossy.py FOLDER URL: listens on a port of its own, which it writes to FOLDER/port. FOLDER/mode sets what it does:
+  pass        passes everything on
+  drop-ops    passes batches on, and drops their answers
+  drop-all    passes everything on, and drops every answer
+  hold-ops    holds batches back, and cuts their connections, until a session is opened; sends the batches when
+              FOLDER/release exists, and writes the status of each to FOLDER/late
+It never answers /status and the list of gateways, so that no client learns of another way.
 """
 import http.client, http.server, os, sys, threading, time, urllib.parse
 

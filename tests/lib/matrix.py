@@ -1,9 +1,11 @@
-"""Routes x roles x states: whether each request that anybody can make is answered as it must be, and changes nothing where it is refused.
+"""Routes x roles x states: checks that every request, by every caller, gets the right answer, and that a refused
+request changes nothing.
 
 Usage: matrix.py DATA ROOT [long] [PATTERN]      DATA: of a running store; ROOT: of the sources; PATTERN: a part of the
                                                  names of the routes to be tried
-The routes are those that the services describe, which they make from their tables, and what the sources' tables name beside them. Prints lines of "ok - "
-and "not ok - ", and for cells that fail a line for curl that repeats it.
+The routes are those that the services describe, which they generate from their tables, and those that the sources'
+tables name besides. Prints lines of "ok - " and "not ok - ", and for each cell that fails a curl command that repeats
+it.
 """
 import json
 import queue
@@ -23,12 +25,12 @@ from matrix_world import World, differences
 
 THREADS = 4
 SHOWN = 12 # cells that are printed
-# Answers that are another one each time, so that HEAD need not name the length of GET.
+# Answers that differ each time, so that HEAD need not name the length of GET.
 RESTLESS = ("/drives", "/metrics", "/status", "/keys", "/accounts", "/users", "/me")
 
 
 class Judge:
-    """What holds for every answer, whoever has asked for whatever."""
+    """What must hold for every answer, for every caller and every request."""
 
     def __init__(self, world):
         self.world = world
@@ -93,7 +95,7 @@ class Judge:
         if p.get("trace_id") != a.header("nephos-trace"):
             yield "a problem with another trace id than the answer"
 
-    # What is another's and what is not there at all must not be told from each other.
+    # A caller must not be able to tell something of another user from something that does not exist.
     def compare(self, cell, a, wire):
         body = a.body
         if a.status >= 400 and body[:1] == b"{":
@@ -102,7 +104,8 @@ class Judge:
             for value in filter(None, (cell.value, *re.findall(r"id:(\d+)", str(p.get("detail"))))):
                 p["detail"] = re.sub(r"\bid:%s\b" % re.escape(value), "id:…", p.get("detail", ""))
             body = json.dumps(p, sort_keys=True).encode()
-        # Whether an answer came from memory is its asker's own doing; that it may have is the same for all of a group.
+        # Whether an answer comes from memory depends on the caller's own earlier requests. Whether it may come from
+        # memory must be the same for all cells of a group.
         seen = (a.status, sorted((n, v if n != "cache-status" else "") for n, v in a.headers
                                  if n not in ("date", "nephos-trace", "content-length")), body)
         with self.lock:
@@ -153,7 +156,7 @@ def curl(cell, authority):
     return line
 
 
-# ---- which routes there are ----
+# ---- the routes ----
 
 
 def described(world):
@@ -165,7 +168,7 @@ def described(world):
 
 
 def named(root):
-    """Patterns in the sources' tables: what the gateway has for itself, and what no page describes."""
+    """Patterns in the sources' tables: the gateway's own routes, and routes that no page describes."""
     found = set()
     for folder in ("gateway", "backend", "common"):
         for source in sorted(Path(root, folder).rglob("*.c")):
@@ -175,7 +178,7 @@ def named(root):
 
 
 def find_routes(world, root):
-    """(routes, internal patterns). A public one needs a row of the table, and a row a route."""
+    """(routes, internal patterns). A public route needs a row in the table, and a row needs a route."""
     routes, known = [], set()
     missing = []
     for method, pattern, operation in described(world):
@@ -190,7 +193,7 @@ def find_routes(world, root):
             "/api/v2/user")]:
         if "GET " + pattern in ROWS:
             routes.append(Route("GET", pattern, None))
-        elif pattern not in ("/api/v2/user",): # what others begin with
+        elif pattern not in ("/api/v2/user",): # a prefix of other routes
             missing.append(pattern)
     names = {r.name for r in routes}
     return routes, internal, missing, [r for r in ROWS if r not in names]
@@ -209,7 +212,8 @@ class Runner:
         self.refused = 0
 
     def block(self, cells):
-        """Cells that may not change anything; then a look. What changed may have come from a block beside it, and is found by asking again."""
+        """Sends cells that may not change anything, then compares the state. A change may come from another block that
+        ran at the same time; asking the cells again finds its cause."""
         wire = self.world.wire(threading.get_ident() % len(self.world.urls))
         cells = [c for c in cells if not c.changes()]
         for c in cells:
@@ -305,7 +309,7 @@ def main():
     runner = Runner(world, judge, routes, long)
     maker = runner.maker
     extra = matrix_extra.Extra(world, maker, judge, routes, internal, Path(data))
-    # What hashes has a share for each user and network: these routes go one after the other.
+    # Each user and network has a limited share of password hashing, so these routes run one after the other.
     lane = [r for r in routes if "/user" in r.pattern]
     blocks = [lambda: [c for r in lane for c in matrix_cells.of_route(maker, r)]]
     blocks += [lambda r=r: matrix_cells.of_route(maker, r) for r in routes if r not in lane]

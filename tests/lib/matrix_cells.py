@@ -1,5 +1,5 @@
-"""The cells of the matrix: which requests are made, and what each may come back with. From the routes that the servers publish, the rows of
-matrix_table, and the things of matrix_world."""
+"""The cells of the matrix: the requests to make, and the statuses that each may get. They are made from the routes that
+the servers publish, the rows of matrix_table, and the things of matrix_world."""
 import json
 import re
 
@@ -23,13 +23,13 @@ class Cell:
         self.wanted, self.way = set(wanted), way
         self.row = ROWS.get(route)
         self.headers, self.body, self.announced = [], None, None
-        self.group = None  # what must be answered alike
+        self.group = None  # cells of one group must get the same answer
         self.value = None  # the text in the target that may differ between them
         self.allow = None  # of a 405 and of OPTIONS
         self.head = False  # HEAD is asked, too
 
     def changes(self):
-        """Whether it may change anything, when it is allowed."""
+        """Whether the request may change anything when it is allowed."""
         return self.method not in ("GET", "HEAD", "OPTIONS") and any(200 <= s < 300 for s in self.wanted)
 
 
@@ -40,7 +40,7 @@ class Route:
         self.row = ROWS[self.name]
         self.full = pattern + ("?" + self.row.query if self.row.query else "")
         self.places = PLACE.findall(self.full)
-        self.turn = sum(map(ord, self.name)) # whose turn it is does not depend on what other routes there are
+        self.turn = sum(map(ord, self.name)) # depends on the name alone, and not on which other routes there are
         self.parameters = operation.get("parameters", []) if operation else []
 
     def takes(self, header):
@@ -48,7 +48,7 @@ class Route:
 
 
 def whole(natures):
-    """What several places are together."""
+    """The nature of a target with several places."""
     for nature in (MALFORMED, FOREIGN, MISSING, TRASHED, KIND):
         if nature in natures:
             return nature
@@ -65,10 +65,11 @@ class Maker:
         for r in routes:
             self.methods.setdefault(r.pattern, set()).add(r.method)
 
-    # ---- who tries ----
+    # ---- roles that try ----
 
     def some(self, route, part=1):
-        """All roles in the long form. Otherwise of those who are nobody two at a time, in turn, and one of each other standing; of these one in `part`."""
+        """All roles in the long form. Otherwise two of the strangers, in turn, and one role of each other standing; of
+        these, every `part`-th."""
         w = self.world
         if self.long:
             return w.roles
@@ -87,7 +88,7 @@ class Maker:
     def states(self, route, place, role):
         states = list(self.world.states(route.pattern, place, role))
         first = route.row.base.get(place)
-        if first == "trashed": # the one that fits is in the trash, and what is not there is out of place
+        if first == "trashed": # the place that fits is in the trash, and a missing one does not apply
             return [(n, v, FITS if s == TRASHED else KIND if s == FITS else s) for n, v,
                     s in states if s == TRASHED] + [
                 (n, v, KIND if s == FITS else s) for n, v, s in states if s != TRASHED
@@ -101,11 +102,11 @@ class Maker:
         return PLACE.sub(lambda m: values[m.group(1)], route.full)
 
     def own(self, route, role):
-        """(target, nature): what fits and is the role's own; of a stranger the owner's."""
+        """(target, nature): a target that fits and belongs to the role; for a stranger, the owner's."""
         return self.fill(route, {p: self.states(route, p, role)[0][1] for p in route.places})
 
     def foreign(self, route, role):
-        """All places of one other user."""
+        """A target whose places all belong to one other user."""
         u, trashed = self.whose(role), route.row.base.get("drive") == "trashed"
         item = {"folder": u.folder}.get(route.row.base.get("id"), u.doc if "/drives/" not in route.pattern else u.file)
         values = {"drive": u.trashed if trashed else u.drive, "path": u.path, "name": u.file_name, "session": u.session,
@@ -117,7 +118,7 @@ class Maker:
         return self.fill(route, values)
 
     def is_hidden(self, route, role):
-        """Whether what is another's is, to this caller, as if it were not there."""
+        """Whether another user's things look to this caller as if they did not exist."""
         return refusal(route.row, role, FOREIGN) == {404}
 
     def is_about_someone(self, route):
@@ -126,7 +127,7 @@ class Maker:
     # ---- a cell ----
 
     def content(self, route, role, user):
-        """(headers, body) that the row wants, about things of this user."""
+        """(headers, body) that the row needs, about things of this user."""
         body, headers = route.row.body, []
         if "/locks" in route.pattern:
             headers.append(("Nephos-Session", (role.user or self.world.owner.user).session))
@@ -149,7 +150,7 @@ class Maker:
         c.headers = role.headers + headers
         return c
 
-    # ---- A: what there is ----
+    # ---- A: states ----
 
     def in_states(self, route):
         for role in self.world.roles:
@@ -175,18 +176,18 @@ class Maker:
         values = {p: v for p, (_, v, _) in others.items()}
         values[place] = value
         wanted = None
-        # A drive that is one's own, and what lies in another one.
+        # The drive is the caller's own, and the thing in it belongs to another drive.
         if place == "drive" and others and nature in (FITS, TRASHED) and value not in ("home",
                 ) and role.standing != "stranger":
             wanted = {404, 409, 410} | (route.row.good if route.row.anywhere else set())
         if place == "drive" and nature == MALFORMED:
             wanted = refusal(route.row, role, MISSING) or NOT_A_DRIVE
-        if name == "deleted file" and role.standing != "stranger": # one's own, of which something may be known for a while
+        if name == "deleted file" and role.standing != "stranger": # the caller's own, which may still be known for a while
             wanted = route.row.missing | {404, 409, 410}
         if nature in (FOREIGN, MISSING) and place not in ("drive",
                 "user") and "/drives/" in route.pattern and role.standing != "stranger":
-            wanted = wanted or route.row.missing # within the own drive
-        # What is sent along is of the same user, but for a block, whose name says it.
+            wanted = wanted or route.row.missing # within the caller's own drive
+        # The things in the body belong to the same user, except a block, which the target names by its hash.
         foreign = place == "drive" and value == self.whose(role).drive and "sha256" not in others
         c = self.cell(route, role, self.fill(route, values), together, name, wanted, foreign=foreign)
         if "own" in name or name in ("deleted file", "no item") or wanted:
@@ -202,7 +203,7 @@ class Maker:
     # ---- B: methods ----
 
     def in_methods(self, route):
-        """Once for each pattern: by its first route."""
+        """Once for each pattern, by its first route."""
         mine = self.methods[route.pattern]
         if route.pattern.endswith(("/docs", "openapi.json",
                 "{name}")) and route.row.who == ANYBODY or route.method != min(mine):
@@ -246,8 +247,8 @@ class Maker:
             for role in self.some(route, 2):
                 for target, nature in self.targets(route, role):
                     refused = refusal(route.row, role, nature)
-                    # Which comes first is the servers' business, if it is the same for what is another's and for what
-                    # is not there.
+                    # The server may check the body or the permission first, if it does the same for another user's
+                    # thing and for a missing one.
                     both = refused | wanted if refused else wanted
                     c = self.cell(route, role, target, nature, name, both, foreign=nature == FOREIGN)
                     c.headers = role.headers + [h for h in c.headers if h[0] == "Nephos-Session"] + headers
@@ -257,7 +258,7 @@ class Maker:
                     yield c
 
     def targets(self, route, role):
-        """[(target, nature)]: one's own, another's, and what is not there in its place."""
+        """[(target, nature)]: the caller's own, another user's, and a missing one in its place."""
         found = [(self.own(route, role), FITS)]
         if self.is_about_someone(route) and route.places and role.standing != "stranger":
             found.append((self.foreign(route, role), FOREIGN))
@@ -293,7 +294,7 @@ class Maker:
         for n, (name, fields) in enumerate(more + CONDITIONS):
             if not self.long and (n + first) % 3:
                 continue
-            # A poll and a lock say theirs; another one beside it is refused as such.
+            # A poll and a lock name their own session; a second session header is refused for that reason.
             if route.pattern.endswith(("/locks", "/wait", "/changes")) and fields[0][0] == "Nephos-Session":
                 continue
             conditional = (name, fields) in CONDITIONS
@@ -312,7 +313,7 @@ class Maker:
                     yield c
 
     def under_condition(self, route, name, fields, refused):
-        """What else there may be. A field that cannot be read is refused, whose ever it is."""
+        """The other statuses that are possible. A field that cannot be parsed is refused, for any owner."""
         odd = {400} if name.endswith("none") or name in ("If-Match: no etag", "a key like a batch",
                 "no range") else set()
         if refused:
@@ -320,7 +321,7 @@ class Maker:
         return odd | (CONDITIONAL if route.method == "GET" else {400, 410, 412})
 
     def must_fail(self, route, name):
-        """Where it is documented, a change under a condition that does not hold is none."""
+        """Where the API documents it, a change whose condition does not hold must fail."""
         if route.method == "GET":
             return False
         return name == "If-Match: another" and route.takes("If-Match") or name == "If-None-Match: any" and route.takes("If-None-Match")
@@ -345,7 +346,7 @@ class Maker:
         if kind != "string":
             wanted = refused or {400}
             wanted = wanted | ({400} if route.row.odd_first and 401 not in wanted else set())
-        else: # any text may be a name, a cursor, a confirmation: of nothing
+        else: # any text may be a name, a cursor or a confirmation that matches nothing
             wanted = refused or {200, 400, 404, 409, 422, 428} - ({200} if route.method != "GET" else set())
             wanted = wanted | ({400} if route.row.odd_first and 401 not in wanted else set())
         if "%00" in value:

@@ -1,4 +1,5 @@
-"""The cells beside the routes' own: internal routes, services asked past the gateways, others' things named within bodies and queries, and what is allowed."""
+"""Cells beside those of the routes: internal routes, requests directly to the services, other users' things named in
+bodies and queries, and allowed changes."""
 import hashlib
 import json
 import re
@@ -51,10 +52,11 @@ class Extra:
                     cells.append(c)
         return cells
 
-    # ---- others' things, named within ----
+    # ---- other users' things, named in bodies and queries ----
 
     def named_cells(self):
-        """What is one's own is asked, and in it something of another's is named; and the same of what is not there."""
+        """Asks for the caller's own thing, and names another user's thing in the request; and the same with a thing
+        that does not exist."""
         cells = []
         for role in self.world.known:
             mine, whose = role.user, self.maker.whose(role)
@@ -81,7 +83,7 @@ class Extra:
                 "block": u.block, "user": u.id, "drive": u.drive}
 
     def names_of_nobody(self, whose):
-        """Numbers that would be the other's, and are nobody's."""
+        """Numbers in the other user's range that belong to nothing."""
         return {
             "file": str((int(whose.drive) << 32) + 4000000001), "folder": str((int(whose.drive) << 32) + 4000000002),
                     "root": str((1 << 62) + 1), "name": "nobody",
@@ -89,7 +91,7 @@ class Extra:
         }
 
     def named(self, mine):
-        """[(what, method, target, body, statuses)], with <places> for what is another's, or nobody's."""
+        """[(what, method, target, body, statuses)], with <places> for another user's thing, or for none."""
         home, none = V2 + "/drives/home", {404, 409, 410, 422}
         ops = [
             ("an op that unlinks in another's folder", {"op": "unlink", "parent": "<folder>", "name": "<name>"}),
@@ -136,10 +138,11 @@ class Extra:
             ("another's drive by its number in the items", "GET", home + "/items/<root>", None, {404}),
         ]
 
-    # ---- services, asked past the gateways ----
+    # ---- requests directly to the services ----
 
     def services(self, ask):
-        """Every route, and the internal ones, of each service by who has only its address. A service that closes says as much as one that refuses."""
+        """Sends every route, and the internal ones, to each service, by a caller that has only the service's address. A
+        service that closes the connection reveals no more than one that refuses."""
         w = self.world
         claim = [("Nephos-User", w.owner.user.id), ("Nephos-Admin", "1"), ("Nephos-Token-Id", "k1")]
         callers = [w.strangers[0], w.known[6], w.known[4]]
@@ -157,7 +160,7 @@ class Extra:
                     self.ask_service(c, wire)
 
     def ask_service(self, c, wire):
-        """The one place that speaks to a service itself."""
+        """The one place that sends requests to a service itself."""
         try:
             a = wire.ask(c.method, c.target, c.headers, c.body)
         except (Gone, OSError):
@@ -167,16 +170,17 @@ class Extra:
         self.judge.answer(c, a, wire)
 
     def service_addresses(self):
-        """Where each listens, by what it wrote when it began last."""
+        """The address on which each service listens, from the log of its last start."""
         for log in sorted(self.data.glob("log/*.log")):
             lines = re.findall(r"op=start url=http://([^: ]+):(\d+)", log.read_text(errors="replace"))
             if lines:
                 yield lines[-1][0], int(lines[-1][1])
 
-    # ---- what is allowed ----
+    # ---- allowed changes ----
 
     def grants(self, ask):
-        """Each change by each who may, of something made for it; then by all the others under the same key."""
+        """Makes each change by each role that may, on a thing made for it; then by all other roles with the same
+        key."""
         for route in self.routes:
             if route.method == "GET" or route.row.who == NEVER:
                 continue
@@ -188,12 +192,12 @@ class Extra:
         owner, key, other, former, chief = w.known[5], w.known[6], w.known[1], w.known[2], w.known[3]
         if route.row.who in (ADMIN, CLOSED, GRANTED):
             return [chief]
-        if route.row.fresh in ("user", "login") or route.row.who == ANYBODY: # each hashes
+        if route.row.fresh in ("user", "login") or route.row.who == ANYBODY: # each request hashes a password
             return [owner]
         return [owner, key, other, former, chief] if self.maker.long else [owner, key, former]
 
     def fresh(self, route, role):
-        """(values of places that are made anew, who is asked)"""
+        """(values of places that are made anew, the role that asks)"""
         w, kind, word = self.world, route.row.fresh, self.world.fresh_word()
         u = role.user
         one = V2 + "/drives/" + u.drive
@@ -246,7 +250,7 @@ class Extra:
             self.repeats(ask, route, c, who)
 
     def forget_made(self, route, who, a):
-        """What need not stay, and would become too much of."""
+        """Removes what need not stay, and would become too much."""
         if a.status != 201 or a.body[:1] != b"{":
             return
         made = json.loads(a.body)
@@ -256,12 +260,13 @@ class Extra:
             self.world.ask(self.world.root, "DELETE", USER2 + "/users/" + str(made["id"]))
 
     def repeats(self, ask, route, c, who):
-        """The same request with the same key, by everybody else: judged as if it were new, and for nobody but who asked first what was kept."""
+        """Sends the same request with the same key, as every other role. Each must be judged as a new request; only the
+        first caller may get the stored answer."""
         w = self.world
         for role in w.roles:
             if role.user is who.user or (role.standing != "stranger" and not self.maker.is_about_someone(route)):
                 continue
-            # What is named by a number is another's; "me" is oneself, and may be asked.
+            # A number names a thing of another user; "me" names the caller, who may ask.
             refused = refusal(route.row, role, FOREIGN if self.maker.is_about_someone(route) else FITS)
             if refused is None:
                 continue

@@ -1,22 +1,22 @@
-"""Who may do what, and in which ways it is asked: what the matrix holds the servers against. Written down by hand, from what the contract says, and
-from nothing of the servers' code.
+"""Who may do what, by which kinds of requests: the expectations of the matrix. The table is written by hand from the
+API's contract, and takes nothing from the servers' code.
 
-Each route has a row; one without is a failure. A row says who may, what comes back when it is done, and what is sent to
-have it done:
+Each route has a row; a route without a row is a failure. A row says which callers are allowed, which status a success
+has, and what to send:
 
-    ANYBODY     also without a token
-    SOMEBODY    whoever has a token that holds: it is about himself
-    OWNER       whose drive it is. To all others, administrators as well, there is no such thing: 404
-    SELF        whom the account is of, and administrators; to others there is none: 404
-    GRANTED     administrators. Who it is of is told that it is not his to change: 403; to others there is none: 404
-    ADMIN       administrators; others are told so: 403
+    ANYBODY     every caller, also without a token
+    SOMEBODY    every caller with a valid token: the route is about the caller
+    OWNER       the owner of the drive. All others, administrators included, get 404
+    SELF        the owner of the account, and administrators; others get 404
+    GRANTED     administrators. The owner of the account gets 403; others get 404
+    ADMIN       administrators; others get 403
     CLOSED      as ADMIN, and without a token 401: registration is not open
-    NEVER       nobody any more: 403
+    NEVER       no caller any more: 403
 """
 
 ANYBODY, SOMEBODY, OWNER, SELF, GRANTED, ADMIN, CLOSED, NEVER = "anybody somebody owner self granted admin closed never".split()
 
-# What can stand in a place of a target. FITS: what the row is made for. KIND: there, but of another kind.
+# The natures of a place in a target. FITS: what the row is made for. KIND: it exists, but is of another kind.
 FITS, KIND, TRASHED, FOREIGN, MISSING, MALFORMED = "fits kind trashed foreign missing malformed".split()
 
 NOT_THERE = {404}
@@ -28,14 +28,14 @@ class Row:
         self.who = who
         self.good = set(good) if isinstance(good, (set, tuple)) else {good}
         self.body = body  # a dict: JSON; bytes: content; None: no body is wanted
-        self.base = base or {}  # which state of a place fits, where it is not the first
-        self.query = query  # that is needed, with places
-        self.kind = kind or {404, 409, 422}  # for who may, of what is there and of another kind
+        self.base = base or {}  # the state of a place that fits, where it is not the first
+        self.query = query  # the query that the route needs, with places
+        self.kind = kind or {404, 409, 422}  # for an allowed caller, when the thing exists and is of another kind
         self.trashed = trashed or {409}
         self.missing = missing or NOT_THERE
         self.anywhere = anywhere  # nothing of it lies in one of the drives
-        self.odd_first = odd_first  # that its query makes no sense is told to whoever has a token
-        self.fresh = fresh  # what is to be made anew for one who may
+        self.odd_first = odd_first  # every caller with a token learns that the query makes no sense
+        self.fresh = fresh  # the thing to be made anew for an allowed change
         self.empty_is_fine = empty_is_fine  # the body may be left out
 
 
@@ -45,7 +45,7 @@ USER1, USER2 = "/api/v1/user", "/api/v2/user"
 EMAIL = {"email": "{word}@example.org"}
 NEW_USER = {"name": "{word}", "password": "{word}{word}"}
 LOCK = {"id": "{id}", "kind": "posix", "number": "1", "held": []}
-LOOK = {200, 404, 409, 422}  # of a read that does not fit what is there: harmless, whatever it says
+LOOK = {200, 404, 409, 422}  # of a read that does not fit the thing: harmless, whatever the status
 
 ROWS = {
     "GET /api/v2/gateways": Row(SOMEBODY, 200),
@@ -141,7 +141,8 @@ ROWS = {
 
 
 def refusal(row, role, nature):
-    """The statuses that this caller gets for what the row asks of something of this nature, which FITS when it is his own; None: he may."""
+    """The statuses that this caller gets for the row's request on a thing of this nature, where FITS is the caller's
+    own; None: the caller is allowed."""
     if role.standing == "stranger":
         if row.who in (ANYBODY, NEVER):
             return None if row.who == ANYBODY else {403}
@@ -161,12 +162,12 @@ def refusal(row, role, nature):
 
 
 def answers(row, nature):
-    """What who may gets, by what is there."""
+    """The statuses for an allowed caller, by the nature of the thing."""
     return {
         FITS: row.good,
         KIND: row.kind,
         TRASHED: row.trashed,
-        FOREIGN: row.good,  # an administrator's look at somebody else's
+        FOREIGN: row.good,  # an administrator reads another user's
         MISSING: row.missing,
         MALFORMED: {400, 404},
     }[nature]
@@ -174,7 +175,7 @@ def answers(row, nature):
 
 # ---- ways to ask ----
 
-# Bodies that are none of what a JSON row wants. "announced" names a length, and sends nothing.
+# Bodies that do not fit a JSON row. "announced" names a length, and sends nothing.
 WRONG_JSON = [
     ("no body", None),
     ("an empty body", b""),
@@ -186,10 +187,10 @@ WRONG_JSON = [
     ("a hundred brackets", b"[" * 100 + b"]" * 100),
     ("something behind it", b"{} {}"),
 ]
-ANNOUNCED = 10**13  # beyond what any route takes
+ANNOUNCED = 10**13  # more than any route takes
 
-# Other spellings of a target. SAME: it is the same one. BAD: refused before anything else. ELSE: another one, where
-# nothing is.
+# Other spellings of a target. SAME: it means the same target. BAD: it is refused before anything else. ELSE: it
+# means another target, where nothing is.
 SAME, BAD, ELSE = {"same"}, {400}, {400, 404, 405}
 
 
@@ -226,7 +227,7 @@ def spellings(target):
     ]
 
 
-# Header fields that may change nothing about who asks, or whether it is allowed.
+# Header fields that may not change the caller's identity or permissions.
 def claims(owner_id):
     return [
         ("claims to be the owner", [("Nephos-User", owner_id), ("Nephos-Token-Id", "k1"), ("Nephos-User-Name", "x")]),
@@ -264,9 +265,9 @@ CONDITIONS = [
     ("a key", [("Idempotency-Key", "{word}")]),
     ("a key like a batch", [("Idempotency-Key", "1/1")]),
 ]
-CONDITIONAL = {200, 206, 304, 400, 404, 409, 410, 412, 416}  # for who may read
+CONDITIONAL = {200, 206, 304, 400, 404, 409, 410, 412, 416}  # for an allowed reader
 
-# What is written into a query's parameter, by its type. Of a number that is none: 400.
+# Values for a query parameter, by its type. A value that is not a number gets 400 where a number is required.
 ODD_NUMBERS = ["abc", "-1", "1e3", "0x10", "99999999999999999999", "%2B1", "1%20", "%D9%A3", "1.0"]
 ODD_FLAGS = ["maybe", "2", "TRUE%00"]
 ODD_TEXTS = ["", "%00", "%ff%fe", "..", "/", "%2F..%2F..%2Fetc%2Fpasswd", "'%20OR%201=1--", "%F0%9F%92%A9", "a" * 3000]

@@ -1,4 +1,5 @@
-"""Requests over kept connections, as they are written: nothing is followed, repeated, tidied or added but Host and Content-Length."""
+"""Requests over kept connections, sent exactly as written: the client follows, repeats and normalizes nothing, and adds
+only Host and Content-Length."""
 import socket
 
 DEADLINE_S = 30
@@ -20,7 +21,7 @@ class Answer:
 
 
 class Gone(Exception):
-    """The other side has closed before an answer was whole."""
+    """The server has closed the connection before the answer was complete."""
 
 
 class Wire:
@@ -97,13 +98,14 @@ class Wire:
             a.body = self.chunks()
         elif length is not None:
             a.body = self.take(int(length))
-        # Nobody has asked for more: what comes all the same belongs to no answer, as the body of an answer to HEAD.
+        # No further request was sent, so these bytes belong to no answer; a HEAD answer with a body would cause
+        # them.
         if self.left:
             raise Gone("%d bytes behind the answer: %r" % (len(self.left), self.left[:80]))
         return a
 
     def ask(self, method, target, headers, body=None, announced=None):
-        """announced: the length that the head names, of a body of which nothing is sent."""
+        """announced: the Content-Length in the head, of a body that is never sent."""
         text = "%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, target, self.authority)
         for name, value in headers:
             text += "%s: %s\r\n" % (name, value)
@@ -121,7 +123,7 @@ class Wire:
                 a = self.answer(method)
                 break
             except (Gone, ConnectionError) as e:
-                # One that was kept may have ended meanwhile: then nothing came on it.
+                # A kept connection may have been closed since: then no byte of an answer came on it.
                 begun = bool(self.left)
                 self.close()
                 if fresh or begun or attempt == 2:

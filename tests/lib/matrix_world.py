@@ -1,4 +1,5 @@
-"""What the matrix is about: users in every standing, with and without a token that holds, and something of each kind and state that belongs to one of them."""
+"""The world of the matrix: users in every standing, with and without a valid token, and a thing of each kind and state
+that belongs to one of them."""
 import base64
 import hashlib
 import itertools
@@ -24,13 +25,13 @@ class Role:
         self.name = name
         self.standing = standing  # stranger, other, owner, admin
         self.token = token
-        self.user = user  # whose it is: None of a stranger
+        self.user = user  # the user behind the role: None for a stranger
         value = authorization if authorization is not None else "Bearer " + token if token else None
         self.headers = [("Authorization", value)] if value is not None else []
 
 
 class User:
-    """What a user has. Texts that only he may see have a word of his."""
+    """What a user has. Texts that only this user may see contain the user's word."""
 
     def __init__(self, name):
         self.name = name
@@ -62,7 +63,7 @@ class World:
         return "%s-%d" % (self.tag, next(self.numbers))
 
     def ask(self, role, method, target, body=None, wanted=None, headers=()):
-        """What must work: a JSON answer, or None."""
+        """A request that must succeed: returns the JSON answer, or None."""
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
         a = self.wire().ask(method, target, role.headers + list(headers), body)
@@ -97,7 +98,7 @@ class World:
             self.ask(self.root, "PATCH", USER2 + "/users/" + users[u].id, {"admin": True})
         keys = {n: self.make_key(r, r.user.word) for n, r in by.items()}
         by_key = {n: Role(n + " by key", r.standing, keys[n]["token"], user=r.user) for n, r in by.items()}
-        self.ask(by_key["former"], "GET", USER2 + "/users")  # was an administrator, and known as one to a gateway
+        self.ask(by_key["former"], "GET", USER2 + "/users")  # was an administrator, and a gateway has cached that
         self.ask(self.root, "PATCH", USER2 + "/users/" + users["former"].id, {"admin": False})
         revoked = self.make_key(by["owner"], "revoked")
         self.ask(by["owner"], "DELETE", USER2 + "/keys/" + revoked["id"])
@@ -108,7 +109,7 @@ class World:
         self.owner, self.other, self.former, self.chief = by["owner"], by["other"], by["former"], by["chief"]
         self.gone = users["gone"]
         self.keys, self.revoked_key = keys, revoked["id"]
-        # The first ones stand for their kind where not all are tried.
+        # The first ones represent their kind when not all are tried.
         self.strangers = [
             Role("nobody", "stranger"),
             Role("revoked key of the owner", "stranger", revoked["token"]),
@@ -125,7 +126,7 @@ class World:
         self.roles = self.strangers + self.known
 
     def expire(self, token):
-        """The session's time is over: nobody waits thirty days. psql asks as the services may."""
+        """Makes the session expire at once instead of in thirty days. psql connects with the rights of the services."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         sql = "UPDATE session SET expires_ns = 1 WHERE hash = decode('%s', 'hex') RETURNING 'one'" % digest
         done = subprocess.run(["psql", "-X", "-A", "-t", "-q", self.database, "-c", sql], capture_output=True,
@@ -133,7 +134,7 @@ class World:
         if done.stdout.strip() != "one":
             raise SystemExit("matrix: no session was made to expire: %s%s" % (done.stdout, done.stderr))
 
-    # ---- what the owner has ----
+    # ---- the owner's things ----
 
     def make_things(self, role):
         u, word = role.user, role.user.word
@@ -178,7 +179,8 @@ class World:
     # ---- secrets ----
 
     def make_secrets(self):
-        """For each role a pattern of what it must never see: words of others, and of tokens and passwords whatever is kept of them, its own too."""
+        """For each role a pattern of what it must never see: words of other users; and tokens, passwords and their
+        stored forms, the role's own included."""
         hashes = [hashlib.sha256(t.encode()).hexdigest() for t in self.tokens]
         nobodys = self.tokens + hashes + [u.password for u in self.users.values()] + ["$argon2"]
         for role in self.roles:
@@ -194,7 +196,7 @@ class World:
     # ---- states of a place ----
 
     def drives(self, role):
-        """[(what it is, value, nature)], what FITS first."""
+        """[(name of the state, value, nature)], the one that FITS first."""
         o, u = self.owner.user, role.user or self.owner.user
         mine = [("own drive", u.drive, FITS), ("home", "home", FITS),
                 ("own drive with a zero in front", "0" + u.drive, MALFORMED), ("own second drive", u.second, FITS),
@@ -207,7 +209,7 @@ class World:
         return mine + theirs + none + [("drive %s" % v, v, MALFORMED) for v in ODD_IDS + ["HOME", "home%20", "me"]]
 
     def items(self, role, v1=False):
-        """Of the own drive."""
+        """Of the role's own drive."""
         o, u = self.owner.user, role.user or self.owner.user
         whose = self.other.user if u is o else o
         odd = [("item %s" % v, v, MALFORMED) for v in ODD_IDS]
@@ -255,7 +257,7 @@ class World:
         ]
 
     def accounts(self, role, words):
-        """Users by id. Of a stranger and of another the account is the owner's."""
+        """Users by id. For a stranger and for another user, the account is the owner's."""
         u = self.owner.user
         mine = role.user or u
         rows = [("own account", mine.id, FITS),
@@ -292,10 +294,10 @@ class World:
             return self.items(role, "/drives/" not in pattern)
         raise SystemExit("matrix: nothing is known of what may stand for {%s} in %s: say so in matrix_world.py" % (place, pattern))
 
-    # ---- what there is, as a whole ----
+    # ---- the whole state ----
 
     def look(self):
-        """Everything of everybody that a cell that is refused must leave as it is."""
+        """Everything of all users that a refused cell must not change."""
         seen = {}
         for role in (self.owner, self.other, self.former, self.chief):
             u = role.user
@@ -304,15 +306,15 @@ class World:
                     del d["free"]
                     seen["%s: drive %s" % (u.name, d["id"])] = d
             seen[u.name + ": account"] = self.ask(role, "GET", V2 + "/accounts/me")
-            # What was unlinked is counted until upkeep has removed it. What comes and goes otherwise, the drive's
-            # position says.
+            # Removed documents count until upkeep has removed them. The drive's position shows all other changes to
+            # the count.
             seen[u.name + ": account"].pop("documents", None)
             keys = self.ask(role, "GET", USER2 + "/keys?limit=1000")["items"]
             seen[u.name + ": keys"] = [(k["id"], k["name"]) for k in keys]
             watcher = [("Nephos-Session", u.watcher)]
             seen[u.name + ": lock"] = self.ask(role, "GET",
                     V2 + "/drives/home/locks?kind=posix&exclusive=1&id=" + u.file, headers=watcher, wanted=(200, 410))
-            for session in (u.session, u.watcher): # which keeps them, too
+            for session in (u.session, u.watcher): # this poll keeps the sessions alive, too
                 poll = {"since": "0", "limit": 1, "wait": 0, "session": session, "held": []}
                 polled = self.ask(role, "POST", V2 + "/drives/home/changes", poll, wanted=(200, 410))
                 seen["%s: session %s" % (u.name, session)] = polled.get("title", "is there")

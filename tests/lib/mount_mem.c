@@ -1,12 +1,12 @@
 /*
- * mount_mem: drives in memory, mounted: for trying what stands above the store seam with real programs, without a
- * store.
+ * mount_mem: mounts drives that exist in memory only. It runs the code above the store interface with real programs,
+ * and without a store.
  *
  *   mount_mem DIR [DIR2]      two directories are two mounts of the same drive
  *   MOUNT_MEM_QUOTA=BYTES
  *
- * SIGUSR1: says what was asked of the store so far. Serves until SIGINT or SIGTERM, or until every directory is
- * unmounted.
+ * On SIGUSR1 it prints how many requests the store got so far. It serves until SIGINT or SIGTERM, or until every
+ * directory is unmounted.
  */
 #define FUSE_USE_VERSION 314
 #include "common/base/log.h"
@@ -63,7 +63,7 @@ static void on_end(void *cookie)
 
 static int up(struct mount_mem *m, struct mem_drive *drive, const char *dir)
 {
-	/* On a block device, of which nothing is used, the kernel forwards syncfs(2). */
+	/* For a mount on a block device, of which nothing is used, the kernel forwards syncfs(2). */
 	const char *device = getenv("MOUNT_MEM_DEVICE");
 	char list[256];
 	char *argv[] = {(char *)"mount_mem", (char *)"-o", list, NULL};
@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	log_init("mount_mem", LOG_INFO, STDERR_FILENO);
-	/* NOLINTNEXTLINE(cert-err34-c): a size from the one who calls */
+	/* NOLINTNEXTLINE(cert-err34-c): a size from the test */
 	if (mem_drive_new(1, quota ? atoll(quota) : 0, &drive) < 0)
 		return 1;
 	for (int i = 1; i < argc && r == 0; i++)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What O_TMPFILE, linkat of what it opened, and RENAME_WHITEOUT do in an empty folder. Usage, as root: nameless.py DIR. One line a step, the same on every file system."""
+"""Runs steps with O_TMPFILE, linkat of the opened file, and RENAME_WHITEOUT in an empty folder. Usage, as root:
+nameless.py DIR. Prints one line per step, the same on every file system."""
 import ctypes
 import os
 import stat

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""An NFSv3 client for tests, by libnfs, which needs neither the kernel's nor a port mapper. Usage: nfs.py HOST PATH NFS-PORT MOUNT-PORT
+"""An NFSv3 client for tests, with libnfs, which needs neither the kernel's NFS client nor a port mapper. Usage: nfs.py
+HOST PATH NFS-PORT MOUNT-PORT
 
-A number and a command a line on stdin, on stdout a line with that number and the answer: what was asked for, "ok", or the name of the errno. A file that was opened is asked by the handle it had then, whatever becomes of its name
-and of the server: the protocol knows no open files, and the handles are the server's business. Contents are named by their SHA-256.
+Reads lines of a number and a command from stdin. Writes for each a line with that number and the answer to stdout: the
+result, "ok", or the name of the errno. A file that was opened is asked by the handle that it had then, whatever happens
+to its name and to the server: the protocol has no open files, and the server defines its handles. Contents are named by
+their SHA-256.
 """
 import ctypes
 import errno
@@ -10,7 +13,7 @@ import hashlib
 import sys
 import time
 
-SERVER_COMES_BACK_S = 150  # on a machine that is as busy as can be
+SERVER_COMES_BACK_S = 150  # on a very busy machine
 CHUNK = 128 * 1024
 lib = ctypes.CDLL("libnfs.so.13")
 lib.nfs_init_context.restype = ctypes.c_void_p
@@ -19,7 +22,7 @@ lib.nfs_parse_url_dir.restype = ctypes.c_void_p
 
 
 class Entry(ctypes.Structure):
-    _fields_ = [("next", ctypes.c_void_p), ("name", ctypes.c_char_p)]  # its head: the rest is not asked for
+    _fields_ = [("next", ctypes.c_void_p), ("name", ctypes.c_char_p)]  # its head: the other fields are not used
 
 
 lib.nfs_readdir.restype = ctypes.POINTER(Entry)
@@ -36,11 +39,11 @@ class Client:
             lib.nfs_destroy_context(self.nfs)
             time.sleep(0.05)
 
-    # Each time by a new context: one that fails half-way, as with a server that is about to start, may stay connected,
-    # and then says so to every further attempt.
+    # Each attempt uses a new context. A context whose attempt fails half-way, as with a server that is just
+    # starting, may stay connected, and then rejects every further attempt for that reason.
     def mount(self, host, path, port, mount_port):
         self.nfs = ctypes.c_void_p(lib.nfs_init_context())
-        # The ports are said in a URL only.
+        # The ports can only be given in a URL.
         options = "version=3&dircache=0&uid=0&gid=0&autoreconnect=-1&nfsport=%s&mountport=%s" % (port, mount_port)
         if not lib.nfs_parse_url_dir(self.nfs, ("nfs://%s%s?%s" % (host, path, options)).encode()):
             raise OSError(lib.nfs_get_error(self.nfs))
@@ -86,7 +89,7 @@ class Client:
             at += size
 
     def size(self, name):
-        attributes = (ctypes.c_uint64 * 32)()  # struct nfs_stat_64, whose eighth is the size, and more
+        attributes = (ctypes.c_uint64 * 32)()  # struct nfs_stat_64, whose eighth field is the size, and more
         self.done(lib.nfs_fstat64(self.nfs, self.open_files[name], ctypes.byref(attributes)))
         return str(attributes[7])
 

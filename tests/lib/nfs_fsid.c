@@ -1,10 +1,10 @@
 /*
- * nfs_fsid: loaded into an NFS server in user space (LD_PRELOAD), it gives one file system a number of its own: that of
- * the folder NFS_FSID_OF.
+ * nfs_fsid: a library for LD_PRELOAD into an NFS server in user space. It gives one file system a fixed number: the
+ * file system of the folder NFS_FSID_OF.
  *
- * NFS-Ganesha 4.3 puts the number that statfs(2) says into the handles of its clients, and where there is none, as of
- * all FUSE, that of the device. For a mount without a disk the kernel takes the lowest number that is free: after a
- * remount it is another one as soon as anything else was mounted meanwhile. No setting of this version changes that.
+ * NFS-Ganesha 4.3 puts the number from statfs(2) into the handles of its clients, or the device number if statfs gives
+ * none, as for all FUSE mounts. For a mount without a disk the kernel takes the lowest free device number, so a remount
+ * gets another number if anything else was mounted in between. No setting of this version of Ganesha changes that.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 #define NUMBER 75 /* any but 0 */
 
-/* Its name for the linker is that of the C library's. */
+/* The linker's name of this function is that of the C library's function. */
 int statfs_numbered(const char *path, struct statfs64 *ret) __asm__("statfs64");
 
 int statfs_numbered(const char *path, struct statfs64 *ret)

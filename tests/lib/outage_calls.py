@@ -1,11 +1,11 @@
-"""Every kind of call on a mount, each begun as an outage begins, and what it was told.
+"""Begins every kind of call on a mount at the start of an outage, and reports their results.
 
-outage_calls.py FOLDER prepare               makes what they work on; a mount that was made since knows nothing of it
-outage_calls.py FOLDER SECONDS SIGNAL PID…    the processes get the signal; those that were stopped go on after SECONDS
-                                              (0: somebody else ends the outage)
+outage_calls.py FOLDER prepare               makes the files for the calls; a later mount has cached nothing of them
+outage_calls.py FOLDER SECONDS SIGNAL PID…    sends the signal to the processes; stopped ones go on after SECONDS
+                                              (0: another program ends the outage)
 
-Says for each call how long it took and how it ended. Fails when one was told an error, or with SECONDS beyond the 60
-that are promised, when one ended with another error than an outage's, sooner than that, or much later.
+Prints for each call how long it took and how it ended. Fails when a call got an error. With more SECONDS than the
+promised 60, it fails when a call ended with another error than that of an outage, sooner than that, or much later.
 """
 import ctypes
 import errno
@@ -31,7 +31,7 @@ def opened(kind, flags=os.O_RDWR, name="file"):
 
 
 def then(sync, size, flags=0):
-    """A write, and what has it stored."""
+    """A write, and the call that stores it."""
     def make(kind):
         file = opened(kind, os.O_RDWR | flags)
 
@@ -105,7 +105,7 @@ CALLS = {
     "flock": on_file(lambda f: fcntl.flock(f, fcntl.LOCK_EX)),
     "fcntl lock": on_file(lambda f: fcntl.lockf(f, fcntl.LOCK_EX)),
     "unlock, close": unlock,
-    # The folders of these are not looked at before.
+    # The folders of these calls were not looked at before.
     "unknown: read": late(read),
     "unknown: open": late(lambda k: os.close(opened(k, os.O_RDONLY))),
     "unknown: stat": late(lambda k: os.stat(path(k))),
@@ -162,9 +162,10 @@ lasts = float(sys.argv[2])
 wrong = False
 for kind, begin, took, error in run(lasts, getattr(signal, "SIG" + sys.argv[3]), sys.argv[4:]):
     if lasts < PROMISED:
-        # What a gateway has in memory may be answered at once. All else that is says that there was no outage.
+        # A call about unknown files may be answered at once from a gateway's memory. Any other call that ends during
+        # the outage shows that there was no outage.
         wrong = wrong or error != "no error" or (begin + took < lasts and not kind.startswith("unknown"))
     else:
-        # copy_file_range is several requests to the mount, each of which waits for itself.
+        # copy_file_range makes several requests to the mount, each with its own wait.
         wrong = wrong or (took > LATEST and kind != "copy_file_range") or (error != "no error" and took < PROMISED) or error not in ("no error", "EIO", "ENOLCK")
 sys.exit(wrong)

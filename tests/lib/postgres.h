@@ -1,6 +1,7 @@
 /*
- * postgres: a private PostgreSQL for the tests of one program, over tests/lib/postgres.sh. Started by the group's
- * set-up, stopped by its tear-down; one at a time. Paths are under /tmp, so that the socket's path is short.
+ * postgres: a private PostgreSQL for the tests of one program, made by tests/lib/postgres.sh. The test group's set-up
+ * starts it, and its tear-down stops it; there is one at a time. Paths are under /tmp, so that the path of the
+ * socket is short.
  */
 #ifndef NEPHOS_TESTS_POSTGRES_H
 #define NEPHOS_TESTS_POSTGRES_H
@@ -12,8 +13,8 @@ struct test_postgres {
 	char conninfo[256]; /* database postgres, superuser */
 };
 
-int test_postgres_start(struct test_postgres *p); /* -EIO; what went wrong is on stderr */
-int test_postgres_follow(struct test_postgres *p, const struct test_postgres *of); /* a standby of it; the same */
+int test_postgres_start(struct test_postgres *p);				   /* -EIO; the reason is on stderr */
+int test_postgres_follow(struct test_postgres *p, const struct test_postgres *of); /* starts a standby of `of`; -EIO */
 void test_postgres_stop(struct test_postgres *p);
 
 #endif

@@ -1,15 +1,15 @@
 #!/bin/sh
-# A private PostgreSQL for tests: its own cluster, a unix socket only, trusting whoever may enter its directory.
+# A private PostgreSQL for tests: its own cluster, on a unix socket only, open to all users who may enter its directory.
 #
-#   postgres.sh start DIR   makes and starts it when it is not running; prints the conninfo of database postgres
-#   postgres.sh follow DIR OF   makes and starts in DIR a standby of the one that runs in OF; prints its conninfo
+#   postgres.sh start DIR   makes and starts it if it is not running; prints the conninfo of database postgres
+#   postgres.sh follow DIR OF   makes and starts in DIR a standby of the server that runs in OF; prints its conninfo
 #   postgres.sh stop DIR    stops it and removes DIR
 #
-# Run by root it becomes the user postgres, who must be able to enter the folder that DIR lies in. A second start of a
-# running one prints the same line.
+# Run by root, the script becomes the user postgres, who must be able to enter the folder that contains DIR. Starting a
+# server that already runs prints the same line.
 #
-# With POSTGRES_MADE in the environment, a folder, a cluster is made there once, and each start copies it: to make one
-# takes more than a second of a processor, to copy one a tenth of that.
+# If POSTGRES_MADE in the environment names a folder, the script makes a cluster there once, and each start copies it:
+# making a cluster takes more than a second of processor time, and copying one takes a tenth of that.
 set -eu
 
 usage() {
@@ -22,7 +22,7 @@ command=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd -P)
 
-# Debian keeps the server's programs out of PATH.
+# Debian does not put the server's programs into PATH.
 bin=
 for candidate in /usr/lib/postgresql/*/bin; do
 	[ -x "$candidate/postgres" ] && bin=$candidate
@@ -56,7 +56,7 @@ make_cluster() {
 		>"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
 }
 
-# One that was killed in the midst of it leaves the folder new, and nobody takes that for a cluster.
+# A process that is killed in the middle leaves the folder "new", which is never taken for a cluster.
 make_cluster_once() {
 	exec 9>"$POSTGRES_MADE/lock"
 	flock 9
@@ -77,7 +77,7 @@ start() {
 	fi
 	chmod 0700 "$dir" "$sockets"
 	if [ ! -f "$dir/data/PG_VERSION" ]; then
-		# Another user than the one who has made it makes his own.
+		# A user who may not write into POSTGRES_MADE makes a cluster without it.
 		if [ -n "${POSTGRES_MADE-}" ] && mkdir -p "$POSTGRES_MADE" 2>/dev/null && [ -w "$POSTGRES_MADE" ]; then
 			make_cluster_once
 			cp -a "$POSTGRES_MADE/data" "$dir/data"
@@ -93,7 +93,7 @@ start() {
 	echo "host=$sockets user=nephos dbname=postgres"
 }
 
-# As start does, which finds the copy.
+# Makes the copy; start then finds and starts it.
 follow() {
 	if [ "$(id -u)" = 0 ]; then
 		chown postgres: "$dir"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What chattr +i and +a refuse. Usage, as root: protect.py DIR, an empty folder. One line a step: what was tried, as root, of what, and the outcome. The same on every file system that has the flags."""
+"""What chattr +i and +a refuse. Usage, as root: protect.py DIR, an empty folder. Prints one line per step: the call, as
+root, the file, and the outcome. The output is the same on every file system that has the flags."""
 import errno
 import os
 import subprocess

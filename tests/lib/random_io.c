@@ -1,11 +1,11 @@
 /*
  * random_io: random operations on one file, each checked against a model in memory: write, read, truncate, mapped write
- * and read, holes, zeroed ranges, copies within the file, fsync, close and open again, O_DIRECT. What fsx does, in
- * small.
+ * and read, holes, zeroed ranges, copies within the file, fsync, close and reopen, O_DIRECT. It is a small version of
+ * fsx.
  *
- *   random_io FILE SEED OPERATIONS [SIZE_MAX]     with RANDOM_IO_VERBOSE set it says what it does
+ *   random_io FILE SEED OPERATIONS [SIZE_MAX]     with RANDOM_IO_VERBOSE set it prints each operation
  *
- * Ends with 0, or says at which operation the file was not what it had to be.
+ * Ends with 0, or prints at which operation the file differed from the model.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -192,7 +192,7 @@ static void do_direct(struct test *t)
 	int fd = open(t->path, O_RDWR | O_DIRECT);
 
 	if (fd < 0)
-		return; /* not everywhere */
+		return; /* O_DIRECT is not supported everywhere */
 	choose(t, t->max, 64 * 1024);
 	t->at &= ~(size_t)4095;
 	t->len = 8192;

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Many clients who ask for the same thing at the same moment, by all gateways of a store in turn.
+"""Many clients ask for the same thing at the same moment, through all gateways of a store in turn.
 
 read_together.py STORE [--clients N] [--rounds N] [--bytes N]
-    Each round asks for a new document of so many bytes, by connections that were opened before, whose requests were
-    sent all but for the last byte; those bytes are sent one behind the other. Prints for each round how often the docs
-    services were asked for it, and what the gateways said. Fails when an answer is not the document, or when that was
-    more than once in a round. A round in which somebody was told 503, or was answered past what is kept because the
-    home did not know how the drive stands, does not count, and another takes its place: on a busy machine a gateway may
-    lose its lease meanwhile.
+    Each round asks for a new document of so many bytes, over connections that were opened before. The clients first
+    send their requests without the last byte, and then all the last bytes one after the other. Prints for each round
+    how often the docs services were asked for the document, and what the gateways reported. Fails when an answer is
+    not the document, or when the docs services were not asked exactly once in a round. A round does not count, and is
+    repeated, if a client got a 503, or an answer past the cache because the home did not know the drive's position: on
+    a busy machine a gateway may lose its lease meanwhile.
 """
 import argparse, collections, glob, os, random, re, socket, sys, urllib.parse, urllib.request
 from stale_store import Client, Store
@@ -22,13 +22,13 @@ def text_of(url):
 
 
 def docs_services(store):
-    """Where each of them has said, the last time that it began, that it serves."""
+    """The address from which each of them serves, from the log of its last start."""
     logs = [open(path).read() for path in glob.glob(os.path.join(store.folder, "log", "docs-*.log"))]
     return [re.findall(r"op=start url=(\S+) outcome=serving", log)[-1] for log in logs]
 
 
 def reads_of_files(services):
-    """How many files the docs services were asked for."""
+    """How many files were requested from the docs services."""
     count = 0
     for url in services:
         for line in text_of(url + "/metrics").splitlines():
@@ -54,7 +54,7 @@ class Crowd:
         return [self.answer(c) for c in self.connections]
 
     def answer(self, connection):
-        """(status, what the gateway says of its cache, body)"""
+        """(status, the gateway's Cache-Status, body)"""
         connection.settimeout(WAIT_S)
         with connection.makefile("rb") as f:
             status, fields = int(f.readline().split()[1]), {}
@@ -65,7 +65,7 @@ class Crowd:
 
 
 def how(cache_status):
-    """What the home has said."""
+    """What the home reported."""
     said = cache_status.split(",")[0]
     return "collapsed" if "collapsed" in said else "hit" if said.endswith("; hit") else said.partition(";")[2].strip()
 

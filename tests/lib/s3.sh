@@ -1,13 +1,15 @@
-# For end-to-end scripts that need a service of S3: a real one, Ceph's radosgw over an OSD in memory. After e2e.sh.
+# For end-to-end scripts that need an S3 service: a real one, Ceph's radosgw over an OSD in memory. Sourced after
+# e2e.sh.
 # shellcheck shell=bash
 #
-#	s3_start [bluestore]   S3_URL, S3_BUCKET (which is there), $WORK/s3.keys; ends the script, with a word, where
-#	                       Debian's packages cannot be installed; bluestore: outlives a restart of its parts
+#	s3_start [bluestore]   starts it; sets S3_URL and S3_BUCKET (which it makes), and writes $WORK/s3.keys. Where
+#	                       Debian's packages cannot be installed, it prints that and ends the script.
+#	                       bluestore: the objects survive a restart of the daemons
 #	s3 METHOD PATH…        a signed request by curl; prints the body
-#	s3_count               objects of the bucket
-#	s3_daemon NAME         pid of rgw, osd0 or mon
-#	s3_proxy [ADDRESS]     S3_PROXY: the same service behind s3_proxy.py, at that address of this machine;
-#	                       "s3_mode busy 3" tells it what to do
+#	s3_count               the number of objects in the bucket
+#	s3_daemon NAME         the pid of rgw, osd0 or mon
+#	s3_proxy [ADDRESS]     sets S3_PROXY: the same service behind s3_proxy.py, at that address of this machine;
+#	                       "s3_mode busy 3" sets what the proxy does
 
 S3_PORT=$((${E2E_PORT:-18050} + 100))
 S3_URL=http://127.0.0.1:$S3_PORT

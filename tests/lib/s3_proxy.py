@@ -1,10 +1,10 @@
-"""What stands between a store and a service of S3 and misbehaves when told: passes each request on, or does not.
+"""A proxy between a store and an S3 service that misbehaves on request: it passes each request on, or does not.
 
 Usage: s3_proxy.py PORT TARGET_PORT MODE_FILE [ADDRESS]   on ADDRESS (127.0.0.1); says "ready" when it listens.
 MODE_FILE has one of
-  pass       every request goes on
-  busy N     the next N requests are answered 503 SlowDown, and do not go on
-  lose N     the next N PUTs go on, and their answer does not come back
+  pass       passes every request on
+  busy N     answers the next N requests with 503 SlowDown, and does not pass them on
+  lose N     passes the next N PUTs on, and drops their answers
 """
 import os
 import socket
@@ -19,7 +19,7 @@ BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>told to</Mess
 
 
 def take(word):
-    """Whether this request is one of those that are meant; counts it."""
+    """Whether the mode with this word applies to this request; counts it down."""
     with lock:
         words = open(mode_file).read().split()
         if words[:1] != [word] or int(words[1]) == 0:
@@ -31,7 +31,7 @@ def take(word):
 
 
 def message(stream, bodiless=False):
-    """One request or answer: its head and its body. b"": the connection ended."""
+    """Reads one request or answer: its head and its body. b"": the connection ended."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         line = stream.readline()

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What is left of set-id bits after each way to change a file. Usage, as root: setid.py DIR. One line a case: mode, way, mode after."""
+"""Which set-id bits are left after each way to change a file. Usage, as root: setid.py DIR. Prints one line per case:
+mode, way, mode after."""
 import mmap
 import os
 import sys
 
-OTHER, GROUP = 4711, 4242  # of the file's group: who is not loses set-group-id of a file that the group may not execute, too, but not by FUSE
+OTHER, GROUP = 4711, 4242  # the file's group: a user outside it also loses set-group-id on a file that the group may not execute, but not with FUSE
 path = "setid"
 os.chdir(sys.argv[1])  # folders above it may be closed to others
 

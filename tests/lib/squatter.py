@@ -1,8 +1,8 @@
-"""Somebody who listens where a part of a store listened: squatter.py PORT RECORD READY [URL]
+"""A program that listens on the port of a stopped part of a store: squatter.py PORT RECORD READY [URL]
 
-He tries until he has the port, says so by making READY, writes all that comes to RECORD, and answers with garbage, with
-what a refusal and a success look like, and with what was recorded; with a URL he passes what comes on to the part that
-listens there instead, and its answers back.
+It tries until it has the port, and then makes the file READY. It writes all it receives to RECORD, and answers with
+garbage, with imitated refusals and successes, and with what it recorded. With a URL it passes what it receives on to
+the part that listens there, and that part's answers back.
 """
 import os, socket, sys, threading, time, urllib.parse
 

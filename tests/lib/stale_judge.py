@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Judges what stale_load.py has logged: was any answer older than it may be?
+"""Judges the log of stale_load.py: was any answer older than it may be?
 
 stale_judge.py LOG [--plant old|back|gone|mount|own|position]
-    --plant: adds reads to what was logged that no store may answer; the judge has to find them.
+    --plant: adds reads to the log that no store may answer; the judge has to find them.
 
-Each register of the log (the content of a document, what has a name) was given its states one after the other, numbered
-from 0; all times are of one clock. What is judged is whether there is one order of all writes and reads of a register
-that agrees with the clock, so that each read returns the last state before it. As the writes are in an order already,
-it is enough to give each read the lowest number that it can have: a state that has its value, not begun after the
-read's end, not below the number of any write or read that ended before this read began. The lowest is the best choice
-for all others, so there is such an order if and only if each read gets a number.
+Each register of the log (the content of a document, or what has a name) got its states one after the other, numbered
+from 0; all times are of one clock. The judge decides whether there is one order of all writes and reads of a register
+that agrees with the clock, in which each read returns the last state before it. As the order of the writes is given, it
+is enough to give each read the lowest number that it can have: the number of a state that has its value, that began
+before the read's end, and that is not below the number of any write or read that ended before this read began. The
+lowest number is the best choice for all other reads, so such an order exists if and only if each read gets a number.
 
-A write of unknown outcome is the last of its register, and ends never: it may happen at any time, or not at all.
+A write of unknown outcome is the last of its register, and never ends: it may happen at any time, or not at all.
 
-What a mount shows of others' changes may be MOUNT_AGE old (docs/posix.md): such a read is taken to have begun that much
-earlier. Its own changes it shows at once, which says nothing of what others see before they are stored.
+A mount may show others' changes MOUNT_AGE late (docs/posix.md): the judge treats such a read as if it had begun that
+much earlier. A mount shows its own changes at once, which says nothing about what others see before they are stored.
 
-Beside this, the position that an answer over HTTP names (Nephos-Seq) is never below one that was told before it was
-asked for.
+Besides, the position in an answer over HTTP (Nephos-Seq) is never below a position that was seen before the request
+began.
 
 Lines of a log, times in nanoseconds, "-" is none:
     w REGISTER NUMBER VALUE BEGIN END BY        END "-": unknown; BY: http or the name of a mount
@@ -28,7 +28,7 @@ import argparse, bisect, collections, heapq, sys
 
 MOUNT_AGE = 3 * 10**9
 NEVER = 1 << 62
-ANY = "any"  # the value of a write of which nobody knows what it wrote; the last of its register
+ANY = "any"  # the value of a write whose content is unknown; the last of its register
 SHOWN = 20  # violations that are printed
 
 Write = collections.namedtuple("Write", "number value begin end by")
@@ -36,7 +36,7 @@ Read = collections.namedtuple("Read", "value begin end by kind")
 
 
 class Register:
-    """Reads stay lines until they are judged: an hour has millions of them."""
+    """Reads stay lines of text until they are judged, because an hour has millions of them."""
 
     def __init__(self):
         self.writes, self.lines = [], []
@@ -74,7 +74,7 @@ class Log:
 
 
 class States:
-    """What a register was given, in order."""
+    """The states of a register, in order."""
 
     def __init__(self, name, writes):
         if not writes:
@@ -92,7 +92,7 @@ class States:
         self.ends = [w.end for w in self.writes]
 
     def known_before(self, time):
-        """The last that had ended."""
+        """The number of the last write that had ended."""
         return bisect.bisect_left(self.ends, time) - 1
 
     def own_before(self, by, time):
@@ -102,7 +102,7 @@ class States:
         return 0
 
     def lowest(self, value, floor, end):
-        """The first state from floor on that has this value, and had begun by then; None: there is none."""
+        """The first state from floor on that has this value and had begun by then; None if there is none."""
         places = self.places.get(value, ())
         at = bisect.bisect_left(places, floor)
         if at < len(places) and self.writes[places[at]].begin < end:
@@ -111,7 +111,7 @@ class States:
         return len(self.writes) - 1 if last.value == ANY and last.begin < end else None
 
     def shown_to_all(self, read, number):
-        """From when on nobody may see less than this read has shown."""
+        """The time from which no client may see less than this read has shown."""
         write = self.writes[number]
         return max(read.end, write.end) if write.by == read.by != "http" else read.end
 
@@ -171,7 +171,7 @@ def judge(log):
 
 
 def changes(log):
-    """(register, write before, write), of all that took some time."""
+    """(register, write before, write), for all writes that took some time."""
     for _, register in sorted(log.registers.items()):
         writes = sorted(register.writes)
         for before, after in zip(writes, writes[1:]):
@@ -180,20 +180,21 @@ def changes(log):
 
 
 def plant(log, kind):
-    """What each kind is about is written behind it; the rest of the log stays as it was."""
+    """Adds reads of the given kind after a write; the rest of the log stays as it was."""
     for register, before, after in changes(log):
         if kind == "old":  # the state before, after the next one was acknowledged
             register.add(Read(before.value, after.end + 1, after.end + 2, "http", "planted"))
-        elif kind == "back" and before.value != "-":  # new, and then old, while the write is under way
-            # At its very end: a read that was there and showed the old state would be wrong by the first of these.
+        elif kind == "back" and before.value != "-":  # new, and then old, during the write
+            # At the very end of the write: otherwise the log's own reads of the old state would be wrong because of
+            # the first planted read.
             register.add(Read(after.value, after.end - 40, after.end - 30, "http", "planted"))
             register.add(Read(before.value, after.end - 20, after.end - 10, "http", "planted"))
-        elif kind == "gone" and before.value == "-":  # a name that was absent is said to be so still
+        elif kind == "gone" and before.value == "-":  # a name that was absent is still reported as absent
             register.add(Read("-", after.end + 1, after.end + 2, "http", "planted"))
         elif kind == "mount" and after.by != "mount-x":  # by a mount, older than it may be
             begin = after.end + MOUNT_AGE + 1
             register.add(Read(before.value, begin, begin + 1, "mount-x", "planted"))
-        elif kind == "own" and after.by != "http":  # a mount that does not see what itself has just written
+        elif kind == "own" and after.by != "http":  # a mount that does not see its own last write
             register.add(Read(before.value, after.end + 1, after.end + 2, after.by, "planted"))
         elif kind == "position":
             (incarnation, seq), _, end, _ = max(map(position_of, log.positions))

@@ -4,14 +4,14 @@ each op for stale_judge.py.
 
 stale_load.py STORE LOG [--mount DIR]… [--clients N] [--documents N] [--seconds N] [--prefix TEXT] [--seed N]
         [--do "VERB WHO S"]… [--patience S] [--until-told]
-    STORE: the folder of a store of scripts/up      --prefix: of all names in the root; one load, one prefix
+    STORE: the folder of a store of scripts/up      --prefix: of all names in the root; each load has its own
     --do: these disturbances instead of those of the seed      --patience: until a client gives up (default 30)
-    --until-told: who disturbs is somebody else; ends with SIGTERM
-Disturbances: "kill WHO S": killed, and started again S seconds later; "stop WHO S": stands still for S seconds; WHO is
-a gateway's name, or "home": the gateway that answers name as the home of the drive (that of the first mount, where
-none is named). "wait - S".
+    --until-told: another program disturbs; ends with SIGTERM
+Disturbances: "kill WHO S": kills WHO, and starts it again S seconds later; "stop WHO S": stops WHO for S seconds. WHO
+is a gateway's name, or "home": the gateway that answers name as the home of the drive (that of the first mount, where
+they name none). "wait - S".
 
-The last line that is printed is what was done and seen, as JSON. Ends with 1 when something broke by itself.
+The last line of output is JSON: what was done and seen. Ends with 1 when the load itself failed.
 """
 import argparse, json, os, random, signal, subprocess, sys, threading, time, urllib.request
 from stale_mount import MountReader, MountWriter
@@ -19,14 +19,14 @@ from stale_store import Client, Count, PATIENCE_S, Store
 from stale_world import Document, Log, Reader, V1_BYTES_MAX, World
 
 UP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "up")
-UP_S = 90  # scripts/up, at most
-RATE_MAX = 1200  # ops a second of all clients, about: each thinks for so long between two
+UP_S = 90  # scripts/up takes at most this long
+RATE_MAX = 1200  # ops a second of all clients, about; sets each client's pause between two ops
 READS = 0.8  # part of all ops
-FIRST_S = 2  # quiet, before the first disturbance
+FIRST_S = 2  # quiet time before the first disturbance
 
 
 class Writer:
-    """Changes over HTTP: each under a key, asked again of other gateways until its outcome is known."""
+    """Changes over HTTP: each under a key, repeated at other gateways until its outcome is known."""
 
     def __init__(self, world, client, rng, log, count):
         self.world, self.client, self.rng, self.log, self.count = world, client, rng, log, count
@@ -34,7 +34,7 @@ class Writer:
     def one(self):
         slot = self.rng.choice(self.world.slots())
         if not slot.lock.acquire(blocking=False):
-            return  # somebody else is at it
+            return  # another client is changing it
         try:
             if not slot.dead:
                 self.change(slot)
@@ -52,14 +52,14 @@ class Writer:
             self.rng.choice([self.move, self.move, self.delete])(slot)
 
     def ask(self, slot, method, target, body, headers=()):
-        """(answer, begin); answer is None when it did not happen, or the slot is dead."""
+        """(answer, begin); answer is None when the change did not happen, or the slot is dead."""
         answer, begin = self.client.change(method, target, body, headers)
         if answer is None:
             slot.dead = True
         elif answer.status >= 300:
             self.count.add("refused writes")
             print("refused: %s %s: %d %r" % (method, target, answer.status, answer.body[:200]), flush=True)
-            slot.dead = True  # nothing here may be refused: what became of it is for a person to look at
+            slot.dead = True  # no change here may be refused: a person has to look at its outcome
             answer = None
         else:
             self.log.answer(answer, "w")
@@ -90,7 +90,7 @@ class Writer:
         answer, begin = self.ask(pair, "PUT", self.client.store.drive + "/files/" + pair.names[side], b"x",
                                  {"If-None-Match": "*"})
         if answer is None:
-            # Which id it would get nobody knows; so no read of this name may be judged by the log from here on.
+            # The id that it would get is unknown, so the log cannot judge reads of this name from here on.
             return self.put_state(pair, side, "any", begin, None)
         pair.at, pair.id = side, answer.json()["id"]
         return self.put_state(pair, side, pair.id, begin, answer.end)
@@ -121,7 +121,7 @@ def must(answer_and_begin):
 
 
 def set_up(world, client, log):
-    """All documents with their first state, which nobody reads before it is there."""
+    """Makes all documents with their first state, which no client reads before it is there."""
     drive = client.store.drive
     for name in [world.names_folder, world.folder_pairs[0].folder] + [pair.names[0] for pair in world.folder_pairs]:
         answer = must(client.change("POST", drive + "/folders", json.dumps({"path": "/" + name}),
@@ -143,7 +143,7 @@ class Disturber:
         self.store, self.count = store, count
 
     def plan(self, seed, seconds):
-        """As text, so that it is printed and can be given again."""
+        """The plan as text, so that it can be printed and given again."""
         rng, left, steps = random.Random(seed), seconds - FIRST_S, []
         while left > 5:
             who = rng.choice(["home"] + ["gateway-%d" % (i + 1) for i in range(len(self.store.gateways))])
@@ -154,7 +154,7 @@ class Disturber:
         return steps
 
     def home(self):
-        """The name of the gateway that was said to be the drive's home."""
+        """The name of the gateway that was last reported as the drive's home."""
         url = self.store.home
         if url not in self.store.gateways:
             with open(os.path.join(self.store.folder, "run", "mount.port")) as f:
@@ -187,7 +187,7 @@ class Disturber:
 
 
 class Crew:
-    """All threads. What one of them did not expect is printed, and makes the whole fail."""
+    """All threads. An unexpected error in one of them is printed, and makes the whole load fail."""
 
     def __init__(self, clients):
         self.over, self.threads, self.broken = threading.Event(), [], []
@@ -196,7 +196,7 @@ class Crew:
     def guarded(self, function, arguments):
         try:
             function(*arguments)
-        except BaseException as e:  # a thread that ends unseen would be a load that nobody made
+        except BaseException as e:  # otherwise a thread could end unnoticed, and its part of the load would be missing
             self.broken.append("%s: %r" % (function.__qualname__, e))
             self.over.set()
 
@@ -216,7 +216,7 @@ class Crew:
 
 
 def begin_clients(crew, given, store, world, log, count):
-    """One in six works on each mount, the others over HTTP."""
+    """One client in six works on each mount, the others over HTTP."""
     on_mounts = [i for i in range(len(given.mount)) for _ in range(max(1, given.clients // 6))]
     for number in range(given.clients):
         rng = random.Random(given.seed * 1000 + number)

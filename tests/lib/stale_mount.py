@@ -1,23 +1,23 @@
-"""What stale_load.py does through a mount: with system calls, as programs do."""
+"""The part of stale_load.py that works through a mount: with system calls, as programs do."""
 import ctypes, os
 from stale_world import Document, HEAD, HEAD_BYTES
 from stale_store import now
 
 RENAME_NOREPLACE = 1
 AT_FDCWD = -100
-WRITTEN_MAX = 128 * 1024  # of longer ones a write() is not one change
+WRITTEN_MAX = 128 * 1024  # a write() of more is not one change
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def rename(old, new):
-    """Not rename(2): where the old name is out of date the kernel takes both for links of one file, and does
+    """Not rename(2): if the old name is out of date, the kernel takes both names for links of one file, and does
     nothing."""
     if LIBC.renameat2(AT_FDCWD, old.encode(), AT_FDCWD, new.encode(), RENAME_NOREPLACE) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), old)
 
 
 class Ops:
-    """What reader and writer have alike; `at` is (folder, name of the mount)."""
+    """What reader and writer have in common; `at` is (folder, name of the mount)."""
 
     def __init__(self, world, at, rng, log, count):
         self.world, self.rng, self.log, self.count = world, rng, log, count
@@ -73,8 +73,9 @@ class MountReader(Ops):
 
 
 class MountWriter(Ops):
-    """A change that fails before anything was sent did not happen: so says the mount of what it knows no longer or not
-    yet (docs/posix.md). After any other failure nobody knows, and the slot is left."""
+    """If a change fails before anything was sent, it did not happen: the mount reports this for names that it does not
+    know any more or not yet (docs/posix.md). After any other failure the outcome is unknown, and the slot is given
+    up."""
 
     def one(self):
         slot = self.rng.choice(self.world.documents + self.world.pairs)
@@ -90,7 +91,7 @@ class MountWriter(Ops):
             slot.lock.release()
 
     def try_to(self, what, slot, function, *arguments):
-        """(whether it was done, what the function returned); False and the slot dead: nobody knows."""
+        """(whether it was done, what the function returned); False and a dead slot: the outcome is unknown."""
         try:
             return True, function(*arguments)
         except OSError as e:
@@ -102,7 +103,7 @@ class MountWriter(Ops):
         return False, None
 
     def store(self, path, flags, content):
-        """The number of the file that it is in."""
+        """Returns the number of the file with this content."""
         fd = os.open(path, os.O_WRONLY | flags, 0o644)
         try:
             if os.pwrite(fd, content, 0) != len(content):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A cache as it should not be: keeps each answer to a GET for KEPT_S, whatever is changed meanwhile. Those who look for
-stale answers are to find it.
+"""A deliberately wrong cache: it keeps each answer to a GET for KEPT_S, whatever changes meanwhile. The tests for stale
+answers have to detect it.
 
-stale_proxy.py URL FOLDER: passes on to the gateway at URL, from a port of its own; FOLDER/credentials, which is there
-already, is made to name it when it listens.
+stale_proxy.py URL FOLDER: passes requests on to the gateway at URL, from a port of its own. When it listens, it writes
+its address into FOLDER/credentials, which must exist.
 """
 import http.client, http.server, json, os, sys, threading, time, urllib.parse
 

@@ -1,28 +1,29 @@
 #!/usr/bin/env python3
-"""GETs in flight while a PUT of the same document is acknowledged: does one that begins after the PUT's answer show it?
+"""GETs in flight while a PUT of the same document is acknowledged: does a GET that begins after the PUT's answer show
+it?
 
 stale_race.py STORE [--tries N] [--seconds N] [--seed N]
     Ends when each kind of GET was in flight at N acknowledgements, or with 1 after so many seconds.
 Kinds of GET, each by threads of its own that never pause:
     hit         the same URL again and again
-    miss        a URL that nobody has asked for: with a parameter that means nothing, or by id
+    miss        a URL that was never asked for: with a parameter that has no meaning, or by id
     coalesced   several threads begin the same new URL at once
     after       the writer itself, as soon as it has the answer to its PUT
-No GET may show less than what was acknowledged, or shown by any other GET that had ended, when it began. Prints what
-was old, and in the last line what was counted, as JSON.
+No GET may show less than what was acknowledged, or shown by any GET that had ended, when it began. Prints each stale
+answer, and in the last line the counts, as JSON.
 """
 import argparse, itertools, json, random, sys, threading, time
 from stale_store import Client, Count, Store
 
 DOCUMENTS = 3  # at once, each with a writer
 TOGETHER = 3  # threads that begin one URL at once
-PAUSE_S = 0.005  # between two PUTs, at most: for hits there must be something to hit
+PAUSE_S = 0.005  # the longest pause between two PUTs: for hits there must be something to hit
 BYTES = 4096
 KINDS = ("hit", "miss", "coalesced")
 
 
 class Document:
-    """What is known to have been stored, and how often something was acknowledged; versions count from 0."""
+    """The newest version known to be stored, and the number of acknowledgements; versions count from 0."""
 
     def __init__(self, name):
         self.name, self.id, self.lock = name, None, threading.Lock()
@@ -60,7 +61,7 @@ class Race:
         return "%s%s?new=%d" % (self.store.drive, way, next(self.fresh))
 
     def get(self, client, document, kind, target):
-        """One GET, judged, and counted by what was acknowledged while it was in flight."""
+        """One GET, judged, and counted by the acknowledgements during its flight."""
         floor, before = document.state()
         answer = client.read("GET", target)
         if answer is None or answer.status != 200:
@@ -101,7 +102,7 @@ class Race:
             self.get(client, document, "miss", self.fresh_target(document, client.rng))
 
     def coalesced(self, document, barrier, target):
-        """The first one of those that wait names the next URL."""
+        """One of the waiting threads chooses the next URL."""
         client = self.client()
         while not self.over.is_set():
             if barrier.wait() == 0:
@@ -114,7 +115,7 @@ class Race:
             function(*arguments)
         except threading.BrokenBarrierError:
             pass  # another thread has ended
-        except BaseException as e:  # a thread that ends unseen would be reads that nobody made
+        except BaseException as e:  # otherwise a thread could end unnoticed, and its reads would be missing
             self.broken.append("%s: %r" % (function.__name__, e))
             self.over.set()
 

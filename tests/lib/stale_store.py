@@ -1,14 +1,15 @@
-"""What the programs that look for stale answers share: a store's gateways as a client uses them that does not give up.
+"""Shared by the programs that look for stale answers: access to a store's gateways as by a client that does not give
+up.
 
-A read is asked of another gateway until somebody answers; a change is repeated under its key until its outcome is
-known. Times are nanoseconds of CLOCK_MONOTONIC, which is one for all processes of a machine.
+A client repeats a read at another gateway until it is answered, and repeats a change under its key until its outcome is
+known. Times are nanoseconds of CLOCK_MONOTONIC, which is the same for all processes of a machine.
 """
 import http.client, json, os, random, threading, time, urllib.parse
 
-ATTEMPT_S = 5  # one attempt: longer than a lease of the ring (3 s), so that a takeover is waited for, not asked around
-PATIENCE_S = 30  # all attempts: what a mount waits, too
+ATTEMPT_S = 5  # one attempt: longer than a lease of the ring (3 s), so that the client waits for a takeover
+PATIENCE_S = 30  # all attempts: a mount waits as long
 PAUSE_S = 0.05  # between attempts
-# Answers that decide nothing: somebody else, or the same one later, is to be asked.
+# Answers that decide nothing: the client asks another gateway, or the same one later.
 UNDECIDED = {421, 429, 502, 503, 504}
 LOST = (OSError, http.client.HTTPException)
 
@@ -30,7 +31,7 @@ class Answer:
 
 
 class Store:
-    """A store by its folder: where its gateways are, and its first user's token."""
+    """A store by its folder: the addresses of its gateways, and its first user's token."""
 
     def __init__(self, folder, patience=PATIENCE_S):
         self.patience = patience
@@ -53,7 +54,7 @@ class Store:
 
 
 class Count:
-    """What happened how often, and what took longest; for all threads."""
+    """Counts of events, and the longest durations; shared by all threads."""
 
     def __init__(self):
         self.lock, self.values, self.longest = threading.Lock(), {}, {}
@@ -75,7 +76,7 @@ class Client:
         self.connections, self.keys, self.name = {}, 0, "%016x" % random.SystemRandom().getrandbits(64)
 
     def once(self, url, method, target, body=None, headers=()):
-        """One attempt. None: no answer, and nobody knows what became of it."""
+        """One attempt. None: no answer, and the outcome is unknown."""
         at = urllib.parse.urlsplit(url)
         c = self.connections.setdefault(url, http.client.HTTPConnection(at.hostname, at.port, timeout=ATTEMPT_S))
         fields = dict(headers)
@@ -94,7 +95,7 @@ class Client:
         return answer
 
     def lost(self, url, begin, error):
-        """For who wants to know of each attempt that got no answer."""
+        """A hook for each attempt that got no answer."""
 
     def note(self, answer):
         self.store.home = answer.headers.get("Nephos-Home", self.store.home)
@@ -104,8 +105,8 @@ class Client:
             self.count.add("validated")
 
     def until_decided(self, what, method, target, body, headers):
-        """The first answer that decides, or None after the store's patience, and when the first attempt began.
-        Which gateway gets the first attempt is chance; each other one goes to the next gateway."""
+        """Returns the first answer that decides, or None after the store's patience, and when the first attempt began.
+        The first attempt goes to a random gateway; each further one goes to the next gateway."""
         first, gateways = now(), self.store.gateways
         at = self.rng.randrange(len(gateways))
         while now() - first < self.store.patience * 10**9:
@@ -122,7 +123,7 @@ class Client:
         return None, first
 
     def read(self, method, target, headers=()):
-        """The answer, whose begin is that of the attempt that was answered; None: none came."""
+        """The answer, whose begin is that of the attempt that was answered; None: there was no answer."""
         return self.until_decided("reads", method, target, None, headers)[0]
 
     def change(self, method, target, body=None, headers=()):

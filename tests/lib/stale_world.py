@@ -1,15 +1,15 @@
 """The documents that stale_load.py reads and writes, and what each answer about them shows.
 
-Three sorts of slots. Whoever changes a slot holds its lock, so that its writes come one after the other; readers hold
-nothing. A write of unknown outcome is the last one of its slot.
-    Document   a file in the root; register c/NAME, whose value is the version that stands in content and size
+There are three kinds of slots. A thread holds a slot's lock while it changes the slot, so that the slot's writes come
+one after the other; readers hold no lock. A write of unknown outcome is the last one of its slot.
+    Document   a file in the root; register c/NAME, whose value is the version in its content and size
     Pair       two names, of which at most one leads to a file; a register for each: the file's id, or "-"
-    FolderPair a file in a folder that is renamed to and fro; registers as of a pair
+    FolderPair a file in a folder that is renamed back and forth; registers as of a pair
 """
 import collections, json, re, threading
 
-# What a document has beside its version, in bytes: mostly inline, some in a block, a few in more than an entry of the
-# gateways' cache holds (1 MiB).
+# The sizes of documents beside their version, in bytes: most are inline, some in a block, a few larger than an entry
+# of the gateways' cache (1 MiB).
 SIZES = [1150000, 70000, 70000, 4000, 4000, 4000] + [200] * 24
 V1_BYTES_MAX = 1024 * 1024
 HEAD = re.compile(rb"(\d{6}) (\d{10})\n")
@@ -62,7 +62,7 @@ class FolderPair(Pair):
 
 
 class World:
-    """prefix: what all names in the root begin with; one load, one prefix."""
+    """prefix: the beginning of all names in the root; each load has its own."""
 
     def __init__(self, documents, prefix):
         self.documents = [Document(i, prefix) for i in range(documents)]
@@ -77,7 +77,7 @@ class World:
 
 
 class Log:
-    """Lines as stale_judge.py reads them; one for all threads."""
+    """Writes lines as stale_judge.py reads them; one log for all threads."""
 
     def __init__(self, path):
         self.file, self.lock = open(path, "w", buffering=1 << 20), threading.Lock()
@@ -107,11 +107,11 @@ def id_of_etag(etag):
 
 
 class Reader:
-    """Reads over HTTP, and says what each has shown. An answer that nobody expected counts as refused."""
+    """Reads over HTTP, and logs what each read has shown. An unexpected answer counts as refused."""
 
     def __init__(self, world, client, rng, log, count):
         self.world, self.client, self.rng, self.log, self.count = world, client, rng, log, count
-        self.etags = {}  # of a document: (etag, version) as last read, by which a 304 is understood
+        self.etags = {}  # of a document: (etag, version) as last read, to interpret a 304
         self.kinds = [(8, self.by_path), (4, self.by_id), (4, self.head), (4, self.if_none_match), (3, self.part),
                       (4, self.item), (3, self.v1), (1, self.v1_list), (3, self.children), (8, self.name),
                       (4, self.name_item), (2, self.names), (4, self.below_folder)]
@@ -207,11 +207,11 @@ class Reader:
                 self.shows(document.register, document.version_of(found["text"].encode())[0], answer, "v1-list")
 
     def sample(self):
-        """Of what a listing shows this is logged: some of what was changed lately."""
+        """The part of a listing that is logged: some names that changed lately."""
         return list(self.world.recent)
 
     def page(self, folder):
-        """All of a folder by name, of which the first page is one answer; folders here have no more."""
+        """All entries of a folder by name; folders here fit into the first page, which is one answer."""
         answer = self.ask("GET", self.client.store.drive + "/items/%s/children?limit=1000" % folder)
         return answer, {} if answer is None else {item["name"]: item for item in answer.json()["items"]}
 

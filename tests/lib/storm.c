@@ -1,14 +1,14 @@
 /*
- * storm: every call that reaches a mount, while signals rain on the caller. A local file system takes no notice of them
- * in the midst of a call.
+ * storm: makes every call that reaches a mount, while the caller gets many signals. On a local file system these
+ * signals have no effect on a call.
  *
  *   storm make DIR ROUNDS HOW     makes, changes and removes, in a new folder of DIR for each round
  *   storm look DIR ROUNDS HOW     only looks at what `storm leave DIR` left there
  *   storm leave DIR
  *
  * HOW: once (a timer, 2 ms after each call began), timer (each 10 ms), child (children that end), stop (SIGSTOP and
- * SIGCONT), trace (a debugger that interrupts). Ends with 0 when no call failed; says which did, with what, and how
- * many signals came.
+ * SIGCONT), trace (a debugger that interrupts). Ends with 0 if no call failed. Prints each failed call with its error,
+ * and how many signals came.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -53,7 +53,7 @@ static void arm(long first_us, long each_us)
 	(void)setitimer(ITIMER_REAL, &t, NULL);
 }
 
-/* ok: what the call returned is what it should be. */
+/* ok: the call returned what it should. */
 static void result(const char *what, int ok)
 {
 	int error = errno;
@@ -265,7 +265,7 @@ static void make(const char *folder)
 	remove_all(folder);
 }
 
-/* -- the rain -- */
+/* -- the signals -- */
 
 static void rest(void)
 {
@@ -294,7 +294,7 @@ static void debug(pid_t pid)
 	}
 }
 
-/* Children of the caller that end again and again: each is started by the handler of the one before. */
+/* Children of the caller end again and again: the handler for the end of one child starts the next child. */
 static void on_child(int number)
 {
 	int error = errno;

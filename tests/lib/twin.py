@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""twin: the same random calls on two folders, one on the file system under test and one on a local one; whatever differs is a fault.
+"""twin: makes the same random calls on two folders, one on the file system under test and one on a local file system;
+every difference is a fault.
 
     twin.py FOLDER TWIN SEED OPERATIONS [WITHOUT…]      WITHOUT: operations to leave out, as tmpfile
 
 Each call must end alike on both: with the same errno, or the same answer. Now and then, and at the end, everything that
 programs can see is compared: names, types, modes, owners, links, sizes, times that were set, targets, extended
-attributes, content, and what open files show. Says the operation at which
-they differ, and what was done before it, and ends with 1.
+attributes, content, and what open files show. After a difference it prints the operation and those before it, and ends
+with 1.
 """
 import ctypes
 import errno
@@ -27,11 +28,11 @@ SIZE_MAX = 400_000      # of a file: several inline pieces, and some blocks
 NAMES = ["a", "b", "c", "d", "e e", "\xe9", "x" * 255, "y" * 256]
 XATTRS = ["user.a", "user.b", "user." + "n" * 249, "user.empty", "trusted.t", "user." + "n" * 251]
 FILES_MAX = 12          # open at a time
-HISTORY = 30            # operations that are told of
+HISTORY = 30            # operations that are printed
 
 
 def call(name, *args):
-    """A call of the C library that Python has not."""
+    """A C library call that Python does not offer."""
     if getattr(libc, name)(*args) < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -47,7 +48,7 @@ def fallocate(fd, mode, at, size):
 
 
 class Side:
-    """One of the two folders, and what is open in it."""
+    """One of the two folders, and its open files."""
 
     def __init__(self, root):
         self.root = os.path.join(root, "top")   # "../b" of a symlink stays on its own side
@@ -69,7 +70,7 @@ class Twin:
     # ---- choices, the same for both ----
 
     def names(self):
-        """A path: mostly short, mostly of names that are there."""
+        """A path: mostly short, mostly of existing names."""
         depth = self.random.choice([1, 1, 1, 2, 2, 3])
         chosen, folder = [], self.sides[1].root
         for _ in range(depth):
@@ -137,7 +138,7 @@ class Twin:
 
         def do(side):
             path = side.path(names)
-            # A fifo would wait for its other end.
+            # Opening a fifo would wait for its other end.
             there = os.stat(path).st_mode if os.path.exists(path) else stat.S_IFREG
             if not stat.S_ISREG(there) and not stat.S_ISDIR(there):
                 return "special"
@@ -197,7 +198,7 @@ class Twin:
     def op_seek(self):
         number, (at, _) = self.file(), self.range()
         how = self.random.choice([os.SEEK_SET, os.SEEK_END])
-        # Where a folder ends is each file system's own business.
+        # The offset at the end of a folder differs between file systems.
         if number is not None and self.is_regular(number):
             self.both("lseek %d" % number, lambda side: os.lseek(side.files[number], at if how == os.SEEK_SET else 0,
                     how))
@@ -288,7 +289,7 @@ class Twin:
 
     def op_fchmod(self):
         number, mode = self.file(), self.random.choice([0o644, 0o600, 0o6711])
-        # A folder that was removed while it was open takes no more changes: see docs/posix.md.
+        # A folder that was removed while it was open accepts no more changes: see docs/posix.md.
         if number is not None and self.is_regular(number):
             self.both("fchmod %d %o" % (number, mode), lambda side: os.fchmod(side.files[number], mode))
 
@@ -340,7 +341,7 @@ class Twin:
         if self.random.random() < 0.1:
             self.compare()
 
-    # ---- what is seen ----
+    # ---- what programs see ----
 
     @staticmethod
     def seen(st):
@@ -356,7 +357,7 @@ class Twin:
                 path = os.path.join(where, name)
                 st = os.lstat(path)
                 one = [os.path.relpath(path, side.root), self.seen(st)]
-                # Links between the names: by the first of them.
+                # Links between the names are compared by the first name.
                 if stat.S_ISLNK(st.st_mode):
                     one.append(os.readlink(path))
                 elif stat.S_ISREG(st.st_mode):

@@ -1,16 +1,16 @@
-"""Each route of services, tried by somebody who has not shown that he is a part of the store: unproven.py GATEWAY TOKEN SERVICE…
+"""Tries each route of the services without the greeting of a part of the store: unproven.py GATEWAY TOKEN SERVICE…
 
-Prints how many requests were made, and each that was answered otherwise than it should be: a service refuses whoever
-did not greet, whatever he says that he is; what is internal is not on a gateway's public listener, whoever asks.
+Prints the number of requests, and each request with a wrong answer: a service refuses every client that did not greet,
+whatever the client claims to be; internal routes are not on a gateway's public listener, for any client.
 """
 import re, socket, sys, urllib.parse, urllib.request
 
 gateway, token, services = sys.argv[1], sys.argv[2], sys.argv[3:]
-OPEN = {"/healthz", "/readyz", "/metrics", "/status", "/internal/v1/hello"}  # of a service, for anybody
+OPEN = {"/healthz", "/readyz", "/metrics", "/status", "/internal/v1/hello"}  # of a service, for every client
 FIELDS = "Nephos-Hello: known\r\nNephos-User: 1\r\nNephos-User-Name: root\r\nNephos-Admin: 1\r\nNephos-Token-Id: k1\r\nAuthorization: Bearer %s\r\n" % token
 HELLO = "POST /internal/v1/hello HTTP/1.1\r\nHost: x\r\nNephos-Hello: %s\r\nContent-Length: 0\r\n\r\n"
 ZERO = "0" * 64
-# Said before the request, on the same connection and in the same packet: nothing, and what looks like a greeting.
+# Sent before the request, on the same connection and in the same packet: nothing, or an imitated greeting.
 BEFORE = ["", HELLO % "known", HELLO % ("confirm gateway/g/0a " + ZERO),
         HELLO % ("ask %s %s -" % (ZERO[:16], ZERO[:32])) + HELLO % ("confirm gateway/g/0a " + ZERO)]
 made, wrong = 0, []
@@ -34,7 +34,8 @@ def statuses(url, text):
 def ask(url, method, path, wanted, before=""):
     global made
     made += 1
-    # The last one closes; of those before it some do, and what follows is not looked at then.
+    # The last request asks to close the connection. The service may close it at an earlier one, and ignores the rest
+    # then.
     got = statuses(url, before + "%s %s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n" % (method, path, FIELDS))
     if not got or any(status not in wanted for status in got):
         wrong.append("%s %s %s: %s" % (url, method, path, got))

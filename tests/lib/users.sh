@@ -1,18 +1,18 @@
-# What scripts about user services share; sourced after e2e.sh. It starts a PostgreSQL, and a gateway that is a small
-# script which writes down what it hears.
+# Functions for scripts about user services; sourced after e2e.sh. It starts a PostgreSQL, and a small script as the
+# gateway, which records each request it gets.
 # shellcheck shell=bash
 #
-#	start_service NAME ARGUMENTS…    a user service; by which it is asked as a gateway asks: URL_NAME;
-#	                                 where it listens: AT_NAME; its process in PID_NAME
-#	as ID ADMIN TOKEN-ID             who asks from now on; AS=(): nobody
-#	ask METHOD PATH [BODY] [CURL…]   at $U; prints the status. says SENTENCE STATUS METHOD …: checks it
-#	value JQ                         of the last answer
+#	start_service NAME ARGUMENTS…    starts a user service; sets URL_NAME, for requests as a gateway sends them,
+#	                                 AT_NAME, where the service listens, and PID_NAME, its process
+#	as ID ADMIN TOKEN-ID             sets the user of the requests from now on; AS=(): no user
+#	ask METHOD PATH [BODY] [CURL…]   asks $U; prints the status. says SENTENCE STATUS METHOD …: checks it
+#	value JQ                         a value of the last answer
 
 PROGRAM=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos-user
 . "$E2E_ROOT/tests/lib/alone.sh"
 alone users
 
-# ---- the gateway: answers the registry with one service, confirms or refuses what it is to forget ----
+# ---- the gateway: answers the registry with one service, and confirms or refuses a request to forget tokens ----
 cat >"$WORK/gateway.py" <<'PY'
 import http.server, json, os, sys
 work = sys.argv[1]
@@ -82,5 +82,5 @@ says() { # SENTENCE WANTED-STATUS METHOD PATH [BODY] [CURL-ARGUMENTS…]
 	check_eq "$sentence" "$wanted" "$(ask "$@")"
 }
 value() { jq -r "$1" "$WORK/body"; }
-# The token's meaning, as a gateway asks for it.
+# Asks about a token as a gateway does.
 authenticate() { ask POST /internal/v1/authenticate "{\"token\":\"$1\"}"; }

@@ -1,8 +1,8 @@
-"""waited: how long threads that were ready to run waited for a processor. That is what a busy machine adds to the time
-that something takes; it is measured, so that a test can judge the rest.
+"""waited: measures how long threads that were ready to run waited for a processor. A busy machine adds this time to all
+durations; a test can subtract it and judge the rest.
 
-A process of its own looks every STEP_S at what the kernel counts for each thread (the second figure of schedstat) of
-the parts of a store; the counts are asked for when it has ended.
+Every STEP_S a process of its own reads the kernel's count for each thread (the second figure of schedstat) of the parts
+of a store. The counts are available after that process has ended.
 """
 import array
 import bisect
@@ -12,14 +12,14 @@ import tempfile
 import time
 
 STEP_S = 0.02
-# A wait is counted when it is over: one that is still going on at the end of a span is found so much later.
+# The kernel counts a wait when it is over: a wait that lasts beyond the end of a span is found this much later.
 LATER_S = 0.1
-HANDS = 3           # threads of one part that a thing goes through one after the other, at most
+HANDS = 3           # the most threads of one part that a change passes one after the other
 
 
 class Waited:
     def __init__(self, parts):
-        """parts: {name: [pid, …]}; threads are those that there are now."""
+        """parts: {name: [pid, …]}; the threads are those that exist now."""
         self.threads = []       # (part, file)
         for name, pids in parts.items():
             for pid in pids:
@@ -44,7 +44,7 @@ class Waited:
             self.counts.append(array.array("Q", [self._count(file) for _, file in self.threads]))
             try:
                 os.read(stop, 1)
-                break           # its other end is closed
+                break           # the parent has closed its end of the pipe
             except BlockingIOError:
                 time.sleep(STEP_S)
         pickle.dump((self.times, self.counts), self.kept)
@@ -55,7 +55,7 @@ class Waited:
         try:
             return int(os.pread(file, 100, 0).split()[1])
         except (OSError, IndexError):
-            return 0            # it has ended
+            return 0            # the thread has ended
 
     def end(self):
         os.close(self.stop)
@@ -64,8 +64,8 @@ class Waited:
         self.times, self.counts = pickle.load(self.kept)
 
     def during(self, names, begin, end):
-        """The seconds that what went through these parts can have waited between the two times: of each the HANDS
-        threads that waited longest, none longer than all the time."""
+        """The seconds that a change through these parts can have waited between the two times: for each part, the sum
+        of the HANDS threads that waited longest, none longer than the whole span."""
         first = max(0, bisect.bisect_right(self.times, begin) - 1)
         last = min(len(self.times) - 1, bisect.bisect_left(self.times, end + LATER_S))
         waits = {}

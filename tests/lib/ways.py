@@ -1,6 +1,7 @@
-"""Every way to store bytes in a file: each tries to lay data over the file from ways.base on, in a process of its own, and says what its calls refused.
+"""Every way to store bytes in a file: each tries to put data over the file from ways.base on, in a process of its own,
+and reports the errors of its calls.
 
-A way has moments, at which a test can make something happen: "opened", and "written", before what it wrote need be stored.
+A way has moments at which a test can act: "opened", and "written", which comes before the written data must be stored.
 """
 import errno
 import json
@@ -16,7 +17,7 @@ base = 0
 
 
 class Tried:
-    """What the calls of a way refused, in their order."""
+    """The errors of a way's calls, in their order."""
 
     def __init__(self, moment):
         self.errors = []
@@ -156,7 +157,8 @@ WAYS = [by_write, by_one_write, by_sync, by_fsync, by_direct, by_exit, by_mappin
 
 
 def in_time(way, path, data, moment=lambda name: None):
-    """In a process of its own: a call that hangs does not hang this. What was refused, or None: it did not come back."""
+    """Runs the way in a process of its own, so that a call that hangs does not hang the test. Returns the errors, or
+    None if the way did not come back."""
     r, w = os.pipe()
     pid = os.fork()
     if pid == 0:

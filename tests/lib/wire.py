@@ -1,4 +1,5 @@
-"""What a client sees of HTTP, said byte for byte over a socket: fields, targets, bodies, queries, refusals, half-closed connections.
+"""Tests what a client sees of HTTP, byte for byte over a socket: fields, targets, bodies, queries, refusals,
+half-closed connections.
 
 Usage: wire.py GATEWAY-URL TOKEN. Prints ok and not ok lines. Every wait ends after WAIT_S.
 """
@@ -46,7 +47,8 @@ class Wire:
         return data
 
     def answer(self, head=False):
-        """The next answer, interim ones too: (status, {name: value}, body); status 0: the connection ended. head: to a HEAD, without the body."""
+        """The next answer, interim ones too: (status, {name: value}, body); status 0: the connection ended. head: the
+        answer to a HEAD, without a body."""
         try:
             while b"\r\n\r\n" not in self.came:
                 if not self.more():
@@ -69,7 +71,7 @@ class Wire:
             return 0, {"error": str(e)}, b""
 
     def ended(self):
-        """Whether the other side has closed, without another byte."""
+        """Whether the server has closed, without another byte."""
         try:
             return self.came == b"" and self.s.recv(1) == b""
         except ConnectionResetError:
@@ -127,7 +129,7 @@ def fields():
         w.close()
 
 
-# ---- targets, versions, bodies that mean nothing ----
+# ---- targets, versions, bodies without a meaning ----
 
 def targets():
     eq("HTTP/1.0 without Host is served", 200, ask("GET %s/25-fields HTTP/1.0" % FILES, host_field=None)[0])
@@ -199,7 +201,7 @@ LARGE = 300 << 20
 
 
 def begin(target, *fields, length=LARGE, sent=b""):
-    """The head of a PUT that waits to be told to go on (or does not), and the first answer to it."""
+    """Sends the head of a PUT that waits for 100 Continue (or does not); returns the first answer to it."""
     w = Wire().say(text("PUT " + target, "Content-Length: %d" % length, *fields) + sent)
     return w, w.answer()
 
@@ -234,7 +236,7 @@ def refused_early():
         got = [found[0], w.say(body).answer()[0]]
         eq("a body of %d bytes that is wanted is asked for" % len(body), list(statuses), got)
         w.close()
-    # A repeat is one whatever has become of the folder meanwhile.
+    # A repeat is recognized, whatever has happened to the folder meanwhile.
     key = ("Idempotency-Key: 25-repeat-%f" % time.time(), "If-None-Match: *")
     for what, body, wanted in (("made", b"a" * 100000, 201), ("the repeat is the same", b"a" * 100000, 201),
             ("another body is not", b"b" * 100000, 422)):
@@ -260,10 +262,10 @@ def forms():
     eq("the file is what it was", b"zzz", get("25-coded")[2])
 
 
-# ---- who has said all, and listens ----
+# ---- clients that shut down their sending side and wait for the answer ----
 
 def put_chunked(name, body, *fields):
-    """By who shuts his side right behind the last chunk."""
+    """A client that shuts down its sending side right behind the last chunk."""
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in
             (body[i:i + 65536] for i in range(0, len(body), 65536)))
     w = Wire().say(text("PUT %s/%s" % (FILES, name), "Transfer-Encoding: chunked", *fields) + chunks +
@@ -279,7 +281,7 @@ def half_closed():
     key = json.loads(ask("POST /api/v2/user/keys", "Content-Type: application/json",
             body=b'{"name":"25-half-%d"}' % time.time_ns())[2])
     bearer = "Authorization: Bearer " + key["token"]
-    # The first use of a token: a gateway has to ask whose it is.
+    # The first use of a token: a gateway has to ask whose token it is.
     w = Wire().say("PUT %s/25-half HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 4\r\n\r\nhalf" % (FILES, bearer)).end()
     eq("a change by who shuts his side is made and told", 201, w.answer()[0])
     ok(w.ended(), "and the connection ends")
@@ -289,8 +291,8 @@ def half_closed():
     w = Wire().say(text("PUT %s/25-half" % FILES, body=b"z" * size)).end()
     eq("a large one too", 200, w.answer()[0])
     w.close()
-    # Beside connections that have been silent for longer, which the server's library looks at in another order: all of
-    # them its own, as an empty line came first.
+    # These requests run beside connections that have been silent for longer, which the server's library visits in
+    # another order: all of them are its own, because an empty line came first.
     others = [Wire().say(b"\r\n" + text("GET %s/25-half" % FILES)) for _ in range(8)]
     for w in others:
         w.answer()

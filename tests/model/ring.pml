@@ -1,91 +1,93 @@
 /*
- * How the home of a drive moves from gateway to gateway, and no cache is ever stale.
+ * How the home of a drive moves from gateway to gateway, and no cache ever gives a stale answer.
  *
- * One gateway is the home of a drive: it alone answers reads of it from memory, and every change is sent by it. The
- * database keeps who is a member of the ring, the ring's epoch, and in each drive's row the epoch of who has claimed
- * it. What the database does is one step each. Everything else may happen late or not at all: a gateway stands still
- * for as long as it likes between any two of its steps, dies, and comes back as another boot; requests arrive after
- * their sender has given them up or died, answers are late or lost, and a client asks again, by another gateway too,
- * while its first request is still on its way.
+ * One gateway is the home of a drive: only the home answers reads of the drive from memory, and only the home sends its
+ * changes. The database stores the members of the ring, the ring's epoch, and in each drive's row the epoch in which a
+ * gateway claimed the drive. Each operation of the database is one step. Everything else may happen late or not at all:
+ * a gateway may pause for any time between any two of its steps, die, and come back as another boot. Requests arrive
+ * after their sender has given them up or died. Answers are late or lost. A client sends its request again, also
+ * through another gateway, while the first one is still in flight.
  *
  * A value is the seq of the change that made it, so that "older" is "less". What must hold:
  *
- *   no read that began after a change was acknowledged returns what was there before it.
+ *   no read that began after a change was acknowledged returns the state from before that change.
  *
- * Time has no clock here. A lease is a bit at its holder which ends by itself at any moment ("lapse"), and who waits
- * for its end may go on only when it has ended. That this is so with clocks is a line of arithmetic: the holder counts
- * from before it asked, the database notes the renewal after that, and who waits counts from a look at the database
- * after that; so the holder's lease is over first. What clocks can do wrong is in two of the variants.
+ * Time has no clock here. A lease is a bit at its holder; the bit may be cleared at any moment ("lapse"), and a step
+ * that waits for the end of a lease is possible only after that. With clocks this holds by simple arithmetic: the
+ * holder counts from before it asked, the database notes the renewal after that, and a gateway that waits counts from a
+ * look at the database after that. So the holder's lease ends first. Two of the variants model what clocks can break.
  *
- * The steps, by the names that they have below. Those of members are rules in common/ring, run by gateway/ring/ring.c
- * and backend/docs/rows/pg/ring.c; claim, commit and repeat are in the docs service; the others are rules in
- * gateway/ring/homes, run by gateway/ring/keeper:
+ * The steps, with the names that they have below. The steps of members are rules in common/ring, run by
+ * gateway/ring/ring.c and backend/docs/rows/pg/ring.c; claim, commit and repeat are in the docs service; the others are
+ * rules in gateway/ring/homes, run by gateway/ring/keeper:
  *
  *   renew, granted  a gateway asks for its lease; the answer comes later, and may be too late
  *                   (membership_hear, member_ask, member_hear)
- *   lapse           the lease is over: nothing is served from memory (member_has_lease)
+ *   lapse           the lease is over: the gateway serves nothing from memory (member_has_lease)
  *   propose         the next members are written down; the ring prepares (membership.c propose)
- *   stop, say       the old home of a drive that moves stops caching it, and then says so
+ *   stop, say       the old home of a drive that moves stops caching it, and reports this afterwards
  *                   (member_moves, member_stopped)
- *   activate        each member has said so or has no lease: the next members are the members, under a new epoch
+ *   activate        each member has reported or has no lease: the next members become the members, under a new epoch
  *                   (membership.c activate)
- *   learn           a gateway hears of the new epoch; what it holds it keeps only if it had a part in preparing it
+ *   learn           a gateway learns of the new epoch; it keeps its cache only if it took part in preparing that epoch
  *                   (member.c STEPS: NEXT and OTHER)
- *   claim, have     the new home writes its epoch into the drive's row; the answer tells the drive's seq
+ *   claim, have     the new home writes its epoch into the drive's row; the answer has the drive's seq
  *                   (sql ring_claim; homes_claim, homes_claimed)
- *   send            a change goes out with the epoch of the sender's claim, and no client's word for it
+ *   send            a change is sent with the epoch of the sender's claim; the epoch is never taken from a client
  *                   (gateway/proxy/proxy_home.c go_here, forward_headers.c)
  *   commit          the database makes the change, on condition that the drive's row has that epoch
  *   repeat          the change was made before: its answer is given again, on the same condition
  *                   (both: commit_check_home, by backend/docs/rules/commit.c and request/idempotent.c)
- *   apply           the answer is at its gateway, which drops what is stale and then acknowledges
+ *   apply           the answer is at its gateway, which drops stale entries and then acknowledges
  *                   (homes_touched, by keeper_answered, before anything of the answer is passed on)
  *   lose            a gateway gives up waiting for the answer; the request may still arrive
- *   ask, hear       a home that has missed something reads the journal, and is in doubt until it has
+ *   ask, hear       a home that has missed something is in doubt until it has read the journal
  *                   (homes_ask, homes_told; in doubt is HOME_BEHIND)
- *   fill, keep      a read of a docs service for the cache, and for those who wait for it
- *                   (proxy_fill.c, gateway/cache/fence.c; proxy_flight.c for who waits)
- *   tell            somebody is answered by a read of his own, which may have seen what the home has not heard of yet
- *                   (homes_saw, homes_doubt)
- *   lift, put       the home's entries go to another gateway, which has dropped nothing behind where they are true, and
- *                   serves none of them before it is home (homes_offered, replicas_take_offer; cache_put_copy)
- *   follow          what the home has dropped is dropped of the copies (keeper_offered); or the journal tells it
- *                   Who gives up a drive keeps his entries likewise; what he claims begins where they are true, in
- *                   doubt (homes_give_up, homes_claimed)
+ *   fill, keep      a read of a docs service for the cache, and for the readers who wait for it
+ *                   (proxy_fill.c, gateway/cache/fence.c; proxy_flight.c for the readers who wait)
+ *   tell            a reader is answered by a read of its own, which may have seen changes that the home has not yet
+ *                   received (homes_saw, homes_doubt)
+ *   lift, put       entries of the home are copied to another gateway. That gateway has dropped nothing after the
+ *                   position at which the entries are true, and serves none of them before it is the home
+ *                   (homes_offered, replicas_take_offer; cache_put_copy)
+ *   follow          copies of entries that the home has dropped are dropped (keeper_offered), or the journal names
+ *                   them. A gateway that gives up a drive likewise keeps its entries; the entries of a drive that it
+ *                   claims begin at the position where they are true, in doubt (homes_give_up, homes_claimed)
  *
- * Each safeguard can be taken away, and then the property must fail:
+ * Each safeguard can be removed, and then the property must fail:
  *
  *   NO_LEASE_WAIT     the ring goes on without a silent member whose lease may still hold
  *   NO_PREPARE        the ring goes on without asking the old homes
- *   SAY_FIRST         a home says that it has stopped before it has
+ *   SAY_FIRST         a home reports that it has stopped before it has
  *   NO_CLAIM          the new home does not write its epoch into the row
  *   LATE_CLAIM        the answer to a claim counts although the gateway has stopped for the drive since
  *   LATE_CLOCK        a lease counts from the answer
  *   SAME_BOOT         a gateway that comes back takes the lease and the claims of its former boot for its own
- *   KEEP_ALL          a gateway that had no part in a change of members keeps what it holds
- *   NO_FENCE          a fill is kept whatever was dropped since it was sent
- *   NO_WAITERS_RULE   who came after an acknowledged change is handed a fill from before it
- *   WAIT_WITHOUT_LEASE  a fill is handed to those who wait for it by a gateway that has no lease any more
- *   NO_GAP_RULE       a home whose change has a seq that is not the next goes on as if nothing were missing
+ *   KEEP_ALL          a gateway that took no part in a change of members keeps its cache
+ *   NO_FENCE          a fill is kept even if its entry was dropped after the fill was sent
+ *   NO_WAITERS_RULE   a reader that came after an acknowledged change gets a fill from before it
+ *   WAIT_WITHOUT_LEASE  a gateway that has no lease any more gives a fill to the readers who wait for it
+ *   NO_GAP_RULE       a home goes on as if nothing were missing after a change whose seq is not the next one
  *   NO_SEEN_RULE      a read that saw more than the home has followed is answered, and the home goes on all the same
- *   TOLD_BY_CHANGES   for the rule about who waits only changes count, not what was read
+ *   TOLD_BY_CHANGES   the rule for readers who wait counts only changes, not what other readers have seen
  *   REPEAT_UNCHECKED  a repeat is answered whatever the epoch of its sender is
- *   OLD_REPLICA       the new home serves what was copied to it, or what it kept, without asking the journal since then
- *   SERVE_REPLICA     what was copied to a gateway is served before it is home
- *   NEW_REPLICA       a copy counts as true where the replica has come to, not where its home was when it was taken
- *   PUT_REPLICA       a copy is kept whatever was dropped since it was taken
+ *   OLD_REPLICA       the new home serves copied or kept entries without reading the journal since then
+ *   SERVE_REPLICA     a gateway serves copied entries before it is the home
+ *   NEW_REPLICA       a copy counts as true at the position of the replica, not at that of its home when it was taken
+ *   PUT_REPLICA       a copy is kept even if its entry was dropped after the copy was taken
  *
- * What the search has shown to be needless: a home that gives up waiting for an answer need not be in doubt for that.
- * Before anybody is told of the change, it comes by as an answer to the repeat, as a gap, or as a read that saw it.
+ * The search has shown that one rule is not needed: a home that gives up waiting for an answer need not be in doubt for
+ * that reason. Before anybody learns of the change, it reaches the home as the answer to the repeat, as a gap, or
+ * through a read that saw it.
  *
- * What is not promised, and not searched: that who reads at the services, by a gateway that is not the home and cannot
- * reach it, sees a change before it is acknowledged, and another reader at the home then does not see it yet.
+ * Not promised, and not searched: a reader at a gateway that is not the home and cannot reach it reads at the services.
+ * It may see a change before the change is acknowledged, and another reader at the home then does not see it yet.
  *
- * How much is searched: gateways RUN, of them members at first BEGIN (sets: 7 is all three, 3 the first two), the last
- * EPOCHS, one change to each of DOCS documents (1, 2), answers about the first one in so many FORMS (1, 2), which lie
- * in so many DRIVES (1, 2), so many CRASHES and LOSSES of requests, COPIES (0: a gateway that gives a drive up forgets
- * it, 1: it keeps it, and homes copy). All of it at once is more than can be searched; run.sh says what is searched
- * when.
+ * The extent of the search: RUN: the gateways; BEGIN: the first members (both are sets: 7 is all three, 3 the first
+ * two); EPOCHS: the last epoch; DOCS: the number of documents (1, 2), with one change to each; FORMS: the number of
+ * different answers about the first one (1, 2); DRIVES: the number of drives in which they lie (1, 2); CRASHES, and
+ * LOSSES of requests: how many; COPIES (0: a gateway that gives a drive up forgets it, 1: it keeps it, and homes copy).
+ * A search with the most of everything is too large; run.sh lists the searches.
  */
 
 #ifndef DRIVES
@@ -101,20 +103,20 @@
 #define LOSSES 0
 #endif
 #ifndef DOCS
-#define DOCS 1 /* documents that are changed, once each */
+#define DOCS 1 /* how many documents there are; each is changed once */
 #endif
 #ifndef FORMS
-#define FORMS 1 /* answers about the first document that may be cached; with two, the second is not asked for */
+#define FORMS 1 /* how many answers about the first document may be cached; with two, the second document is not read */
 #endif
 #define ENTRIES (DOCS == 2 || FORMS == 2)
 #ifndef COPIES
 #define COPIES 0
 #endif
 #ifndef RUN
-#define RUN 7 /* the gateways that there are, as a set */
+#define RUN 7 /* the set of gateways */
 #endif
 #ifndef BEGIN
-#define BEGIN RUN /* the members at the beginning, as a set; the others run and ask to be in */
+#define BEGIN RUN /* the set of the first members; the others run and ask to join */
 #endif
 
 #define GATEWAYS 3
@@ -129,8 +131,8 @@
 #else
 #define DRIVE(x) (x)
 #endif
-#define GD(g, d) ((g) * 2 + (d)) /* of a gateway, by drive */
-#define GX(g, x) ((g) * 2 + (x)) /* of a gateway, by entry or by document */
+#define GD(g, d) ((g) * 2 + (d)) /* index: a gateway and a drive */
+#define GX(g, x) ((g) * 2 + (x)) /* index: a gateway and an entry or a document */
 #define BIT(g) (1 << (g))
 #define MAX(a, b) ((a) > (b) -> (a) : (b))
 
@@ -139,32 +141,32 @@ byte epoch = 1;
 bool preparing;
 byte members = BEGIN, next_members, said; /* sets of gateways */
 byte row_epoch[2] = 1, seq[2];	      /* of drives */
-byte made[2];			      /* the seq of the one change of each document, its value; 0: it is not made */
+byte made[2];			      /* by document: the seq of its change, which is its value; 0: not changed yet */
 
 /* ---- gateways ---- */
-byte up = RUN, fresh;		/* fresh: started since, and not admitted yet */
-byte lease = BEGIN, granted; /* who holds one; whose renewal is on its way */
+byte up = RUN, fresh;		/* fresh: started again, and not admitted yet */
+byte lease = BEGIN, granted; /* the gateways that hold a lease; those whose renewal is in flight */
 #ifdef LATE_CLOCK
-byte late; /* whose renewal comes when it does not count any more */
+byte late; /* the gateways whose renewal arrives too late to count */
 #endif
-byte view[GATEWAYS];		/* the epoch that it knows */
-byte stopped[GATEWAYS];		/* the epoch for the sake of which it has stopped */
-byte claiming[6], claim_seq[6];	/* a claim's answer on its way: its epoch, and the drive's seq */
+byte view[GATEWAYS];		/* the last epoch that the gateway has learnt of */
+byte stopped[GATEWAYS];		/* the coming epoch for which it has stopped */
+byte claiming[6], claim_seq[6];	/* the answer to a claim, in flight: its epoch, and the drive's seq */
 byte claimed[6];		/* the epoch that it wrote into the drive's row; 0: it is not the home */
-byte known[6];			/* the seq up to which it has dropped all; of a replica, up to which it is true */
-bool has[6];			/* it is home, or has a replica */
+byte known[6];			/* the seq up to which it has dropped stale entries; of a replica, where it is true */
+bool has[6];			/* it is the home, or has a replica */
 byte told[6];			/* the seq up to which it has acknowledged */
 bool doubt[6];			/* it may have missed something */
-byte journal[6];		/* the answer of the journal, on its way: a seq */
+byte journal[6];		/* the answer of the journal, in flight: a seq */
 byte cache[6], dropped[6];
-byte lift[6], lift_seq[6];	/* an entry on its way to it from the home, and where that is true */
-byte fill[6], fill_seq[6];	/* a read on its way: the value, and the seq that it saw */
+byte lift[6], lift_seq[6];	/* an entry in flight from the home to it, and the seq at which the entry is true */
+byte fill[6], fill_seq[6];	/* a read in flight: the value, and the seq that it saw */
 
 /* ---- between them ---- */
-byte sent[6];	  /* a change on its way: the epoch that it was sent with */
-bool answered[6]; /* its answer is on its way */
-byte orphan[2];   /* a request whose sender does not wait for it any more: its epoch */
-byte acked[2];	  /* by document, the newest value that anybody was told of */
+byte sent[6];	  /* a change in flight: the epoch that it was sent with */
+bool answered[6]; /* the answer to the change is in flight */
+byte orphan[2];   /* a request for whose answer its sender no longer waits: its epoch */
+byte acked[2];	  /* by document, the newest value in any answer to a client */
 byte crashes, losses;
 
 #define IN(set, g) (((set) & BIT(g)) != 0)
@@ -183,7 +185,7 @@ inline clear(g, x)
 	cache[GX(g, x)] = NOTHING; fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0; dropped[GX(g, x)] = 0;
 	lift[GX(g, x)] = NOTHING; lift_seq[GX(g, x)] = 0
 }
-/* What is kept stays, and what is on its way may still be kept: but nobody is handed it. */
+/* Cached entries stay, and fills in flight may still be cached, but no reader gets them. */
 inline leave(g, x)
 {
 #if COPIES
@@ -215,7 +217,7 @@ inline give_up(g, d)
 	:: else
 	fi
 }
-/* What the home has of the drive from before s does not count any more, nor what is on its way. */
+/* Entries that the home has of the drive from before s no longer count, and neither do fills in flight. */
 inline floor(g, d, s)
 {
 	known[GD(g, d)] = MAX(known[GD(g, d)], s);
@@ -229,7 +231,7 @@ inline floor(g, d, s)
 	fi
 }
 #define TOUCHED(g, d, x, s) (DRIVE(x) == d && made[DOC(x)] > known[GD(g, d)] && made[DOC(x)] <= (s))
-/* What was touched up to s is dropped. */
+/* Drops the entries that changes up to s have touched. */
 inline follow(g, d, s)
 {
 	if
@@ -244,7 +246,7 @@ inline follow(g, d, s)
 }
 
 
-/* The lease of a gateway is over, and no renewal is on its way that still counts. */
+/* The lease of a gateway is over, and no renewal that still counts is in flight. */
 #define GONE(g) (!IN(lease, g) && !IN(granted, g))
 
 #ifdef NO_LEASE_WAIT
@@ -259,14 +261,14 @@ inline follow(g, d, s)
 #endif
 #endif
 
-/* What any gateway has done by the database, through any docs service, when it sees that it is due. */
+/* The steps of the ring. Any gateway may have the database do one, through any docs service, when it is due. */
 proctype ring()
 {
 	byte set;
 
 end:	do
 	:: atomic { !preparing && epoch < EPOCHS && (IS_OUT(0) || IS_OUT(1) || IS_OUT(2)) ->
-		/* propose: one who is silent is out */
+		/* propose: removes a silent member */
 		if
 		:: IS_OUT(0) -> set = 1
 		:: IS_OUT(1) -> set = 2
@@ -274,7 +276,7 @@ end:	do
 		fi;
 		preparing = true; next_members = members & (7 - set); set = 0 }
 	:: d_step { !preparing && epoch < EPOCHS && (up & (7 - members)) != 0 ->
-		/* propose: who runs and is no member is in */
+		/* propose: adds the gateways that run and are no members */
 		preparing = true; next_members = members | up }
 	:: d_step { preparing && MAY_GO_ON(0) && MAY_GO_ON(1) && MAY_GO_ON(2) ->
 		/* activate */
@@ -294,7 +296,7 @@ inline in_doubt(g, d)
 	doubt[GD(g, d)] = true; journal[GD(g, d)] = NOTHING
 }
 
-/* It is home now. What was copied to it, or what it kept, stays where the journal since then names nothing of it. */
+/* It is the home now. Copied or kept entries stay unless the journal since then names them. */
 inline have(g, d)
 {
 	claimed[GD(g, d)] = claiming[GD(g, d)]; told[GD(g, d)] = claim_seq[GD(g, d)];
@@ -310,7 +312,7 @@ inline have(g, d)
 	claiming[GD(g, d)] = 0; claim_seq[GD(g, d)] = 0
 }
 
-/* The journal has told what happened up to its seq, and what it touched is dropped. */
+/* The journal has named the changes up to its seq, and the entries that they touched are dropped. */
 inline hear(g, d)
 {
 	follow(g, d, journal[GD(g, d)]);
@@ -329,7 +331,7 @@ inline drop(g, doc, s)
 	fi
 }
 
-/* The answer to a change is there: what it touched is dropped, and then the client is answered. */
+/* The answer to a change has arrived: the entries that it touched are dropped, and then the client is answered. */
 inline apply(g, doc)
 {
 	answered[GX(g, doc)] = false;
@@ -365,14 +367,14 @@ inline lose(g, doc)
 #define MAY_FILL(g, x) \
 	(IN(up, g) && claimed[GD(g, DRIVE(x))] && fill[GX(g, x)] == NOTHING && cache[GX(g, x)] == NOTHING)
 
-/* The answer of a read is there. One that saw more than the home has followed says that it missed something. */
+/* The answer of a read has arrived, and is cached unless the fence forbids it. */
 inline keep(g, x)
 {
 	cache[GX(g, x)] = (KEPT(g, x) -> fill[GX(g, x)] : cache[GX(g, x)]);
 	fill[GX(g, x)] = NOTHING; fill_seq[GX(g, x)] = 0
 }
 
-/* Entries go to whoever may be home next. It is asked first, and takes what is true where it is itself, or later. */
+/* Entries go to the next home. It is asked first, and takes entries that are true at its own position or later. */
 #if RUN == 7
 #define NEXT(g) (((g) + 1) % 3)
 #else
@@ -391,7 +393,7 @@ inline lift_to(g, h, x)
 	fi;
 	lift[GX(h, x)] = cache[GX(g, x)]; lift_seq[GX(h, x)] = known[GD(g, DRIVE(x))]
 }
-/* It is there, sooner or later. */
+/* The copy arrives at some time. */
 #ifdef PUT_REPLICA
 #define PUTS(g, x) true
 #else
@@ -426,8 +428,8 @@ inline put(g, x)
 	(fill[GX(g, x)] != NOTHING && IN(lease, g) && claimed[GD(g, DRIVE(x))] && NEW_ENOUGH(g, x, then))
 #endif
 
-/* Who reads for itself is answered whatever its answer saw; where that is more than the home knows of, the home is in
-   doubt first. (The value was read after the reader came, so that it needs no rule about who waits.) */
+/* A reader with a read of its own is answered, whatever the read saw. If that is more than the home has followed, the
+   home is in doubt first. (The value was read after the reader came, so it needs no rule for readers who wait.) */
 inline tell(g)
 {
 #ifndef NO_SEEN_RULE
@@ -539,14 +541,14 @@ end:	do
 	:: d_step { IN(up, g) && answered[GX(g, 1)] -> apply(g, 1) }
 	:: d_step { IN(up, g) && losses < LOSSES && (sent[GX(g, 1)] || answered[GX(g, 1)]) -> losses++; lose(g, 1) }
 #endif
-	/* ---- the end, and another begin ---- */
+	/* ---- a crash, and another start ---- */
 	:: d_step { IN(up, g) && crashes < CRASHES ->
 		crashes++; up = up & (7 - BIT(g));
 		stopped[g] = 0;
 		orphan[0] = MAX(orphan[0], sent[GX(g, 0)]); sent[GX(g, 0)] = 0; answered[GX(g, 0)] = false;
 		orphan[1] = MAX(orphan[1], sent[GX(g, 1)]); sent[GX(g, 1)] = 0; answered[GX(g, 1)] = false;
 #ifdef SAME_BOOT
-		/* What it takes for its own afterwards: the lease, the epoch that it knew, its claims. */
+		/* Afterwards it takes these for its own: the lease, the epoch that it had learnt, its claims. */
 		clear(g, 0); clear(g, 1)
 #else
 		lease = lease & (7 - BIT(g)); granted = granted & (7 - BIT(g)); view[g] = 0;
@@ -594,7 +596,7 @@ end:	do
 	od
 }
 
-/* One read, which begins at any time, at any gateway, and asks for an entry. */
+/* One read, which begins at any time, at any gateway, and asks for one entry. */
 proctype reader()
 {
 	byte x, g, low, floor_then;
@@ -622,7 +624,7 @@ end:	do
 	od
 }
 
-/* A reader before that one, whose answer was from a read of its own, tells what it saw. */
+/* An earlier reader, which got the answer of its own read. What it saw counts as known to clients. */
 proctype gossip()
 {
 	byte g;

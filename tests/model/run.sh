@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Goal: the models hold, and each fails when one of its safeguards is taken away. A minute of the processor's time, or
+# Goal: the models hold, and each fails when one of its safeguards is removed. Takes a minute of processor time, or
 # several with E2E_LONG; needs spin and gcc.
 . "$(dirname "$0")/../lib/e2e.sh"
 here=$(cd "$(dirname "$0")" && pwd)
-# To optimise a search takes the compiler longer than it saves, but for the largest.
+# Optimising a search takes the compiler more time than it saves, except for the largest.
 optimize=-O0
 
-# model NAME [-DFLAG…]: searched to the end, breadth first, so that what is wrong is found soon and told shortly. States
-# are kept as hashes of 64 bits. 0: nothing is wrong; 1: an assertion fails, or it stands still.
+# model NAME [-DFLAG…]: searches the model completely, breadth first, so that an error is found soon and its trace is
+# short. States are stored as hashes of 64 bits. Status 0: no error; 1: an assertion fails, or the model stops in a
+# state that is no valid end.
 model() {
 	local dir errors
 	dir=$(mktemp -d "$WORK/model.XXXXXX")
@@ -18,7 +19,7 @@ model() {
 	case $errors in
 	0) ! grep -E 'max search depth too small|MEMLIM|memory limit|not completed' "$dir/log" ;;
 	[1-9]*) return 1 ;;
-	*) cat "$dir/log"; return 2 ;; # it could not be searched: neither
+	*) cat "$dir/log"; return 2 ;; # the search itself failed
 	esac
 }
 fails() {

@@ -1,35 +1,36 @@
 /*
- * How a mount's batches take effect once, and are told as what they came to (PROTOCOL.md, "Sessions of mounts").
+ * How each batch of a mount takes effect at most once, and the mount reports its true result (PROTOCOL.md, "Sessions of
+ * mounts").
  *
- * A mount does two ops, one after the other, whose batches are the same to the byte. Requests are lost, late,
- * overtaken, and repeated by the gateway; answers are lost; the session ends by itself once; the store is out of reach
- * now and then. What must hold:
+ * A mount does two ops, one after the other, whose batches are equal byte for byte. Requests are lost, late, overtaken,
+ * and repeated by the gateway; answers are lost; the session expires once; the store is unreachable now and then. What
+ * must hold:
  *   - an op is never applied twice;
- *   - an op of which the mount was told that it succeeded was applied: that very one, not an earlier one;
- *   - an op that was told as not done is never applied, then or later;
- *   - an op of which nobody could say anything is not applied any more once the session that replaces its own is
- *     answered.
+ *   - an op that was reported as a success was applied: this very op, not an earlier one;
+ *   - an op that was reported as not done is not applied, at that time or later;
+ *   - an op with an unknown result is not applied any more once the mount has the answer that another session has
+ *     replaced that op's session.
  *
  * step                            where
  *   apply                          commit.c slot_run, rows/pg/begin.c see_session: under the drive's lock
  *   open_in_place                  rows/pg/session.c docs_pg_session_create, once.c transact: under the same lock
  *   attempt                        http/call.c attempt; upstream.c try_next for the second service
- *   what an answer means           http/judge.c sh_judge, judge_session; http/batch.c on_batch
+ *   the meaning of an answer       http/judge.c sh_judge, judge_session; http/batch.c on_batch
  *   give_up                        http/inquiry.c sh_inquire, http/session.c sh_session_lost
  *   the journal                    http/inquiry.c take_entry
  *
- * Each safeguard can be taken away, and then something must fail:
+ * Each safeguard can be removed, and then an assertion must fail:
  *   -DNO_FENCE     the old session does not end in the transaction that makes the new one
- *   -DLOOK_FIRST   the journal is asked before the old session has ended
- *   -DREUSE        the number of a batch that was given up is given again
- *   -DHIDDEN       the answer does not say that the gateway asked twice
+ *   -DLOOK_FIRST   the mount reads the journal before the old session has ended
+ *   -DREUSE        the mount gives the number of a batch that it has given up to another batch
+ *   -DHIDDEN       the answer does not state that the gateway sent the request twice
  */
 
 #define OPS 2
 #define SESSIONS 3 /* at most; the mount has one at a time */
 #define NUMBERS 3
-#define SENDS 5 /* of all requests together */
-#define TRIES 2 /* of one batch under its number */
+#define SENDS 5 /* the most requests in all */
+#define TRIES 2 /* the most attempts to send one batch under its number */
 
 mtype = { DONE, GONE, ORDER, LOST };
 
@@ -37,16 +38,16 @@ mtype = { DONE, GONE, ORDER, LOST };
 
 bool alive[SESSIONS + 1];
 byte last[SESSIONS + 1];
-byte journal[(SESSIONS + 1) * NUMBERS]; /* which op has that key; 0: none */
+byte journal[(SESSIONS + 1) * NUMBERS]; /* the op that was applied under that key; 0: none */
 byte sessions = 1;
 bool expired;
 
-byte op = 1, session = 1, number = 1, dead, dead_number, tokens; /* the mount's */
+byte op = 1, session = 1, number = 1, dead, dead_number, tokens; /* variables of the mount */
 
 chan requests = [3] of { byte, byte, byte, byte }; /* session, number, op, token */
 chan answers = [1] of { byte, mtype };		   /* token, what */
 
-/* ---- what is known, for the assertions only ---- */
+/* ---- facts for the assertions only ---- */
 
 byte applied[OPS + 1];
 bool told_not[OPS + 1], fenced[OPS + 1];
@@ -55,7 +56,7 @@ inline apply(s, n, o, ret)
 {
 	if
 	:: !alive[s] -> ret = GONE
-	:: alive[s] -> /* not "else": that would be one of the selection this stands in */
+	:: alive[s] -> /* not "else", which would belong to the selection around this one */
 		if
 		:: n == last[s] + 1 ->
 			last[s] = n;
@@ -65,7 +66,7 @@ inline apply(s, n, o, ret)
 			assert(!told_not[o]);
 			assert(!fenced[o]);
 			ret = DONE
-		:: n == last[s] -> ret = DONE /* the kept answer: the body is the same */
+		:: n == last[s] -> ret = DONE /* the stored answer is repeated: the body is the same */
 		:: else -> ret = ORDER
 		fi
 	fi
@@ -81,34 +82,34 @@ end:
 	:: atomic {
 		requests ? s, n, o, token ->
 		if
-		:: nempty(requests) -> requests ! s, n, o, token /* others come first */
+		:: nempty(requests) -> requests ! s, n, o, token /* other requests overtake it */
 		:: skip			     /* lost */
 		:: apply(s, n, o, what);
 			if
 			:: token == tokens && nfull(answers) -> answers ! token, what
-			:: skip /* lost, or nobody waits for it any more */
+			:: skip /* the answer is lost, or the mount no longer waits for it */
 			fi
 		fi;
-		s = 0; n = 0; o = 0; token = 0; what = 0 /* what is not used any more makes no states of its own */
+		s = 0; n = 0; o = 0; token = 0; what = 0 /* unused variables must not make more states */
 	}
-	/* It was not heard of the mount for too long. */
+	/* The mount was silent for too long, so its session expires. */
 	:: atomic { !expired && alive[sessions] -> expired = true; alive[sessions] = false }
 	od
 }
 
-/* ---- the mount, and the gateway on its way ---- */
+/* ---- the mount, and the gateway between it and the store ---- */
 
 
 bool doubt, twice;
 
-/* what: of the request that was sent last, by the mount or, after a first service did not answer, by the gateway. */
+/* what: the answer to the last request, of the mount, or of the gateway after a first service did not answer. */
 inline attempt(what)
 {
 	twice = false;
 	tokens++;
 	requests ! session, number, op, tokens;
 	if
-	:: tokens < SENDS -> /* the gateway hears nothing, and asks another service */
+	:: tokens < SENDS -> /* the gateway gets no answer, and sends the request to another service */
 		tokens++;
 		requests ! session, number, op, tokens;
 		twice = true
@@ -125,7 +126,7 @@ inline attempt(what)
 	fi
 }
 
-/* A session in the place of the one that was lost: one transaction. */
+/* Creates a session that replaces the lost one, in one transaction. */
 inline open_in_place()
 {
 	atomic {
@@ -169,17 +170,17 @@ active proctype mount()
 		doubt = false;
 		tries = 0;
 again:
-		/* Nothing is sent under a session that was lost, nor before there is another one. */
+		/* Nothing is sent under a lost session, nor before there is another session. */
 		if
 		:: session == 0 && sessions < SESSIONS -> open_in_place()
-		/* the store is out of reach: it was not sent under any session that may still do it */
+		/* the store is unreachable: no session that may still apply the op has been used for it */
 		:: session == 0 ->
 			told_not[op] = true;
 			goto next
 		:: else
 		fi;
 		if
-		:: tokens >= SENDS -> told_not[op] = true; goto next /* the model's end: it has not been sent */
+		:: tokens >= SENDS -> told_not[op] = true; goto next /* the model's limit: the op was not sent */
 		:: else
 		fi;
 send:
@@ -204,13 +205,13 @@ send:
 #endif
 		fi;
 		if
-		:: !doubt -> /* a first answer, that it was not done: under another session */
+		:: !doubt -> /* the first answer says that the op was not done: try again under another session */
 			give_up();
 			goto again
 		:: else
 		fi;
 #ifdef REUSE
-		goto next; /* nobody knows, and the number is given again */
+		goto next; /* the result is unknown, and the number is used again */
 #endif
 		give_up();
 #ifdef LOOK_FIRST
@@ -229,11 +230,11 @@ send:
 				doubt = false;
 				tries = 0;
 				if
-				:: goto again /* under the new session */
+				:: goto again /* the op is sent again under the new session */
 				:: told_not[op] = true; goto next
 				fi
 			fi
-		:: fenced_op = op /* out of reach: nobody knows, until the old one has ended */
+		:: fenced_op = op /* the store is unreachable: the result is unknown until the old session has ended */
 		fi;
 next:
 		skip;

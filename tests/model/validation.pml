@@ -1,50 +1,52 @@
 /*
- * How a gateway answers reads of a drive whose home is another one from what it has kept of that one's answers
- * (PROTOCOL.md, "Between gateways"; gateway/proxy/proxy_validate.c, validator.c).
+ * How a gateway that is not the home of a drive answers reads of it from its copies of the home's answers (PROTOCOL.md,
+ * "Between gateways"; gateway/proxy/proxy_validate.c, validator.c). The home of a drive is the gateway that alone
+ * answers reads of it from memory.
  *
  * A document has versions. A change is acknowledged when the services have it and the home of that moment has dropped
- * what it had. There are two boots that are the home one after the other: the first ends its being one by its lease
- * (the ring's model shows that no change comes before it has), and goes on running, with what it had in memory. Each
- * numbers what it keeps from 1. A third gateway keeps copies, by boot and number, and asks the boot that it takes for
- * the home, which may be the wrong one by then. Readers come to it, and each waits until no call is under way. (That
- * one call may ask for several who came before it was sent makes no difference to any of them, and is left out.) What
- * must hold: what a reader is told is no older than what was acknowledged before he came.
+ * its cached answer. Two boots (starts of a gateway's process) are the home, one after the other. The first one stops
+ * being the home when its lease ends (the ring's model shows that no change comes before that), and runs on, with its
+ * memory intact. Each boot numbers the answers that it caches from 1. A third gateway has copies, identified by boot
+ * and number. It asks the boot that it takes for the home, which may be the wrong one by then. Readers come to this
+ * gateway, and each waits until no call is in flight. (In the code one call may ask for several readers who came before
+ * it was sent. This makes no difference to any of them, and is left out.) What must hold: a reader never gets an answer
+ * that is older than the newest change that was acknowledged before the reader came.
  *
  * step                 where
  *   change             any change through the home: proxy_home.c note_answer, before it is passed on
  *   fill               proxy_fill.c keep; the stamp: shard.c put
- *   copy               proxy_validate.c proxy_validate_keep, of an answer that came by a hop
+ *   copy               proxy_validate.c proxy_validate_keep, of an answer that came by a hop (through the home)
  *   come, send         validator.c validator_ask, send_next
  *   judge              proxy_validate.c proxy_judge_answers
  *   tell               proxy_validate.c on_heard
  *
- * Each safeguard can be taken away, and then something must fail:
- *   -DNO_STAMP      the home says that it has an answer, and not that it is the same one
- *   -DNO_BOOT       a copy of one boot's answer is asked about at another one
- *   -DNO_LEASE      who was the home answers as if it still was
- *   -DJOIN          who comes while a call is under way is told what that brings
- *   -DREMEMBER      what was good once is given again unasked
+ * Each safeguard can be removed, and then an assertion must fail:
+ *   -DNO_STAMP      the home confirms that it has an answer, but not that it is the same answer
+ *   -DNO_BOOT       a gateway asks one boot about a copy of another boot's answer
+ *   -DNO_LEASE      the former home answers as if it were still the home
+ *   -DJOIN          a reader who comes while a call is in flight gets the result of that call
+ *   -DREMEMBER      a copy that was confirmed once is given again without a question
  */
 
 #define BOOTS 2
-#define VERSIONS 2 /* changes, for the bound */
-#define FILLS 2	   /* of each boot, likewise */
+#define VERSIONS 2 /* the number of changes, to limit the search */
+#define FILLS 2	   /* the number of fills of each boot, also to limit the search */
 
-byte version;	/* the services', acknowledged */
-byte home;	/* which boot it is: 0 or 1 */
-byte has[BOOTS];    /* what it keeps: version + 1; 0: nothing */
-byte stamp[BOOTS];  /* the number of that */
-byte stamps[BOOTS]; /* so many were given */
+byte version;	/* of the services, acknowledged */
+byte home;	/* which boot is the home: 0 or 1 */
+byte has[BOOTS];    /* the answer in its cache: version + 1; 0: none */
+byte stamp[BOOTS];  /* the number of that answer */
+byte stamps[BOOTS]; /* how many numbers the boot has given */
 
-byte copy, copy_stamp, copy_boot; /* version + 1; 0: there is none */
-bool good;			  /* it was found to be so, once */
+byte copy, copy_stamp, copy_boot; /* version + 1; 0: there is no copy */
+bool good;			  /* the home has confirmed the copy once */
 
-/* Two readers, who come when they like. */
+/* Two readers, who come at any time. */
 #define READERS 2
-byte came[READERS]; /* 0: not yet; else the version of that moment + 1 */
+byte came[READERS]; /* 0: not yet; else 1 + the version when the reader came */
 bool asked[READERS], told[READERS];
 
-bool under_way; /* a call */
+bool under_way; /* a call is in flight */
 byte call_stamp, call_boot, call_copy;
 
 #ifdef NO_STAMP
@@ -65,7 +67,7 @@ byte call_stamp, call_boot, call_copy;
 
 inline tell(r, value)
 {
-	assert(value >= came[r]); /* nothing older than what he could know of */
+	assert(value >= came[r]); /* no older than the last change acknowledged before the reader came */
 	told[r] = true
 }
 
@@ -78,7 +80,7 @@ active proctype services()
 	od
 }
 
-/* Each boot fills while it is the home: the answer is that of now (the ring's model has the fence that sees to it). */
+/* Each boot fills its cache with the current version while it is the home (the ring's model has the fence for it). */
 active proctype filler()
 {
 end:
@@ -92,7 +94,7 @@ end:
 	od
 }
 
-/* An answer of the home comes by a hop, of now, and may be late in being kept. */
+/* A current answer of the home comes by a hop; it may be stored as a copy later. */
 active proctype copier()
 {
 	byte value, number, boot, times;
@@ -111,7 +113,7 @@ active [READERS] proctype reader()
 	byte me = _pid - 3, meant, mine, number;
 
 	came[me] = version + 1;
-	/* Whom it takes for the home. */
+	/* The boot that the gateway takes for the home. */
 	if
 	:: meant = 0
 	:: meant = 1
@@ -119,7 +121,7 @@ active [READERS] proctype reader()
 	atomic {
 		if
 		:: copy > 0 && OF_BOOT(meant) -> mine = copy; number = copy_stamp
-		:: else -> goto over /* a request like all others, as is whatever comes of no verdict */
+		:: else -> goto over /* the request is sent on as usual, as it is after a call without a verdict */
 		fi
 	};
 #ifdef REMEMBER
@@ -151,7 +153,7 @@ end:	atomic {
 over:	skip
 }
 
-/* The call comes to the boot that is meant; its verdict is heard later. Lost: nobody is told anything. */
+/* The call reaches the boot that is asked; its verdict arrives later. If the call is lost, no reader gets an answer. */
 active proctype call()
 {
 	bool same;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a signal that does not kill changes nothing for who is in a call on the mount, near or far from the store, with
-# caches or without; who waits for a lock is interrupted, who is killed goes.
+# Goal: a signal that does not kill has no effect on a process in a call on the mount, whether the store is near or
+# far, with caches or without. A process that waits for a lock is interrupted, and a killed process dies.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 BIN=${NEPHOS_BUILD_DIR:?}/bin
@@ -22,7 +22,7 @@ gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$
 mkdir -p "$M" "$FAR" || exit 2
 at_end 'gateways CONT; umount_far || umount -l "$FAR"; [ -z "${proxy:-}" ] || kill "$proxy"; rm -rf "$M"'
 
-# ---- every call, in each kind of rain ----
+# ---- every call, under each kind of signals ----
 
 for how in "${HOWS[@]}"; do
 	check "$how: no call fails" timeout 120 "$BIN/storm" make "$M" "${ROUNDS:-5}" "$how"
@@ -36,7 +36,8 @@ check "it is mounted from there" mount_far
 for how in once timer; do
 	check "$how, $AWAY_MS ms away: no call fails" timeout 120 "$BIN/storm" make "$FAR/10" "${FAR_ROUNDS:-1}" "$how"
 done
-# What the kernel and the mount know by now answers without the store: so each look is by a mount that knows nothing.
+# The kernel and the mount now answer from their caches, without the store. Thus each look uses a new mount, which
+# has cached nothing.
 for how in "${COLD[@]}"; do
 	check "$how: the far mount knows nothing" sh -c '"$0" umount "$1"' "$BIN/nephos" "$FAR"
 	check "$how: and is mounted anew" mount_far
@@ -59,14 +60,14 @@ for d in {1..15}; do
 	mkdir "$WORK/tree/d$d"
 	for f in {1..15}; do echo "$d $f" >"$WORK/tree/d$d/f$f"; done
 done
-# copied WHAT FROM TO: with the copier stopped and continued all the time.
+# copied WHAT FROM TO: copies while the copier is stopped and continued all the time.
 copied() {
 	local copier
 	cp -r "$2" "$3" 2>"$WORK/cp.err" &
 	copier=$!
 	while kill -STOP $copier 2>/dev/null; do
 		kill -CONT $copier
-		sleep 0.01 # to get some work done between
+		sleep 0.01 # lets the copier work in between
 	done
 	wait $copier
 	check_eq "$1, stopped and continued all the time, succeeds" "0 " "$? $(cat "$WORK/cp.err")"
@@ -75,10 +76,10 @@ copied() {
 copied "cp -r of 225 files" "$WORK/tree" "$M/copied"
 copied "cp -r of 15 files to afar" "$WORK/tree/d1" "$FAR/10/copied-far"
 
-# ---- who waits for a lock ----
+# ---- a process that waits for a lock ----
 
 cat >"$WORK/lock.py" <<'PY'
-# Waits for a lock that another process holds; a signal comes: the wait ends with EINTR, and soon.
+# Waits for a lock that another process holds. A signal comes, and the wait must end with EINTR soon.
 import ctypes, fcntl, os, signal, sys, time
 path, kind = sys.argv[1:3]
 libc = ctypes.CDLL(None, use_errno=True)
@@ -107,7 +108,7 @@ for kind in fcntl flock; do
 	check "who waits for a lock ($kind) is interrupted" python3 "$WORK/lock.py" "$M/lock" "$kind"
 done
 
-# ---- who is killed, and who is not, while the store stands still ----
+# ---- a killed process, and one with another signal, while the store is stopped ----
 
 ls -l "$M" >/dev/null
 gateways STOP
@@ -134,14 +135,15 @@ check_eq "and has what he wanted when the store answers" "0 " "$? $(cat "$WORK/w
 check "which is there" test -d "$M/waits"
 check "the mount goes on" eventually 20 mkdir "$M/after"
 
-# A store that has been silent for 10 s: a signal ends what POSIX lets be interrupted, and nothing else.
+# When the store has been silent for 10 s, a signal ends the calls that POSIX allows to be interrupted, and no other
+# call.
 if [ -n "${E2E_LONG:-}" ]; then
 	cat >"$WORK/silent.py" <<'PY'
-# One call; a signal each second. Says what came of it.
+# Makes one call, with a signal each second, and prints its result.
 import os, signal, sys
 path, call = sys.argv[1:3]
 def handler(*_):
-    if call != "mkdir": raise InterruptedError # Python itself repeats these when they are interrupted, unless the handler objects
+    if call != "mkdir": raise InterruptedError # Python repeats the other calls after EINTR, unless the handler raises
 signal.signal(signal.SIGALRM, handler)
 fd = os.open(path + "/large", os.O_RDONLY) if call == "read" else -1
 print("ready", flush=True)

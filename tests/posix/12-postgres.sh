@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Goal: PostgreSQL lives on the mount: initdb, clients at work with fsync on, all its processes killed in the midst of
-# that, recovery; nothing that was committed is lost, nothing is damaged.
+# Goal: PostgreSQL works on the mount: initdb, clients with fsync on, a kill of all its processes at work, recovery.
+# Nothing that was committed is lost, and nothing is damaged.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/12
 D=$M/data
-SOCKETS=$(mktemp -d /tmp/nephos-pg.XXXXXX) # a socket's path is short
+SOCKETS=$(mktemp -d /tmp/nephos-pg.XXXXXX) # the path of a socket must be short
 CLIENTS=4
 TRANSACTIONS=${E2E_LONG:+500}
 KILLS=${E2E_LONG:+5}
 mkdir -p "$M" || exit 2
-for bin in /usr/lib/postgresql/*/bin; do :; done # Debian keeps them out of PATH; the newest
+for bin in /usr/lib/postgresql/*/bin; do :; done # Debian does not put them into PATH; the loop ends with the newest
 
-# PostgreSQL does not run as root.
+# PostgreSQL refuses to run as root.
 as_postgres() {
 	if [ "$(id -u)" = 0 ]; then
 		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
@@ -22,15 +22,15 @@ as_postgres() {
 }
 if [ "$(id -u)" = 0 ]; then chown postgres: "$M" "$SOCKETS"; fi
 say() { psql -h "$SOCKETS" -U nephos -d postgres -Atqc "$1"; }
-server() { # its log is not on the mount: what it says about that must be readable
+server() { # its log is not on the mount, so that its messages about the mount can be read
 	as_postgres "$bin/pg_ctl" -D "$D" -w -t 120 -l "$SOCKETS/log" \
 		-o "-c listen_addresses='' -c unix_socket_directories='$SOCKETS' -c max_connections=20 -c shared_buffers=16MB -c fsync=on" "$@"
 }
-# The postmaster and all its children, at once.
+# Kills the postmaster and all its children at once.
 kill_all() {
 	local postmaster processes
 	postmaster=$(head -n 1 "$D/postmaster.pid")
-	kill -STOP "$postmaster" # starts no more of them
+	kill -STOP "$postmaster" # the postmaster starts no more children
 	processes=$(pgrep -P "$postmaster")
 	# shellcheck disable=SC2086
 	kill -KILL $processes "$postmaster"
@@ -46,7 +46,7 @@ check "$CLIENTS clients are served" \
 	"$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -t "${TRANSACTIONS:-25}" postgres
 check "amcheck is there" say "create extension amcheck"
 
-# What each transaction adds, it adds in four tables.
+# Each transaction adds the same amount in four tables.
 balances() { say \
 	"select (select sum(abalance) from pgbench_accounts) = s and (select sum(tbalance) from pgbench_tellers) = s and (select sum(bbalance) from pgbench_branches) = s from (select coalesce(sum(delta), 0) s from pgbench_history) x"; }
 more_than() { [ "$(say "select count(*) from pgbench_history")" -gt "$1" ]; }

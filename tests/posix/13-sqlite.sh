@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: SQLite works on the mount, with a rollback journal and with WAL (whose index is a shared mapping): several
-# processes write side by side and are killed; what was committed is there, nothing is damaged.
+# Goal: SQLite works on the mount, with a rollback journal and with WAL (whose index is a shared mapping). Several
+# processes write at the same time and are killed. What was committed is there, and nothing is damaged.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/13
@@ -11,7 +11,7 @@ mkdir -p "$M" || exit 2
 at_end 'rm -rf "$M"'
 
 cat >"$WORK/writer.py" <<'PY'
-# Each transaction counts up a counter and leaves a row; says the number of each that is committed.
+# Each transaction increments a counter and adds a row. Prints the number of each committed transaction.
 import sqlite3, sys
 path, name, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 db = sqlite3.connect(path, timeout=60, isolation_level=None)
@@ -42,7 +42,7 @@ for mode in delete wal; do
 		"$all $all" "$(ask "select (select n from counter) || ' ' || (select count(*) from rows)")"
 
 	for ((k = 1; k <= ${KILLS:-1}; k++)); do
-		rm -f "$WORK/killed" "$WORK/killed-too" # those before have written as many lines
+		rm -f "$WORK/killed" "$WORK/killed-too" # the round before wrote as many lines
 		python3 "$WORK/writer.py" "$M/$mode.db" "k$k" 100000 >"$WORK/killed" 2>&1 &
 		killed=$!
 		python3 "$WORK/writer.py" "$M/$mode.db" "l$k" 100000 >"$WORK/killed-too" 2>&1 &

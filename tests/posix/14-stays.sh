@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Goal: what stat has said of a file stays true when its bytes are stored, and what was written in a mapping is data
-# before it is.
+# Goal: what stat reports about a file with unstored bytes stays the same when the bytes are stored. A page that was
+# written through a mapping counts as data (SEEK_DATA) even before it is stored.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/posix-14
 mkdir -p "$M" "$WORK/local"
 at_end 'rm -rf "$M"'
 
-# ---- times of what is not stored yet ----
+# ---- times of a file with unstored bytes ----
 cat >"$WORK/times.py" <<'PY'
-"""times.py FOLDER: each way to change an open file with bytes that are not stored, what stat says of it then, and when they are."""
+"""times.py FOLDER: changes an open file with unstored bytes in each way, and compares stat before and after they are
+stored."""
 import os, subprocess, sys, time
 os.chdir(sys.argv[1])
 ways = {
@@ -27,7 +28,7 @@ for name, change in ways.items():
     f = os.open(name, os.O_CREAT | os.O_RDWR, 0o644)
     os.write(f, b"x" * 50000)
     before = os.fstat(f)
-    time.sleep(0.01) # so that it is another time, by any clock
+    time.sleep(0.01) # so that the time differs on any clock
     change(f)
     said = os.fstat(f)
     os.fsync(f)
@@ -39,7 +40,7 @@ for name, change in ways.items():
 PY
 check "what stat says of a file with bytes to store is what it says when they are" python3 "$WORK/times.py" "$M"
 
-# ---- holes of what is mapped ----
+# ---- holes of a mapped file ----
 cat >"$WORK/mapped.py" <<'PY'
 import mmap, os, sys
 f = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o644)
@@ -56,7 +57,7 @@ m = mmap.mmap(f, 1 << 20)
 print(parts())
 m[100 << 12:(100 << 12) + 3] = b"abc"
 print(parts())
-os.close(f) # the mapping goes on
+os.close(f) # the mapping stays
 m[(200 << 12) - 1:(200 << 12) + 1] = b"de"
 print(parts())
 m.flush()
@@ -67,7 +68,7 @@ python3 "$WORK/mapped.py" "$M/mapped" >"$WORK/mount.txt" 2>&1
 check_eq "SEEK_DATA was asked before and after pages of a mapping were written" 4 "$(wc -l <"$WORK/local.txt")"
 check "and finds on the mount what it finds on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
 
-# ---- a mapping of what must not be changed ----
+# ---- a mapping of a file that must not be changed ----
 if [ "$(id -u)" = 0 ]; then
 	check "what is written in a mapping of an append-only file is refused, and not shown" python3 -c "
 import mmap, os, subprocess, sys, time
@@ -83,7 +84,7 @@ try:
     sys.exit('not refused')
 except PermissionError:
     pass
-until = time.monotonic() + 20 # the kernel is told a moment later
+until = time.monotonic() + 20 # the mount notifies the kernel a moment later
 while os.pread(f, 4, 0) != b'xxxx' or m[0:4] != b'xxxx':
     assert time.monotonic() < until, (os.pread(f, 4, 0), m[0:4])
     time.sleep(0.01)" "$M/append-only"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: on a full drive every way to store something is answered in time, each refusal is told to whoever wrote, nothing
-# is lost that was promised, nothing is shown that is not stored, and whoever comes later is not held up. Long form:
-# also a full disk below the blocks, which needs root and a store of its own.
+# Goal: on a full drive every way to store something is answered in time, and each refusal is an error of the process
+# that wrote. Nothing that was acknowledged is lost, nothing is shown that is not stored, and later users of the file
+# are not blocked. The long form also fills the disk below the blocks, which needs root and a store of its own.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
@@ -37,18 +37,18 @@ def later_user(t, path, data):
     t(os.close, fd)
 
 for way in WAYS:
-    if refusal == "ENOSPC" and way is by_copy: continue # blocks that are there take no room
+    if refusal == "ENOSPC" and way is by_copy: continue # blocks that exist already take no room
     name, old, new = way.__name__, os.urandom(8192), os.urandom(SIZE)
     path = "%s/%s" % (m, name)
     with open(path, "wb") as f: f.write(old); f.flush(); os.fsync(f.fileno())
     if subprocess.call(tight, shell=True) != 0: print("not tight"); sys.exit(2)
-    os.statvfs(m) # the mount knows
+    os.statvfs(m) # the mount learns of the quota
     errors = in_time(way, path, new)
     is_(name, errors is not None, "did not come back in %d s" % DEADLINE)
     if errors is None: continue
-    wanted = ("EIO", "ENOSPC", refusal) if way is by_mapping else (refusal,) # what msync has for all but ENOSPC
+    wanted = ("EIO", "ENOSPC", refusal) if way is by_mapping else (refusal,) # the errors of msync, apart from ENOSPC
     is_(name, way is by_exit or (errors and all(e in wanted for e in errors)), "said", errors)
-    # The last handle goes a moment after its close: then what is shown is what is stored.
+    # The kernel releases the last handle a moment after its close. From then on the mount shows what is stored.
     for i in range(500):
         stored = rest("/files/" + name)
         shown = open(path, "rb").read()
@@ -65,7 +65,7 @@ for way in WAYS:
     is_(name, open(path, "rb").read()[100:105] == b"later", "the later user's bytes are not there")
     os.unlink(path)
 
-# What was accepted before a refused write stays.
+# Data that was accepted before a refused write stays.
 def beside(t, path, data):
     fd = os.open(path, os.O_RDWR)
     t(os.pwrite, fd, b"A" * 4096, 0)
@@ -118,7 +118,8 @@ check "byte for byte" cmp "$M/source" "$M/held"
 check "it is unmounted" clean "$NEPHOS" umount "$M"
 
 if [ -n "${E2E_LONG:-}" ] && [ "$(id -u)" = 0 ]; then
-	# A store whose blocks have a small disk: a tmpfs, which a ballast fills but for what fits.
+	# A store whose blocks have a small disk: a tmpfs. A ballast file fills it, except for the room that the test
+	# needs.
 	D=$WORK/store
 	M=$WORK/mount
 	mkdir -p "$D/blocks" "$M"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: room that a program reserves (fallocate) is there when it writes: it counts, it is refused where it is missing,
-# nothing is charged twice, and it is given back.
+# Goal: room that a program reserves (fallocate) is there when the program writes. The room counts against the quota,
+# a reservation beyond the quota is refused, nothing is charged twice, and the room can be given back.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$WORK/m

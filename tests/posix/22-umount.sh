@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: umount says who keeps a mount busy; umount --force takes off any mount in bounded time, frees whoever hangs in
-# it, and says what was lost.
+# Goal: umount names the processes that keep a mount busy. umount --force removes any mount in bounded time, frees
+# the processes that hang in it, and reports what was lost.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
@@ -11,13 +11,13 @@ mkdir -p "$M"
 at_end 'umount -l "$M"'
 mount_it() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL" "$M"; }
 ended() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
-forced() { # forced STATUS SECONDS: umount --force ends so, in that time
+forced() { # forced STATUS SECONDS: umount --force ends with this status within that time
 	timeout "$2" env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" umount \
 		--force "$M" >"$WORK/said" 2>&1
 	[ $? = "$1" ] || { cat "$WORK/said"; return 1; }
 }
 
-# ---- by whom ----
+# ---- the processes that keep it busy ----
 check "a mount" mount_it
 mkdir -p "$M/22/deep"
 at_end 'rm -rf "$E2E_MOUNT/22"'
@@ -58,11 +58,12 @@ if [ "$(id -u)" = 0 ]; then
 	check_not "it is off here" mountpoint -q "$M"
 	check_eq "and stored" more "$(cat "$E2E_MOUNT/22/more")"
 	kill $elsewhere
-	wait $elsewhere 2>/dev/null # it ends by the signal, which the shell would print
+	wait $elsewhere 2>/dev/null # the signal ends it, which the shell would print
 	check "its process ends with the other namespace" eventually 30 ended "$pid"
 	check "it can be mounted again" mount_it
 
-	# A service of a store below a closed folder has such a namespace. Many mounts: it once kept each second one.
+	# The service of a store below a closed folder has such a namespace. The test uses many mounts, because an
+	# earlier version kept every second one.
 	mkdir -p "$WORK/closed/store" "$WORK/many"
 	chmod 700 "$WORK/closed" && chown nobody "$WORK/closed/store"
 	for n in 1 2 3 4 5 6; do
@@ -75,7 +76,7 @@ if [ "$(id -u)" = 0 ]; then
 	for n in 1 2 3 4 5 6; do clean "$NEPHOS" umount "$WORK/many/$n"; done
 fi
 
-# ---- by force, while it hangs ----
+# ---- by force, while the mount hangs ----
 pid=$(cat "$WORK/pid")
 kill -STOP "$pid"
 cat "$M/22/nothing" 2>"$WORK/cat" &

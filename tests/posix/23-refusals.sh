@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Goal: what a full drive does not say (20 does) is honest and in time, too, by every way to store: a file that may not
-# be so large (EFBIG), a document that is gone for good (ESTALE), a mount's session that is gone, with locks and
-# without. What was refused is told, what was not is stored, and the mount, HTTP and a fresh mount show the same.
+# Goal: every other refusal than that of a full drive (see 20-full-drive.sh) is also reported correctly and in time,
+# for every way to store: a file that may not be that large (EFBIG), a document that is gone for good (ESTALE), a
+# mount whose session is gone, with locks and without. What was refused is reported, what was not refused is stored,
+# and the mount, HTTP and a fresh mount show the same.
 # shellcheck disable=SC2016 # for sh -c
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
@@ -12,7 +13,7 @@ clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "
 put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" \
 	"$M"; }
 mkdir -p "$M" "$WORK/local"
-# The database of the store's documents, as its services know it.
+# The connection string of the docs database, taken from a docs service.
 DATABASE=$(tr '\0' '\n' <"/proc/$(cat "$E2E_DATA/run/docs-1.pid")/cmdline" | sed -n '/^--database$/{n;p}')
 PSQL=$(command -v psql || find /usr/lib/postgresql -name psql -path '*/bin/*' | sort -V | tail -n 1)
 
@@ -111,18 +112,18 @@ def largest():
         try: return rest("/files/" + name, Range="bytes=%d-" % ways.base)
         except urllib.error.HTTPError as e: return b"" if e.code == 416 else e
     for way in WAYS:
-        if way is by_rename: continue # begins at 0
+        if way is by_rename: continue # a rename begins at 0
         name = "%s-%s" % (case, way.__name__)
         path = prepared(name, b"")
         if way is by_append: os.truncate(path, ways.base)
         errors = ways.in_time(way, path, new)
         is_(name, errors is not None, "did not come back")
-        short = way in (by_direct, by_copy, ways.by_one_write) # one call, which did less than it was asked for
+        short = way in (by_direct, by_copy, ways.by_one_write) # one call, which stored less than it was asked to
         is_(name, way is by_exit or (set(errors) == {"EFBIG"} if not short else errors == []), "said", errors)
         stored = settled(name, shown, stored_of)
         is_(name, all(b in (0, n) for b, n in zip(stored, new)), "is neither old nor new")
         if way not in (by_fallocate, by_mapping, ways.by_truncate, by_append): is_(name, stored == new[:LARGEST - ways.base], "what fits is not there", len(stored))
-        os.unlink(path) # nobody can compare all of it
+        os.unlink(path) # the file is too large to be compared completely
     ways.base = 0
 
 def gone():
@@ -131,7 +132,7 @@ def gone():
     for moment in ("opened", "written"):
         for way in WAYS if moment == "opened" else (ways.by_write, ways.by_fsync, ways.by_ftruncate, by_mapping, by_exit, by_rename):
             name, old = "%s-%s-%s" % (case, moment, way.__name__), os.urandom(8192)
-            unstored = "%s/%s" % (local, name) # a file that says so
+            unstored = "%s/%s" % (local, name) # this file's existence says that the bytes are unstored
             path, which = prepared(name, old), name + (".new" if way is by_rename else "")
             def purge():
                 named = "name = '%s' AND id >> 32 = %s" % (which, drive.rsplit("/", 1)[1])
@@ -144,14 +145,14 @@ def gone():
             errors = ways.in_time(way, path, new, once(moment, purge))
             try: got = os.preadv(reader, [mmap.mmap(-1, ways.BLOCK)], 0)
             except OSError as e: got = errno.errorcode[e.errno]
-            # What was not stored is in memory as long as somebody has it open.
+            # The mount keeps unstored bytes in memory as long as a process has the file open.
             is_(name, way is by_rename or got == "ESTALE" or way is not ways.by_truncate and got == ways.BLOCK, "a reader got", got)
             readers[got] = readers.get(got, 0) + (way is not by_rename)
             try: os.close(reader)
-            except OSError as e: is_(name, e.errno == errno.ESTALE, "closing a reader said", e) # each handle is told what was not stored
+            except OSError as e: is_(name, e.errno == errno.ESTALE, "closing a reader said", e) # each handle gets the error of unstored bytes
             is_(name, errors is not None, "did not come back")
-            # Whoever only closes what has no name is told nothing, as on a local file system: nobody will ever open it
-            # again. Nor is he of what was stored before.
+            # A process that only closes a file without a name gets no error, as on a local file system: no process
+            # will ever open that file again. It also gets no error about bytes that were stored before.
             told = moment == "opened" or way in (ways.by_fsync, by_mapping, by_rename) and os.path.exists(unstored) or way is ways.by_ftruncate
             is_(name, errors or way is by_exit or not told, "said nothing")
             is_(name, all(e in (("ESTALE", "EIO") if way is by_mapping else ("ESTALE", "ENOENT") if way is by_rename and moment == "written" else ("ESTALE",)) for e in errors or []), "said", errors)

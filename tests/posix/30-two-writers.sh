@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: two mounts, and REST beside them, that write the same files lose nothing of each other: appends by turns and at
-# once, opens after the other removed or renamed the file.
+# Goal: two mounts, and REST beside them, write the same files and lose nothing of each other's work: appends in
+# turns and at once, and opens after the other mount removed or renamed the file.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
@@ -15,7 +15,7 @@ check "a second mount of the same drive" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" \
 		"$B_ROOT"
 
-# Steps of one process each: what it says is counted, and a step that fails names what was wrong.
+# Each step is a process of its own. A step that fails prints what was wrong; the lines are counted.
 cat >"$WORK/two.py" <<'PY'
 import ctypes, json, os, shutil, subprocess, sys, threading, time, urllib.request, urllib.error
 a, b, rounds, url, token = sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6]
@@ -224,7 +224,7 @@ def by_name(what, done, make=lambda p: open(p, "wb").close(), replaced=True):
         if keeps and done(name + ".bak"): fail("round", i, "went to the other document")
         if not done(name): fail("round", i, "was not done")
 def linked():
-    # Of what has no name any more, and was looked up just before, the kernel itself says ENOENT.
+    # The kernel itself answers ENOENT for a file that has no name any more and was looked up just before.
     by_name(lambda p: os.link(p, p + ".link"), lambda n: item(n)["nlink"] == 2, replaced=False)
 def chmodded(): by_name(lambda p: os.chmod(p, 0o600), lambda n: item(n)["mode"] == 0o600)
 def dated(): by_name(lambda p: os.utime(p, (1, 1)), lambda n: item(n)["mtime"] == "1.000000000")
@@ -251,7 +251,7 @@ def by_descriptor():
         got = item(name + ".bak")
         if (got["mode"], got["mtime"]) != (0o600, "1.000000000"): fail("not done", i)
         if item(name)["mode"] == 0o600: fail("done to another", i)
-        # An O_PATH descriptor is none that the mount knows of.
+        # The mount does not see an O_PATH descriptor.
         fd = os.open(path(1 - who, name), os.O_PATH)
         ino = os.fstat(fd).st_ino
         os.stat(path(1 - who, name))
@@ -409,7 +409,7 @@ check "mkdir -p finds what the other has just made" two in_the_way 24
 check "a file that is open goes on without its name" two held
 check "and is not reached any more by who never opened it" two let_go 16
 
-# ---- who is there ----
+# ---- the number of other sessions ----
 
 cat >"$WORK/poll.py" <<'PY'
 import json, subprocess, sys, time, urllib.request
@@ -437,7 +437,7 @@ time.sleep(0.5)
 r = urllib.request.Request(sys.argv[1] + '/api/v2/docs/drives/home/sessions', data=b'{}', method='POST', headers={'Authorization': 'Bearer ' + sys.argv[2], 'Content-Type': 'application/json'})
 print(urllib.request.urlopen(r).read().decode())
 """, url, token], stdout=subprocess.PIPE, text=True)
-# A poll that nothing else ends: it is over when the session begins, or a minute later.
+# Nothing else ends this poll: it ends when the session begins, or after its 50 s.
 got = poll(50, before)
 made = json.loads(other.communicate()[0])["session"]
 call("DELETE", "/sessions/" + made)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: signals in the midst of large appends, by several processes on two mounts, tear, double and lose nothing. While
-# the store answers no call is cut short; when it has been silent for long, who hears EINTR has stored nothing by that
-# call, and who hears of less than he gave can write the rest.
+# Goal: signals during large appends, by several processes on two mounts, do not tear, double or lose records. While
+# the store answers, no call is cut short. After a long silence of the store, a call that fails with EINTR has stored
+# nothing, and after a short write the process can write the rest.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 BIN=${NEPHOS_BUILD_DIR:?}/bin
@@ -9,8 +9,8 @@ A=$E2E_MOUNT/32
 B_ROOT=$WORK/b
 B=$B_ROOT/32
 EXECS=${E2E_LONG:+12}
-EXECS=${EXECS:-3} # programs one after the other for each writer …
-EACH=4		  # … and the records of each: 1 to 3 MiB
+EXECS=${EXECS:-3} # programs that each writer runs one after the other
+EACH=4		  # records of each program, of 1 to 3 MiB
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
 mkdir -p "$A" "$B_ROOT" || exit 2
@@ -20,14 +20,15 @@ check "a second mount of the same drive" \
 		"$B_ROOT"
 check "the other sees the folder" eventually 5 test -d "$B"
 
-# writer WHO HOW: to descriptor 5, which it shares with another one; each program of it is a new process.
+# writer WHO HOW: appends to descriptor 5, which it shares with another writer. Each of its programs is a new
+# process.
 writer() {
 	local i
 	for ((i = 0; i < EXECS; i++)); do
 		"$BIN/appends" write 5 "$1" $((i * EACH)) $EACH "$2" || return 1
 	done
 }
-# writers FILE: two on each mount, with SA_RESTART and without. What they say is in $WORK/said.
+# writers FILE: runs two writers on each mount, one with SA_RESTART and one without. Their output is in $WORK/said.
 writers() {
 	local w failed=0 pids=()
 	: >"$WORK/said"
@@ -45,7 +46,7 @@ check "and so the other mount reads it" whole "$B/rain"
 
 # ---- the store is silent ----
 
-# A program that ends waits for what it wrote, so each has to write more than a mount takes of a file.
+# A program's exit waits until its data are stored, so each program has to write more than a mount buffers of a file.
 EXECS=1
 EACH=20
 writers silence >"$WORK/writers" 2>&1 &

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: file locks hold between two mounts of one drive as between two processes of a machine: exclusion, who is named,
-# waiting and being woken, signals, what is seen with a lock, sqlite.
+# Goal: file locks hold between two mounts of one drive as between two processes of one machine: exclusion, the
+# holder that F_GETLK names, waiting and wake-up, signals, what a holder sees of the file, SQLite.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -45,7 +45,7 @@ assert refused(fcntl.flock, a, fcntl.LOCK_EX | fcntl.LOCK_NB)
 fcntl.flock(a, fcntl.LOCK_UN)
 fcntl.flock(b, fcntl.LOCK_EX | fcntl.LOCK_NB)
 os.close(b)
-# A release is not waited for by close, on no file system of this kind.
+# close does not wait for the release of the lock, on any file system of this kind.
 deadline = time.monotonic() + 20
 while refused(fcntl.flock, a, fcntl.LOCK_EX | fcntl.LOCK_NB): assert time.monotonic() < deadline; time.sleep(0.01)
 PY
@@ -60,7 +60,7 @@ assert refused(lk, b, fcntl.F_SETLK, W, 10, 1)
 if os.fork() == 0:
     lk(os.open(B + "/posix", os.O_RDWR), fcntl.F_SETLK, R, 10, 5)
     os._exit(0)
-assert os.wait()[1] == 0 # the child is dead, and with it its lock
+assert os.wait()[1] == 0 # the child is dead, and its lock with it
 lk(a, fcntl.F_SETLK, W, 10, 5)
 os.close(os.open(A + "/posix", os.O_RDONLY))
 lk(b, fcntl.F_SETLK, W, 0, 0)
@@ -73,7 +73,7 @@ lk(a, fcntl.F_SETLK, R, 1, 5)
 assert lk(b, fcntl.F_GETLK, W, 0, 0) == (R, os.SEEK_SET, 1, 5, 0), lk(b, fcntl.F_GETLK, W, 0, 0)
 assert lk(b, fcntl.F_GETLK, R, 0, 0) == (W, os.SEEK_SET, 10, 5, 0)
 assert lk(b, fcntl.F_GETLK, W, 6, 4)[0] == U
-# And of both mounts' locks.
+# The same for the locks of both mounts.
 lk(b, fcntl.F_SETLK, W, 7, 1)
 if os.fork() == 0:
     found = lk(os.open(B + "/getlk", os.O_RDWR), fcntl.F_GETLK, W, 6, 0)
@@ -197,7 +197,7 @@ try: fcntl.flock(two, fcntl.LOCK_EX | fcntl.LOCK_NB); sys.exit(1)
 except BlockingIOError: pass
 fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)" "$A" "$WORK/c"
 
-holds_nothing() { # the locks of both are free for a third
+holds_nothing() { # a third process can take the locks of both
 	timeout 20 python3 -c "
 import fcntl, sys
 f = open(sys.argv[1] + '/40/last', 'w+')

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the locks of a mount that died are free after its lease; one that was cut off for longer has lost them, and
-# whoever worked under them is told, and changes nothing any more.
+# Goal: the locks of a dead mount are free after its lease. A mount that was cut off for longer than its lease has
+# lost its locks: processes that worked under them get errors, and change nothing any more.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
@@ -10,8 +10,8 @@ stop_docs() {
 	for part in docs-1 docs-2; do kill "$(cat "$E2E_DATA/run/$part.pid")"; done
 	for part in docs-1 docs-2; do eventually 20 sh -c '! kill -0 "$(cat "$1")"' - "$E2E_DATA/run/$part.pid"; done
 }
-# short_lease SECONDS: both services anew, called as they were but for that, by the same user. exec: the recorded
-# process is the service, not a shell.
+# short_lease SECONDS: restarts both services with this lease, otherwise with the same arguments and the same user.
+# exec: the recorded process is the service, not a shell.
 short_lease() {
 	local part words lines=() user=()
 	[ "$(id -u)" != 0 ] ||
@@ -42,7 +42,7 @@ check "the services start with a lease of 4 s" short_lease 4
 for m in a killed stopped; do check "a mount: $m" mount_it "$m"; done
 
 cat >"$WORK/hold.py" <<'PY'
-# Holds the lock of a file, writes, and does what it is told, a line each.
+# Holds the lock of a file, writes, and runs one command per input line.
 import fcntl, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 fcntl.flock(fd, fcntl.LOCK_EX)
@@ -59,11 +59,11 @@ for line in sys.stdin:
     elif word == "lock": tell(word, lambda: fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB))
     elif word == "again":
         try: os.close(fd)
-        except OSError: pass # it reports once more that what was written is lost
+        except OSError: pass # close reports once more that the write is lost
         fd = os.open(sys.argv[1], os.O_RDWR)
         tell(word, lambda: (fcntl.flock(fd, fcntl.LOCK_EX), os.pwrite(fd, b"again!", 0), os.fsync(fd)))
 PY
-# The locks of both are taken in the same seconds.
+# The locks of both mounts are taken at the same time.
 cat >"$WORK/take.py" <<'PY'
 import fcntl, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR)
@@ -85,7 +85,7 @@ for m in killed stopped; do
 import fcntl, sys
 fcntl.flock(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)" "$A/41/$m"
 done
-# Longer than the lease: a mount that is there keeps its locks.
+# Waits for longer than the lease: a mount that is reachable keeps its locks.
 sleep 5
 check_not "a mount that is there keeps its lock for longer than a lease" python3 -c "
 import fcntl, sys

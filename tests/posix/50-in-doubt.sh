@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: an op whose answer was lost is told as what became of it, and what was given up never takes effect: P is a mount
-# behind a gateway that loses answers, A another one.
+# Goal: an op whose answer was lost reports its real outcome, and an op that was given up never takes effect. P is a
+# mount behind a gateway that loses answers; A is another mount.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT/50
@@ -20,7 +20,7 @@ check "a mount behind a gateway that loses answers" clean "$NEPHOS" mount -o "cr
 	"http://127.0.0.1:$(cat "$WORK/lossy/port")" "$MOUNT"
 in_store() { http "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/50/$1"; } # NAME: the status
 
-# ---- the answers are lost: it happened, and that is told ----
+# ---- the answers are lost: the op has happened, and P reports that ----
 echo first >"$A/x"
 check "P sees x" eventually 10 test -e "$P/x"
 exec 7<"$P/x"
@@ -47,14 +47,14 @@ check "the first one's requests arrive at last" eventually 20 test -s "$WORK/los
 check_eq "and meet a session that is gone" 410 "$(sort -u "$WORK/lossy/late")"
 check_eq "so y is there" "200 new" "$(in_store y) $(cat "$WORK/body")"
 
-# ---- nothing is heard: nobody knows, and the first thing afterwards is the end of the old session ----
+# ---- no answer at all: the outcome is unknown, and the first thing afterwards is the end of the old session ----
 if [ -n "${E2E_LONG:-}" ]; then
 	echo first >"$A/z"
 	check "P sees z" eventually 10 test -e "$P/z"
 	mode drop-all
 	check_not "unlink without any answer is an error in the end" rm "$P/z"
 	mode pass
-	rm -f "$A/z" # it has happened, or was not even sent: the kernel may have asked for the name first
+	rm -f "$A/z" # it has happened, or was never sent: the kernel may have looked up the name first
 	echo second >"$A/z"
 	check "A makes z anew, and P sees it" eventually 20 test -e "$P/z"
 	check "unlink of it" rm "$P/z"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: one answer is one version of a file, whatever its size and whoever writes it meanwhile: a file of more than a
-# thousand extents that grows, one that is rewritten inline, small ones that are replaced all the time. No answer is
-# cut, none is a mixture, none is 503.
+# Goal: one answer shows one version of a file, whatever its size and whichever client writes it meanwhile: a growing
+# file of more than a thousand extents, a file that is rewritten inline, and small files that are replaced all the
+# time. No answer is cut, mixes versions, or is 503.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT/51
@@ -19,7 +19,7 @@ def ask(method, path, headers={}, body=None, slow=False):
     c = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
     c.request(method, "/api/v2/docs/drives/home/" + path, body=body, headers={"Authorization": "Bearer " + token, **headers})
     r = c.getresponse()
-    pieces = [] # put together at the end: bytes that grow by += are copied each time
+    pieces = [] # joined at the end: += would copy the bytes each time
     try:
         while True:
             piece = r.read(65536)
@@ -37,13 +37,13 @@ def grows():
     name, size, step = folder + "/grows", 4096, 20000
     fd = os.open(name, os.O_CREAT | os.O_RDWR, 0o600)
     record = lambda i: (b"%08d " % i) * (size // 9) + b"." * (size % 9)
-    # Apart from each other, so that each is an extent of its own.
+    # The records are apart from each other, so that each is an extent of its own.
     for i in range(1200): os.pwrite(fd, record(i), i * step)
     os.fsync(fd)
     count, asked = [1200], [0]
     def append():
-        # It is ahead by a few records of each answer, and no more: a file that grew as fast as it can would make each
-        # answer longer than the one before, and the test would take as long as the machine is slow.
+        # The writer stays a few records ahead of each answer, and no more. If the file grew as fast as it can, each
+        # answer would be longer than the one before, and the test would take as long as the machine is slow.
         while not stop.is_set():
             if count[0] >= 1200 + 50 * (asked[0] + 1):
                 stop.wait(0.001)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: nobody is shown an old drive: not when a mount's gateway falls silent, not when the mount itself stood still,
-# not while eight others are busy, and never a mixture of two versions of a file.
+# Goal: no mount shows an outdated drive: not when its gateway falls silent, not after the mount itself was stopped,
+# and not while eight others are busy. No read mixes two versions of a file.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -15,7 +15,7 @@ check "a second mount of the same drive, by way of the other gateway" \
 b_pid=$(cat "$WORK/b.pid")
 b_watch=http://127.0.0.1:$(cat "$WORK/b.port")
 
-# ---- trust ends by the clock ----
+# ---- trust ends after a fixed time ----
 
 # gateway_of MOUNT-STATUS: the process id of the gateway that the mount talks to.
 gateway_pid() {
@@ -25,8 +25,8 @@ gateway_pid() {
 }
 
 cat >"$WORK/trust.py" <<'PY'
-# A counts up in a file and in names; B reads both; both say when. Whoever reads a state that was replaced more than 3 s
-# before is shown an old drive.
+# A counts up in a file and in names; B reads both; both record the time. A read that shows a state replaced more
+# than 3 s before counts as old.
 import os, sys, threading, time
 a, b, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 written = [(time.monotonic(), 0)]
@@ -43,13 +43,13 @@ def write():
         written.append((time.monotonic(), n))   # both calls have returned
         time.sleep(0.02)
 t = threading.Thread(target=write); t.start()
-# The newest that was written `age` before: what has to be seen.
+# least AT AGE: the newest value that was written AGE seconds before AT; a read must show at least this value.
 def least(at, age):
     n = 0
     for when, value in reversed(written):
         if when <= at - age: return value
     return 0
-counts = {"reads": 0, "old": 0, "names": 0, "missed": 0} # each is one thread's
+counts = {"reads": 0, "old": 0, "names": 0, "missed": 0} # each counter belongs to one thread
 behind = [0.0]
 f = os.open(b + "/count", os.O_RDONLY)
 def values():
@@ -90,7 +90,7 @@ check "B's gateway is stopped for five seconds: what A does is seen by B within 
 sed 's/^/# /' "$WORK/check.out"
 wait "$sleeper"
 
-# What B knew before it stood still is not shown after.
+# After a stop, B does not show what it had cached before.
 still=4
 [ -z "${E2E_LONG:-}" ] || still=10
 cat >"$WORK/still.py" <<'PY'
@@ -115,7 +115,7 @@ try:
             if not os.path.exists("%s/new%d" % (e, i)): stale.append("name")
     threads = [threading.Thread(target=look, args=(p,)) for p in range(4)]
     for t in threads: t.start()
-    time.sleep(0.3)                       # they ask while it stands still
+    time.sleep(0.3)                       # the readers ask while the mount is stopped
 finally:
     os.kill(pid, signal.SIGCONT)
 for t in threads: t.join()
@@ -126,12 +126,12 @@ check "B stands still for $still seconds: nothing that it knew before is shown w
 	python3 "$WORK/still.py" "$A/60" "$B/60" "$b_pid" "$still"
 sed 's/^/# /' "$WORK/check.out"
 
-# ---- 50 ms, with others at work ----
+# ---- 50 ms, while others work ----
 
 cat >"$WORK/busy.py" <<'PY'
-# Eight threads on each mount make and remove files in one folder. Meanwhile A changes a file elsewhere, and B looks for
-# it. It is seen within 50 ms, or on a machine that is busy with other things in no more than two of the times that such
-# a change itself takes there.
+# Eight threads on each mount make and remove files in one folder. Meanwhile A changes a file elsewhere, and B polls
+# for the change. B sees the change within 50 ms, or, on a machine that is busy with other things, within twice the
+# time that such a change itself takes there.
 import os, sys, threading, time
 a, b, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 os.makedirs(a + "/busy"); os.makedirs(a + "/quiet")
@@ -171,11 +171,11 @@ check "eight threads on each are busy in a folder: a change elsewhere is seen wi
 	python3 "$WORK/busy.py" "$A/60" "$B/60" "$rounds"
 sed 's/^/# /' "$WORK/check.out"
 
-# ---- a file that is written anew ----
+# ---- a file that is rewritten ----
 
 cat >"$WORK/anew.py" <<'PY'
-# A empties the file and writes it again, and again; B reads it. What B sees is nothing, or a beginning of what was
-# there at one time, and never zeros, which nobody wrote.
+# A truncates the file and writes it again, in a loop; B reads it. B sees an empty file or the beginning of a version
+# that existed, and never zeros, which no process wrote.
 import collections, os, sys, threading, time
 a, b, rounds = sys.argv[1] + "/anew", sys.argv[2] + "/anew", int(sys.argv[3])
 size = 40000

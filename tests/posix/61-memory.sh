@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goal: what a mount keeps only because it may be asked for again stays within one bound, whatever kind of thing it is.
+# Goal: all that a mount only caches stays within one memory bound, whatever kind of data it is.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 B=$WORK/b
@@ -8,21 +8,21 @@ NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 IN_USE=$B/61/d0/file-000000
 at_end 'exec 7<&-; ! mountpoint -q "$IN_USE" || umount "$IN_USE"; clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$E2E_MOUNT/61" "$E2E_MOUNT/61s" "$E2E_MOUNT/61c"'
-# The short form keeps the least that there is, so that fewer files are more than that.
+# The short form uses the lowest possible bound, so that fewer files exceed it.
 bound=4
 [ -z "${E2E_LONG:-}" ] || bound=80
-# With what malloc wastes, which is more where threads wait for a processor, and the program's own buffers. Without a
-# bound the short form has 13 MiB after the attributes, and 17 after the small files.
+# The limit includes what malloc wastes, which is more where threads wait for a processor, and the program's own
+# buffers. Without a bound the short form has 13 MiB after the attributes, and 17 after the small files.
 most=$((bound + bound / 5 + 9))
 mount_b() {
 	clean "$NEPHOS" mount \
 		-o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log,memory=${bound}M" "$URL" "$B"
 }
-# What the process has and does not share with a file, in MiB.
+# Prints the process's memory that is not shared with a file, in MiB.
 memory() { awk '/^RssAnon/ {print int($2 / 1024)}' "/proc/$(cat "$WORK/b.pid")/status"; }
 
 cat >"$WORK/make.py" <<'PY'
-# Files, many in one request: FOLDER COUNT BYTES XATTR-BYTES LETTERS-MORE-OF-THE-NAME
+# Makes many files in one request: FOLDER COUNT BYTES XATTR-BYTES EXTRA-LETTERS-IN-THE-NAME
 import base64, json, os, struct, sys, urllib.request, uuid
 url, token, name, count, size, xattr, letters = sys.argv[1:4] + [int(a) for a in sys.argv[4:8]]
 drives = url + "/api/v2/docs/drives"
@@ -60,8 +60,9 @@ print(sum(len(os.getxattr(os.path.join(d, n), 'user.large')) == 60000 for d, _, 
 check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
 clean "$NEPHOS" umount "$B" >/dev/null
 
-# ---- small files ---- The long form reads all that it lists. The short one has long names, of which twice as much
-# would be kept as may be, and reads fewer files with more in them, of which it is half as much again.
+# ---- small files ----
+# The long form reads all files that it lists. The short form lists files with long names, which without a bound would
+# take twice the bound, and reads fewer but larger files, which would take one and a half times the bound.
 files=8000 read=1000 size=6000 contents=61c
 if [ -n "${E2E_LONG:-}" ]; then
 	files=200000 read=200000 size=300 contents=61s
@@ -76,7 +77,7 @@ exec 7<"$B/61/d0"
 check_eq "they are listed" "$files" "$(find "$B/61s" -type f -size -2 | wc -l)"
 check_eq "and $read read" $((read * size)) "$(find "$B/$contents" -type f -exec cat {} + | wc -c)"
 check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
-# Their names are not kept any more; the kernel keeps what is in use.
+# The mount has dropped the files' names; the kernel keeps those that are in use.
 [ "$(id -u)" -ne 0 ] || check "what is mounted on the file is still there" cmp "$WORK/make.py" "$IN_USE"
 check_eq "and the folder that is open has its name" "$B/61/d0" "$(readlink "/proc/$$/fd/7")"
 e2e_end

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: the rarer calls of the kernel's file interface do on the mount what they do on a local file system, which is
-# asked in the same minute.
+# Goal: the rarer calls of the kernel's file interface do the same on the mount as on a local file system, on which
+# the test runs the same calls.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/posix-70

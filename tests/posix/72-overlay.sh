@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a mount is the upper layer of overlayfs: what overlayfs wants of one (RENAME_WHITEOUT, O_TMPFILE, trusted
-# xattrs, d_type) is there, and what it did is there after it was mounted again.
+# Goal: a mount can be the upper layer of overlayfs. It has all that overlayfs needs (RENAME_WHITEOUT, O_TMPFILE,
+# trusted xattrs, d_type), and the changes are there after the overlay is mounted again.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 if [ "$(id -u)" != 0 ] || ! grep -qw overlay /proc/filesystems; then
@@ -23,7 +23,7 @@ cp -a "$LOWER/." "$LOCAL/"
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 overlay() { mount -t overlay nephos -o "lowerdir=$LOWER,upperdir=$U/upper,workdir=$U/work" "$O"; }
-# The same steps in the merged folder and in a plain copy of what was below.
+# The same steps in the merged folder and in a plain copy of the lower layer.
 steps() (
 	cd "$1" &&
 		echo more >>f1 && rm f2 && mv f3 moved && echo new >new && ln f4 linked && chmod 600 f4 &&
@@ -35,7 +35,7 @@ steps() (
 )
 tree() { (cd "$1" && find . -printf '%P %y %m %s %l\n' | sed '/ d /s/ [0-9]* *$//' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 
-since=$(cut -d' ' -f1 /proc/uptime) # the kernel's log has what others met before
+since=$(cut -d' ' -f1 /proc/uptime) # the kernel's log also has messages from before
 complaints() { dmesg 2>/dev/null | awk -F'[][ ]+' -v since="$since" '$2 >= since' | grep -E "overlayfs: upper fs (does not|missing|needs)"; }
 check "overlayfs takes the mount as its upper layer" overlay
 check_not "and does not find that something is missing" complaints
@@ -52,7 +52,7 @@ check "git works in it" \
 	sh -c 'cd "$1" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1 && git mv f g && git -c user.name=t -c user.email=t@t commit -qm 2 && git fsck --full' - "$O"
 umount "$O"
 
-# The other kind of xattr, by which those overlay who are not root.
+# The other kind of xattrs, used for overlays that are not root's.
 rm -rf "$U/upper" "$U/work" && mkdir "$U/upper" "$U/work"
 check "it is an upper layer with xattrs of users (userxattr), too" \
 	mount -t overlay nephos -o "userxattr,lowerdir=$LOWER,upperdir=$U/upper,workdir=$U/work" "$O"
@@ -60,13 +60,14 @@ check "in which the same steps can be taken" steps "$O"
 check_eq "with the same end" "$(tree "$LOCAL")" "$(tree "$O")"
 umount "$O"
 
-# Beside another mount a folder is asked for, and not known: overlayfs reads once, and wants to see more than the dots.
+# While another mount is present, this mount has to ask for a folder's content. overlayfs reads a folder once, and
+# expects more entries than the two dots.
 B=$WORK/b
 mkdir "$B"
 check "another mount comes" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL" "$B"
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
 touch "$B/posix-72/there"
-# The first change of another mount takes as long as the journal does to tell (docs/posix.md).
+# The first change of another mount is seen as late as the journal reports it (docs/posix.md).
 check "it is seen" eventually 10 test -e "$U/there"
 rm -rf "$U/upper" "$U/work" && mkdir "$U/upper" "$U/work"
 check "beside it overlayfs takes the mount as its upper layer, too" overlay

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a file handle leads to its document when the kernel has forgotten it, after the mount was taken off and put on
-# again, and through another mount; of what is gone it is stale.
+# Goal: a file handle leads to its document after the kernel has dropped it, after the mount was unmounted and
+# mounted again, and through another mount. The handle of a removed document is stale.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 if [ "$(id -u)" != 0 ]; then

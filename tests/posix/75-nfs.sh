@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Goal: a mount can be exported by NFS: a server in user space (NFS-Ganesha) answers clients, whose handles lead to the
-# same documents after the kernel dropped its caches, after the server was killed and after the mount was taken off and
-# put on again, as another device. Client and server have a network, and the server a /run, of their own.
+# Goal: a mount can be exported by NFS. A server in user space (NFS-Ganesha) answers clients. Their handles lead to
+# the same documents after the kernel dropped its caches, after the server was killed, and after the mount was
+# unmounted and mounted again as another device. Client and server have a network of their own, and the server has a
+# /run of its own.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 LIBNFS=$(ldconfig -p 2>/dev/null | grep -c 'libnfs\.so\.13 ')
@@ -20,7 +21,7 @@ put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$
 take_off() { clean "$NEPHOS" umount "$M"; }
 sha() { sha256sum "$1" | cut -c 1-64; }
 
-# A network with nothing in it but its loopback, held by a process.
+# A process holds a network namespace that has only a loopback device.
 unshare -n python3 -c '
 import fcntl, signal, socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -45,11 +46,11 @@ EXPORT {
 	Squash = No_Root_Squash; SecType = sys; Transports = TCP;
 	FSAL { Name = VFS; }
 }
-# Which file systems it found, by which numbers, and which handles it cannot place.
+# Logs which file systems the server found, by which numbers, and which handles it cannot resolve.
 LOG { COMPONENTS { FSAL = INFO; } }
 CONF
-# The server sees this mount, and holds no other: theirs would not end while it runs. The number of the file system,
-# which is in the handles, it has from nfs_fsid.c: see there.
+# The server sees only this mount: if it held the others, they would not end while it runs. The handles contain the
+# number of the file system, which the server gets from nfs_fsid.c; see there.
 cat >"$WORK/serve.sh" <<'SH'
 mount -t tmpfs tmpfs /run
 awk -v mine="$1" '$3 == "fuse.nephos" && $2 != mine {print $2}' /proc/mounts | while read -r other; do umount -l "$other"; done
@@ -65,12 +66,13 @@ start_server() {
 }
 kill_server() {
 	kill -9 "$SERVER"
-	wait "$SERVER" 2>/dev/null # it ends by the signal, which the shell would print
+	wait "$SERVER" 2>/dev/null # the signal ends it, which the shell would print
 }
-# These are only reached when something hangs: on a busy machine a server takes long to come back.
+# This timeout is reached only when something hangs: on a busy machine a server takes long to come back.
 HANGS_S=180
 inside() { nsenter -t "$NET" -n timeout $HANGS_S "$@"; }
-# Question and answer carry a number: the answer to one that was given up is not taken for that to the next.
+# Question and answer carry a number, so that a late answer to a question that was given up is not taken for the
+# answer to the next.
 ask() { # COMMAND ARGUMENTS…, of tests/lib/nfs.py
 	local number=$EPOCHREALTIME to_which answer
 	echo "$number $*" >&"$to"
@@ -80,8 +82,8 @@ ask() { # COMMAND ARGUMENTS…, of tests/lib/nfs.py
 	echo "no answer"
 }
 
-# The kernel gives the lowest number that is free: what is mounted in between takes the old one, unless somebody else
-# had it just then and gave it back.
+# The kernel gives out the lowest free device number. The tmpfs takes the old number before the mount comes back,
+# unless another process had that number at this moment and releases it later.
 put_on_as_another() {
 	for _ in 1 2 3 4 5; do
 		mount -t tmpfs tmpfs "$WORK/taken" && put_on || return
@@ -151,7 +153,7 @@ check_not "is gone from the mount" test -e "$D/folder/deep/small"
 check_status "and from the store" 404 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/folder/deep/small"
 kill_server
 check "the mount is taken off" eventually 60 take_off
-# What the server and the mount had to say, when something is not as it should be.
+# If a check failed, prints the logs of the server and the mount.
 if [ "$e2e_failed" != 0 ]; then
 	{ cat "$WORK/ganesha.log" "$WORK/m.log" "$WORK/serve.out" "$WORK/nfs.err"; grep -s "$M" /proc/[0-9]*/mounts; } |
 		sed 's/^/# /'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: fsync of the mount's root (sync DIR) stores all that was written before, and says when it cannot; so does
-# syncfs(2) where the kernel forwards it.
+# Goal: fsync of the mount's root (sync DIR) stores everything that was written before, and fails when it cannot.
+# syncfs(2) does the same where the kernel forwards it.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT
@@ -8,8 +8,9 @@ D=$M/posix-76
 mkdir -p "$D"
 at_end 'rm -rf "$D"'
 
-# Files that are open and written, and neither synced nor closed; asked over HTTP, which knows nothing of the mount: by
-# and by they would be stored anyway, so each round begins with new ones.
+# The files are open and written, and neither synced nor closed. The script asks for their sizes over HTTP, which
+# does not involve the mount. The mount would store the files after a while anyway, so each round begins with new
+# ones.
 cat >"$WORK/sync.py" <<'PY'
 import json, os, subprocess, sys, urllib.request
 how, mount, folder, url, token = sys.argv[1:6]
@@ -58,7 +59,7 @@ PY
 rm -f "$D/full"
 check "and is well again afterwards" sync "$M"
 
-# A mount on a block device, of which nothing is used: to such a one the kernel (6.18) forwards syncfs(2).
+# A mount on a block device, of which nothing is used: for such a mount the kernel (6.18) forwards syncfs(2).
 if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --show "$WORK/device" 2>/dev/null); then
 	at_end "losetup -d $LOOP"
 	mkdir "$WORK/m"
@@ -66,7 +67,7 @@ if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --sh
 	mem=$!
 	at_end "kill $mem"
 	check "a mount on a block device" eventually 10 grep -q " $WORK/m fuseblk" /proc/mounts
-	told() { [ "$(grep -c asked: "$WORK/mem.log")" -gt "$1" ]; } # more often than that
+	told() { [ "$(grep -c asked: "$WORK/mem.log")" -gt "$1" ]; } # more often than $1
 	ops() { kill -USR1 "$mem" && eventually 20 told "$1" && sed -n 's/.* ops \([0-9]*\) .*/\1/p' "$WORK/mem.log" |
 		tail -n 1; }
 	exec 7>"$WORK/m/open"

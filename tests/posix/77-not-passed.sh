@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: what the kernel does not pass on to a mount, or decides for it, is as docs/posix.md says: an error that programs
-# know, never a wrong success; and what it decides by itself ends at this mount.
+# Goal: calls that the kernel does not pass to a mount, or decides itself, behave as docs/posix.md says: they end in
+# an error that programs expect, never in a false success. What the kernel decides itself applies to this mount only.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
@@ -35,7 +35,7 @@ for name in "fg":
     with open(name, "wb") as o: o.write(content)
 f, g, here = os.open("f", os.O_RDWR), os.open("g", os.O_RDWR), os.open(".", os.O_RDONLY)
 
-# Nothing of these comes to the mount, or it has nothing to do them with.
+# The kernel does not forward these calls, or the mount does not support them.
 is_("FICLONE", "EOPNOTSUPP", said(fcntl.ioctl, g, 0x40049409, f))
 is_("FICLONERANGE", "EOPNOTSUPP", said(fcntl.ioctl, g, 0x4020940D, struct.pack("qQQQ", f, 0, 4096, 0)))
 is_("FIDEDUPERANGE", "EOPNOTSUPP", said(fcntl.ioctl, f, 0xC0189436, bytearray(struct.pack("QQHHIqQQiI", 0, 4096, 1, 0, 0, g, 0, 0, 0, 0))))
@@ -58,14 +58,14 @@ is_("RWF_ATOMIC", "EOPNOTSUPP", said(os.pwritev, f, [b"x"], 0, RWF_ATOMIC))
 is_("RWF_DONTCACHE", "EOPNOTSUPP", said(os.pwritev, f, [b"x"], 0, RWF_DONTCACHE))
 is_("and nothing is changed by any", content, open("f", "rb").read() if open("g", "rb").read() == content else b"g is another")
 
-# O_DIRECT is not particular about where, how much, and from where in memory.
+# O_DIRECT needs no alignment of offset, length or memory.
 page[1:101] = b"d" * 100
 is_("an odd write with O_DIRECT", 100, said(os.pwritev, direct, [memoryview(page)[1:101]], 3))
 is_("is there", b"d" * 100, os.pread(f, 100, 3))
 is_("an odd read with O_DIRECT", 4096, said(os.preadv, direct, [memoryview(page)[1:4097]], 1))
 is_("reads that", b"d" * 100, page[3:103])
 
-# Leases and notices are the kernel's, among the processes that use this mount.
+# The kernel handles leases and notifications, among the processes that use this mount.
 signal.signal(signal.SIGIO, lambda *a: None)
 def awaited(seconds): return signal.sigtimedwait([signal.SIGIO], seconds) is not None
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
@@ -85,7 +85,7 @@ while awaited(0): pass
 open(there + "/elsewhere", "w").close()
 while "elsewhere" not in os.listdir("."): time.sleep(0.01)
 is_("and not of what is made on another mount", False, awaited(0))
-# Locks of folders, too.
+# Folders can be locked, too.
 os.mkdir("folder")
 while not os.path.exists(there + "/folder"): time.sleep(0.01)
 here_1, here_2, elsewhere = (os.open(p, os.O_RDONLY) for p in ("folder", "folder", there + "/folder"))
@@ -106,7 +106,7 @@ if root:
     os.chmod("who", 0o4755)
     while not os.path.exists(there + "/who") or os.stat(there + "/who").st_mode & 0o7777 != 0o4755: time.sleep(0.01)
     for where, who in ((".", "1234"), (there, "0")): # nosuid, and suid
-        at = os.open(where + "/who", os.O_RDONLY) # folders above it may be closed to others
+        at = os.open(where + "/who", os.O_RDONLY) # folders above it may be closed to other users
         run = subprocess.run(["/proc/self/fd/%d" % at, "-u"], pass_fds=[at], user=1234, group=1234, extra_groups=[], stdout=subprocess.PIPE)
         is_("a program with the set-user-id bit in " + where, who, run.stdout.decode().strip())
     with open("swap", "wb") as o: o.write(bytes(1 << 20))

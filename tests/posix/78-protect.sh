@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: what is append-only or immutable (chattr) is so for all: as on a local file system, on another mount, over HTTP,
-# and after a remount.
+# Goal: a file that is append-only or immutable (chattr) is so for all clients: as on a local file system, on another
+# mount, over HTTP, and after a remount.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 if [ "$(id -u)" != 0 ] || ! type chattr >/dev/null 2>&1; then

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Goal: POSIX ACLs are set, shown, inherited, enforced and kept in step with modes as on a local file system, go with
-# cp, tar and rsync, and another mount sees them change.
+# Goal: POSIX ACLs are set, shown, inherited, enforced and kept in step with modes as on a local file system. cp, tar
+# and rsync copy them, and another mount sees their changes.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 M=$E2E_MOUNT/80
-L=$WORK/local # what is done there says what is right
+L=$WORK/local # the local folder, whose results are the expected ones
 at_end 'rm -rf "$E2E_MOUNT/80"'
 mkdir -p "$M" "$L"
-# Others get as far as the two folders.
+# Other users can reach the two folders.
 for p in "$E2E_MOUNT" "$WORK" "$(dirname "$E2E_MOUNT")"; do chmod o+x "$p"; done
 setfacl -m u:1234:r-- "$L" 2>/dev/null ||
 	{ echo "the folder for temporary files has no ACLs: set TMPDIR to one that does" >&2; exit 2; }
 setfacl -b "$L"
 as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
 
-# same SENTENCE COMMAND: run in both folders, it says and leaves the same.
+# same SENTENCE COMMAND: the command, run in both folders, prints and leaves the same.
 same() {
 	local where
 	for where in "$L" "$M"; do

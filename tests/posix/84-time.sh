@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a time that a program sets reads back as it was given, or at the end of the range when it lies beyond, by every
-# door; the first second of 1970 is a time; reading moves none, and the mount says so.
+# Goal: a time that a program sets reads back unchanged, or as the end of the range when it lies beyond, by every
+# interface. The first second of 1970 is a valid time. Reading changes no time, and the mount reports that (noatime).
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$E2E_MOUNT/84
@@ -8,9 +8,9 @@ NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'rm -rf "$E2E_MOUNT/84"'
 mkdir -p "$M"
-FIRST=-9223372036.000000000 LAST=9223372036.000000000 # what is kept: common/base/clock.h
+FIRST=-9223372036.000000000 LAST=9223372036.000000000 # the range that is stored: common/base/clock.h
 
-# set_times FILE TIME: both, as utimensat(2) takes them; what stat shows then
+# set_times FILE TIME: sets both times with utimensat(2), and prints what stat shows then.
 set_times() {
 	python3 - "$1" "$2" <<'PY'
 import ctypes, os, sys
@@ -44,7 +44,7 @@ done
 check_eq "nanoseconds beyond a second are refused" "Invalid argument" "$(set_times "$M/f" 5.1000000000)"
 touch -h -d 2300-01-01 "$M/l"
 check_eq "a symlink: 2300" "9223372036" "$(stat -c %Y "$M/l")"
-# A file with data that is not stored yet: the time goes with the data.
+# A file with unstored data: the time is stored with the data.
 python3 - "$M/w" <<'PY' >"$WORK/w.out"
 import os, sys
 fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
@@ -56,14 +56,14 @@ print(st.st_atime_ns, st.st_mtime_ns)
 PY
 check_eq "set with data that was just written" "0 9223372036000000000" "$(cat "$WORK/w.out")"
 
-# What the store kept is what the mount shows.
+# The store keeps the time that the mount shows.
 item() { curl -sf --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/$1"; }
 id=$(stat -c %i "$M/f")
 touch -d @0 "$M/f"
 check_eq "the store has the first second of 1970" 0.000000000 "$(item "items/$id" | jq -r .mtime)"
 touch -d 2300-01-01 "$M/f"
 check_eq "and the last for 2300" $LAST "$(item "items/$id" | jq -r .mtime)"
-# ops TIME: the answer's mtime, or the status of a refusal
+# ops TIME: prints the mtime in the answer, or the status of a refusal.
 ops() {
 	http "${AUTH[@]}" -H "Idempotency-Key: 84-$RANDOM$RANDOM" -H 'Content-Type: application/json' \
 		-d "{\"ops\":[{\"op\":\"setattr\",\"id\":\"$id\",\"mtime\":\"$1\"}]}" \
@@ -80,7 +80,7 @@ check_eq "and the mount shows it" 0 "$(stat -c %Y "$M/f")"
 check_eq "ls of the command shows it as a date" \
 	1 "$(TZ=UTC NEPHOS_URL="$URL" NEPHOS_TOKEN="$TOKEN" "$NEPHOS" ls -l /84 2>/dev/null | grep -c '1970-01-01 00:00.* f$')"
 
-# Times of access: only by utimensat, and the kernel says so.
+# Only utimensat changes a time of access, and /proc/mounts shows that.
 check "/proc/mounts shows noatime" grep -q " ${E2E_MOUNT//\//\\/} fuse.nephos [^ ]*noatime" /proc/mounts
 touch -a -d @1000000000 "$M/w"
 cat "$M/w" >"$WORK/w"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goal: random calls on the mount end as they do on a local file system, call by call, and leave the same tree.
+# Goal: random calls end on the mount as they do on a local file system, call by call, and leave the same tree.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 [ "$(id -u)" = 0 ] || { echo "# owners and modes of others are root's: nothing is compared"; e2e_end; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: stress-ng's file system stressors, which verify what they get, find nothing on the mount that they do not find
-# on a local folder.
+# Goal: the file system stressors of stress-ng, which verify what they read, report nothing on the mount that they do
+# not report on a local folder.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 mkdir -p "$E2E_MOUNT/86" "$WORK/local"
@@ -8,7 +8,7 @@ at_end 'rm -rf "$E2E_MOUNT/86"'
 seconds=1
 [ -z "${E2E_LONG:-}" ] || seconds=30
 
-# What a stressor complains of is counted, its own signals and stops included.
+# Counts what a stressor complains of, its own signals and stops included.
 stress() { timeout 120 stress-ng --"$2" 2 --verify --temp-path "$1" -t "$seconds" >"$WORK/stress.out" 2>&1 &&
 	! grep -q 'stress-ng: fail' "$WORK/stress.out"; }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: two mounts and curl at work on the same documents lose, double, tear and swallow nothing, and show nothing old,
-# also while every process is stopped and killed: PostgreSQL, services, gateways and the mounts themselves.
+# Goal: two mounts and curl work on the same documents and lose, double, tear and suppress nothing, and show nothing
+# outdated. This also holds while every process is stopped and killed: PostgreSQL, services, gateways and the mounts
+# themselves.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 A=$E2E_MOUNT
@@ -16,8 +17,8 @@ gateways=$(curl -s "$URL/status" | jq -r '[.gateways[]?] | join(",")')
 gateways=${gateways:-$URL}
 LIB=$E2E_ROOT/tests/lib
 
-# B is so many milliseconds away from the store: each byte is held back for as long, in either direction. There is no
-# shorter way that it could learn of.
+# B gets a distance of that many milliseconds to the store: a proxy holds back each byte for as long, in either
+# direction. The proxies also replace the gateways' addresses, so that B learns of no direct way.
 FAR_PORT=$((${URL##*:} + 60))
 far_away() {
 	local ms=$1 far="" names=() gateway port=$FAR_PORT
@@ -27,7 +28,7 @@ far_away() {
 		port=$((port + 1))
 	done
 	for gateway in "${names[@]}"; do
-		rm -f "$WORK/proxy.out" # the one before has written the same word
+		rm -f "$WORK/proxy.out" # the proxy before wrote the same word
 		python3 "$LIB/delay_proxy.py" "${gateway#*=}" "${gateway%=*}" "$ms" \
 			"${names[@]}" >"$WORK/proxy.out" 2>>"$WORK/proxy.err" &
 		proxies+=($!)
@@ -43,7 +44,7 @@ is_far() {
 near_again() {
 	clean "$NEPHOS" umount "$B" || return 1
 	[ ${#proxies[@]} = 0 ] || kill "${proxies[@]}"
-	[ ${#proxies[@]} = 0 ] || wait "${proxies[@]}" 2>/dev/null # they end by the signal, which the shell would print
+	[ ${#proxies[@]} = 0 ] || wait "${proxies[@]}" 2>/dev/null # the signal ends them, which the shell would print
 	proxies=()
 }
 mount_b() {
@@ -53,8 +54,8 @@ mount_b() {
 	clean "$WORK/mount-b"
 }
 
-# Round after round some are killed and started again, or stopped for so many seconds: in the long form each process is
-# both, and each two of a kind are. No outage is as long as what a call on a mount waits.
+# In each round some processes are killed and restarted, or stopped for some seconds. In the long form both happen to
+# each process, and to each pair of a kind. No outage is as long as a call on a mount waits.
 if [ -n "${E2E_LONG:-}" ]; then
 	printf '%s\n' >"$WORK/rounds" "kill docs-1" "stop 4 gateway-1" "kill mount-b" "stop 2 postgres" "kill user-1" "stop 1.5 mount-b" "kill gateway-1" \
 		"stop 4 docs-1" "kill postgres" "stop 4 user-1" "kill mount-a" "stop 4 gateway-2" "kill docs-2" "stop 1.5 mount-a" "kill user-2" "stop 4 docs-2" \
@@ -68,8 +69,8 @@ fi
 cat >"$WORK/disturb" <<'DISTURB'
 #!/usr/bin/env bash
 exec 3<&0 </dev/null
-# The one that is to be signalled, and then those that go with it when it is stopped, but end by themselves when it is
-# killed.
+# Prints first the process that gets the signal, and then the processes that are stopped with it; those end by
+# themselves when the first is killed.
 pids_of() {
 	case $1 in
 	mount-a) cat "$E2E_DATA/run/mount.pid" ;;
@@ -78,7 +79,7 @@ pids_of() {
 	*) cat "$E2E_DATA/run/$1.pid" ;;
 	esac
 }
-# Within ten seconds; one that nobody has waited for yet has ended, too.
+# Waits up to ten seconds. A zombie counts as ended, too.
 ended() {
 	local tries
 	for ((tries = 0; tries < 200; tries++)); do
@@ -118,7 +119,7 @@ DISTURB
 chmod +x "$WORK/disturb"
 export WORK B UP=$E2E_ROOT/scripts/up E2E_DATA
 
-# What a change goes through on its way to a mount: parts of the store and their processes.
+# Prints the parts of the store, and their processes, that a change passes on its way to a mount.
 parts() {
 	local part
 	for part in docs-1 docs-2 gateway-1 gateway-2; do echo "$part=$(cat "$E2E_DATA/run/$part.pid")"; done
@@ -141,8 +142,8 @@ work() {
 	sed 's/^/# /' "$WORK/check.out"
 }
 
-# The long form has every distance, calm and disturbed; the short one is calm near by and disturbed 15 ms away. Each
-# disturbed one has all its rounds, however long they take.
+# The long form has every distance, calm and disturbed. The short form is calm at no distance, and disturbed at 15
+# ms. Each disturbed case runs all its rounds, however long they take.
 cases=("0 3 0" "15 0 6")
 [ -z "${E2E_LONG:-}" ] || cases=("0 60 300" "15 60 150" "30 60 150")
 rounds=$(wc -l <"$WORK/rounds")

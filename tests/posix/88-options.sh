@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Goal: a mount is made as people ask for it (a drive by its name, masks, read only and back), says what would go where
-# it refuses, and "nephos watch" tells of changes by whoever made them.
+# Goal: a mount follows its options (a drive by its name, masks, read only and back), and a refusal says what would
+# work. "nephos watch" reports the changes of every client.
 . "$(dirname "$0")/../lib/e2e.sh"
 e2e_store
 M=$WORK/m
@@ -10,7 +10,7 @@ clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "
 at_end 'rm -rf "$E2E_MOUNT/88"'
 at_end 'clean "$NEPHOS" umount "$M" || umount -l "$M"'
 mounted() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials${1:+,$1}" "${2:-$URL}" "$M"; }
-# refused "a sentence" TEXT COMMAND…: it fails, and says TEXT.
+# refused "a sentence" TEXT COMMAND…: checks that the command fails and prints TEXT.
 refused() {
 	local sentence=$1 text=$2
 	shift 2
@@ -70,8 +70,8 @@ check "a mount that began read only" mounted ro
 check_not "takes no change" mkdir "$M/88/folder"
 check "remount,rw" clean "$NEPHOS" mount -o remount,rw "$M"
 check "makes it writable" mkdir "$M/88/folder"
-# mount(8) runs the program "nephos" that it finds in the PATH of its own: one that lies there already is not ours to
-# replace.
+# mount(8) runs the program "nephos" that it finds in its own PATH. If one is there already, the test does not
+# replace it.
 if [ "$(id -u)" = 0 ] && [ -x /sbin/mount.fuse3 ] && ln -s "$NEPHOS" /usr/local/bin/nephos 2>/dev/null; then
 	at_end 'rm -f /usr/local/bin/nephos'
 	check "mount(8) remounts it read only" mount -o remount,ro "$M"
@@ -83,12 +83,12 @@ fi
 # ---- watch ----
 
 told() { grep -qxF "$1" "$WORK/told"; }
-# Without the function: what is in the background then is the program itself.
+# Not through the function clean: the background process then is the program itself.
 env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" watch \
 	--credentials "$E2E_DATA/credentials" "$M/88" >"$WORK/told" 2>"$WORK/told.err" &
 watcher=$!
 at_end 'kill $watcher'
-# It tells of what is done from its first poll on: until a change of ours is told of, another one is made.
+# The watch reports changes from its first poll on. The test makes changes until the watch reports one.
 begun() { touch "$M/88/begin" && grep -q begin "$WORK/told"; }
 check "a watch begins" eventually 20 begun
 mkdir "$E2E_MOUNT/88/by-another"
