@@ -29,13 +29,14 @@
 #define PID_BYTES 16
 
 static const struct config_setting SERVICE_SETTINGS[] = {
-	{"port", CONFIG_NUMBER, "0", 0, 65535, "port to listen on; 0: any free one", false},
-	{"advertise", CONFIG_TEXT, NULL, 0, 0, "base URL that gateways reach this process at", false},
+	{"port", CONFIG_NUMBER, "0", 0, 65535, "port to listen on; 0: any free port", false},
+	{"advertise", CONFIG_TEXT, NULL, 0, 0, "base URL at which gateways reach this process", false},
 	{"database", CONFIG_TEXT, NULL, 0, 0, "connection string of PostgreSQL", false},
-	{"workers", CONFIG_NUMBER, "8", 1, WORKERS_MAX, "threads, each with a connection to the database", false},
+	{"workers", CONFIG_NUMBER, "8", 1, WORKERS_MAX,
+		"number of worker threads; each has a connection to the database", false},
 	{"gateways", CONFIG_TEXT, NULL, 0, 0,
-		"where gateways listen for services: [NAME=]http://HOST:PORT or unix:PATH, with commas between", false},
-	{"pid-file", CONFIG_TEXT, NULL, 0, 0, "file to leave the process id in while serving", false},
+		"where gateways listen for services: [NAME=]http://HOST:PORT or unix:PATH, separated by commas", false},
+	{"pid-file", CONFIG_TEXT, NULL, 0, 0, "file that holds the process id while the service runs", false},
 	{0},
 };
 

@@ -127,11 +127,11 @@ static int add_metrics(struct workers *w, const char *lane, struct metrics *m)
 	if (!m)
 		return 0;
 	snprintf(labels, sizeof(labels), "lane=\"%s\"", lane ? lane : "main");
-	int r = metrics_add(
-		m, METRIC_HISTOGRAM, "nephos_worker_wait_seconds", labels, "Time a job waited for a worker", &w->wait);
+	int r = metrics_add(m, METRIC_HISTOGRAM, "nephos_worker_wait_seconds", labels,
+		"Seconds that a job waited for a worker", &w->wait);
 	if (r == 0)
 		r = metrics_add(
-			m, METRIC_GAUGE, "nephos_worker_queue", labels, "Jobs that wait for a worker", &w->waiting);
+			m, METRIC_GAUGE, "nephos_worker_queue", labels, "Jobs waiting for a worker", &w->waiting);
 	if (r == 0)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_worker_refused_total", labels,
 			"Jobs refused because the queue was full", &w->refused);

@@ -34,11 +34,11 @@ static const char HELP[] =
 	"  nephos-user --database CONNINFO --setup-token            prints a one-time token for POST /api/v2/user/setup\n";
 
 static const struct config_setting SETTINGS[] = {
-	{"open-registration", CONFIG_SWITCH, NULL, 0, 0, "anybody may make an account", false},
+	{"open-registration", CONFIG_SWITCH, NULL, 0, 0, "anybody may create an account", false},
 	{"first-user", CONFIG_TEXT, NULL, 0, 0,
-		"make this administrator if there is none of the name, print credentials, end", false},
-	{"setup-token", CONFIG_SWITCH, NULL, 0, 0, "print a one-time token for the set-up over HTTP, end", false},
-	{"url", CONFIG_TEXT, NULL, 0, 0, "base URLs of gateways, with commas, for the credentials", false},
+		"create this administrator if there is no user of that name, print credentials, and exit", false},
+	{"setup-token", CONFIG_SWITCH, NULL, 0, 0, "print a one-time token for the set-up over HTTP, and exit", false},
+	{"url", CONFIG_TEXT, NULL, 0, 0, "base URLs of gateways for the credentials, separated by commas", false},
 #ifdef NEPHOS_FAILPOINTS
 	{"failpoint", CONFIG_TEXT, NULL, 0, 0, "where to die, for tests: after-commit, of any change", false},
 #endif

@@ -59,12 +59,13 @@ static const char *const OTHERS[] = {
 };
 
 static const struct config_setting COMMON_SETTINGS[] = {
-	{"name", CONFIG_TEXT, NULL, 0, 0, "name of this process among its kind, as user-1: in the log and in /status",
+	{"name", CONFIG_TEXT, NULL, 0, 0,
+		"name of this process, such as user-1, unique among processes of its kind; shown in the log and in /status",
 		false},
 	{"listen", CONFIG_TEXT, "127.0.0.1", 0, 0, "address to listen on", false},
 	{"threads", CONFIG_NUMBER, "1", 1, 64, "event threads of the server", false},
 	{"cluster-key", CONFIG_TEXT, NULL, 0, 0,
-		"file with the keys of the store, a line of 64 hex digits each, mode 0600", false},
+		"file of mode 0600 with the keys of the store, one line of 64 hex digits each", false},
 	{"log-level", CONFIG_TEXT, "info", 0, 0, "debug, info, warning or error", false},
 	{0},
 };

@@ -264,11 +264,12 @@ bool door_admits_kind(struct door *d, struct http_request *req, const char *kind
 static int add_metrics(struct door *d, struct metrics *metrics)
 {
 	int r = metrics_add(metrics, METRIC_COUNTER, "nephos_strangers_met_total", "",
-		"Connections to parts of the store where somebody without its key listened", &d->strangers);
+		"Connections to an address of the store at which a process without the store's key listened",
+		&d->strangers);
 
 	return r < 0 ? r
 		     : metrics_add(metrics, METRIC_COUNTER, "nephos_strangers_refused_total", "",
-			       "Requests and greetings from somebody without the store's key", &d->refused);
+			       "Requests and greetings refused because the peer lacks the store's key", &d->refused);
 }
 
 int door_new(struct cluster *cluster, const char *kind, const char *name, struct metrics *metrics, struct door **ret)

@@ -251,7 +251,7 @@ int fs_new(const struct fs_options *options, struct fs **ret)
 		r = -ENOMEM;
 	if (r == 0 && fs->metrics)
 		r = metrics_add(fs->metrics, METRIC_COUNTER, "nephos_mount_requests_total", "",
-			"Requests of the kernel", &fs->requests);
+			"Requests from the kernel", &fs->requests);
 	if (r < 0) {
 		fs_free(fs);
 		return r;

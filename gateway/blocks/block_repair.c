@@ -209,10 +209,11 @@ int block_repair_new(const struct block_repair_options *options, struct block_re
 	pthread_mutex_init(&r->lock, NULL);
 	http_headers_init(&r->headers);
 	int error = metrics_add(options->metrics, METRIC_COUNTER, "nephos_gateway_blocks_brought_total", "",
-		"Blocks that were brought to a gateway that owns them and did not have them", &r->brought);
+		"Blocks copied to a gateway that owns them and lacked them", &r->brought);
 	if (error == 0)
 		error = metrics_add(options->metrics, METRIC_COUNTER, "nephos_gateway_block_repair_failures_total", "",
-			"Blocks whose owners could not all be seen to: the next read tries again", &r->failures);
+			"Blocks that could not be copied to all of their owners; the next read tries again",
+			&r->failures);
 	if (error == 0)
 		error = http_headers_add(&r->headers, "Content-Type", "application/octet-stream");
 	if (error < 0)

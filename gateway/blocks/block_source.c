@@ -469,10 +469,10 @@ static int add_metrics(struct block_source *s, struct metrics *m)
 			&s->from_services);
 	if (r == 0)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_gateway_block_failures_total", "",
-			"Blocks that were asked for, and that nobody had or gave", &s->failures);
+			"Blocks that were requested, and that no gateway or service delivered", &s->failures);
 	if (r == 0)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_gateway_blocks_wrong_total", "",
-			"Blocks that came with other bytes than their hash says: refused", &s->wrong);
+			"Blocks refused because their bytes do not match their hash", &s->wrong);
 	return r;
 }
 

@@ -13,20 +13,20 @@ struct block_report {
 static int add_metrics(struct block_report *r, struct metrics *m)
 {
 	int error = metrics_add(
-		m, METRIC_GAUGE, "nephos_gateway_block_cache_blocks", "", "Blocks that are kept", &r->blocks);
+		m, METRIC_GAUGE, "nephos_gateway_block_cache_blocks", "", "Blocks in the cache", &r->blocks);
 
 	if (error == 0)
 		error = metrics_add(m, METRIC_GAUGE, "nephos_gateway_block_cache_bytes", "",
-			"Memory that they take, tables included", &r->bytes);
+			"Bytes of memory that these use, tables included", &r->bytes);
 	if (error == 0)
 		error = metrics_add(m, METRIC_COUNTER, "nephos_gateway_block_cache_hits_total", "",
-			"Blocks that were wanted and in memory", &r->hits);
+			"Lookups of blocks that were in memory", &r->hits);
 	if (error == 0)
 		error = metrics_add(m, METRIC_COUNTER, "nephos_gateway_block_cache_misses_total", "",
-			"Blocks that were wanted and not in memory", &r->misses);
+			"Lookups of blocks that were not in memory", &r->misses);
 	if (error == 0)
 		error = metrics_add(m, METRIC_COUNTER, "nephos_gateway_block_cache_evicted_total", "",
-			"Blocks that gave way to others", &r->evicted);
+			"Blocks evicted from the cache for others", &r->evicted);
 	return error;
 }
 

@@ -45,32 +45,31 @@ static int add_labelled(struct metrics *m, const char *name, const char *label, 
 
 	(void)snprintf(labels, sizeof(labels), "%s=\"%s\"", label, value);
 	return metrics_add(m, METRIC_COUNTER, name, labels,
-		"Requests for what may be kept, by kind, and answers that were offered to be kept", ret);
+		"Requests for cacheable answers by kind and result, and answers offered to the cache", ret);
 }
 
 static int add_metrics(struct cache_report *r, struct metrics *m)
 {
-	int error = add(m, METRIC_GAUGE, "nephos_gateway_cache_entries", "Answers that are kept", &r->entries);
+	int error = add(m, METRIC_GAUGE, "nephos_gateway_cache_entries", "Answers in the cache", &r->entries);
 
 	if (error == 0)
-		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_bytes", "Memory that they take, tables included",
-			&r->bytes);
+		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_bytes",
+			"Bytes of memory that these use, tables included", &r->bytes);
 	if (error == 0)
 		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_copies",
-			"Of the answers that are kept, those that other gateways have copied here, and nobody has read yet",
-			&r->copies);
+			"Answers in the cache that other gateways copied here and no client has read yet", &r->copies);
 	if (error == 0)
-		error = add(
-			m, METRIC_GAUGE, "nephos_gateway_cache_copy_bytes", "Memory that these take", &r->copy_bytes);
+		error = add(m, METRIC_GAUGE, "nephos_gateway_cache_copy_bytes", "Bytes of memory that these use",
+			&r->copy_bytes);
 	if (error == 0)
-		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_evicted_total", "Answers that gave way to others",
-			&r->evicted);
+		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_evicted_total",
+			"Answers evicted from the cache for others", &r->evicted);
 	if (error == 0)
 		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_dropped_total",
-			"Answers that were dropped because something changed", &r->dropped);
+			"Answers dropped because a change touched them", &r->dropped);
 	if (error == 0)
 		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_forgotten_total",
-			"Answers that were dropped with all of a drive, or of a user", &r->forgotten);
+			"Answers dropped together with everything cached of a drive or a user", &r->forgotten);
 	for (int i = 0; i < CACHE_KINDS && error == 0; i++) {
 		error = add_labelled(m, "nephos_gateway_cache_hits_total", "kind", KINDS[i], &r->hits[i]);
 		if (error == 0)

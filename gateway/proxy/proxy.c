@@ -261,40 +261,39 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 		char labels[32];
 		(void)snprintf(labels, sizeof(labels), "service=\"%s\"", registry_kind_name((enum registry_kind)kind));
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_forwarded_total", labels,
-			"Requests sent on to a service", &p->requests[kind]);
+			"Requests passed on to a service", &p->requests[kind]);
 		if (error == 0)
 			error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_forward_failures_total", labels,
-				"Requests that no instance answered", &p->failures[kind]);
+				"Requests that no instance of a service answered", &p->failures[kind]);
 	}
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_hops_total", "",
-			"Requests sent on to the gateway that is the home of their drive", &p->hops);
+			"Requests passed on to the gateway that is the home of their drive", &p->hops);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_hop_failures_total", "",
-			"Requests that the home of their drive has not answered", &p->hop_failures);
+			"Requests that the home of their drive did not answer", &p->hop_failures);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_held_total", "",
-			"Requests that waited until their drive had a home", &p->held);
+			"Requests that had to wait until their drive had a home", &p->held);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_reads_waiting", "",
-			"Reads that wait for the answer to the same one by another client", &p->waiting);
+			"Reads waiting for the answer to an identical read", &p->waiting);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_collapsed_total", "",
-			"Reads that were answered by what another one had asked for", &p->collapsed);
+			"Reads answered with the answer to an identical read", &p->collapsed);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_collapsed_anew_total", "",
-			"Times that the answer to another one did not do for a read that waited for it",
-			&p->asked_anew);
+			"Reads that waited for an identical read and could not use its answer", &p->asked_anew);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_cut_total", "",
-			"Times that an answer was cut by who sent it while it was passed on, and its rest could be asked for",
+			"Answers cut by their sender while they were passed on, whose rest could be requested",
 			&p->cut);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_resumed_total", "",
-			"Times that the rest of such an answer came from another service", &p->resumed);
+			"Answers of this kind whose rest another service delivered", &p->resumed);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_validated_total", "",
-			"Reads that were answered by what is kept of another home's answers, as that would give it now",
+			"Reads answered with a cached answer of another home, after that home confirmed it",
 			&p->validated);
 	return error;
 }

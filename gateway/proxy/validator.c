@@ -283,14 +283,14 @@ bool validator_ask(struct validator *v, const struct membership_gateway *home, s
 static int add_metrics(struct validator *v, struct metrics *metrics)
 {
 	int error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_validation_calls_total", "",
-		"Calls to homes about answers of theirs that are kept here", &v->calls);
+		"Calls to homes that validate cached answers", &v->calls);
 
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_validations_total", "",
-			"Answers of other gateways that their home was asked about", &v->questions);
+			"Cached answers of other homes that were validated with their home", &v->questions);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_validation_failures_total", "",
-			"Such calls that were not answered, or by what is no answer", &v->failures);
+			"Failed calls of this kind, including malformed answers", &v->failures);
 	return error;
 }
 

@@ -307,13 +307,13 @@ static int add_metrics(struct keeper *k, struct metrics *metrics)
 
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_home_claim_failures_total", "",
-			"Claims of a drive that were refused, or that nobody has answered", &k->claim_failures);
+			"Claims of a drive that were refused or not answered", &k->claim_failures);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_home_questions_total", "",
-			"Questions to the journal about changes that this gateway has missed", &k->questions);
+			"Queries to the journal for changes that this gateway missed", &k->questions);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_home_forgotten_total", "",
-			"Times that all that was kept of a drive was dropped", &k->forgotten);
+			"Times that everything cached of a drive was dropped", &k->forgotten);
 	return error;
 }
 

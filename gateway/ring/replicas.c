@@ -25,17 +25,17 @@ struct replicas {
 static int add_metrics(struct replicas *r, struct metrics *m)
 {
 	int error = metrics_add(m, METRIC_COUNTER, "nephos_gateway_replica_offers_total", "",
-		"Messages in which homes have offered copies to this gateway", &r->offers);
+		"Messages in which homes offered copies to this gateway", &r->offers);
 
 	if (error == 0)
 		error = metrics_add(m, METRIC_COUNTER, "nephos_gateway_replica_copied_total", "",
-			"Answers that homes have copied to this gateway, and that were kept", &r->copied);
+			"Answers copied to this gateway by homes, and kept", &r->copied);
 	for (int i = 0; i < REPLICAS_REFUSALS && error == 0; i++) {
 		char labels[32];
 
 		(void)snprintf(labels, sizeof(labels), "why=\"%s\"", REFUSALS[i]);
 		error = metrics_add(m, METRIC_COUNTER, "nephos_gateway_replica_refused_total", labels,
-			"Messages about copies that were refused", &r->refused[i]);
+			"Refused messages about copies", &r->refused[i]);
 	}
 	return error;
 }

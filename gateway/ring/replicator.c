@@ -440,17 +440,18 @@ static int add_metrics(struct replicator *r, struct metrics *m)
 		const char *name, *help;
 	} ALL[] = {
 		{&r->offered, METRIC_COUNTER, "nephos_gateway_replication_offered_total",
-			"Answers that were offered to the next gateway on the ring"},
-		{&r->sent, METRIC_COUNTER, "nephos_gateway_replication_sent_total", "Answers that it lacked and got"},
-		{&r->bytes, METRIC_COUNTER, "nephos_gateway_replication_bytes_total", "Bytes that this took"},
+			"Answers offered to the next gateway on the ring"},
+		{&r->sent, METRIC_COUNTER, "nephos_gateway_replication_sent_total",
+			"Answers that the next gateway lacked and was sent"},
+		{&r->bytes, METRIC_COUNTER, "nephos_gateway_replication_bytes_total", "Bytes sent for these copies"},
 		{&r->rounds, METRIC_COUNTER, "nephos_gateway_replication_rounds_total",
-			"Times that all that is kept was offered"},
+			"Full rounds in which everything cached was offered"},
 		{&r->dropped, METRIC_COUNTER, "nephos_gateway_replication_dropped_total",
-			"Answers and changes that had no room among those that wait; a round or the journal tells them"},
+			"Answers and changes that did not fit into the replication queue; a full round or the journal brings them later"},
 		{&r->failures, METRIC_COUNTER, "nephos_gateway_replication_failures_total",
-			"Calls to the next gateway that failed"},
+			"Failed calls to the next gateway on the ring"},
 		{&r->lag, METRIC_GAUGE, "nephos_gateway_replication_lag_ms",
-			"Since when the oldest answer or change waits to go to the next gateway"},
+			"Milliseconds that the oldest answer or change has been waiting to be sent to the next gateway"},
 	};
 	int error = 0;
 

@@ -187,14 +187,14 @@ static void *ring_main(void *cookie)
 static int add_metrics(struct ring *r, struct metrics *metrics)
 {
 	int error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_ring_epoch", "",
-		"Epoch of the ring of gateways that this one knows", &r->epoch);
+		"The latest epoch of the ring that this gateway has learned", &r->epoch);
 
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_ring_leases_total", "",
 			"Times that this gateway's lease was renewed", &r->leases);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_ring_failures_total", "",
-			"Calls about the ring that no docs service has answered", &r->failures);
+			"Calls about the ring that no docs service answered", &r->failures);
 	return error;
 }
 

@@ -96,7 +96,7 @@ static int add_route_metrics(struct http_server *s, const char *method, const ch
 		return r;
 	(void)snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"", method, pattern);
 	return metrics_add(s->options.metrics, METRIC_HISTOGRAM, "nephos_http_request_seconds", labels,
-		"From the request line to the end of the answer", &ret->latency);
+		"Seconds from the request line to the end of the answer", &ret->latency);
 }
 
 static int add_metrics(struct http_server *s)
@@ -117,13 +117,15 @@ static int add_metrics(struct http_server *s)
 		r = metrics_add(m, METRIC_GAUGE, "nephos_http_connections", "", "Open connections", &s->connections);
 	if (!r)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_http_connections_refused_total", "",
-			"Connections closed at once, as their address had its share", &s->connections_refused);
+			"Connections closed at once because their address had reached its limit",
+			&s->connections_refused);
 	if (!r)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_http_late_heads_total", "",
 			"Connections closed because a request's head was not complete in time", &s->late_heads);
 	if (!r)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_http_strangers_closed_total", "",
-			"Connections closed because nobody could tell who was there", &s->strangers_shown_out);
+			"Connections closed because the peer did not prove that it belongs to the store",
+			&s->strangers_shown_out);
 	if (!r)
 		r = metrics_add(
 			m, METRIC_COUNTER, "nephos_http_received_bytes_total", "", "Request bodies", &s->bytes_in);

@@ -199,14 +199,14 @@ static int add_metrics(struct store_http *s, struct metrics *m)
 				"Bytes of response bodies", &c->received);
 	}
 	if (r == 0)
-		r = metrics_add(
-			m, METRIC_COUNTER, "nephos_mount_retries_total", "", "Requests sent again", &s->retries);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_retries_total", "",
+			"Requests sent again after a failure", &s->retries);
 	if (r == 0)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_failovers_total", "", "Changes to another gateway",
-			&s->failovers);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_failovers_total", "",
+			"Times that the mount changed to another gateway", &s->failovers);
 	if (r == 0)
-		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_in_doubt_total", "",
-			"Batches whose outcome is not known", &s->doubts);
+		r = metrics_add(m, METRIC_COUNTER, "nephos_mount_in_doubt_total", "", "Batches with an unknown outcome",
+			&s->doubts);
 	return r;
 }
 

@@ -103,7 +103,7 @@ static int add_metrics(struct standbys *all, struct metrics *m)
 		r = metrics_add(m, METRIC_COUNTER, reads, "from=\"primary\"", help, &all->from_primary);
 	for (size_t i = 0; r == 0 && i < REFUSALS; i++)
 		r = metrics_add(m, METRIC_COUNTER, "nephos_docs_standby_refused_total", REFUSAL_LABELS[i],
-			"Reads that a standby might have answered, and why it could not", &all->refused[i]);
+			"Reads that no standby could answer, by reason", &all->refused[i]);
 	return r;
 }
 
