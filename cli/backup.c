@@ -124,9 +124,9 @@ const struct command command_backup = {
 	.arguments = "[--data DIR] FOLDER|s3://BUCKET[/PREFIX]",
 	.summary = "copy a whole store while it runs",
 	.details =
-		"On the machine of the store, by its owner or root. The copy has everything that was acknowledged before it\n"
-		"began, as of one moment, and is there whole or not at all. Blocks that the place has already are not copied\n"
-		"again. It has the secrets of the store.\n",
+		"Runs on the machine of the store, as the store's owner or root. The copy holds everything that was acknowledged\n"
+		"before the backup began, as of one moment; an interrupted backup leaves no copy. Blocks that an earlier copy\n"
+		"has stored there are not copied again. The copy holds the secrets of the store.\n",
 	.flags = backup_flags,
 	.words_min = 1,
 	.words_max = 1,
@@ -147,11 +147,11 @@ static const struct args_flag restore_flags[] = {
 const struct command command_restore = {
 	.name = "restore",
 	.arguments = "[--data DIR] FOLDER[/copies/TIME]|s3://BUCKET[/PREFIX][/copies/TIME]",
-	.summary = "make a store of a backup, or check one",
+	.summary = "make a store from a backup, or check a backup",
 	.details =
-		"The newest copy, unless one is named. Every byte is checked against its digest; a store comes of it, or nothing.\n"
-		"Then scripts/up --data DIR starts it. It is another store for everybody who knew the one that was copied:\n"
-		"mounts and gateways read anew what they had kept.\n",
+		"Restores the newest copy unless you name one. Every byte is checked against its digest; if the check fails, no\n"
+		"store is made. Start the store with scripts/up --data DIR afterwards. Mounts and gateways that knew the copied\n"
+		"store see that this is another one, and read everything anew.\n",
 	.flags = restore_flags,
 	.words_min = 1,
 	.words_max = 1,

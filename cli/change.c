@@ -205,8 +205,8 @@ static int mkdir_run(struct command_run *run)
 
 static const struct args_flag rm_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CREDENTIALS, COMMAND_FLAGS_END};
 static const struct args_flag mkdir_flags[] = {
-	COMMAND_FLAG(
-		"parents", 'p', NULL, parents, "make the folders on the way, too; what is there already is no failure"),
+	COMMAND_FLAG("parents", 'p', NULL, parents,
+		"make missing parent folders, too; it is no failure if the folder exists"),
 	COMMAND_FLAG_JSON,
 	COMMAND_FLAG_CREDENTIALS,
 	COMMAND_FLAGS_END,
@@ -215,7 +215,7 @@ static const struct args_flag mkdir_flags[] = {
 const struct command command_rm = {
 	.name = "rm",
 	.arguments = "PATH",
-	.summary = "remove a file, or an empty folder",
+	.summary = "remove a file or an empty folder",
 	.flags = rm_flags,
 	.words_min = 1,
 	.words_max = 1,

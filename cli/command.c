@@ -42,12 +42,12 @@ static const struct command *const commands[] = {
 #define MOUNT_NAME "mount"
 
 static const char exit_text[] =
-	"\nEnds with 0 done, 1 refused by the store or failed here, 2 wrong usage, 3 the store cannot be reached or is not ready,\n"
+	"\nExit status: 0 done, 1 refused by the store or failed here, 2 wrong usage, 3 the store cannot be reached or is not ready,\n"
 	"4 not authenticated.\n";
 
 static const char key_text[] =
-	"\nStore and key come from --credentials FILE, else the file that NEPHOS_CREDENTIALS names, else the variables NEPHOS_URL (one URL,\n"
-	"or several with commas: gateways of one store) and NEPHOS_TOKEN, else what \"nephos login\" left in\n"
+	"\nStore and key are taken from the first of: --credentials FILE; the file that NEPHOS_CREDENTIALS names; the variables NEPHOS_URL\n"
+	"(one URL, or several gateways of one store separated by commas) and NEPHOS_TOKEN; the file that \"nephos login\" writes,\n"
 	"${XDG_CONFIG_HOME:-~/.config}/nephos/credentials.\n";
 
 /* ---- messages ---- */
@@ -242,7 +242,7 @@ static int print_list(FILE *to)
 
 	buf_init(&text, HELP_BYTES_MAX);
 	(void)buf_append_str(&text,
-		"usage: nephos COMMAND [ARGUMENT…]\n\nA cloud store of one's own: files by command, and as a mount.\n\n");
+		"usage: nephos COMMAND [ARGUMENT…]\n\nYour own cloud store: files by commands, and as a mounted folder.\n\n");
 	(void)buf_printf(&text, "  %-*s%s\n", NAME_COLUMN, MOUNT_NAME, "mount a drive on a folder");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		(void)buf_printf(&text, "  %-*s%s\n", NAME_COLUMN, commands[i]->name, commands[i]->summary);

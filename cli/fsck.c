@@ -223,7 +223,7 @@ static int fsck_run(struct command_run *run)
 static const struct args_flag fsck_flags[] = {
 	COMMAND_FLAG("repair", 0, NULL, repair, "mend what can be derived from other rows"),
 	COMMAND_FLAG(
-		"last", 0, NULL, last, "start nothing: follow the check that runs, or show what the last one found"),
+		"last", 0, NULL, last, "start no check: follow the running one, or show the result of the last one"),
 	COMMAND_FLAG("stop", 0, NULL, stop, "stop the check that runs"),
 	COMMAND_FLAG_JSON,
 	COMMAND_FLAG_CREDENTIALS,
@@ -235,11 +235,11 @@ const struct command command_fsck = {
 	.arguments = "[--repair | --last | --stop] [--json]",
 	.summary = "check every row and byte of the store (administrators)",
 	.details =
-		"A docs service reads all of the store while it is in use, and takes at most half of what one thread can have. It goes on when\n"
-		"this command is interrupted, and after a restart; the next call follows it. What is wrong is named by drive, path and the id of\n"
-		"the document. --repair mends usage, counts of links, entries and extents, names, dangling rows and a journal with gaps; lost\n"
-		"content comes back from a backup only.\n\n"
-		"Other than the other commands it ends with 0 when nothing is wrong, 1 when something was found, mended or not, and 2 when the\n"
+		"A docs service reads the whole store while it is in use, with at most half of the time of one thread. The check continues when\n"
+		"this command is interrupted, and after a restart; the next call follows it. Each finding names the drive, the path and the id\n"
+		"of the document. --repair mends usage, counts of links, entries and extents, names, dangling rows and gaps in the journal. Lost\n"
+		"content can only be restored from a backup.\n\n"
+		"Unlike the other commands it exits with 0 when nothing is wrong, 1 when something was found, mended or not, and 2 when the\n"
 		"check could not be done.\n",
 	.flags = fsck_flags,
 	.needs = COMMAND_NEEDS_TOKEN,

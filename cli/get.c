@@ -235,7 +235,7 @@ const struct command command_get = {
 	.summary = "fetch a file",
 	.details =
 		"PATH begins at the root of the first drive, with or without a slash. LOCAL is a file or a folder; \"-\" is the standard output.\n"
-		"A file is there whole or not at all. A transfer that breaks goes on where it was, from another gateway if need be.\n",
+		"LOCAL appears only when it is complete. An interrupted transfer continues where it stopped, from another gateway if necessary.\n",
 	.flags = get_flags,
 	.words_min = 1,
 	.words_max = 2,

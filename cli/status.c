@@ -460,11 +460,11 @@ static const struct args_flag status_flags[] = {
 const struct command command_status = {
 	.name = "status",
 	.arguments = "[--ring [PATH]] [--json]",
-	.summary = "the store's gateways and services, and the mounts of this machine",
+	.summary = "show the store's gateways and services, and the mounts of this machine",
 	.details =
-		"With a PATH, which begins at the root of the first drive: which gateway answers for it, which one would without that,\n"
-		"and whether it is in memory there. That needs a key; the rest does not.\n"
-		"Ends with 3 when no gateway is ready.\n",
+		"With a PATH, which begins at the root of the first drive: shows the gateway that answers for it, the gateway that would take\n"
+		"over, and whether the answer is in memory there. Only this needs a key.\n"
+		"Exits with 3 when no gateway is ready.\n",
 	.flags = status_flags,
 	.words_max = 1,
 	.needs = COMMAND_NEEDS_URL,

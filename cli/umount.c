@@ -358,18 +358,19 @@ static int umount_run(struct command_run *run)
 
 static const struct args_flag umount_flags[] = {
 	COMMAND_FLAG("force", 'f', NULL, force,
-		"cut off whoever uses it or hangs in it; what cannot be stored is lost, and said"),
+		"unmount although programs use it or hang in it; says which changes could not be stored and are lost"),
 	COMMAND_FLAGS_END,
 };
 
 const struct command command_umount = {
 	.name = "umount",
 	.arguments = "[--force] DIR",
-	.summary = "take a mount off, when all of it is stored",
+	.summary = "unmount, after all changes are stored",
 	.details =
-		"Returns when the process of the mount has ended. Ends with 1, and leaves it mounted, when it is in use (it says by whom) or not everything can be\n"
-		"stored; also with 1, when another mount namespace (a container's) still has it, for which its process goes on. With --force it is off at once, and whoever still uses it gets errors; the process has 45 s to store what it has. Ends with 1 when\n"
-		"something was lost.\n",
+		"Returns when the process of the mount has ended. Exits with 1 and leaves the mount when programs use it (it names them) or\n"
+		"changes cannot be stored. Also exits with 1 when another mount namespace (a container's) still has the mount, whose process\n"
+		"then continues. With --force it is unmounted at once, and programs that still use it get errors; the process then has 45 s to\n"
+		"store the rest, and the command exits with 1 when something was lost.\n",
 	.flags = umount_flags,
 	.words_min = 1,
 	.words_max = 1,

@@ -441,7 +441,7 @@ static const struct args_flag rm_flags[] = {COMMAND_FLAG_JSON, COMMAND_FLAG_CRED
 const struct command command_user_add = {
 	.name = "user add",
 	.arguments = "NAME [--admin] [--email ADDRESS]",
-	.summary = "make an account (administrators)",
+	.summary = "create an account (administrators)",
 	.details = "Asks for the password of the new account, or takes it from NEPHOS_PASSWORD.\n",
 	.flags = add_flags,
 	.words_min = 1,
@@ -462,11 +462,11 @@ const struct command command_user_list = {
 const struct command command_user_passwd = {
 	.name = "user passwd",
 	.arguments = "[NAME] [--revoke | --keep]",
-	.summary = "set a password: one's own, or another's (administrators)",
+	.summary = "set your password, or that of another user (administrators)",
 	.details =
-		"For oneself the old password is asked first, when there is one; it comes from the terminal or a file only. The new one may come\n"
-		"from NEPHOS_PASSWORD. All sessions of that user end; whether device keys do, too, is asked of who types the password, and\n"
-		"said by --revoke or --keep otherwise; unless told they hold on.\n",
+		"For your own account the command asks for the old password first, if there is one; the old password is only read from the\n"
+		"terminal or a file. The new one may come from NEPHOS_PASSWORD. All sessions of the user end. Whether device keys end, too, is\n"
+		"asked on a terminal; otherwise --revoke or --keep decides, and by default the keys stay valid.\n",
 	.flags = passwd_flags,
 	.words_max = 1,
 	.needs = COMMAND_NEEDS_TOKEN,
@@ -494,9 +494,9 @@ static const struct args_flag quota_flags[] = {
 const struct command command_user_quota = {
 	.name = "user quota",
 	.arguments = "NAME|--default [SIZE|none|default]",
-	.summary = "show or set what a user may hold in all drives together (administrators)",
+	.summary = "show or set how much a user may store in all drives together (administrators)",
 	.details =
-		"SIZE is in bytes, or with K, M, G or T. A quota that is set holds at once; what is there already stays.\n",
+		"SIZE is in bytes, or with K, M, G or T. A new quota applies at once; content that is stored already stays.\n",
 	.flags = quota_flags,
 	.words_max = 2,
 	.needs = COMMAND_NEEDS_TOKEN,

@@ -364,7 +364,7 @@ static int watch_run(struct command_run *run)
 
 static const struct args_flag watch_flags[] = {
 	COMMAND_FLAG("exec", 'e', "COMMAND", exec,
-		"run this by the shell for each change, with $1 the op, $2 the path, $3 the old path"),
+		"shell command to run for each change: $1 is the operation, $2 the path, $3 the old path"),
 	COMMAND_FLAG("count", 'n', "N", count, "end after so many changes"),
 	COMMAND_FLAG_JSON,
 	COMMAND_FLAG_CREDENTIALS,
@@ -374,12 +374,12 @@ static const struct args_flag watch_flags[] = {
 const struct command command_watch = {
 	.name = "watch",
 	.arguments = "[--exec COMMAND] DIR",
-	.summary = "tell of each change below a folder, whoever makes it",
+	.summary = "print each change below a folder, whoever makes it",
 	.details =
-		"DIR is a folder on a mount, or a path in the first drive. Each change is a line: what was done (create, write, setattr,\n"
-		"rename, unlink, …) and the path; of a rename, both paths. It tells of changes by other mounts, by curl and by the web page,\n"
-		"which inotify does not see. After an outage it goes on where it was; \"reset\" means that changes may have been missed and the\n"
-		"folder has to be looked at anew. With --json each line is an object. Commands of --exec run one after the other.\n",
+		"DIR is a folder on a mount, or a path in the first drive. Each line names the operation (create, write, setattr, rename,\n"
+		"unlink, …) and the path; for a rename, both paths. The lines include changes by other mounts, by curl and by the web page,\n"
+		"which inotify does not see. After an outage the command continues where it stopped; \"reset\" means that changes may have been\n"
+		"missed, so that you have to read the folder again. With --json each line is an object. --exec runs one command after another.\n",
 	.flags = watch_flags,
 	.words_min = 1,
 	.words_max = 1,
