@@ -6,8 +6,8 @@ a part drops exactly what the part sends ("out"), what is sent to it ("in"), or 
 the connection. Traffic over unix sockets (to PostgreSQL, and from the services to gateways) is not cut.
 
 network.py run COMMAND…              runs a command in a network of its own
-network.py cut FOLDER PART PID…      there: cuts these processes off, both ways, until its input ends; prints how many
-                                     packets it dropped
+network.py cut FOLDER PART PID…      there: cuts these processes off, both ways, until its input ends; prints "cut", and
+                                     at the end how many packets it dropped
 """
 import ctypes, fcntl, os, re, shutil, socket, struct, subprocess, sys
 
@@ -67,8 +67,9 @@ def listens_on(pid):
 class Network:
     """why_not: why nothing can be cut here, else None."""
 
-    def __init__(self, own, folder):
+    def __init__(self, own, folder, first_bit=0):
         self.folder, self.bits, self.groups = os.path.join(folder, "net_cls"), {}, False
+        self.first_bit = first_bit
         self.why_not = None if own else "no network of its own is allowed here"
         if not self.why_not and not shutil.which("nft"):
             self.why_not = "there is no nft"
@@ -89,8 +90,8 @@ class Network:
     def _group(self, part):
         """Makes the part's control group and bit."""
         if part not in self.bits:
-            assert len(self.bits) < PARTS_MAX
-            bit = self.bits[part] = len(self.bits)
+            assert self.first_bit + len(self.bits) < PARTS_MAX
+            bit = self.bits[part] = self.first_bit + len(self.bits)
             os.makedirs(os.path.join(self.folder, part), exist_ok=True)
             with open(os.path.join(self.folder, part, "net_cls.classid"), "w") as f:
                 f.write("%d" % (CLASS + bit + 1))
@@ -150,11 +151,13 @@ class Network:
 def cut_until_end(folder, part, *pids):
     """A connection is marked only by packets sent from now on; live connections send packets all the time."""
     pids = [int(pid) for pid in pids]
-    network = Network(True, folder)
+    # Processes stay in the group of their part after the cut, so each part needs a bit of its own: its number.
+    network = Network(True, folder, int(part.rsplit("-", 1)[1]))
     if network.why_not:
         sys.exit(network.why_not)
     network.enrol(part, pids)
     network.cut(part, "both", pids)
+    print("cut", flush=True)
     sys.stdin.read()
     print(network.mend(part))
     network.end()

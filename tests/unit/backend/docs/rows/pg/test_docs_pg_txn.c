@@ -302,8 +302,7 @@ static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
 	assert_int_equal(seen.state, DOCS_NEW);
 }
 
-/* Two drives use one Idempotency-Key, and both transactions are open: the later commit fails, and its retry
- * finds the answer of the other one. */
+/* Two open transactions on two drives use one key: the later commit fails, and its retry finds the other answer. */
 static void *second_drive(void *cookie)
 {
 	struct worker *w = cookie;
