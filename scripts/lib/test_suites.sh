@@ -47,6 +47,7 @@ suite_failover() {
 	"$ROOT/scripts/deps" standbys test
 	need dev || return
 	NEPHOS_BUILD_DIR=$builds/dev run_e2e "$ROOT/tests/failover/run.sh"
+	[ -z "$long" ] || NEPHOS_BUILD_DIR=$builds/dev run_e2e "$ROOT/tests/failover/clone.sh"
 }
 
 # The long form has standbys and two more scenarios. The timeout is three times the planned duration and more, because

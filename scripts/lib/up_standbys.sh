@@ -100,7 +100,7 @@ find_standbys() {
 write_wrapper() {
 	local file=$DATA/standbys/postgres-$1
 	local name
-	for name in watchdog start; do # where the node's user may read them
+	for name in watchdog start rejoin.py; do # where the node's user may read them
 		cp "$ROOT/scripts/lib/patroni/$name" "$DATA/standbys/$name.new"
 		mv -f "$DATA/standbys/$name.new" "$DATA/standbys/$name"
 	done
@@ -172,7 +172,7 @@ start_standbys() {
 	give_secrets
 	for n in 1 2 3; do start_etcd "$n"; done
 	for n in 1 2 3; do
-		start "patroni-$n" "$PATRONI/bin/python3" "$DATA/standbys/start" "$DATA/standbys/patroni-$n.yml"
+		start "patroni-$n" "$PATRONI/bin/python3" -B "$DATA/standbys/start" "$DATA/standbys/patroni-$n.yml"
 	done
 	wait_until "$ETCD_START_S" etcd_is_healthy || failed etcd-1 "two of the three do not find each other"
 	[ "$(cat "$DATA/standbys/roles" 2>/dev/null)" != "$(roles_sum)" ] || return 0

@@ -37,9 +37,19 @@ is "what a node keeps for one that is away" "256MB" \
 SIZE=200000
 is "which is no more than 4 GiB" 4096 "$(kept_megabytes /)"
 SIZE=4096
-for setting in max_wal_size wal_keep_size; do
-	is "$setting of a node" "85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *$setting: //p" | tr '\n' ' ' | sed 's/ $//')"
-done
+is "max_wal_size of a node" "85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_wal_size: //p")"
+is "wal_keep_size of a node, and in the recovery of one that was killed" "170MB 170MB" \
+	"$(node_wrapper 2 /data/2/data /pid /watchdog | grep -o 'wal_keep_size=[^ ]*' | cut -d= -f2 | paste -sd ' ')"
+# Megabytes of a disk, of what each node keeps: twice its log, and no more than for one that is away.
+while read -r SIZE kept; do
+	is "a disk of $SIZE MB, what a node keeps in any case" "$kept" "$(rewound_megabytes /)"
+done <<-'END'
+	100 32
+	768 48
+	1536 64
+	16384 682
+	4000000 682
+END
 is "the setting of one server" 1 "$(grep -c 'max_wal_size="$(log_megabytes "$PGDATA")MB"' scripts/lib/up_postgres.sh)"
 [ "$bad" = 0 ] || exit 1
 echo "the logs of one server and of three are held to the same room"

@@ -22,26 +22,9 @@ if [ -n "${E2E_LONG:-}" ] && [ -z "${FAILOVER_NETWORK:-}" ]; then
 fi
 PORT=$((${E2E_PORT:-18050} + 60))
 D=$WORK/store M=$WORK/mount LOG=$WORK/acknowledged
-up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
+# shellcheck source=tests/failover/nodes.sh
+. "$E2E_ROOT/tests/failover/nodes.sh"
 at_end '"$E2E_ROOT/scripts/down" --data "$D"'
-pid() { cat "$D/run/$1.pid"; }
-is_primary() { kill -0 "$(pid "postgres-$1")" && ! pgrep -P "$(pid "postgres-$1")" -f '(walreceiver|startup)' >/dev/null; }
-primary() { for n in 1 2 3; do ! is_primary $n 2>/dev/null || echo $n; done | head -n 1; }
-# Patroni's own view, by its certificate.
-cluster() {
-	local n
-	for n in 1 2 3; do
-		curl -fs --noproxy '*' --max-time 2 --cacert "$D/standbys/ca.crt" --cert "$D/standbys/node.crt" --key "$D/standbys/node.key" \
-			"https://127.0.0.1:$((PORT + 18 + n))/cluster" && return
-	done
-}
-is_whole() { [ "$(cluster | jq '[.members[] | select(.state == "streaming" and .role == "quorum_standby")] | length')" = 2 ]; }
-# All processes of a node, what watches over it included.
-node() {
-	pgrep -f "watchdog .* $D/postgres-$1/data " || :
-	pid "patroni-$1"; pid "etcd-$1"; pid "postgres-$1"
-	pgrep -P "$(pid "postgres-$1")" || :
-}
 seconds() { python3 -c 'import time; print(time.monotonic())'; }
 load() { exec python3 "$E2E_ROOT/tests/failover/load.py" "$1" "$URLS" "$NEPHOS_TOKEN" "$M" "$LOG"; }
 checks() { (load check); }
@@ -62,21 +45,21 @@ comes_back() { check "and the node comes back as a standby" eventually 120 is_wh
 
 kill_postmaster() { kill -9 "$(pid "postgres-$1")"; }
 # shellcheck disable=SC2046 # each is a word
-kill_node() { kill -9 $(node "$1"); }
-# shellcheck disable=SC2046 # each is a word
 stop_node() { kill -STOP $(node "$1"); }
 stop_patroni() { kill -STOP "$(pid "patroni-$1")"; }
 kill_patroni() { kill -9 "$(pid "patroni-$1")"; }
 # Until mend_node. What PostgreSQL's clients have with it over its socket goes on.
 cut_node() {
+	: >"$WORK/packets"
 	# shellcheck disable=SC2046 # each is a word
 	coproc CUT { exec python3 "$CUTTER" cut "$WORK/cut" "node-$1" $(node "$1") >"$WORK/packets"; }
 	cutter=$CUT_PID cut_input=${CUT[1]}
+	eventually 10 grep -q cut "$WORK/packets"
 }
 mend_node() {
 	eval "exec $cut_input>&-"
 	wait "$cutter"
-	check "what was sent to it and by it was lost" test "$(cat "$WORK/packets")" -gt 0
+	check "packets from and to the node were lost" test "$(tail -n 1 "$WORK/packets")" -gt 0
 }
 lose_node() {
 	lose "node killed" 60 kill_node

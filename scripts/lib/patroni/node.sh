@@ -37,14 +37,28 @@ log_megabytes() {
 	echo $((part < 32 ? 32 : part))
 }
 
-# kept_megabytes FOLDER: how much of its log a node keeps for one that is away, which has to be copied anew when that is
-# gone: 4 GiB, at most a sixteenth of the disk. Unlike the log's length it comes and goes with what is written
-# meanwhile, is seen by who looks at the room on the disk (nephos-docs --rows-disk), and needs no room kept free for it;
-# what goes on when that is short, deletions, writes little.
+# kept_megabytes FOLDER: how much of its log a node keeps for a node that is away: 4 GiB, at most a sixteenth of the
+# disk. When that is not enough, the other node is copied anew (rejoin.py). This part of the log grows and shrinks with
+# what is written meanwhile. nephos-docs --rows-disk sees it when it looks at the free space, so no space is reserved for
+# it; the changes that go on when the disk is short, deletions, write little.
 kept_megabytes() {
 	local part
 	part=$(sixteenth "$1" 4096)
 	echo $((part < 32 ? 32 : part))
+}
+
+# rewound_megabytes FOLDER: how much of its log each of three nodes keeps in any case. A former primary that had written
+# a little more than the others is rewound, and then replays from the redo location of the last checkpoint that both
+# nodes have. That location may lie as far before the point of divergence as a node writes between two checkpoints
+# (log_megabytes, which is a soft limit), and no replication slot keeps that log. Meanwhile both nodes drop log: the node
+# itself with the checkpoint that ends its crash recovery, and the new primary. So each keeps twice as much: the second
+# half is for what is written until the node follows. The result is never more than kept_megabytes, so that the space
+# for the logs stays what is said there.
+rewound_megabytes() {
+	local twice kept
+	twice=$((2 * $(log_megabytes "$1" 3)))
+	kept=$(kept_megabytes "$1")
+	echo $((twice < kept ? twice : kept))
 }
 
 random_word() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
@@ -57,22 +71,26 @@ fill_secrets() {
 # yaml TEXT: as one word of YAML.
 yaml() { printf "'%s'" "${1//\'/\'\'}"; }
 
-# node_wrapper N DATA PIDFILE WATCHDOG: what Patroni runs as postgres. It leaves the postmaster's number where people
-# look for it, whoever started it, and has a watchdog look after Patroni (which is nobody's child: the postmaster must
-# have none that it does not know).
+# node_wrapper N DATA PIDFILE WATCHDOG: the program that Patroni runs as postgres. It writes the postmaster's pid into
+# PIDFILE, whoever started it, and starts a watchdog for Patroni. The watchdog is a child of no other process, as the
+# postmaster must not have children that it does not know. The wrapper also passes wal_keep_size to the server, and to
+# the crash recovery that Patroni runs with --single: Patroni itself takes that setting only from etcd, where it stays
+# as it was when the store was made.
 node_wrapper() {
-	local watchdog listens
+	local watchdog listens kept
+	kept=$(rewound_megabytes "$(dirname "$2")")
 	listens=$(node_listens patroni "$1")
 	printf -v watchdog '%q $$ %q %q %q' "$4" "$2" "https://127.0.0.1:${listens##*:}" "$NODE_TLS"
 	printf '#!/bin/sh\ncase ${3-} in --config-file=*)\n\techo $$ >%q\n' "$3"
-	printf '\t(setsid %s </dev/null &)\n\t;;\nesac\n' "$watchdog"
+	printf '\t(setsid %s </dev/null &)\n\tset -- "$@" --wal_keep_size=%sMB\n\t;;\nesac\n' "$watchdog" "$kept"
+	printf '[ "${1-}" != --single ] || { shift; set -- --single --wal_keep_size=%sMB "$@"; }\n' "$kept"
 	printf 'exec %q "$@"\n' "$PGBIN/postgres"
 }
 
 # What all nodes agree about lies in etcd from the first start on. A primary that is lost is given up after 20 s, which
 # is the least that Patroni takes; one whose postmaster died at once, when another can take over. No change is
 # acknowledged that a second node does not have (strict), whatever is broken.
-bootstrap_config() { # bootstrap_config MEGABYTES: of each node's log
+bootstrap_config() {
 	cat <<-END
 		bootstrap:
 		  dcs:
@@ -93,7 +111,6 @@ bootstrap_config() { # bootstrap_config MEGABYTES: of each node's log
 		      parameters:
 		        max_connections: 123
 		        checkpoint_timeout: 15min
-		        wal_keep_size: $(($1 < 256 ? $1 : 256))MB
 		        wal_receiver_timeout: 5s
 		        wal_sender_timeout: 5s
 		        wal_retrieve_retry_interval: 250ms
@@ -160,7 +177,7 @@ node_config() {
 		    max_wal_size: ${log}MB
 		    max_slot_wal_keep_size: ${kept}MB
 		    shared_preload_libraries: pg_stat_statements
-		$(bootstrap_config "$log")
+		$(bootstrap_config)
 	END
 }
 
