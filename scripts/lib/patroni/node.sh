@@ -38,22 +38,22 @@ log_megabytes() {
 }
 
 # kept_megabytes FOLDER: how much of its log a node keeps for a node that is away: 4 GiB, at most a sixteenth of the
-# disk. When that is not enough, the other node is copied anew (rejoin.py). This part of the log grows and shrinks with
-# what is written meanwhile. nephos-docs --rows-disk sees it when it looks at the free space, so no space is reserved for
-# it; the changes that go on when the disk is short, deletions, write little.
+# disk. When that is not enough, the other node is copied anew (rejoin.py). This part of the log grows and shrinks
+# with what is written meanwhile. nephos-docs --rows-disk sees it when it looks at the free space, so no space is
+# reserved for it; the changes that go on when the disk is short, deletions, write little.
 kept_megabytes() {
 	local part
 	part=$(sixteenth "$1" 4096)
 	echo $((part < 32 ? 32 : part))
 }
 
-# rewound_megabytes FOLDER: how much of its log each of three nodes keeps in any case. A former primary that had written
-# a little more than the others is rewound, and then replays from the redo location of the last checkpoint that both
-# nodes have. That location may lie as far before the point of divergence as a node writes between two checkpoints
-# (log_megabytes, which is a soft limit), and no replication slot keeps that log. Meanwhile both nodes drop log: the node
-# itself with the checkpoint that ends its crash recovery, and the new primary. So each keeps twice as much: the second
-# half is for what is written until the node follows. The result is never more than kept_megabytes, so that the space
-# for the logs stays what is said there.
+# rewound_megabytes FOLDER: how much of its log each of three nodes keeps in any case. A former primary that had
+# written a little more than the others is rewound, and then replays from the redo location of the last checkpoint
+# that both nodes have. That location may lie as far before the point of divergence as a node writes between two
+# checkpoints (log_megabytes, which is a soft limit), and no replication slot keeps that log. Meanwhile both nodes
+# drop log: the node itself with the checkpoint that ends its crash recovery, and the new primary. So each keeps twice
+# as much: the second half is for what is written until the node follows. The result is never more than
+# kept_megabytes, so that the space for the logs stays what is said there.
 rewound_megabytes() {
 	local twice kept
 	twice=$((2 * $(log_megabytes "$1" 3)))
