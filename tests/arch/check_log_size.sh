@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Goal: the logs of all PostgreSQL servers of a store, one or three, fit into half of the space that blocks leave free
-# on the disk. Stores without and with standbys use the same numbers. Usage: check_log_size.sh
+# Goal: the log that all PostgreSQL servers of a store, one or three, write between two checkpoints fits into half of
+# the space that blocks leave free on the disk. Stores without and with standbys use the same numbers. With standbys,
+# the log that nodes keep besides has limits of its own, and no space is reserved for it. Usage: check_log_size.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib/patroni/node.sh

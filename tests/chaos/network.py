@@ -6,6 +6,7 @@ a part drops exactly what the part sends ("out"), what is sent to it ("in"), or 
 the connection. Traffic over unix sockets (to PostgreSQL, and from the services to gateways) is not cut.
 
 network.py run COMMAND…              runs a command in a network of its own
+network.py can FOLDER                whether that, and cuts in it, are possible here; else says why not, and fails
 network.py cut FOLDER PART PID…      there: cuts these processes off, both ways, until its input ends; prints "cut", and
                                      at the end how many packets it dropped
 """
@@ -166,6 +167,10 @@ def cut_until_end(folder, part, *pids):
 def main(what, *words):
     if what == "cut":
         cut_until_end(*words)
+    elif what == "can":
+        network = Network(enter(), words[0])
+        network.end()
+        sys.exit(network.why_not)
     elif not enter():
         sys.exit("no network of its own is allowed here")
     else:

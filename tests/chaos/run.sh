@@ -6,6 +6,7 @@
 # CHAOS_SCENARIO: only these. The long form has standbys. It ends with two more scenarios: a service or gateway is
 # killed every five seconds, and all parts are restarted one after the other, during which no request may fail.
 . "$(dirname "$0")/../lib/e2e.sh"
+. "$E2E_ROOT/tests/lib/patroni.sh"
 HERE=$E2E_ROOT/tests/chaos
 SEED=${CHAOS_SEED:-$RANDOM}
 BUILD=${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}
@@ -14,13 +15,7 @@ KEPT=${CHAOS_KEEP:-} # a folder to which the records of each run are copied
 long=() seconds=${CHAOS_SECONDS:-40} longest=5
 if [ -n "${E2E_LONG:-}" ]; then
 	long=(--standbys) seconds=${CHAOS_SECONDS:-3600} longest=60
-	# The Python package registry is not reachable from the network of the test.
-	# shellcheck disable=SC1091
-	(
-		say() { echo "# $*"; }
-		export NEPHOS_BUILD_DIR=$BUILD
-		. "$E2E_ROOT/scripts/lib/store.sh" && . "$E2E_ROOT/scripts/lib/up_standbys.sh" && make_patroni
-	)
+	patroni_ahead "$BUILD"
 fi
 
 # Without this library the clocks would not jump, and nothing else would report that.

@@ -29,9 +29,10 @@ sixteenth() {
 	echo $((part > $2 ? $2 : part))
 }
 
-# log_megabytes FOLDER [NODES]: how long a server's log of changes may become. All NODES on the disk of FOLDER together:
-# half of what blocks leave free there (nephos-docs --blocks-reserve: 2 GiB, at most an eighth), which rows leave free,
-# too. A server that has no room for its log ends. 32: the least that PostgreSQL takes.
+# log_megabytes FOLDER [NODES]: how much log of changes a server writes between two checkpoints. All NODES on the disk
+# of FOLDER together: half of what blocks leave free there (nephos-docs --blocks-reserve: 2 GiB, at most an eighth),
+# which rows leave free, too. A server that has no room for its log ends. The log that a node keeps beyond that
+# (below) has no space reserved. 32: the least that PostgreSQL takes.
 log_megabytes() {
 	local part=$(($(sixteenth "$1" 1024) / ${2:-1}))
 	echo $((part < 32 ? 32 : part))
