@@ -46,7 +46,7 @@ static int post(struct store *s, struct api_answer *ret)
 	return r;
 }
 
-static void a_read_carries_the_token_and_no_key(void **state)
+static void a_get_request_carries_the_token_and_no_idempotency_key(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -63,7 +63,7 @@ static void a_read_carries_the_token_and_no_key(void **state)
 	store_stop(&s);
 }
 
-static void an_anonymous_request_carries_no_token_but_a_key(void **state)
+static void an_anonymous_post_carries_an_idempotency_key_and_no_token(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -77,7 +77,7 @@ static void an_anonymous_request_carries_no_token_but_a_key(void **state)
 	store_stop(&s);
 }
 
-static void a_refused_connection_goes_to_the_next_gateway(void **state)
+static void after_a_refused_connection_the_next_gateway_is_asked(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -94,7 +94,7 @@ static void a_refused_connection_goes_to_the_next_gateway(void **state)
 
 /* One api object sends several requests. The first of the two gateways that it has names the drive's home in its
  * answer. */
-static void the_home_that_an_answer_names_is_asked_next(void **state)
+static void the_next_requests_go_to_the_home_that_an_answer_named(void **state)
 {
 	static const struct api_request request = {.method = "GET", .path = "/x"};
 	struct store first, home;
@@ -121,7 +121,7 @@ static void the_home_that_an_answer_names_is_asked_next(void **state)
 	store_stop(&home);
 }
 
-static void a_command_says_at_once_that_no_gateway_answers(void **state)
+static void a_request_fails_with_econnrefused_when_no_gateway_listens(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -158,7 +158,7 @@ static void on_silence(const char *silent, const char *now, void *cookie)
 	(void)snprintf(cookie, 64, "%s", silent);
 }
 
-static void a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline(void **state)
+static void a_hanging_gateway_is_left_within_half_of_the_deadline(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -187,7 +187,7 @@ static void a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline(v
 	(void)close(fd);
 }
 
-static void a_passing_refusal_is_repeated_under_the_same_key(void **state)
+static void a_temporary_failure_is_retried_under_the_same_key(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -204,7 +204,7 @@ static void a_passing_refusal_is_repeated_under_the_same_key(void **state)
 	store_stop(&s);
 }
 
-static void two_requests_have_two_keys(void **state)
+static void two_requests_have_different_idempotency_keys(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -219,7 +219,7 @@ static void two_requests_have_two_keys(void **state)
 	store_stop(&s);
 }
 
-static void a_change_by_nobody_is_repeated_under_the_same_key(void **state)
+static void an_anonymous_request_is_retried_under_the_same_key(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -234,7 +234,7 @@ static void a_change_by_nobody_is_repeated_under_the_same_key(void **state)
 	store_stop(&s);
 }
 
-static void repeats_end(void **state)
+static void retries_end_after_the_maximum_number_of_rounds(void **state)
 {
 	struct store_step steps[API_ROUNDS_MAX + 1];
 	struct store s;
@@ -252,7 +252,7 @@ static void repeats_end(void **state)
 	store_stop(&s);
 }
 
-static void a_problem_gives_its_failure_detail_and_trace(void **state)
+static void an_error_answer_gives_its_failure_detail_and_trace(void **state)
 {
 	static const struct {
 		int status;
@@ -283,7 +283,7 @@ static void a_problem_gives_its_failure_detail_and_trace(void **state)
 	}
 }
 
-static void a_page_that_is_no_json_is_no_store(void **state)
+static void an_answer_that_is_not_json_gives_eproto(void **state)
 {
 	struct store s;
 	struct api_answer answer;
@@ -341,7 +341,7 @@ static int put(struct store *s, struct stream_cookie *c, struct api_answer *ret)
 	return ask(s, &(struct api_request){.method = "PUT", .path = "/f", .stream = &stream}, ret);
 }
 
-static void an_upload_begins_anew_for_a_repeat(void **state)
+static void a_retried_upload_is_sent_again_from_its_beginning(void **state)
 {
 	struct stream_cookie c = {.text = "content", .can_rewind = true};
 	struct store s;
@@ -360,7 +360,7 @@ static void an_upload_begins_anew_for_a_repeat(void **state)
 	store_stop(&s);
 }
 
-static void an_upload_meets_a_gateway_that_hangs(void **state)
+static void an_upload_to_a_hanging_gateway_is_sent_to_the_next_one(void **state)
 {
 	struct stream_cookie c = {.text = "content", .can_rewind = true};
 	struct store s;
@@ -387,7 +387,7 @@ static int fail_to_pull(void *cookie, void *data, size_t size, size_t *ret_size)
 	return -ETIMEDOUT; /* an error of the local disk, which can be a network file system */
 }
 
-static void what_fails_here_is_not_tried_elsewhere(void **state)
+static void a_local_read_error_ends_an_upload_without_a_retry(void **state)
 {
 	struct stream_cookie c = {.text = "content", .can_rewind = true};
 	const struct api_stream stream = {.length = 7, .pull = fail_to_pull, .rewind = on_rewind, .cookie = &c};
@@ -403,7 +403,7 @@ static void what_fails_here_is_not_tried_elsewhere(void **state)
 	store_stop(&s);
 }
 
-static void an_upload_from_a_pipe_is_sent_once(void **state)
+static void an_upload_that_cannot_be_rewound_is_sent_once(void **state)
 {
 	struct stream_cookie c = {.text = "content"};
 	struct store s;
@@ -425,7 +425,7 @@ static int download(struct store *s, struct stream_cookie *c, struct api_answer 
 	return ask(s, &(struct api_request){.method = "GET", .path = "/f", .stream = &stream}, ret);
 }
 
-static void a_download_that_has_begun_is_not_repeated(void **state)
+static void a_download_that_has_begun_is_not_retried(void **state)
 {
 	struct stream_cookie c = {.text = ""};
 	struct store s;
@@ -442,7 +442,7 @@ static void a_download_that_has_begun_is_not_repeated(void **state)
 	store_stop(&s);
 }
 
-static void a_problem_is_not_given_to_a_download(void **state)
+static void an_error_answer_is_not_passed_to_the_receiver_of_a_download(void **state)
 {
 	struct stream_cookie c = {.text = ""};
 	struct store s;
@@ -459,7 +459,7 @@ static void a_problem_is_not_given_to_a_download(void **state)
 	store_stop(&s);
 }
 
-static void what_the_receiver_says_is_returned(void **state)
+static void an_error_of_the_receiver_ends_a_download_with_that_error(void **state)
 {
 	struct stream_cookie c = {.text = "", .fails = -ENOSPC};
 	struct store s;
@@ -476,25 +476,25 @@ static void what_the_receiver_says_is_returned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_read_carries_the_token_and_no_key),
-		cmocka_unit_test(an_anonymous_request_carries_no_token_but_a_key),
-		cmocka_unit_test(a_refused_connection_goes_to_the_next_gateway),
-		cmocka_unit_test(a_command_says_at_once_that_no_gateway_answers),
-		cmocka_unit_test(the_home_that_an_answer_names_is_asked_next),
-		cmocka_unit_test(a_gateway_that_hangs_is_left_for_the_next_long_before_the_deadline),
-		cmocka_unit_test(a_passing_refusal_is_repeated_under_the_same_key),
-		cmocka_unit_test(two_requests_have_two_keys),
-		cmocka_unit_test(a_change_by_nobody_is_repeated_under_the_same_key),
-		cmocka_unit_test(repeats_end),
-		cmocka_unit_test(a_problem_gives_its_failure_detail_and_trace),
-		cmocka_unit_test(a_page_that_is_no_json_is_no_store),
-		cmocka_unit_test(an_upload_begins_anew_for_a_repeat),
-		cmocka_unit_test(an_upload_meets_a_gateway_that_hangs),
-		cmocka_unit_test(what_fails_here_is_not_tried_elsewhere),
-		cmocka_unit_test(an_upload_from_a_pipe_is_sent_once),
-		cmocka_unit_test(a_download_that_has_begun_is_not_repeated),
-		cmocka_unit_test(a_problem_is_not_given_to_a_download),
-		cmocka_unit_test(what_the_receiver_says_is_returned),
+		cmocka_unit_test(a_get_request_carries_the_token_and_no_idempotency_key),
+		cmocka_unit_test(an_anonymous_post_carries_an_idempotency_key_and_no_token),
+		cmocka_unit_test(after_a_refused_connection_the_next_gateway_is_asked),
+		cmocka_unit_test(a_request_fails_with_econnrefused_when_no_gateway_listens),
+		cmocka_unit_test(the_next_requests_go_to_the_home_that_an_answer_named),
+		cmocka_unit_test(a_hanging_gateway_is_left_within_half_of_the_deadline),
+		cmocka_unit_test(a_temporary_failure_is_retried_under_the_same_key),
+		cmocka_unit_test(two_requests_have_different_idempotency_keys),
+		cmocka_unit_test(an_anonymous_request_is_retried_under_the_same_key),
+		cmocka_unit_test(retries_end_after_the_maximum_number_of_rounds),
+		cmocka_unit_test(an_error_answer_gives_its_failure_detail_and_trace),
+		cmocka_unit_test(an_answer_that_is_not_json_gives_eproto),
+		cmocka_unit_test(a_retried_upload_is_sent_again_from_its_beginning),
+		cmocka_unit_test(an_upload_to_a_hanging_gateway_is_sent_to_the_next_one),
+		cmocka_unit_test(a_local_read_error_ends_an_upload_without_a_retry),
+		cmocka_unit_test(an_upload_that_cannot_be_rewound_is_sent_once),
+		cmocka_unit_test(a_download_that_has_begun_is_not_retried),
+		cmocka_unit_test(an_error_answer_is_not_passed_to_the_receiver_of_a_download),
+		cmocka_unit_test(an_error_of_the_receiver_ends_a_download_with_that_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

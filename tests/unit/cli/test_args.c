@@ -48,7 +48,7 @@ static void assert_refused(struct outcome *o, const char *why)
 	buf_fini(&o->why);
 }
 
-static void switches_stand_together_and_words_stay_in_order(void **state)
+static void short_switches_can_be_combined_and_words_keep_their_order(void **state)
 {
 	struct outcome o;
 
@@ -61,7 +61,7 @@ static void switches_stand_together_and_words_stay_in_order(void **state)
 	assert_string_equal(o.args.words[1], "b");
 }
 
-static void a_value_follows_or_is_attached(void **state)
+static void a_flag_takes_its_value_attached_or_as_the_next_word(void **state)
 {
 	struct outcome o;
 
@@ -80,7 +80,7 @@ static void a_value_follows_or_is_attached(void **state)
 	assert_false(o.options.details);
 }
 
-static void a_lone_dash_and_all_after_two_are_words(void **state)
+static void a_single_dash_and_everything_after_two_dashes_are_words(void **state)
 {
 	struct outcome o;
 
@@ -94,7 +94,7 @@ static void a_lone_dash_and_all_after_two_are_words(void **state)
 	assert_false(o.options.details);
 }
 
-static void an_unknown_flag_names_the_nearest(void **state)
+static void an_unknown_flag_is_refused_with_the_nearest_as_a_suggestion(void **state)
 {
 	struct outcome o;
 
@@ -109,7 +109,7 @@ static void an_unknown_flag_names_the_nearest(void **state)
 	assert_refused(&o, "unknown flag -lx; --help lists them");
 }
 
-static void a_missing_or_needless_value_is_refused(void **state)
+static void a_flag_with_a_missing_or_superfluous_value_is_refused(void **state)
 {
 	struct outcome o;
 
@@ -131,7 +131,7 @@ static void too_many_words_are_refused_and_shown_escaped(void **state)
 	assert_refused(&o, "too many words: \\x1b[2J");
 }
 
-static void help_ends_the_parsing(void **state)
+static void the_help_flag_ends_the_parsing(void **state)
 {
 	struct outcome o;
 
@@ -155,7 +155,7 @@ static void help_lists_each_flag(void **state)
 	buf_fini(&text);
 }
 
-static void help_keeps_a_long_flag_and_its_text_apart(void **state)
+static void help_has_a_space_between_a_long_flag_and_its_text(void **state)
 {
 	static const struct args_flag wide[] = {
 		{.name = "a-flag-that-is-as-wide", .value = "AS", .help = "the column"}, {.name = NULL}};
@@ -171,15 +171,15 @@ static void help_keeps_a_long_flag_and_its_text_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(switches_stand_together_and_words_stay_in_order),
-		cmocka_unit_test(a_value_follows_or_is_attached),
-		cmocka_unit_test(a_lone_dash_and_all_after_two_are_words),
-		cmocka_unit_test(an_unknown_flag_names_the_nearest),
-		cmocka_unit_test(a_missing_or_needless_value_is_refused),
+		cmocka_unit_test(short_switches_can_be_combined_and_words_keep_their_order),
+		cmocka_unit_test(a_flag_takes_its_value_attached_or_as_the_next_word),
+		cmocka_unit_test(a_single_dash_and_everything_after_two_dashes_are_words),
+		cmocka_unit_test(an_unknown_flag_is_refused_with_the_nearest_as_a_suggestion),
+		cmocka_unit_test(a_flag_with_a_missing_or_superfluous_value_is_refused),
 		cmocka_unit_test(too_many_words_are_refused_and_shown_escaped),
-		cmocka_unit_test(help_ends_the_parsing),
+		cmocka_unit_test(the_help_flag_ends_the_parsing),
 		cmocka_unit_test(help_lists_each_flag),
-		cmocka_unit_test(help_keeps_a_long_flag_and_its_text_apart),
+		cmocka_unit_test(help_has_a_space_between_a_long_flag_and_its_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,7 @@ static void check_says(const struct outcome *o, int code, const char *text)
 		fail_msg("wanted %d and \"%s\", got %d and: %s", code, text, o->code, o->said);
 }
 
-static void a_place_is_needed_and_only_one(void **state)
+static void backup_without_exactly_one_place_is_a_usage_error(void **state)
 {
 	struct outcome o;
 
@@ -78,7 +78,7 @@ static void a_place_is_needed_and_only_one(void **state)
 	check_says(&o, EXIT_USAGE, "did you mean --data?");
 }
 
-static void the_scripts_are_told_what_was_said(void **state)
+static void flags_and_places_are_passed_on_to_the_scripts(void **state)
 {
 	struct outcome o;
 
@@ -97,7 +97,7 @@ static void the_scripts_are_told_what_was_said(void **state)
 	check_says(&o, EXIT_REFUSED, "--port and --gateways are for --standbys 2");
 }
 
-static void what_begins_like_a_flag_is_a_place(void **state)
+static void a_word_after_two_dashes_is_a_place_even_if_it_looks_like_a_flag(void **state)
 {
 	struct outcome o;
 
@@ -109,9 +109,9 @@ static void what_begins_like_a_flag_is_a_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_place_is_needed_and_only_one),
-		cmocka_unit_test(the_scripts_are_told_what_was_said),
-		cmocka_unit_test(what_begins_like_a_flag_is_a_place),
+		cmocka_unit_test(backup_without_exactly_one_place_is_a_usage_error),
+		cmocka_unit_test(flags_and_places_are_passed_on_to_the_scripts),
+		cmocka_unit_test(a_word_after_two_dashes_is_a_place_even_if_it_looks_like_a_flag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

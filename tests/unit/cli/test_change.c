@@ -10,7 +10,7 @@
 
 #define HOME "/api/v2/docs/drives/home"
 
-static void mkdir_asks_for_the_parent_by_path(void **state)
+static void mkdir_looks_up_the_parent_by_path_and_creates_the_folder_there(void **state)
 {
 	struct store s;
 
@@ -27,7 +27,7 @@ static void mkdir_asks_for_the_parent_by_path(void **state)
 	store_stop(&s);
 }
 
-static void mkdir_sends_a_name_that_is_no_text_exactly(void **state)
+static void mkdir_sends_a_name_that_is_not_utf8_as_base64(void **state)
 {
 	struct store s;
 
@@ -38,7 +38,7 @@ static void mkdir_sends_a_name_that_is_no_text_exactly(void **state)
 	store_stop(&s);
 }
 
-static void mkdir_says_that_the_folder_is_missing(void **state)
+static void mkdir_is_refused_when_the_parent_is_missing(void **state)
 {
 	struct store s;
 
@@ -49,7 +49,7 @@ static void mkdir_says_that_the_folder_is_missing(void **state)
 	store_stop(&s);
 }
 
-static void mkdir_with_parents_makes_what_is_missing_from_the_root_down(void **state)
+static void mkdir_with_parents_creates_missing_folders_from_the_root_down(void **state)
 {
 	struct store s;
 
@@ -67,7 +67,7 @@ static void mkdir_with_parents_makes_what_is_missing_from_the_root_down(void **s
 	store_stop(&s);
 }
 
-static void mkdir_with_parents_takes_a_folder_that_somebody_else_has_just_made(void **state)
+static void mkdir_with_parents_accepts_a_folder_that_others_created_meanwhile(void **state)
 {
 	struct store s;
 
@@ -81,7 +81,7 @@ static void mkdir_with_parents_takes_a_folder_that_somebody_else_has_just_made(v
 	store_stop(&s);
 }
 
-static void mkdir_with_parents_is_refused_by_a_file_on_the_way(void **state)
+static void mkdir_with_parents_is_refused_if_a_parent_is_a_file(void **state)
 {
 	struct store s;
 
@@ -96,7 +96,7 @@ static void mkdir_with_parents_is_refused_by_a_file_on_the_way(void **state)
 	store_stop(&s);
 }
 
-static void rm_asks_once_and_never_for_the_root(void **state)
+static void rm_sends_one_delete_request_and_refuses_the_root(void **state)
 {
 	struct store s;
 
@@ -115,13 +115,13 @@ static void rm_asks_once_and_never_for_the_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mkdir_asks_for_the_parent_by_path),
-		cmocka_unit_test(mkdir_sends_a_name_that_is_no_text_exactly),
-		cmocka_unit_test(mkdir_says_that_the_folder_is_missing),
-		cmocka_unit_test(mkdir_with_parents_makes_what_is_missing_from_the_root_down),
-		cmocka_unit_test(mkdir_with_parents_takes_a_folder_that_somebody_else_has_just_made),
-		cmocka_unit_test(mkdir_with_parents_is_refused_by_a_file_on_the_way),
-		cmocka_unit_test(rm_asks_once_and_never_for_the_root),
+		cmocka_unit_test(mkdir_looks_up_the_parent_by_path_and_creates_the_folder_there),
+		cmocka_unit_test(mkdir_sends_a_name_that_is_not_utf8_as_base64),
+		cmocka_unit_test(mkdir_is_refused_when_the_parent_is_missing),
+		cmocka_unit_test(mkdir_with_parents_creates_missing_folders_from_the_root_down),
+		cmocka_unit_test(mkdir_with_parents_accepts_a_folder_that_others_created_meanwhile),
+		cmocka_unit_test(mkdir_with_parents_is_refused_if_a_parent_is_a_file),
+		cmocka_unit_test(rm_sends_one_delete_request_and_refuses_the_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static void mount_gets_its_words_as_they_are(void **state)
+static void the_mount_program_gets_all_words_of_the_command(void **state)
 {
 	struct outcome o;
 
@@ -81,7 +81,7 @@ static void mount_gets_its_words_as_they_are(void **state)
 	assert_string_equal(mount_name, "mount");
 }
 
-static void an_unknown_command_names_the_nearest(void **state)
+static void an_unknown_command_is_refused_with_the_nearest_as_a_suggestion(void **state)
 {
 	struct outcome o;
 
@@ -98,7 +98,7 @@ static void an_unknown_command_names_the_nearest(void **state)
 	assert_non_null(strstr(o.err, "no command \"\\x1b[2J\"\n"));
 }
 
-static void a_group_without_command_lists_its_own(void **state)
+static void a_command_group_without_a_command_lists_its_commands(void **state)
 {
 	struct outcome o;
 
@@ -109,7 +109,7 @@ static void a_group_without_command_lists_its_own(void **state)
 	assert_null(strstr(o.err, "user"));
 }
 
-static void every_command_has_help_with_exit_codes(void **state)
+static void commands_have_a_help_text_with_their_exit_codes(void **state)
 {
 	static const char *const names[][2] = {{"login", NULL}, {"logout", NULL}, {"status", NULL}, {"umount", NULL},
 		{"ls", NULL}, {"get", NULL}, {"put", NULL}, {"mkdir", NULL}, {"rm", NULL}, {"user", "add"},
@@ -135,7 +135,7 @@ static void every_command_has_help_with_exit_codes(void **state)
 	assert_non_null(strstr(o.out, "  mount "));
 }
 
-static void help_about_a_command_is_its_own_help(void **state)
+static void help_with_a_command_prints_the_help_of_that_command(void **state)
 {
 	struct outcome o, own;
 
@@ -164,7 +164,7 @@ static const char *error_member(const struct outcome *o, const char *name, char 
 	return ret;
 }
 
-static void a_failure_is_json_where_json_is_asked_for(void **state)
+static void a_failure_is_printed_as_json_with_the_json_flag(void **state)
 {
 	struct outcome o;
 	char text[256];
@@ -182,7 +182,7 @@ static void a_failure_is_json_where_json_is_asked_for(void **state)
 	assert_string_equal(error_member(&o, "command", text), "put");
 }
 
-static void a_host_that_nobody_knows_is_named_as_the_cause(void **state)
+static void an_unknown_host_is_named_as_the_cause_of_the_failure(void **state)
 {
 	struct outcome o;
 
@@ -194,7 +194,7 @@ static void a_host_that_nobody_knows_is_named_as_the_cause(void **state)
 	assert_non_null(strstr(o.err, "nobody knows a host of that name"));
 }
 
-static void wrong_words_are_usage(void **state)
+static void wrong_words_and_flags_are_usage_errors(void **state)
 {
 	struct outcome o;
 
@@ -210,7 +210,7 @@ static void wrong_words_are_usage(void **state)
 	assert_int_equal(o.code, EXIT_USAGE);
 }
 
-static void without_a_key_it_is_not_authenticated(void **state)
+static void a_command_without_a_key_exits_as_not_authenticated(void **state)
 {
 	struct outcome o;
 
@@ -220,7 +220,7 @@ static void without_a_key_it_is_not_authenticated(void **state)
 	assert_non_null(strstr(o.err, "nephos login"));
 }
 
-static void a_store_that_is_not_there_is_unreachable(void **state)
+static void a_store_that_does_not_listen_is_reported_as_unreachable(void **state)
 {
 	struct outcome o;
 
@@ -236,7 +236,7 @@ static void a_store_that_is_not_there_is_unreachable(void **state)
 	assert_int_equal(o.out[0], '{');
 }
 
-static void output_that_does_not_arrive_is_a_failure(void **state)
+static void a_command_whose_output_cannot_be_written_fails(void **state)
 {
 	const char *const words[] = {"nephos", "--version"};
 	int saved = dup(STDOUT_FILENO), full = open("/dev/full", O_WRONLY), code;
@@ -255,17 +255,17 @@ static void output_that_does_not_arrive_is_a_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(mount_gets_its_words_as_they_are, set_up),
-		cmocka_unit_test_setup(an_unknown_command_names_the_nearest, set_up),
-		cmocka_unit_test_setup(a_group_without_command_lists_its_own, set_up),
-		cmocka_unit_test_setup(every_command_has_help_with_exit_codes, set_up),
-		cmocka_unit_test_setup(help_about_a_command_is_its_own_help, set_up),
-		cmocka_unit_test_setup(a_failure_is_json_where_json_is_asked_for, set_up),
-		cmocka_unit_test_setup(a_host_that_nobody_knows_is_named_as_the_cause, set_up),
-		cmocka_unit_test_setup(wrong_words_are_usage, set_up),
-		cmocka_unit_test_setup(without_a_key_it_is_not_authenticated, set_up),
-		cmocka_unit_test_setup(a_store_that_is_not_there_is_unreachable, set_up),
-		cmocka_unit_test_setup(output_that_does_not_arrive_is_a_failure, set_up),
+		cmocka_unit_test_setup(the_mount_program_gets_all_words_of_the_command, set_up),
+		cmocka_unit_test_setup(an_unknown_command_is_refused_with_the_nearest_as_a_suggestion, set_up),
+		cmocka_unit_test_setup(a_command_group_without_a_command_lists_its_commands, set_up),
+		cmocka_unit_test_setup(commands_have_a_help_text_with_their_exit_codes, set_up),
+		cmocka_unit_test_setup(help_with_a_command_prints_the_help_of_that_command, set_up),
+		cmocka_unit_test_setup(a_failure_is_printed_as_json_with_the_json_flag, set_up),
+		cmocka_unit_test_setup(an_unknown_host_is_named_as_the_cause_of_the_failure, set_up),
+		cmocka_unit_test_setup(wrong_words_and_flags_are_usage_errors, set_up),
+		cmocka_unit_test_setup(a_command_without_a_key_exits_as_not_authenticated, set_up),
+		cmocka_unit_test_setup(a_store_that_does_not_listen_is_reported_as_unreachable, set_up),
+		cmocka_unit_test_setup(a_command_whose_output_cannot_be_written_fails, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static int find(const char *named, struct credentials *ret)
 	return r;
 }
 
-static void what_is_written_is_private_and_read_again(void **state)
+static void written_credentials_are_private_and_can_be_read_again(void **state)
 {
 	const struct place *p = *state;
 	struct credentials c;
@@ -99,7 +99,7 @@ static void what_is_written_is_private_and_read_again(void **state)
 	credentials_fini(&c);
 }
 
-static void a_named_file_goes_before_variables_and_login(void **state)
+static void a_named_file_overrides_variables_and_the_login(void **state)
 {
 	const struct place *p = *state;
 	char named[128], variable[128];
@@ -126,7 +126,7 @@ static void a_named_file_goes_before_variables_and_login(void **state)
 	credentials_fini(&c);
 }
 
-static void gateways_stand_beside_the_one_for_curl(void **state)
+static void nephos_urls_adds_gateways_after_the_one_in_nephos_url(void **state)
 {
 	static const char text[] = "NEPHOS_URLS=http://a,http://b/,http://c\nNEPHOS_URL=http://b\nNEPHOS_TOKEN=npk_1\n";
 	static const char bad[] = "NEPHOS_URLS=http://a,ftp://b\nNEPHOS_URL=http://b\nNEPHOS_TOKEN=npk_1\n";
@@ -146,7 +146,7 @@ static void gateways_stand_beside_the_one_for_curl(void **state)
 	assert_int_equal(find(path, &c), -EINVAL);
 }
 
-static void the_key_of_a_login_goes_to_no_other_store(void **state)
+static void the_token_of_a_login_is_not_used_for_another_store(void **state)
 {
 	const struct place *p = *state;
 	struct credentials c;
@@ -164,7 +164,7 @@ static void the_key_of_a_login_goes_to_no_other_store(void **state)
 	credentials_fini(&c);
 }
 
-static void nothing_anywhere_is_no_failure(void **state)
+static void credentials_find_without_any_credentials_is_no_failure(void **state)
 {
 	struct credentials c;
 
@@ -175,7 +175,7 @@ static void nothing_anywhere_is_no_failure(void **state)
 	credentials_fini(&c);
 }
 
-static void a_file_that_others_can_read_is_refused(void **state)
+static void a_credentials_file_that_others_can_read_is_refused(void **state)
 {
 	const struct place *p = *state;
 	struct credentials c;
@@ -185,7 +185,7 @@ static void a_file_that_others_can_read_is_refused(void **state)
 	assert_int_equal(find(NULL, &c), -EPERM);
 }
 
-static void a_token_without_a_store_is_refused(void **state)
+static void a_token_without_a_url_or_with_a_line_break_is_refused(void **state)
 {
 	struct credentials c;
 
@@ -197,7 +197,7 @@ static void a_token_without_a_store_is_refused(void **state)
 	assert_int_equal(find(NULL, &c), -EINVAL);
 }
 
-static void urls_that_are_none_are_refused(void **state)
+static void malformed_and_too_many_urls_are_refused(void **state)
 {
 	static const char *const table[] = {"", "a", "ftp://a", "http://", "http:///x", "http://a/b", "http://u@a",
 		"http://a?x", "http://a:0", "http://127%2e0.0.1", "http://a b", "http://a,", "http://a,,http://b",
@@ -218,7 +218,7 @@ static void urls_that_are_none_are_refused(void **state)
 	credentials_fini(&c);
 }
 
-static void a_url_that_is_given_twice_is_one(void **state)
+static void a_url_that_is_given_twice_is_kept_once(void **state)
 {
 	struct credentials c;
 	struct buf why;
@@ -234,7 +234,7 @@ static void a_url_that_is_given_twice_is_one(void **state)
 	credentials_fini(&c);
 }
 
-static void a_token_may_be_set_from_itself(void **state)
+static void credentials_set_token_accepts_the_current_token(void **state)
 {
 	struct credentials c;
 
@@ -246,7 +246,7 @@ static void a_token_may_be_set_from_itself(void **state)
 	credentials_fini(&c);
 }
 
-static void the_place_follows_the_configuration_folder(void **state)
+static void the_credentials_path_follows_xdg_config_home_or_home(void **state)
 {
 	char *path = NULL;
 
@@ -270,17 +270,17 @@ static void the_place_follows_the_configuration_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_written_is_private_and_read_again),
-		TEST(a_named_file_goes_before_variables_and_login),
-		TEST(gateways_stand_beside_the_one_for_curl),
-		TEST(the_key_of_a_login_goes_to_no_other_store),
-		TEST(nothing_anywhere_is_no_failure),
-		TEST(a_file_that_others_can_read_is_refused),
-		TEST(a_token_without_a_store_is_refused),
-		TEST(urls_that_are_none_are_refused),
-		TEST(a_url_that_is_given_twice_is_one),
-		TEST(a_token_may_be_set_from_itself),
-		TEST(the_place_follows_the_configuration_folder),
+		TEST(written_credentials_are_private_and_can_be_read_again),
+		TEST(a_named_file_overrides_variables_and_the_login),
+		TEST(nephos_urls_adds_gateways_after_the_one_in_nephos_url),
+		TEST(the_token_of_a_login_is_not_used_for_another_store),
+		TEST(credentials_find_without_any_credentials_is_no_failure),
+		TEST(a_credentials_file_that_others_can_read_is_refused),
+		TEST(a_token_without_a_url_or_with_a_line_break_is_refused),
+		TEST(malformed_and_too_many_urls_are_refused),
+		TEST(a_url_that_is_given_twice_is_kept_once),
+		TEST(credentials_set_token_accepts_the_current_token),
+		TEST(the_credentials_path_follows_xdg_config_home_or_home),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 #define EMPTY "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
 
-static void digest_format_and_find_agree(void **state)
+static void digest_find_reads_the_output_of_digest_format(void **state)
 {
 	uint8_t made[SHA256_BYTES], found[SHA256_BYTES];
 	struct buf text;
@@ -24,7 +24,7 @@ static void digest_format_and_find_agree(void **state)
 	buf_fini(&text);
 }
 
-static void digest_find_passes_over_other_digests(void **state)
+static void digest_find_skips_digests_of_other_algorithms(void **state)
 {
 	uint8_t found[SHA256_BYTES];
 
@@ -38,7 +38,7 @@ static void digest_find_passes_over_other_digests(void **state)
 	assert_int_equal(digest_find("", found), -ENOENT);
 }
 
-static void digest_find_refuses_what_is_malformed(void **state)
+static void digest_find_refuses_malformed_digests(void **state)
 {
 	static const char *const table[] = {"sha-256=", "sha-256=:", "sha-256=::", "sha-256=:AAAA:",
 		"sha-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
@@ -56,9 +56,9 @@ static void digest_find_refuses_what_is_malformed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(digest_format_and_find_agree),
-		cmocka_unit_test(digest_find_passes_over_other_digests),
-		cmocka_unit_test(digest_find_refuses_what_is_malformed),
+		cmocka_unit_test(digest_find_reads_the_output_of_digest_format),
+		cmocka_unit_test(digest_find_skips_digests_of_other_algorithms),
+		cmocka_unit_test(digest_find_refuses_malformed_digests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

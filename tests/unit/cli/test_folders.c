@@ -83,7 +83,7 @@ static void assert_path(struct fixture *f, uint32_t number, const char *wanted)
 	assert_string_equal(got, wanted);
 }
 
-static void a_path_is_made_from_the_folder_up_and_each_is_asked_for_once(void **state)
+static void a_path_is_built_with_one_request_for_each_unknown_folder(void **state)
 {
 	struct fixture f = {.step_count = 0};
 
@@ -103,7 +103,7 @@ static void a_path_is_made_from_the_folder_up_and_each_is_asked_for_once(void **
 	stop(&f);
 }
 
-static void the_top_is_nothing_and_nobody_is_asked(void **state)
+static void the_path_of_the_top_folder_is_empty_and_needs_no_request(void **state)
 {
 	struct fixture f = {.step_count = 0};
 
@@ -114,7 +114,7 @@ static void the_top_is_nothing_and_nobody_is_asked(void **state)
 	stop(&f);
 }
 
-static void a_folder_that_was_moved_is_asked_for_again(void **state)
+static void a_forgotten_folder_is_requested_again(void **state)
 {
 	struct fixture f = {.step_count = 0};
 
@@ -131,7 +131,7 @@ static void a_folder_that_was_moved_is_asked_for_again(void **state)
 	stop(&f);
 }
 
-static void what_does_not_lie_below_the_top_is_not_found(void **state)
+static void a_folder_that_is_not_below_the_top_folder_is_not_found(void **state)
 {
 	struct fixture f = {.step_count = 0};
 	const char *got;
@@ -147,7 +147,7 @@ static void what_does_not_lie_below_the_top_is_not_found(void **state)
 	stop(&f);
 }
 
-static void a_circle_among_folders_that_are_being_moved_ends(void **state)
+static void a_circle_of_parent_folders_gives_enoent(void **state)
 {
 	struct fixture f = {.step_count = 0};
 	const char *got;
@@ -161,7 +161,7 @@ static void a_circle_among_folders_that_are_being_moved_ends(void **state)
 	stop(&f);
 }
 
-static void an_answer_that_makes_no_sense_is_refused(void **state)
+static void a_malformed_answer_about_a_folder_gives_eproto(void **state)
 {
 	struct fixture f = {.step_count = 0};
 	const char *got;
@@ -176,12 +176,12 @@ static void an_answer_that_makes_no_sense_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_path_is_made_from_the_folder_up_and_each_is_asked_for_once),
-		cmocka_unit_test(the_top_is_nothing_and_nobody_is_asked),
-		cmocka_unit_test(a_folder_that_was_moved_is_asked_for_again),
-		cmocka_unit_test(what_does_not_lie_below_the_top_is_not_found),
-		cmocka_unit_test(a_circle_among_folders_that_are_being_moved_ends),
-		cmocka_unit_test(an_answer_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_path_is_built_with_one_request_for_each_unknown_folder),
+		cmocka_unit_test(the_path_of_the_top_folder_is_empty_and_needs_no_request),
+		cmocka_unit_test(a_forgotten_folder_is_requested_again),
+		cmocka_unit_test(a_folder_that_is_not_below_the_top_folder_is_not_found),
+		cmocka_unit_test(a_circle_of_parent_folders_gives_enoent),
+		cmocka_unit_test(a_malformed_answer_about_a_folder_gives_eproto),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

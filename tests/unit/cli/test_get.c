@@ -16,7 +16,7 @@ static int get(struct store *s)
 	return STORE_COMMAND(s, "get", "/dir/a b", "file");
 }
 
-static void a_file_arrives_under_the_name_it_was_given(void **state)
+static void get_writes_the_content_to_the_given_local_name(void **state)
 {
 	struct store s;
 
@@ -29,7 +29,7 @@ static void a_file_arrives_under_the_name_it_was_given(void **state)
 	store_stop(&s);
 }
 
-static void get_without_a_local_name_keeps_the_name_in_the_store(void **state)
+static void get_without_a_local_name_uses_the_name_in_the_store(void **state)
 {
 	struct store s;
 
@@ -40,7 +40,7 @@ static void get_without_a_local_name_keeps_the_name_in_the_store(void **state)
 	store_stop(&s);
 }
 
-static void a_broken_transfer_goes_on_where_it_was(void **state)
+static void an_interrupted_get_resumes_at_the_missing_bytes(void **state)
 {
 	struct store s;
 
@@ -57,7 +57,7 @@ static void a_broken_transfer_goes_on_where_it_was(void **state)
 	store_stop(&s);
 }
 
-static void two_states_of_a_file_are_not_mixed(void **state)
+static void get_is_refused_if_the_file_changes_during_the_transfer(void **state)
 {
 	struct store s;
 
@@ -72,7 +72,7 @@ static void two_states_of_a_file_are_not_mixed(void **state)
 	store_stop(&s);
 }
 
-static void a_rest_that_is_another_part_is_refused(void **state)
+static void a_resumed_get_refuses_an_answer_with_another_range(void **state)
 {
 	static const struct store_step table[] = {
 		{206, "world", "Content-Range: bytes 4-8/10"},
@@ -93,7 +93,7 @@ static void a_rest_that_is_another_part_is_refused(void **state)
 	}
 }
 
-static void without_an_etag_nothing_goes_on(void **state)
+static void an_interrupted_get_without_an_etag_is_not_resumed(void **state)
 {
 	struct store s;
 
@@ -105,7 +105,7 @@ static void without_an_etag_nothing_goes_on(void **state)
 	store_stop(&s);
 }
 
-static void what_has_another_digest_is_refused(void **state)
+static void get_refuses_content_with_a_wrong_digest(void **state)
 {
 	struct store s;
 
@@ -116,7 +116,7 @@ static void what_has_another_digest_is_refused(void **state)
 	store_stop(&s);
 }
 
-static void what_is_not_there_makes_no_file(void **state)
+static void get_of_a_missing_file_creates_no_local_file(void **state)
 {
 	struct store s;
 
@@ -127,7 +127,7 @@ static void what_is_not_there_makes_no_file(void **state)
 	store_stop(&s);
 }
 
-static void a_full_disk_is_said_and_is_no_matter_of_the_store(void **state)
+static void get_fails_on_a_full_disk_without_a_retry(void **state)
 {
 	struct store s;
 
@@ -141,15 +141,15 @@ static void a_full_disk_is_said_and_is_no_matter_of_the_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FOLDER_TEST(a_file_arrives_under_the_name_it_was_given),
-		FOLDER_TEST(get_without_a_local_name_keeps_the_name_in_the_store),
-		FOLDER_TEST(a_broken_transfer_goes_on_where_it_was),
-		FOLDER_TEST(two_states_of_a_file_are_not_mixed),
-		FOLDER_TEST(a_rest_that_is_another_part_is_refused),
-		FOLDER_TEST(without_an_etag_nothing_goes_on),
-		FOLDER_TEST(what_has_another_digest_is_refused),
-		FOLDER_TEST(what_is_not_there_makes_no_file),
-		FOLDER_TEST(a_full_disk_is_said_and_is_no_matter_of_the_store),
+		FOLDER_TEST(get_writes_the_content_to_the_given_local_name),
+		FOLDER_TEST(get_without_a_local_name_uses_the_name_in_the_store),
+		FOLDER_TEST(an_interrupted_get_resumes_at_the_missing_bytes),
+		FOLDER_TEST(get_is_refused_if_the_file_changes_during_the_transfer),
+		FOLDER_TEST(a_resumed_get_refuses_an_answer_with_another_range),
+		FOLDER_TEST(an_interrupted_get_without_an_etag_is_not_resumed),
+		FOLDER_TEST(get_refuses_content_with_a_wrong_digest),
+		FOLDER_TEST(get_of_a_missing_file_creates_no_local_file),
+		FOLDER_TEST(get_fails_on_a_full_disk_without_a_retry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

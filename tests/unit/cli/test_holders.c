@@ -75,7 +75,7 @@ static void expect(const char *wanted, pid_t but)
 	buf_fini(&text);
 }
 
-static void a_working_directory_holds_it(void **state)
+static void a_process_with_its_working_directory_in_the_mount_is_named(void **state)
 {
 	(void)state;
 	make_process("11", "bash\n", "/mnt/a");
@@ -84,7 +84,7 @@ static void a_working_directory_holds_it(void **state)
 	expect("", 11); /* the process that serves the mount does not count as a holder */
 }
 
-static void an_open_file_holds_it(void **state)
+static void a_process_with_an_open_file_of_the_mount_is_named(void **state)
 {
 	(void)state;
 	make_process("12", "vim\n", "/home");
@@ -94,7 +94,7 @@ static void an_open_file_holds_it(void **state)
 	expect("vim (pid 12, file notes/a.txt)", 0);
 }
 
-static void a_root_and_a_program_hold_it(void **state)
+static void a_process_with_its_root_or_program_in_the_mount_is_named(void **state)
 {
 	(void)state;
 	make_process("12", "sh\n", "/");
@@ -104,7 +104,7 @@ static void a_root_and_a_program_hold_it(void **state)
 	expect("sh (pid 12, root new root)", 0);
 }
 
-static void a_mapping_holds_it(void **state)
+static void a_process_that_maps_a_file_of_the_mount_is_named(void **state)
 {
 	(void)state;
 	make_process("13", "db\n", "/");
@@ -112,7 +112,7 @@ static void a_mapping_holds_it(void **state)
 	expect("db (pid 13, mapped file a b)", 0);
 }
 
-static void of_many_a_few_are_named_and_the_others_counted(void **state)
+static void of_many_holders_a_few_are_named_and_the_others_counted(void **state)
 {
 	struct holders h;
 	struct buf text;
@@ -148,7 +148,7 @@ static void make_process_in(const char *pid, const char *namespace, const char *
 	make_file(path, mountinfo);
 }
 
-static void one_process_of_each_other_namespace_that_has_it_is_named(void **state)
+static void holders_elsewhere_names_one_process_per_namespace_with_the_mount(void **state)
 {
 	struct holders h;
 
@@ -169,13 +169,16 @@ static void one_process_of_each_other_namespace_that_has_it_is_named(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_working_directory_holds_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_open_file_holds_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_root_and_a_program_hold_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_mapping_holds_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(of_many_a_few_are_named_and_the_others_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			one_process_of_each_other_namespace_that_has_it_is_named, setup, teardown),
+			a_process_with_its_working_directory_in_the_mount_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_process_with_an_open_file_of_the_mount_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_process_with_its_root_or_program_in_the_mount_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_process_that_maps_a_file_of_the_mount_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			of_many_holders_a_few_are_named_and_the_others_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			holders_elsewhere_names_one_process_per_namespace_with_the_mount, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

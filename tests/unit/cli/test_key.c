@@ -20,7 +20,7 @@
 		204, "", NULL \
 	}
 
-static void a_new_key_is_printed_as_credentials(void **state)
+static void key_add_prints_the_new_key_as_credentials(void **state)
 {
 	struct store s;
 
@@ -33,7 +33,7 @@ static void a_new_key_is_printed_as_credentials(void **state)
 	store_stop(&s);
 }
 
-static void a_new_key_is_printed_with_all_gateways(void **state)
+static void key_add_prints_the_urls_of_all_gateways(void **state)
 {
 	char file[] = "/tmp/test_key.XXXXXX", urls[256], line[600];
 	struct store s;
@@ -52,7 +52,7 @@ static void a_new_key_is_printed_with_all_gateways(void **state)
 	store_stop(&s);
 }
 
-static void an_id_goes_before_a_name(void **state)
+static void key_revoke_prefers_an_id_to_a_name(void **state)
 {
 	struct store s;
 
@@ -64,7 +64,7 @@ static void an_id_goes_before_a_name(void **state)
 	store_stop(&s);
 }
 
-static void a_name_of_one_key_is_enough(void **state)
+static void key_revoke_accepts_a_name_that_only_one_key_has(void **state)
 {
 	struct store s;
 
@@ -75,7 +75,7 @@ static void a_name_of_one_key_is_enough(void **state)
 	store_stop(&s);
 }
 
-static void a_name_of_two_keys_revokes_none(void **state)
+static void key_revoke_refuses_a_name_that_two_keys_have(void **state)
 {
 	struct store s;
 
@@ -86,7 +86,7 @@ static void a_name_of_two_keys_revokes_none(void **state)
 	store_stop(&s);
 }
 
-static void a_key_that_is_not_there_is_said(void **state)
+static void key_revoke_of_an_unknown_key_is_refused(void **state)
 {
 	struct store s;
 
@@ -97,7 +97,7 @@ static void a_key_that_is_not_there_is_said(void **state)
 	store_stop(&s);
 }
 
-static void the_list_says_when_it_was_used(void **state)
+static void key_list_shows_when_a_key_was_made_and_used(void **state)
 {
 	struct store s;
 
@@ -115,13 +115,13 @@ static void the_list_says_when_it_was_used(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_new_key_is_printed_as_credentials),
-		cmocka_unit_test(a_new_key_is_printed_with_all_gateways),
-		cmocka_unit_test(an_id_goes_before_a_name),
-		cmocka_unit_test(a_name_of_one_key_is_enough),
-		cmocka_unit_test(a_name_of_two_keys_revokes_none),
-		cmocka_unit_test(a_key_that_is_not_there_is_said),
-		cmocka_unit_test(the_list_says_when_it_was_used),
+		cmocka_unit_test(key_add_prints_the_new_key_as_credentials),
+		cmocka_unit_test(key_add_prints_the_urls_of_all_gateways),
+		cmocka_unit_test(key_revoke_prefers_an_id_to_a_name),
+		cmocka_unit_test(key_revoke_accepts_a_name_that_only_one_key_has),
+		cmocka_unit_test(key_revoke_refuses_a_name_that_two_keys_have),
+		cmocka_unit_test(key_revoke_of_an_unknown_key_is_refused),
+		cmocka_unit_test(key_list_shows_when_a_key_was_made_and_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static void what_is_not_committed_leaves_nothing(void **state)
+static void a_write_that_is_not_committed_changes_no_file(void **state)
 {
 	struct local *l;
 
@@ -28,7 +28,7 @@ static void what_is_not_committed_leaves_nothing(void **state)
 	assert_int_equal(folder_count(), 1);
 }
 
-static void what_is_committed_replaces_and_keeps_the_mode(void **state)
+static void a_commit_replaces_the_file_and_keeps_its_mode(void **state)
 {
 	struct local *l;
 	struct stat st;
@@ -47,7 +47,7 @@ static void what_is_committed_replaces_and_keeps_the_mode(void **state)
 	assert_int_equal(folder_count(), 1);
 }
 
-static void a_new_file_has_the_mode_of_the_umask(void **state)
+static void a_new_file_gets_its_mode_from_the_umask(void **state)
 {
 	mode_t mask = umask(027);
 	struct local *l;
@@ -62,7 +62,7 @@ static void a_new_file_has_the_mode_of_the_umask(void **state)
 	assert_int_equal(umask(mask), 027);
 }
 
-static void a_symlink_is_followed(void **state)
+static void a_write_through_a_symlink_replaces_its_target(void **state)
 {
 	struct local *l;
 	struct stat st;
@@ -93,7 +93,7 @@ static void a_device_is_written_directly(void **state)
 	local_free(l);
 }
 
-static void what_cannot_be_a_file_is_refused(void **state)
+static void local_open_refuses_a_folder_and_a_missing_parent(void **state)
 {
 	struct local *l;
 
@@ -105,12 +105,12 @@ static void what_cannot_be_a_file_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FOLDER_TEST(what_is_not_committed_leaves_nothing),
-		FOLDER_TEST(what_is_committed_replaces_and_keeps_the_mode),
-		FOLDER_TEST(a_new_file_has_the_mode_of_the_umask),
-		FOLDER_TEST(a_symlink_is_followed),
+		FOLDER_TEST(a_write_that_is_not_committed_changes_no_file),
+		FOLDER_TEST(a_commit_replaces_the_file_and_keeps_its_mode),
+		FOLDER_TEST(a_new_file_gets_its_mode_from_the_umask),
+		FOLDER_TEST(a_write_through_a_symlink_replaces_its_target),
 		FOLDER_TEST(a_device_is_written_directly),
-		FOLDER_TEST(what_cannot_be_a_file_is_refused),
+		FOLDER_TEST(local_open_refuses_a_folder_and_a_missing_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static int log_in(struct store *s)
 	return STORE_COMMAND(s, "login", "--user", "ann", NAMED);
 }
 
-static void login_leaves_a_key_and_no_session(void **state)
+static void login_stores_a_device_key_and_ends_its_session(void **state)
 {
 	struct credentials c;
 	struct store s;
@@ -65,7 +65,7 @@ static void login_leaves_a_key_and_no_session(void **state)
 	store_stop(&s);
 }
 
-static void another_login_revokes_the_key_before(void **state)
+static void a_second_login_revokes_the_previous_key(void **state)
 {
 	struct store s;
 
@@ -80,7 +80,7 @@ static void another_login_revokes_the_key_before(void **state)
 	store_stop(&s);
 }
 
-static void a_wrong_password_leaves_what_was_there(void **state)
+static void a_login_with_a_wrong_password_keeps_the_credentials_file(void **state)
 {
 	struct store s;
 
@@ -93,7 +93,7 @@ static void a_wrong_password_leaves_what_was_there(void **state)
 	store_stop(&s);
 }
 
-static void a_session_without_key_is_ended(void **state)
+static void login_ends_its_session_if_no_key_can_be_made(void **state)
 {
 	struct store s;
 
@@ -106,7 +106,7 @@ static void a_session_without_key_is_ended(void **state)
 	store_stop(&s);
 }
 
-static void a_login_that_fails_halfway_keeps_the_key_before(void **state)
+static void a_login_that_gets_no_key_does_not_revoke_the_previous_key(void **state)
 {
 	struct store s;
 
@@ -119,7 +119,7 @@ static void a_login_that_fails_halfway_keeps_the_key_before(void **state)
 	store_stop(&s);
 }
 
-static void a_key_that_cannot_be_kept_is_revoked(void **state)
+static void login_revokes_a_new_key_that_it_cannot_store(void **state)
 {
 	struct store s;
 
@@ -148,7 +148,7 @@ static void logout_revokes_the_key_and_removes_the_file(void **state)
 	store_stop(&s);
 }
 
-static void logout_of_a_key_that_holds_no_more_is_done(void **state)
+static void logout_with_an_invalid_key_succeeds_and_removes_the_file(void **state)
 {
 	struct store s;
 
@@ -172,7 +172,7 @@ static void logout_keeps_the_file_when_the_store_refuses(void **state)
 	store_stop(&s);
 }
 
-static void a_key_of_others_is_not_revoked_by_logout(void **state)
+static void logout_refuses_credentials_that_no_login_wrote(void **state)
 {
 	struct store s;
 
@@ -188,16 +188,16 @@ static void a_key_of_others_is_not_revoked_by_logout(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FOLDER_TEST(login_leaves_a_key_and_no_session),
-		FOLDER_TEST(another_login_revokes_the_key_before),
-		FOLDER_TEST(a_wrong_password_leaves_what_was_there),
-		FOLDER_TEST(a_session_without_key_is_ended),
-		FOLDER_TEST(a_login_that_fails_halfway_keeps_the_key_before),
-		FOLDER_TEST(a_key_that_cannot_be_kept_is_revoked),
+		FOLDER_TEST(login_stores_a_device_key_and_ends_its_session),
+		FOLDER_TEST(a_second_login_revokes_the_previous_key),
+		FOLDER_TEST(a_login_with_a_wrong_password_keeps_the_credentials_file),
+		FOLDER_TEST(login_ends_its_session_if_no_key_can_be_made),
+		FOLDER_TEST(a_login_that_gets_no_key_does_not_revoke_the_previous_key),
+		FOLDER_TEST(login_revokes_a_new_key_that_it_cannot_store),
 		FOLDER_TEST(logout_revokes_the_key_and_removes_the_file),
-		FOLDER_TEST(logout_of_a_key_that_holds_no_more_is_done),
+		FOLDER_TEST(logout_with_an_invalid_key_succeeds_and_removes_the_file),
 		FOLDER_TEST(logout_keeps_the_file_when_the_store_refuses),
-		FOLDER_TEST(a_key_of_others_is_not_revoked_by_logout),
+		FOLDER_TEST(logout_refuses_credentials_that_no_login_wrote),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

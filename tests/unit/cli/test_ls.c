@@ -16,7 +16,7 @@
 #define PAGE(next_, ...) "{\"items\":[" __VA_ARGS__ "],\"next\":" next_ "}"
 #define HOME "/api/v2/docs/drives/home"
 
-static void a_folder_is_listed_page_by_page(void **state)
+static void ls_lists_a_folder_page_by_page(void **state)
 {
 	struct store s;
 
@@ -32,7 +32,7 @@ static void a_folder_is_listed_page_by_page(void **state)
 	store_stop(&s);
 }
 
-static void a_file_is_shown_by_its_path(void **state)
+static void ls_shows_a_file_by_its_path(void **state)
 {
 	struct store s;
 
@@ -44,7 +44,7 @@ static void a_file_is_shown_by_its_path(void **state)
 	store_stop(&s);
 }
 
-static void folders_in_folders_come_before_those_beside(void **state)
+static void ls_recursive_lists_subfolders_before_sibling_folders(void **state)
 {
 	struct store s;
 
@@ -60,7 +60,7 @@ static void folders_in_folders_come_before_those_beside(void **state)
 	store_stop(&s);
 }
 
-static void json_is_one_array_with_paths(void **state)
+static void ls_json_prints_one_array_with_paths(void **state)
 {
 	struct store s;
 	json_t *all;
@@ -82,7 +82,7 @@ static void json_is_one_array_with_paths(void **state)
 	store_stop(&s);
 }
 
-static void an_item_that_is_none_is_refused(void **state)
+static void ls_fails_on_a_malformed_item(void **state)
 {
 	struct store s;
 
@@ -95,11 +95,11 @@ static void an_item_that_is_none_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_folder_is_listed_page_by_page),
-		cmocka_unit_test(a_file_is_shown_by_its_path),
-		cmocka_unit_test(folders_in_folders_come_before_those_beside),
-		cmocka_unit_test(json_is_one_array_with_paths),
-		cmocka_unit_test(an_item_that_is_none_is_refused),
+		cmocka_unit_test(ls_lists_a_folder_page_by_page),
+		cmocka_unit_test(ls_shows_a_file_by_its_path),
+		cmocka_unit_test(ls_recursive_lists_subfolders_before_sibling_folders),
+		cmocka_unit_test(ls_json_prints_one_array_with_paths),
+		cmocka_unit_test(ls_fails_on_a_malformed_item),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static void add_line(const char *path, const char *line)
 	assert_int_equal(fclose(f), 0);
 }
 
-static void what_is_said_from_now_on_as_an_error_is_told(void **state)
+static void mount_log_errors_returns_error_messages_written_since_the_open(void **state)
 {
 	struct buf text;
 	pid_t child;
@@ -82,7 +82,7 @@ static void what_is_said_from_now_on_as_an_error_is_told(void **state)
 	end_process(child);
 }
 
-static void of_very_many_the_rest_is_counted(void **state)
+static void mount_log_errors_counts_the_messages_beyond_its_limit(void **state)
 {
 	struct buf text;
 	pid_t child;
@@ -103,7 +103,7 @@ static void of_very_many_the_rest_is_counted(void **state)
 	end_process(child);
 }
 
-static void a_file_that_is_not_only_appended_to_is_no_log(void **state)
+static void a_file_not_opened_for_appending_is_not_taken_for_the_log(void **state)
 {
 	pid_t child;
 
@@ -115,7 +115,7 @@ static void a_file_that_is_not_only_appended_to_is_no_log(void **state)
 	assert_int_equal(mount_log_open(child), -ENOENT); /* the process has ended */
 }
 
-static void nothing_new_is_nothing_to_tell(void **state)
+static void mount_log_errors_ignores_errors_from_before_the_open(void **state)
 {
 	struct buf text;
 	pid_t child;
@@ -136,10 +136,10 @@ static void nothing_new_is_nothing_to_tell(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FOLDER_TEST(what_is_said_from_now_on_as_an_error_is_told),
-		FOLDER_TEST(of_very_many_the_rest_is_counted),
-		FOLDER_TEST(a_file_that_is_not_only_appended_to_is_no_log),
-		FOLDER_TEST(nothing_new_is_nothing_to_tell),
+		FOLDER_TEST(mount_log_errors_returns_error_messages_written_since_the_open),
+		FOLDER_TEST(mount_log_errors_counts_the_messages_beyond_its_limit),
+		FOLDER_TEST(a_file_not_opened_for_appending_is_not_taken_for_the_log),
+		FOLDER_TEST(mount_log_errors_ignores_errors_from_before_the_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

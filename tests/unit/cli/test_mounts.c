@@ -14,7 +14,7 @@
 	"39 37 0:41 / /mnt/a\\040b ro - fuse.nephos http://h:9090 ro\n"                                          \
 	"40 22 0:42 / /mnt/\\134\\012 rw - fuse.nephos http://h:1 rw"
 
-static void mounts_parse_finds_ours_and_unescapes(void **state)
+static void mounts_parse_finds_nephos_mounts_and_unescapes_their_paths(void **state)
 {
 	struct mounts m;
 
@@ -28,7 +28,7 @@ static void mounts_parse_finds_ours_and_unescapes(void **state)
 	mounts_fini(&m);
 }
 
-static void mounts_find_gives_the_topmost(void **state)
+static void mounts_find_returns_the_topmost_mount_of_a_folder(void **state)
 {
 	struct mounts m;
 
@@ -40,7 +40,7 @@ static void mounts_find_gives_the_topmost(void **state)
 	mounts_fini(&m);
 }
 
-static void mounts_parse_passes_over_what_it_does_not_understand(void **state)
+static void mounts_parse_skips_malformed_lines(void **state)
 {
 	struct mounts m;
 
@@ -55,7 +55,7 @@ static void mounts_parse_passes_over_what_it_does_not_understand(void **state)
 	mounts_fini(&m);
 }
 
-static void mounts_process_of_a_mount_that_nobody_serves_is_not_found(void **state)
+static void mounts_process_gives_esrch_for_a_mount_without_a_process(void **state)
 {
 	struct mounts_entry entry = {.directory = (char *)"/nowhere at all", .connection = 0};
 	pid_t pid = 7;
@@ -68,10 +68,10 @@ static void mounts_process_of_a_mount_that_nobody_serves_is_not_found(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mounts_parse_finds_ours_and_unescapes),
-		cmocka_unit_test(mounts_find_gives_the_topmost),
-		cmocka_unit_test(mounts_parse_passes_over_what_it_does_not_understand),
-		cmocka_unit_test(mounts_process_of_a_mount_that_nobody_serves_is_not_found),
+		cmocka_unit_test(mounts_parse_finds_nephos_mounts_and_unescapes_their_paths),
+		cmocka_unit_test(mounts_find_returns_the_topmost_mount_of_a_folder),
+		cmocka_unit_test(mounts_parse_skips_malformed_lines),
+		cmocka_unit_test(mounts_process_gives_esrch_for_a_mount_without_a_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static int walk(struct store *s, struct seen *seen)
 	return r;
 }
 
-static void pages_follow_their_cursors(void **state)
+static void pages_each_follows_the_cursors_to_the_last_page(void **state)
 {
 	struct seen seen = {0};
 	struct store s;
@@ -52,7 +52,7 @@ static void pages_follow_their_cursors(void **state)
 	store_stop(&s);
 }
 
-static void the_one_who_reads_may_stop(void **state)
+static void pages_each_stops_when_the_callback_fails(void **state)
 {
 	struct seen seen = {.stop_at = 2};
 	struct store s;
@@ -65,7 +65,7 @@ static void the_one_who_reads_may_stop(void **state)
 	store_stop(&s);
 }
 
-static void a_page_that_follows_itself_is_refused(void **state)
+static void a_page_whose_cursor_leads_to_itself_is_refused(void **state)
 {
 	static const char page[] = "{\"items\":[1],\"next\":\"n\"}";
 	struct seen seen = {0};
@@ -78,7 +78,7 @@ static void a_page_that_follows_itself_is_refused(void **state)
 	store_stop(&s);
 }
 
-static void what_is_no_page_is_refused(void **state)
+static void a_malformed_page_is_refused(void **state)
 {
 	static const char *const table[] = {"{}", "[]", "{\"items\":{}}", ""};
 
@@ -96,10 +96,10 @@ static void what_is_no_page_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pages_follow_their_cursors),
-		cmocka_unit_test(the_one_who_reads_may_stop),
-		cmocka_unit_test(a_page_that_follows_itself_is_refused),
-		cmocka_unit_test(what_is_no_page_is_refused),
+		cmocka_unit_test(pages_each_follows_the_cursors_to_the_last_page),
+		cmocka_unit_test(pages_each_stops_when_the_callback_fails),
+		cmocka_unit_test(a_page_whose_cursor_leads_to_itself_is_refused),
+		cmocka_unit_test(a_malformed_page_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static void the_first_line_of_a_file_is_the_password(void **state)
 	assert_string_equal(got, " blanks count ");
 }
 
-static void a_file_counts_more_than_the_variable(void **state)
+static void a_password_file_overrides_the_variable(void **state)
 {
 	const struct password_source variable = {.variable = VARIABLE};
 
@@ -74,7 +74,7 @@ static void a_file_counts_more_than_the_variable(void **state)
 	(void)unsetenv(VARIABLE);
 }
 
-static void an_empty_one_is_refused_with_the_name_of_its_file(void **state)
+static void an_empty_password_is_refused_with_the_name_of_its_file(void **state)
 {
 	(void)state;
 	assert_int_equal(get_from_file("", 0600), -EINVAL);
@@ -82,7 +82,7 @@ static void an_empty_one_is_refused_with_the_name_of_its_file(void **state)
 	assert_int_equal(get_from_file("\nsecond line\n", 0600), -EINVAL);
 }
 
-static void a_file_that_is_not_there_is_named(void **state)
+static void a_missing_password_file_is_named_in_the_error(void **state)
 {
 	const struct password_source source = {.file = "missing"};
 
@@ -91,7 +91,7 @@ static void a_file_that_is_not_there_is_named(void **state)
 	assert_non_null(strstr(why, "missing"));
 }
 
-static void a_file_too_long_for_any_password_is_refused(void **state)
+static void a_password_file_that_is_too_long_is_refused(void **state)
 {
 	static char text[PASSWORD_SIZE_MAX + 100];
 
@@ -101,7 +101,7 @@ static void a_file_too_long_for_any_password_is_refused(void **state)
 	assert_string_equal(got, "");
 }
 
-static void the_standard_input_gives_one_line_and_keeps_the_rest(void **state)
+static void reading_a_password_from_standard_input_takes_only_one_line(void **state)
 {
 	const struct password_source source = {.file = "-"};
 	int ends[2], before = dup(STDIN_FILENO);
@@ -121,7 +121,7 @@ static void the_standard_input_gives_one_line_and_keeps_the_rest(void **state)
 	(void)close(before);
 }
 
-static void a_password_is_typed_only_where_nothing_else_says_it(void **state)
+static void a_password_is_typed_only_without_a_file_and_a_variable(void **state)
 {
 	const struct password_source file = {.file = "secret"}, variable = {.variable = VARIABLE};
 
@@ -140,12 +140,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(the_first_line_of_a_file_is_the_password),
-		FOLDER_TEST(a_file_counts_more_than_the_variable),
-		FOLDER_TEST(an_empty_one_is_refused_with_the_name_of_its_file),
-		FOLDER_TEST(a_file_that_is_not_there_is_named),
-		FOLDER_TEST(a_file_too_long_for_any_password_is_refused),
-		FOLDER_TEST(the_standard_input_gives_one_line_and_keeps_the_rest),
-		FOLDER_TEST(a_password_is_typed_only_where_nothing_else_says_it),
+		FOLDER_TEST(a_password_file_overrides_the_variable),
+		FOLDER_TEST(an_empty_password_is_refused_with_the_name_of_its_file),
+		FOLDER_TEST(a_missing_password_file_is_named_in_the_error),
+		FOLDER_TEST(a_password_file_that_is_too_long_is_refused),
+		FOLDER_TEST(reading_a_password_from_standard_input_takes_only_one_line),
+		FOLDER_TEST(a_password_is_typed_only_without_a_file_and_a_variable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

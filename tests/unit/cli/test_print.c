@@ -24,7 +24,7 @@ static void shows(const char *name, size_t size, const char *wanted)
 
 #define SHOWS(name_, wanted_) shows(name_, sizeof(name_) - 1, wanted_)
 
-static void print_name_leaves_text_of_any_script_alone(void **state)
+static void print_name_leaves_text_of_any_script_unchanged(void **state)
 {
 	(void)state;
 	SHOWS("", "");
@@ -33,7 +33,7 @@ static void print_name_leaves_text_of_any_script_alone(void **state)
 		"gr\xc3\xbc\xc3\x9f \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8c\xb2");
 }
 
-static void print_name_escapes_what_moves_a_terminal(void **state)
+static void print_name_escapes_control_characters(void **state)
 {
 	(void)state;
 	SHOWS("a\nb\tc", "a\\nb\\tc");
@@ -47,7 +47,7 @@ static void print_name_escapes_what_moves_a_terminal(void **state)
 	SHOWS("\xc2\xa0", "\xc2\xa0");
 }
 
-static void print_name_escapes_what_turns_the_direction(void **state)
+static void print_name_escapes_characters_that_change_text_direction(void **state)
 {
 	(void)state;
 	SHOWS("x\xe2\x80\xae"
@@ -57,7 +57,7 @@ static void print_name_escapes_what_turns_the_direction(void **state)
 	SHOWS("\xe2\x80\x93", "\xe2\x80\x93");
 }
 
-static void print_name_escapes_bytes_that_are_no_text(void **state)
+static void print_name_escapes_bytes_that_are_not_utf8(void **state)
 {
 	(void)state;
 	SHOWS("\xff"
@@ -113,7 +113,7 @@ static void print_item_shows_a_symlink_with_its_target(void **state)
 	buf_fini(&text);
 }
 
-static void print_time_shows_the_first_second_as_any_other(void **state)
+static void print_time_shows_times_at_and_before_the_unix_epoch(void **state)
 {
 	char text[PRINT_TIME_SIZE];
 
@@ -128,13 +128,13 @@ static void print_time_shows_the_first_second_as_any_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(print_name_leaves_text_of_any_script_alone),
-		cmocka_unit_test(print_name_escapes_what_moves_a_terminal),
-		cmocka_unit_test(print_name_escapes_what_turns_the_direction),
-		cmocka_unit_test(print_name_escapes_bytes_that_are_no_text),
+		cmocka_unit_test(print_name_leaves_text_of_any_script_unchanged),
+		cmocka_unit_test(print_name_escapes_control_characters),
+		cmocka_unit_test(print_name_escapes_characters_that_change_text_direction),
+		cmocka_unit_test(print_name_escapes_bytes_that_are_not_utf8),
 		cmocka_unit_test(print_mode_shows_types_and_special_bits),
 		cmocka_unit_test(print_item_shows_a_symlink_with_its_target),
-		cmocka_unit_test(print_time_shows_the_first_second_as_any_other),
+		cmocka_unit_test(print_time_shows_times_at_and_before_the_unix_epoch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

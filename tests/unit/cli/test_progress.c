@@ -18,7 +18,7 @@ static const char *line(struct progress *p, uint64_t done, int64_t ms, struct bu
 	return progress_at(p, done, ms * NS_PER_MS, text) ? text->data : "";
 }
 
-static void nothing_is_shown_of_a_transfer_that_is_over_within_a_second(void **state)
+static void a_transfer_that_ends_within_a_second_shows_no_progress(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -33,7 +33,7 @@ static void nothing_is_shown_of_a_transfer_that_is_over_within_a_second(void **s
 	buf_fini(&text);
 }
 
-static void a_line_has_bytes_share_speed_and_time_left(void **state)
+static void a_progress_line_shows_bytes_percentage_speed_and_time_left(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -48,7 +48,7 @@ static void a_line_has_bytes_share_speed_and_time_left(void **state)
 	buf_fini(&text);
 }
 
-static void lines_come_no_faster_than_they_can_be_read(void **state)
+static void progress_lines_are_printed_at_most_every_200_ms(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -62,7 +62,7 @@ static void lines_come_no_faster_than_they_can_be_read(void **state)
 	buf_fini(&text);
 }
 
-static void a_transfer_that_stands_still_is_seen_to_wait(void **state)
+static void a_stalled_transfer_is_shown_as_waiting(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -78,7 +78,7 @@ static void a_transfer_that_stands_still_is_seen_to_wait(void **state)
 	buf_fini(&text);
 }
 
-static void what_has_no_known_length_has_no_time_left(void **state)
+static void a_transfer_of_unknown_length_shows_no_time_left(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -90,7 +90,7 @@ static void what_has_no_known_length_has_no_time_left(void **state)
 	buf_fini(&text);
 }
 
-static void a_transfer_that_begins_anew_has_the_speed_of_the_new_one(void **state)
+static void a_restarted_transfer_shows_its_new_speed(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -104,7 +104,7 @@ static void a_transfer_that_begins_anew_has_the_speed_of_the_new_one(void **stat
 	buf_fini(&text);
 }
 
-static void a_long_name_shows_its_end_and_a_strange_one_does_no_harm(void **state)
+static void progress_lines_shorten_long_names_and_escape_control_characters(void **state)
 {
 	struct progress p;
 	struct buf text;
@@ -121,13 +121,13 @@ static void a_long_name_shows_its_end_and_a_strange_one_does_no_harm(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_shown_of_a_transfer_that_is_over_within_a_second),
-		cmocka_unit_test(a_line_has_bytes_share_speed_and_time_left),
-		cmocka_unit_test(lines_come_no_faster_than_they_can_be_read),
-		cmocka_unit_test(a_transfer_that_stands_still_is_seen_to_wait),
-		cmocka_unit_test(what_has_no_known_length_has_no_time_left),
-		cmocka_unit_test(a_transfer_that_begins_anew_has_the_speed_of_the_new_one),
-		cmocka_unit_test(a_long_name_shows_its_end_and_a_strange_one_does_no_harm),
+		cmocka_unit_test(a_transfer_that_ends_within_a_second_shows_no_progress),
+		cmocka_unit_test(a_progress_line_shows_bytes_percentage_speed_and_time_left),
+		cmocka_unit_test(progress_lines_are_printed_at_most_every_200_ms),
+		cmocka_unit_test(a_stalled_transfer_is_shown_as_waiting),
+		cmocka_unit_test(a_transfer_of_unknown_length_shows_no_time_left),
+		cmocka_unit_test(a_restarted_transfer_shows_its_new_speed),
+		cmocka_unit_test(progress_lines_shorten_long_names_and_escape_control_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #define FILES "/api/v2/docs/drives/home/files"
 #define DIGEST "sha-256=:k2oYXKqiZrucvpgengXLeM1zKwsygOuURBK7b4+PB68=:" /* the SHA-256 of "helloworld" */
 
-static void a_file_is_sent_with_its_digest(void **state)
+static void put_sends_a_file_with_its_digest_and_an_idempotency_key(void **state)
 {
 	struct store s;
 
@@ -30,7 +30,7 @@ static void a_file_is_sent_with_its_digest(void **state)
 	store_stop(&s);
 }
 
-static void into_a_folder_it_keeps_its_name(void **state)
+static void put_into_a_folder_keeps_the_name_of_the_file(void **state)
 {
 	struct store s;
 
@@ -44,7 +44,7 @@ static void into_a_folder_it_keeps_its_name(void **state)
 	store_stop(&s);
 }
 
-static void a_repeat_sends_all_of_it_again(void **state)
+static void a_retried_put_sends_the_whole_file_under_the_same_key(void **state)
 {
 	struct store s;
 
@@ -57,7 +57,7 @@ static void a_repeat_sends_all_of_it_again(void **state)
 	store_stop(&s);
 }
 
-static void the_standard_input_is_sent_without_digest(void **state)
+static void put_sends_standard_input_without_a_digest(void **state)
 {
 	int saved = dup(STDIN_FILENO), ends[2];
 	struct store s;
@@ -77,7 +77,7 @@ static void the_standard_input_is_sent_without_digest(void **state)
 	(void)close(saved);
 }
 
-static void what_cannot_be_sent_is_not_asked_for(void **state)
+static void put_of_a_bad_source_or_target_sends_no_request(void **state)
 {
 	struct store s;
 
@@ -91,7 +91,7 @@ static void what_cannot_be_sent_is_not_asked_for(void **state)
 	store_stop(&s);
 }
 
-static void refusals_have_their_exit_codes(void **state)
+static void put_has_an_exit_code_for_each_kind_of_refusal(void **state)
 {
 	static const struct {
 		int status, code;
@@ -116,12 +116,12 @@ static void refusals_have_their_exit_codes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FOLDER_TEST(a_file_is_sent_with_its_digest),
-		FOLDER_TEST(into_a_folder_it_keeps_its_name),
-		FOLDER_TEST(a_repeat_sends_all_of_it_again),
-		FOLDER_TEST(the_standard_input_is_sent_without_digest),
-		FOLDER_TEST(what_cannot_be_sent_is_not_asked_for),
-		FOLDER_TEST(refusals_have_their_exit_codes),
+		FOLDER_TEST(put_sends_a_file_with_its_digest_and_an_idempotency_key),
+		FOLDER_TEST(put_into_a_folder_keeps_the_name_of_the_file),
+		FOLDER_TEST(a_retried_put_sends_the_whole_file_under_the_same_key),
+		FOLDER_TEST(put_sends_standard_input_without_a_digest),
+		FOLDER_TEST(put_of_a_bad_source_or_target_sends_no_request),
+		FOLDER_TEST(put_has_an_exit_code_for_each_kind_of_refusal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static int refused(const char *path)
 	return r;
 }
 
-static void remote_encode_makes_one_form_of_many(void **state)
+static void remote_encode_normalises_paths(void **state)
 {
 	(void)state;
 	encodes("/a/b", "/a/b");
@@ -43,7 +43,7 @@ static void remote_encode_makes_one_form_of_many(void **state)
 	encodes(".", "");
 }
 
-static void remote_encode_escapes_every_byte_that_means_something(void **state)
+static void remote_encode_escapes_bytes_that_are_special_in_urls(void **state)
 {
 	(void)state;
 	encodes("a b/c%2Fd", "/a%20b/c%252Fd");
@@ -52,7 +52,7 @@ static void remote_encode_escapes_every_byte_that_means_something(void **state)
 	encodes("...", "/...");
 }
 
-static void remote_encode_refuses_the_parent_of_a_folder(void **state)
+static void remote_encode_refuses_dot_dot_segments(void **state)
 {
 	(void)state;
 	assert_int_equal(refused(".."), -EINVAL);
@@ -60,7 +60,7 @@ static void remote_encode_refuses_the_parent_of_a_folder(void **state)
 	assert_int_equal(refused("/a/.."), -EINVAL);
 }
 
-static void remote_encode_refuses_what_is_too_long(void **state)
+static void remote_encode_refuses_names_and_paths_that_are_too_long(void **state)
 {
 	char name[300], path[REMOTE_URL_BYTES_MAX + 1];
 
@@ -77,7 +77,7 @@ static void remote_encode_refuses_what_is_too_long(void **state)
 	assert_int_equal(refused(path), -E2BIG);
 }
 
-static void remote_is_folder_when_it_ends_so(void **state)
+static void remote_is_folder_is_true_for_paths_that_end_in_a_slash_or_dot(void **state)
 {
 	(void)state;
 	assert_true(remote_is_folder("/"));
@@ -88,7 +88,7 @@ static void remote_is_folder_when_it_ends_so(void **state)
 	assert_false(remote_is_folder("/a/b.c"));
 }
 
-static void remote_last_is_the_last_name(void **state)
+static void remote_last_returns_the_last_name_of_a_path(void **state)
 {
 	(void)state;
 	assert_true(span_eq_str(remote_last("/a/b"), "b"));
@@ -100,12 +100,12 @@ static void remote_last_is_the_last_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(remote_encode_makes_one_form_of_many),
-		cmocka_unit_test(remote_encode_escapes_every_byte_that_means_something),
-		cmocka_unit_test(remote_encode_refuses_the_parent_of_a_folder),
-		cmocka_unit_test(remote_encode_refuses_what_is_too_long),
-		cmocka_unit_test(remote_is_folder_when_it_ends_so),
-		cmocka_unit_test(remote_last_is_the_last_name),
+		cmocka_unit_test(remote_encode_normalises_paths),
+		cmocka_unit_test(remote_encode_escapes_bytes_that_are_special_in_urls),
+		cmocka_unit_test(remote_encode_refuses_dot_dot_segments),
+		cmocka_unit_test(remote_encode_refuses_names_and_paths_that_are_too_long),
+		cmocka_unit_test(remote_is_folder_is_true_for_paths_that_end_in_a_slash_or_dot),
+		cmocka_unit_test(remote_last_returns_the_last_name_of_a_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

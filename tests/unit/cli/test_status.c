@@ -14,7 +14,7 @@
 	"],\"services\":[{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://d\"}," \
 	"{\"kind\":\"docs\",\"name\":\"docs-1\",\"url\":\"http://d\"}]}"
 
-static void gateways_that_others_name_are_asked_too(void **state)
+static void status_also_asks_gateways_that_another_gateway_names(void **state)
 {
 	struct store s;
 	json_t *all;
@@ -36,7 +36,7 @@ static void gateways_that_others_name_are_asked_too(void **state)
 	store_stop(&s);
 }
 
-static void a_store_that_is_not_ready_is_said(void **state)
+static void status_reports_a_store_that_is_not_ready(void **state)
 {
 	struct store s;
 
@@ -48,7 +48,7 @@ static void a_store_that_is_not_ready_is_said(void **state)
 	store_stop(&s);
 }
 
-static void what_is_no_store_is_not_taken_for_one(void **state)
+static void status_reports_an_html_answer_as_unreachable(void **state)
 {
 	struct store s;
 
@@ -79,7 +79,7 @@ static void assert_owner(const char *cache_status, const char *said)
 	store_stop(&s);
 }
 
-static void who_owns_a_path_is_said_and_whether_it_is_in_memory(void **state)
+static void status_ring_shows_the_owners_of_a_path_and_if_it_is_in_memory(void **state)
 {
 	(void)state;
 	assert_owner("Cache-Status: g2; hit", "path     a b  of drive 4: home g2, after it g1, in memory there\n");
@@ -88,7 +88,7 @@ static void who_owns_a_path_is_said_and_whether_it_is_in_memory(void **state)
 	assert_owner(NULL, "after it g1, not in memory\n");
 }
 
-static void a_path_goes_with_ring(void **state)
+static void status_accepts_a_path_only_with_ring(void **state)
 {
 	struct store s;
 
@@ -106,11 +106,11 @@ static void a_path_goes_with_ring(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gateways_that_others_name_are_asked_too),
-		cmocka_unit_test(a_store_that_is_not_ready_is_said),
-		cmocka_unit_test(what_is_no_store_is_not_taken_for_one),
-		cmocka_unit_test(who_owns_a_path_is_said_and_whether_it_is_in_memory),
-		cmocka_unit_test(a_path_goes_with_ring),
+		cmocka_unit_test(status_also_asks_gateways_that_another_gateway_names),
+		cmocka_unit_test(status_reports_a_store_that_is_not_ready),
+		cmocka_unit_test(status_reports_an_html_answer_as_unreachable),
+		cmocka_unit_test(status_ring_shows_the_owners_of_a_path_and_if_it_is_in_memory),
+		cmocka_unit_test(status_accepts_a_path_only_with_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

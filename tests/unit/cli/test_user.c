@@ -26,7 +26,7 @@
 		200, "{}", NULL \
 	}
 
-static void an_account_is_made_as_asked(void **state)
+static void user_add_sends_name_password_admin_flag_and_email(void **state)
 {
 	struct store s;
 
@@ -40,7 +40,7 @@ static void an_account_is_made_as_asked(void **state)
 	store_stop(&s);
 }
 
-static void ones_own_password_needs_the_old_one(void **state)
+static void changing_ones_own_password_sends_the_old_one(void **state)
 {
 	struct store s;
 
@@ -55,7 +55,7 @@ static void ones_own_password_needs_the_old_one(void **state)
 	store_stop(&s);
 }
 
-static void the_first_password_needs_no_old_one(void **state)
+static void setting_a_first_password_sends_no_old_one(void **state)
 {
 	struct store s;
 
@@ -68,7 +68,7 @@ static void the_first_password_needs_no_old_one(void **state)
 	store_stop(&s);
 }
 
-static void anothers_password_is_set_by_id(void **state)
+static void the_password_of_another_user_is_set_by_the_user_id(void **state)
 {
 	struct store s;
 
@@ -83,7 +83,7 @@ static void anothers_password_is_set_by_id(void **state)
 	store_stop(&s);
 }
 
-static void keys_are_revoked_on_demand(void **state)
+static void user_passwd_revokes_keys_only_with_the_revoke_flag(void **state)
 {
 	struct store s;
 
@@ -160,7 +160,7 @@ static int at_terminal(struct store *s, char *const argv[], const struct line *l
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void who_types_a_password_is_asked_about_the_keys(void **state)
+static void a_password_change_at_a_terminal_asks_about_device_keys(void **state)
 {
 	static const char *const ANSWERS[] = {"y\n", "\n"};
 	static char program[] = "nephos", user[] = "user", passwd[] = "passwd";
@@ -180,7 +180,7 @@ static void who_types_a_password_is_asked_about_the_keys(void **state)
 	}
 }
 
-static void ones_own_name_in_other_letters_is_ones_own(void **state)
+static void user_passwd_recognises_ones_own_name_in_another_case(void **state)
 {
 	struct store s;
 
@@ -192,7 +192,7 @@ static void ones_own_name_in_other_letters_is_ones_own(void **state)
 	store_stop(&s);
 }
 
-static void a_user_who_is_not_there_is_not_removed(void **state)
+static void user_rm_of_an_unknown_user_is_refused(void **state)
 {
 	struct store s;
 
@@ -203,7 +203,7 @@ static void a_user_who_is_not_there_is_not_removed(void **state)
 	store_stop(&s);
 }
 
-static void password_files_are_private_and_not_empty(void **state)
+static void user_add_refuses_public_empty_and_missing_password_files(void **state)
 {
 	struct store s;
 
@@ -223,15 +223,15 @@ static void password_files_are_private_and_not_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FOLDER_TEST(an_account_is_made_as_asked),
-		FOLDER_TEST(ones_own_password_needs_the_old_one),
-		FOLDER_TEST(the_first_password_needs_no_old_one),
-		FOLDER_TEST(anothers_password_is_set_by_id),
-		FOLDER_TEST(keys_are_revoked_on_demand),
-		FOLDER_TEST(who_types_a_password_is_asked_about_the_keys),
-		FOLDER_TEST(ones_own_name_in_other_letters_is_ones_own),
-		FOLDER_TEST(a_user_who_is_not_there_is_not_removed),
-		FOLDER_TEST(password_files_are_private_and_not_empty),
+		FOLDER_TEST(user_add_sends_name_password_admin_flag_and_email),
+		FOLDER_TEST(changing_ones_own_password_sends_the_old_one),
+		FOLDER_TEST(setting_a_first_password_sends_no_old_one),
+		FOLDER_TEST(the_password_of_another_user_is_set_by_the_user_id),
+		FOLDER_TEST(user_passwd_revokes_keys_only_with_the_revoke_flag),
+		FOLDER_TEST(a_password_change_at_a_terminal_asks_about_device_keys),
+		FOLDER_TEST(user_passwd_recognises_ones_own_name_in_another_case),
+		FOLDER_TEST(user_rm_of_an_unknown_user_is_refused),
+		FOLDER_TEST(user_add_refuses_public_empty_and_missing_password_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@
 	"\"" more_ "}"
 #define CHANGES(last_, ...) "{\"changes\":[" __VA_ARGS__ "],\"last\":\"" last_ "\"}"
 
-static void changes_below_the_folder_are_told_with_their_paths(void **state)
+static void watch_prints_changes_below_the_folder_with_their_paths(void **state)
 {
 	struct store s;
 
@@ -47,7 +47,7 @@ static void changes_below_the_folder_are_told_with_their_paths(void **state)
 	store_stop(&s);
 }
 
-static void changes_elsewhere_are_not_told(void **state)
+static void watch_does_not_print_changes_outside_of_the_folder(void **state)
 {
 	struct store s;
 
@@ -66,7 +66,7 @@ static void changes_elsewhere_are_not_told(void **state)
 	store_stop(&s);
 }
 
-static void a_rename_is_told_with_both_paths_and_one_out_of_the_folder_with_the_old_one(void **state)
+static void watch_prints_both_paths_of_a_rename_or_only_those_in_the_folder(void **state)
 {
 	struct store s;
 
@@ -96,7 +96,7 @@ static void a_rename_is_told_with_both_paths_and_one_out_of_the_folder_with_the_
 	store_stop(&s);
 }
 
-static void what_lies_in_a_folder_that_is_gone_is_passed_over(void **state)
+static void watch_skips_changes_in_a_folder_that_no_longer_exists(void **state)
 {
 	struct store s;
 
@@ -115,7 +115,7 @@ static void what_lies_in_a_folder_that_is_gone_is_passed_over(void **state)
 	store_stop(&s);
 }
 
-static void a_journal_that_does_not_reach_back_is_told_as_a_reset(void **state)
+static void watch_prints_a_reset_when_the_journal_does_not_reach_back(void **state)
 {
 	struct store s;
 
@@ -131,7 +131,7 @@ static void a_journal_that_does_not_reach_back_is_told_as_a_reset(void **state)
 	store_stop(&s);
 }
 
-static void a_command_is_run_for_each_change_in_their_order(void **state)
+static void watch_runs_the_command_for_each_change_in_order(void **state)
 {
 	char file[] = "/tmp/nephos-watch-XXXXXX", command[128], text[128] = "";
 	int fd = mkstemp(file);
@@ -155,7 +155,7 @@ static void a_command_is_run_for_each_change_in_their_order(void **state)
 	store_stop(&s);
 }
 
-static void a_folder_that_is_nowhere_is_said_to_be_so(void **state)
+static void watch_of_a_missing_folder_is_refused(void **state)
 {
 	struct store s;
 
@@ -168,7 +168,7 @@ static void a_folder_that_is_nowhere_is_said_to_be_so(void **state)
 	store_stop(&s);
 }
 
-static void an_answer_that_is_no_page_ends_it(void **state)
+static void watch_ends_with_a_failure_on_a_malformed_page(void **state)
 {
 	struct store s;
 
@@ -182,14 +182,14 @@ static void an_answer_that_is_no_page_ends_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(changes_below_the_folder_are_told_with_their_paths),
-		cmocka_unit_test(changes_elsewhere_are_not_told),
-		cmocka_unit_test(a_rename_is_told_with_both_paths_and_one_out_of_the_folder_with_the_old_one),
-		cmocka_unit_test(what_lies_in_a_folder_that_is_gone_is_passed_over),
-		cmocka_unit_test(a_journal_that_does_not_reach_back_is_told_as_a_reset),
-		cmocka_unit_test(a_command_is_run_for_each_change_in_their_order),
-		cmocka_unit_test(a_folder_that_is_nowhere_is_said_to_be_so),
-		cmocka_unit_test(an_answer_that_is_no_page_ends_it),
+		cmocka_unit_test(watch_prints_changes_below_the_folder_with_their_paths),
+		cmocka_unit_test(watch_does_not_print_changes_outside_of_the_folder),
+		cmocka_unit_test(watch_prints_both_paths_of_a_rename_or_only_those_in_the_folder),
+		cmocka_unit_test(watch_skips_changes_in_a_folder_that_no_longer_exists),
+		cmocka_unit_test(watch_prints_a_reset_when_the_journal_does_not_reach_back),
+		cmocka_unit_test(watch_runs_the_command_for_each_change_in_order),
+		cmocka_unit_test(watch_of_a_missing_folder_is_refused),
+		cmocka_unit_test(watch_ends_with_a_failure_on_a_malformed_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,7 @@ static void overwrite(const struct fixture *f, const char *text, const char *byt
 	assert_int_equal(fclose(file), 0);
 }
 
-static void test_what_was_saved_is_loaded(void **state)
+static void saved_blocks_are_loaded_and_a_second_load_skips_them(void **state)
 {
 	struct fixture *f = *state;
 	struct block_copied done;
@@ -148,7 +148,7 @@ static void test_what_was_saved_is_loaded(void **state)
 	assert_int_equal(done.blocks, 0);
 }
 
-static void test_a_block_of_two_drives_is_saved_once(void **state)
+static void a_block_that_two_drives_share_is_saved_once(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = name_of(texts[0], 8);
@@ -168,7 +168,7 @@ static void test_a_block_of_two_drives_is_saved_once(void **state)
 	assert_int_equal(done.blocks, 3);
 }
 
-static void test_what_is_missing_is_counted_and_the_rest_saved(void **state)
+static void a_missing_block_is_counted_and_the_other_blocks_are_saved(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = name_of(texts[0], 7);
@@ -182,7 +182,7 @@ static void test_what_is_missing_is_counted_and_the_rest_saved(void **state)
 	assert_int_equal(done.missing, 1);
 }
 
-static void test_other_bytes_are_neither_saved_nor_loaded(void **state)
+static void damaged_blocks_are_neither_saved_nor_loaded(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = name_of(texts[0], 7);
@@ -207,7 +207,7 @@ static void test_other_bytes_are_neither_saved_nor_loaded(void **state)
 }
 
 /* There are more blocks than the queue holds, so that the threads and the reader of the list wait for each other. */
-static void test_many_blocks_are_saved_by_several_threads(void **state)
+static void several_threads_save_and_load_thousands_of_blocks(void **state)
 {
 	enum { BLOCKS = 3000, LINE = 100 };
 	struct fixture *f = *state;
@@ -238,7 +238,7 @@ static void test_many_blocks_are_saved_by_several_threads(void **state)
 }
 
 /* A disk that takes nothing ends the copy, however much is left to do. */
-static void test_a_vault_that_takes_nothing_ends_it(void **state)
+static void a_save_ends_if_the_vault_cannot_make_its_folder(void **state)
 {
 	struct fixture *f = *state;
 	struct block_copied done;
@@ -259,7 +259,7 @@ static int put_fails(struct vault *v, const char *name, struct span bytes)
 }
 
 /* A failing vault proves nothing about the blocks. */
-static void test_a_vault_that_fails_is_told_from_damaged_blocks(void **state)
+static void a_failing_vault_is_not_reported_as_damaged_blocks(void **state)
 {
 	struct fixture *f = *state;
 	struct vault_ops broken = *f->vault->ops;
@@ -275,7 +275,7 @@ static void test_a_vault_that_fails_is_told_from_damaged_blocks(void **state)
 	assert_int_equal(backup_exit_of(r, &done), BACKUP_FAILED);
 }
 
-static void test_what_a_program_ends_with(void **state)
+static void backup_exit_of_maps_results_to_exit_statuses(void **state)
 {
 	const struct block_copied none = {0}, damaged = {.damaged = 1}, missing = {.missing = 1};
 
@@ -293,7 +293,7 @@ static void test_what_a_program_ends_with(void **state)
 	assert_int_equal(backup_exit_of(-ENOENT, NULL), BACKUP_MISSING);
 }
 
-static void test_a_list_of_something_else_is_refused(void **state)
+static void a_malformed_list_of_blocks_is_refused(void **state)
 {
 	static const char *const lists[] = {"something else\n", "7 5 3 abcd\n", "7 5 3\n", "\n"};
 	struct fixture *f = *state;
@@ -312,15 +312,16 @@ static void test_a_list_of_something_else_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_what_was_saved_is_loaded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_block_of_two_drives_is_saved_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_missing_is_counted_and_the_rest_saved, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_other_bytes_are_neither_saved_nor_loaded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_many_blocks_are_saved_by_several_threads, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_vault_that_takes_nothing_ends_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_vault_that_fails_is_told_from_damaged_blocks, setup, teardown),
-		cmocka_unit_test(test_what_a_program_ends_with),
-		cmocka_unit_test_setup_teardown(test_a_list_of_something_else_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(saved_blocks_are_loaded_and_a_second_load_skips_them, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_block_that_two_drives_share_is_saved_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_missing_block_is_counted_and_the_other_blocks_are_saved, setup, teardown),
+		cmocka_unit_test_setup_teardown(damaged_blocks_are_neither_saved_nor_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(several_threads_save_and_load_thousands_of_blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_save_ends_if_the_vault_cannot_make_its_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_failing_vault_is_not_reported_as_damaged_blocks, setup, teardown),
+		cmocka_unit_test(backup_exit_of_maps_results_to_exit_statuses),
+		cmocka_unit_test_setup_teardown(a_malformed_list_of_blocks_is_refused, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void an_empty_array_has_no_dimensions(void **state)
 	pg_array_free(a);
 }
 
-static void numbers_are_big_endian_of_their_width(void **state)
+static void array_numbers_are_encoded_big_endian_in_their_width(void **state)
 {
 	(void)state;
 	struct pg_array *a = NULL;
@@ -39,7 +39,7 @@ static void numbers_are_big_endian_of_their_width(void **state)
 	pg_array_free(a);
 }
 
-static void clearing_forgets_elements_and_nulls(void **state)
+static void pg_array_clear_removes_elements_and_the_null_flag(void **state)
 {
 	(void)state;
 	struct pg_array *a = NULL;
@@ -54,7 +54,7 @@ static void clearing_forgets_elements_and_nulls(void **state)
 	pg_array_free(a);
 }
 
-static void a_value_over_the_limit_is_refused_and_changes_nothing(void **state)
+static void a_value_over_the_array_limit_is_refused_and_changes_nothing(void **state)
 {
 	(void)state;
 	struct pg_array *a = NULL;
@@ -71,9 +71,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_array_has_no_dimensions),
-		cmocka_unit_test(numbers_are_big_endian_of_their_width),
-		cmocka_unit_test(clearing_forgets_elements_and_nulls),
-		cmocka_unit_test(a_value_over_the_limit_is_refused_and_changes_nothing),
+		cmocka_unit_test(array_numbers_are_encoded_big_endian_in_their_width),
+		cmocka_unit_test(pg_array_clear_removes_elements_and_the_null_flag),
+		cmocka_unit_test(a_value_over_the_array_limit_is_refused_and_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static void each_migration_is_applied_once(void **state)
 	assert_int_equal(one_number(*state, &NAMES, NULL, 0), 2);
 }
 
-static void a_broken_migration_leaves_nothing_behind_and_says_why(void **state)
+static void a_failing_migration_is_rolled_back_and_its_error_is_reported(void **state)
 {
 	const struct pg_migration all[] = {FIRST, SECOND, BROKEN};
 
@@ -58,7 +58,7 @@ static void *migrate_in_thread(void *cookie)
 	return NULL;
 }
 
-static void instances_that_start_together_do_not_collide(void **state)
+static void processes_that_migrate_at_the_same_time_apply_each_migration_once(void **state)
 {
 	pthread_t threads[8];
 	int outcomes[8];
@@ -72,7 +72,7 @@ static void instances_that_start_together_do_not_collide(void **state)
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 2);
 }
 
-static void the_statement_timeout_stands_again_afterwards(void **state)
+static void the_statement_timeout_is_restored_after_a_migration(void **state)
 {
 	static const struct pg_statement TIMEOUT = {
 		"timeout", "SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'", true};
@@ -87,10 +87,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		on_clean(each_migration_is_applied_once),
-		on_clean(a_broken_migration_leaves_nothing_behind_and_says_why),
+		on_clean(a_failing_migration_is_rolled_back_and_its_error_is_reported),
 		on_clean(a_database_of_a_newer_program_is_refused),
-		on_clean(instances_that_start_together_do_not_collide),
-		on_clean(the_statement_timeout_stands_again_afterwards),
+		on_clean(processes_that_migrate_at_the_same_time_apply_each_migration_once),
+		on_clean(the_statement_timeout_is_restored_after_a_migration),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

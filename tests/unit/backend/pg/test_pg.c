@@ -2,7 +2,7 @@
 
 #include "common/base/error.h"
 
-static void numbers_text_and_bytes_come_back_as_they_went(void **state)
+static void parameters_of_each_type_are_returned_unchanged(void **state)
 {
 	static const struct pg_statement ECHO = {"echo", "SELECT $1, $2, $3, $4, $5, $6, $7::text", true};
 	const struct pg_param params[] = {PG_P_I64(INT64_MIN), PG_P_I32(-2), PG_P_I16(-3), PG_P_BOOL(true),
@@ -23,7 +23,7 @@ static void numbers_text_and_bytes_come_back_as_they_went(void **state)
 	}
 }
 
-static void arrays_become_rows(void **state)
+static void array_parameters_are_unnested_into_rows(void **state)
 {
 	static const struct pg_statement UNNEST = {"unnest",
 		"SELECT sum(n), count(t), octet_length(string_agg(b, ''))::bigint, count(*) FROM unnest($1::int[], $2::text[], $3::bytea[]) x(n, t, b)",
@@ -51,7 +51,7 @@ static void arrays_become_rows(void **state)
 	pg_array_free(b);
 }
 
-static void a_refused_statement_says_its_state_and_leaves_the_connection_usable(void **state)
+static void a_failed_statement_has_its_sqlstate_and_the_connection_stays_usable(void **state)
 {
 	static const struct pg_statement DIVIDE = {"divide", "SELECT 1 / $1::int", true};
 	static const struct pg_statement NONSENSE = {"nonsense", "SELEKT 1", true};
@@ -65,7 +65,7 @@ static void a_refused_statement_says_its_state_and_leaves_the_connection_usable(
 	assert_int_equal(one_number(*state, &DIVIDE, &one, 1), 1);
 }
 
-static void a_full_disk_is_told_from_other_refusals(void **state)
+static void a_disk_full_error_is_returned_as_enospc(void **state)
 {
 	static const struct pg_statement FULL = {
 		"full", "DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$", false};
@@ -74,7 +74,7 @@ static void a_full_disk_is_told_from_other_refusals(void **state)
 	assert_string_equal(pg_sqlstate(*state), "53100");
 }
 
-static void touched_counts_the_rows_of_a_change(void **state)
+static void pg_touched_returns_the_number_of_inserted_rows(void **state)
 {
 	static const struct pg_statement INSERT = {
 		"touch_insert", "INSERT INTO touched SELECT generate_series(1, 7)", false};
@@ -87,7 +87,7 @@ static void touched_counts_the_rows_of_a_change(void **state)
 	pg_result_free(r);
 }
 
-static void the_limits_of_the_connection_are_set(void **state)
+static void a_connection_has_the_statement_and_idle_timeouts_set(void **state)
 {
 	static const struct pg_statement SETTING = {"setting",
 		"SELECT count(*) FROM pg_settings WHERE (name = 'statement_timeout' AND setting = '25000') OR (name = "
@@ -97,7 +97,7 @@ static void the_limits_of_the_connection_are_set(void **state)
 	assert_int_equal(one_number(*state, &SETTING, NULL, 0), 2);
 }
 
-static void a_deadline_that_passes_drops_the_connection(void **state)
+static void a_statement_past_its_deadline_drops_the_connection(void **state)
 {
 	static const struct pg_statement READ = {"sleep_read", "SELECT 1 FROM pg_sleep(20)", true};
 	static const struct pg_statement WRITE = {"sleep_write", "SELECT 1 FROM pg_sleep(20)", false};
@@ -112,7 +112,7 @@ static void a_deadline_that_passes_drops_the_connection(void **state)
 	assert_int_equal(pg_fd(*state), -1);
 }
 
-static void the_servers_own_timeout_is_a_sure_failure(void **state)
+static void a_write_that_the_server_times_out_gets_etimedout_not_unknown_outcome(void **state)
 {
 	static const struct pg_statement SLEEP = {"sleep", "SELECT 1 FROM pg_sleep(20)", false};
 
@@ -121,7 +121,7 @@ static void the_servers_own_timeout_is_a_sure_failure(void **state)
 	assert_int_not_equal(pg_fd(*state), -1);
 }
 
-static void a_write_under_way_when_the_connection_is_lost_is_of_unknown_outcome(void **state)
+static void a_write_on_a_lost_connection_has_an_unknown_outcome(void **state)
 {
 	static const struct pg_statement SLEEP = {"sleep", "SELECT 1 FROM pg_sleep(20)", false};
 	pthread_t killer;
@@ -132,7 +132,7 @@ static void a_write_under_way_when_the_connection_is_lost_is_of_unknown_outcome(
 	pthread_join(killer, NULL);
 }
 
-static void a_read_whose_connection_is_lost_is_repeated(void **state)
+static void a_read_is_repeated_after_its_connection_is_lost(void **state)
 {
 	/* Sleeps only in the backend that the table names; the killer ends that backend. */
 	static const struct pg_statement SLEEP = {"sleep_once",
@@ -146,7 +146,7 @@ static void a_read_whose_connection_is_lost_is_repeated(void **state)
 	pthread_join(killer, NULL);
 }
 
-static void a_connection_closed_while_idle_is_replaced_before_anything_is_sent(void **state)
+static void a_connection_closed_while_idle_is_replaced_before_a_write(void **state)
 {
 	static const struct pg_statement KILL = {"kill", "SELECT pg_terminate_backend($1, 5000)", false};
 	static const struct pg_statement WRITE = {"write", "SELECT 7::bigint", false};
@@ -162,7 +162,7 @@ static void a_connection_closed_while_idle_is_replaced_before_anything_is_sent(v
 	pg_free(killer);
 }
 
-static void without_a_server_every_call_fails_at_once(void **state)
+static void without_a_server_every_call_fails_with_enotconn(void **state)
 {
 	static const struct pg_statement ONE = {"one", "SELECT 1", true};
 	struct pg *pg = NULL;
@@ -180,7 +180,7 @@ static void without_a_server_every_call_fails_at_once(void **state)
 	pg_free(NULL);
 }
 
-static void a_notification_arrives_with_its_payload_and_who_said_it(void **state)
+static void a_notification_arrives_with_its_payload_and_sender(void **state)
 {
 	static const struct pg_statement NOTIFY = {"notify", "SELECT pg_notify('bell', 'ding')", false};
 	struct pg *other = NULL;
@@ -198,7 +198,7 @@ static void a_notification_arrives_with_its_payload_and_who_said_it(void **state
 	pg_free(other);
 }
 
-static void a_transaction_of_single_runs_commits_only_what_went_well(void **state)
+static void a_transaction_with_a_failed_statement_is_not_committed(void **state)
 {
 	static const struct pg_statement INSERT = {"single_insert", "INSERT INTO single VALUES ($1)", false};
 	static const struct pg_statement COUNT = {"single_count", "SELECT count(*) FROM single", true};
@@ -216,7 +216,7 @@ static void a_transaction_of_single_runs_commits_only_what_went_well(void **stat
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 1);
 }
 
-static void a_single_commit_that_is_lost_is_of_unknown_outcome(void **state)
+static void a_commit_on_a_lost_connection_has_an_unknown_outcome(void **state)
 {
 	static const struct pg_statement INSERT = {"lost_insert", "INSERT INTO lost VALUES (1)", false};
 	pthread_t killer;
@@ -234,7 +234,7 @@ static void a_single_commit_that_is_lost_is_of_unknown_outcome(void **state)
 	pthread_join(killer, NULL);
 }
 
-static void too_many_parameters_are_refused(void **state)
+static void a_statement_with_too_many_parameters_is_refused(void **state)
 {
 	static const struct pg_statement ONE = {"one", "SELECT 1", true};
 	struct pg_param params[PG_PARAMS_MAX + 1] = {0};
@@ -245,22 +245,22 @@ static void too_many_parameters_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_connection(numbers_text_and_bytes_come_back_as_they_went),
-		with_connection(arrays_become_rows),
-		with_connection(a_refused_statement_says_its_state_and_leaves_the_connection_usable),
-		with_connection(a_full_disk_is_told_from_other_refusals),
-		with_connection(touched_counts_the_rows_of_a_change),
-		with_connection(the_limits_of_the_connection_are_set),
-		with_connection(a_deadline_that_passes_drops_the_connection),
-		with_connection(the_servers_own_timeout_is_a_sure_failure),
-		with_connection(a_write_under_way_when_the_connection_is_lost_is_of_unknown_outcome),
-		with_connection(a_read_whose_connection_is_lost_is_repeated),
-		with_connection(a_connection_closed_while_idle_is_replaced_before_anything_is_sent),
-		cmocka_unit_test(without_a_server_every_call_fails_at_once),
-		with_connection(a_notification_arrives_with_its_payload_and_who_said_it),
-		with_connection(a_transaction_of_single_runs_commits_only_what_went_well),
-		with_connection(a_single_commit_that_is_lost_is_of_unknown_outcome),
-		with_connection(too_many_parameters_are_refused),
+		with_connection(parameters_of_each_type_are_returned_unchanged),
+		with_connection(array_parameters_are_unnested_into_rows),
+		with_connection(a_failed_statement_has_its_sqlstate_and_the_connection_stays_usable),
+		with_connection(a_disk_full_error_is_returned_as_enospc),
+		with_connection(pg_touched_returns_the_number_of_inserted_rows),
+		with_connection(a_connection_has_the_statement_and_idle_timeouts_set),
+		with_connection(a_statement_past_its_deadline_drops_the_connection),
+		with_connection(a_write_that_the_server_times_out_gets_etimedout_not_unknown_outcome),
+		with_connection(a_write_on_a_lost_connection_has_an_unknown_outcome),
+		with_connection(a_read_is_repeated_after_its_connection_is_lost),
+		with_connection(a_connection_closed_while_idle_is_replaced_before_a_write),
+		cmocka_unit_test(without_a_server_every_call_fails_with_enotconn),
+		with_connection(a_notification_arrives_with_its_payload_and_sender),
+		with_connection(a_transaction_with_a_failed_statement_is_not_committed),
+		with_connection(a_commit_on_a_lost_connection_has_an_unknown_outcome),
+		with_connection(a_statement_with_too_many_parameters_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

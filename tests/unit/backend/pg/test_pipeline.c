@@ -24,7 +24,7 @@ static void begin_and_insert(struct pg *pg, int64_t n)
 	assert_int_equal(pg_pipeline_add(pg, &INSERT, &p, 1), 0);
 }
 
-static void results_come_in_the_order_of_the_statements(void **state)
+static void pipeline_results_are_in_the_order_of_the_statements(void **state)
 {
 	struct pg_result *r[4] = {0};
 	const struct pg_param two = PG_P_I64(2);
@@ -44,7 +44,7 @@ static void results_come_in_the_order_of_the_statements(void **state)
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 0);
 }
 
-static void a_transaction_may_span_flushes(void **state)
+static void a_transaction_can_span_several_pipeline_flushes(void **state)
 {
 	const struct pg_param two = PG_P_I64(2);
 
@@ -59,7 +59,7 @@ static void a_transaction_may_span_flushes(void **state)
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 2);
 }
 
-static void after_a_failure_nothing_holds_and_the_connection_goes_on(void **state)
+static void a_failed_pipeline_writes_nothing_and_the_connection_stays_usable(void **state)
 {
 	struct pg_result *r[4] = {0};
 	const struct pg_param one = PG_P_I64(1);
@@ -76,7 +76,7 @@ static void after_a_failure_nothing_holds_and_the_connection_goes_on(void **stat
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 0);
 }
 
-static void a_commit_after_a_failure_is_not_taken_for_a_success(void **state)
+static void a_commit_after_a_failed_statement_is_reported_as_failed(void **state)
 {
 	const struct pg_param one = PG_P_I64(1);
 
@@ -89,7 +89,7 @@ static void a_commit_after_a_failure_is_not_taken_for_a_success(void **state)
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 0);
 }
 
-static void a_pipeline_larger_than_the_sockets_does_not_stand_still(void **state)
+static void a_pipeline_larger_than_the_socket_buffers_completes(void **state)
 {
 	static const struct pg_statement ECHO = {"echo", "SELECT $1", true};
 	static char megabyte[1 << 20];
@@ -121,7 +121,7 @@ static void in_commit(struct pg *pg, const char *what)
 	assert_int_equal(pg_script(pg, sql), 0);
 }
 
-static void a_warning_with_the_commit_makes_its_outcome_unknown(void **state)
+static void a_warning_during_commit_makes_its_outcome_unknown(void **state)
 {
 	in_commit(*state, "RAISE WARNING 'canceling wait for synchronous replication';");
 	begin_and_insert(*state, 1);
@@ -131,7 +131,7 @@ static void a_warning_with_the_commit_makes_its_outcome_unknown(void **state)
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 1);
 }
 
-static void a_warning_before_the_commit_does_not_matter(void **state)
+static void a_warning_before_commit_does_not_affect_its_outcome(void **state)
 {
 	static const struct pg_statement WARN = {"warn", "DO $$ BEGIN RAISE WARNING 'x'; END $$", false};
 
@@ -143,7 +143,7 @@ static void a_warning_before_the_commit_does_not_matter(void **state)
 	pg_pipeline_end(*state);
 }
 
-static void losing_the_connection_in_the_commit_is_of_unknown_outcome(void **state)
+static void losing_the_connection_during_commit_makes_its_outcome_unknown(void **state)
 {
 	pthread_t killer;
 
@@ -158,7 +158,7 @@ static void losing_the_connection_in_the_commit_is_of_unknown_outcome(void **sta
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 0);
 }
 
-static void losing_the_connection_before_the_commit_is_safe_to_repeat(void **state)
+static void losing_the_connection_before_commit_fails_with_enotconn(void **state)
 {
 	static const struct pg_statement SLEEP = {"sleep", "SELECT pg_sleep(20)", false};
 	pthread_t killer;
@@ -172,7 +172,7 @@ static void losing_the_connection_before_the_commit_is_safe_to_repeat(void **sta
 	assert_int_equal(pg_pipeline_rollback(*state), 0);
 }
 
-static void a_deadline_in_the_commit_is_of_unknown_outcome(void **state)
+static void a_deadline_during_commit_makes_its_outcome_unknown(void **state)
 {
 	in_commit(*state, "PERFORM pg_sleep(2);");
 	begin_and_insert(*state, 1);
@@ -182,7 +182,7 @@ static void a_deadline_in_the_commit_is_of_unknown_outcome(void **state)
 	assert_int_equal(pg_fd(*state), -1);
 }
 
-static void what_was_queued_and_never_flushed_does_not_happen(void **state)
+static void queued_statements_that_are_never_flushed_are_not_executed(void **state)
 {
 	begin_and_insert(*state, 1);
 	pg_pipeline_end(*state);
@@ -194,17 +194,17 @@ static void what_was_queued_and_never_flushed_does_not_happen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_rows(results_come_in_the_order_of_the_statements),
-		with_rows(a_transaction_may_span_flushes),
-		with_rows(after_a_failure_nothing_holds_and_the_connection_goes_on),
-		with_rows(a_commit_after_a_failure_is_not_taken_for_a_success),
-		with_rows(a_pipeline_larger_than_the_sockets_does_not_stand_still),
-		with_rows(a_warning_with_the_commit_makes_its_outcome_unknown),
-		with_rows(a_warning_before_the_commit_does_not_matter),
-		with_rows(losing_the_connection_in_the_commit_is_of_unknown_outcome),
-		with_rows(losing_the_connection_before_the_commit_is_safe_to_repeat),
-		with_rows(a_deadline_in_the_commit_is_of_unknown_outcome),
-		with_rows(what_was_queued_and_never_flushed_does_not_happen),
+		with_rows(pipeline_results_are_in_the_order_of_the_statements),
+		with_rows(a_transaction_can_span_several_pipeline_flushes),
+		with_rows(a_failed_pipeline_writes_nothing_and_the_connection_stays_usable),
+		with_rows(a_commit_after_a_failed_statement_is_reported_as_failed),
+		with_rows(a_pipeline_larger_than_the_socket_buffers_completes),
+		with_rows(a_warning_during_commit_makes_its_outcome_unknown),
+		with_rows(a_warning_before_commit_does_not_affect_its_outcome),
+		with_rows(losing_the_connection_during_commit_makes_its_outcome_unknown),
+		with_rows(losing_the_connection_before_commit_fails_with_enotconn),
+		with_rows(a_deadline_during_commit_makes_its_outcome_unknown),
+		with_rows(queued_statements_that_are_never_flushed_are_not_executed),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

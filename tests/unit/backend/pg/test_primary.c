@@ -68,14 +68,19 @@ static int several_free(void **state)
 	return connection_free(state);
 }
 
-static void what_the_primary_answers_is_proven(void **state)
+/* Asked without any time to wait, pg_primary_prove says whether the connection's answers are confirmed already. A new
+ * connection needs a confirmation of its own. */
+static void reads_and_writes_return_with_a_confirmation_of_the_primary(void **state)
 {
 	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
+	assert_int_equal(pg_primary_prove(*state, 0), 0);
+	pg_close(*state);
 	assert_int_equal(pg_run(*state, &INSERT, NULL, 0, NULL), 0);
+	assert_int_equal(pg_primary_prove(*state, 0), 0);
 	assert_int_equal(one_number(*state, &COUNT, NULL, 0), 1);
 }
 
-static void an_answer_without_a_proof_is_none(void **state)
+static void a_read_fails_while_no_standby_confirms_the_primary(void **state)
 {
 	set_standby("nobody");
 	pg_set_deadline(*state, 300);
@@ -93,7 +98,7 @@ static void an_answer_without_a_proof_is_none(void **state)
 	assert_int_equal(one_number(*state, &ONE, NULL, 0), 1);
 }
 
-static void a_refusal_without_a_proof_is_none(void **state)
+static void an_sql_error_is_not_returned_while_no_standby_confirms_the_primary(void **state)
 {
 	static const struct pg_statement DIVIDE = {"divide", "SELECT 1 / $1::int", true};
 	const struct pg_param zero = PG_P_I32(0);
@@ -106,7 +111,7 @@ static void a_refusal_without_a_proof_is_none(void **state)
 }
 
 /* The proof is older than the new connection, so the server may have been started again in between. */
-static void a_proof_does_not_hold_for_connections_made_after_it(void **state)
+static void an_earlier_confirmation_does_not_cover_a_later_connection(void **state)
 {
 	struct pg *later = NULL;
 
@@ -118,7 +123,7 @@ static void a_proof_does_not_hold_for_connections_made_after_it(void **state)
 	pg_free(later);
 }
 
-static void a_proof_ends(void **state)
+static void a_confirmation_of_the_primary_expires(void **state)
 {
 	int r = 0;
 
@@ -132,7 +137,7 @@ static void a_proof_ends(void **state)
 	assert_int_equal(r, -ENOTCONN);
 }
 
-static void a_write_that_changed_nothing_is_no_proof(void **state)
+static void a_write_that_changes_no_row_does_not_confirm_the_primary(void **state)
 {
 	static const struct pg_statement NOTHING = {"nothing", "DELETE FROM row", false};
 
@@ -164,7 +169,7 @@ static void *cancel_wait(void *pid)
 }
 
 /* The server still says INSERT 0 1, or COMMIT, but with a warning. */
-static void a_cancelled_wait_for_a_standby_is_of_unknown_outcome(void **state)
+static void a_write_whose_wait_for_a_standby_is_cancelled_has_an_unknown_outcome(void **state)
 {
 	struct pg *pg = NULL;
 	pthread_t canceller;
@@ -187,7 +192,7 @@ static void a_cancelled_wait_for_a_standby_is_of_unknown_outcome(void **state)
 	pg_free(pg);
 }
 
-static void what_is_no_connection_string_is_refused(void **state)
+static void pg_new_refuses_a_malformed_or_too_long_connection_string(void **state)
 {
 	struct pg *pg = NULL;
 
@@ -197,7 +202,7 @@ static void what_is_no_connection_string_is_refused(void **state)
 	assert_null(pg);
 }
 
-static void the_server_that_was_the_primary_is_tried_first(void **state)
+static void the_last_known_primary_is_tried_first(void **state)
 {
 	struct pg_order order = {0};
 	struct pg *pg = *state;
@@ -220,7 +225,7 @@ static int older_new(void **state)
 	return pg_new(conninfo, (struct pg **)state);
 }
 
-static void an_old_primary_is_not_connected_to(void **state)
+static void a_primary_of_an_older_timeline_is_refused(void **state)
 {
 	struct pg *pg = *state;
 
@@ -240,7 +245,7 @@ static void *meet_another(void *cookie)
 	return NULL;
 }
 
-static void who_waits_for_an_old_primary_gives_up(void **state)
+static void a_statement_on_an_old_primary_ends_when_a_newer_one_is_met(void **state)
 {
 	static const struct pg_statement SLEEP = {"sleep", "SELECT pg_sleep(60)", false};
 	const int64_t begun_ns = clock_mono_ns();
@@ -259,17 +264,17 @@ static void who_waits_for_an_old_primary_gives_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_several(what_the_primary_answers_is_proven),
-		with_several(an_answer_without_a_proof_is_none),
-		with_several(a_refusal_without_a_proof_is_none),
-		with_several(a_proof_does_not_hold_for_connections_made_after_it),
-		with_several(a_proof_ends),
-		with_several(a_write_that_changed_nothing_is_no_proof),
-		with_several(a_cancelled_wait_for_a_standby_is_of_unknown_outcome),
-		cmocka_unit_test(what_is_no_connection_string_is_refused),
-		with_several(the_server_that_was_the_primary_is_tried_first),
-		with_older(an_old_primary_is_not_connected_to),
-		with_older(who_waits_for_an_old_primary_gives_up),
+		with_several(reads_and_writes_return_with_a_confirmation_of_the_primary),
+		with_several(a_read_fails_while_no_standby_confirms_the_primary),
+		with_several(an_sql_error_is_not_returned_while_no_standby_confirms_the_primary),
+		with_several(an_earlier_confirmation_does_not_cover_a_later_connection),
+		with_several(a_confirmation_of_the_primary_expires),
+		with_several(a_write_that_changes_no_row_does_not_confirm_the_primary),
+		with_several(a_write_whose_wait_for_a_standby_is_cancelled_has_an_unknown_outcome),
+		cmocka_unit_test(pg_new_refuses_a_malformed_or_too_long_connection_string),
+		with_several(the_last_known_primary_is_tried_first),
+		with_older(a_primary_of_an_older_timeline_is_refused),
+		with_older(a_statement_on_an_old_primary_ends_when_a_newer_one_is_met),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, server_stop);

@@ -47,7 +47,7 @@ static void ask(void **state, const char *const (*fields)[2], size_t count)
 	http_client_free(client);
 }
 
-static void an_identity_that_a_gateway_writes_is_read(void **state)
+static void the_identity_headers_of_a_gateway_are_parsed(void **state)
 {
 	static const char *const FIELDS[][2] = {{"Nephos-User", "12"}, {"Nephos-User-Name", "Zo%C3%AB%20B"},
 		{"Nephos-Admin", "1"}, {"Nephos-Token-Id", "k7"}};
@@ -59,7 +59,7 @@ static void an_identity_that_a_gateway_writes_is_read(void **state)
 	assert_string_equal(who.token_id, "k7");
 }
 
-static void a_request_without_a_user_is_nobodys(void **state)
+static void a_request_without_a_user_header_has_no_identity(void **state)
 {
 	static const char *const FIELDS[][2] = {{"Nephos-Admin", "1"}, {"Nephos-Token-Id", "k7"}};
 
@@ -69,7 +69,7 @@ static void a_request_without_a_user_is_nobodys(void **state)
 	assert_string_equal(who.token_id, "");
 }
 
-static void a_malformed_identity_is_refused(void **state)
+static void malformed_identity_headers_are_refused(void **state)
 {
 	static const char *const WRONG[][2] = {{"Nephos-User", "0"}, {"Nephos-User", "-1"}, {"Nephos-User", "1x"},
 		{"Nephos-User", "99999999999999999999"}};
@@ -103,9 +103,9 @@ static int server_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_identity_that_a_gateway_writes_is_read),
-		cmocka_unit_test(a_request_without_a_user_is_nobodys),
-		cmocka_unit_test(a_malformed_identity_is_refused),
+		cmocka_unit_test(the_identity_headers_of_a_gateway_are_parsed),
+		cmocka_unit_test(a_request_without_a_user_header_has_no_identity),
+		cmocka_unit_test(malformed_identity_headers_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

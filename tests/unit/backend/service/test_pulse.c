@@ -38,7 +38,7 @@ static bool comes_to_be(const struct pulse *p, bool alive)
 	return pulse_is_alive(p) == alive;
 }
 
-static void a_database_that_goes_and_comes_back_is_noticed(void **state)
+static void pulse_reports_whether_the_database_accepts_connections(void **state)
 {
 	static const char CLOSE[] = "ALTER DATABASE pulse ALLOW_CONNECTIONS false";
 	static const char OPEN[] = "ALTER DATABASE pulse ALLOW_CONNECTIONS true";
@@ -74,7 +74,7 @@ static void keep(struct pg *pg, void *cookie)
 	sem_post(cookie);
 }
 
-static void housekeeping_runs_on_a_connection_that_works(void **state)
+static void pulse_runs_housekeeping_on_a_working_connection(void **state)
 {
 	const struct timespec until = clock_timespec(clock_mono_ns() + 30 * NS_PER_S);
 	struct pulse *p = NULL;
@@ -93,8 +93,8 @@ static void housekeeping_runs_on_a_connection_that_works(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_database_that_goes_and_comes_back_is_noticed),
-		cmocka_unit_test(housekeeping_runs_on_a_connection_that_works),
+		cmocka_unit_test(pulse_reports_whether_the_database_accepts_connections),
+		cmocka_unit_test(pulse_runs_housekeeping_on_a_working_connection),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

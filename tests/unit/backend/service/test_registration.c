@@ -117,7 +117,7 @@ static const char *said(const struct fixture *f, const char *name)
 	return json_string_value(json_object_get(f->last, name));
 }
 
-static void a_service_says_who_it_is_and_where(void **state)
+static void a_registration_sends_kind_name_url_and_instance_of_the_service(void **state)
 {
 	struct fixture *f = *state;
 
@@ -134,7 +134,7 @@ static void a_service_says_who_it_is_and_where(void **state)
 	assert_int_equal(atomic_load(&f->farewells), 1);
 }
 
-static void a_service_renews_and_takes_turns_among_those_it_learns_of(void **state)
+static void a_service_renews_its_registration_and_picks_services_in_turn(void **state)
 {
 	struct fixture *f = *state;
 	char url[REGISTRATION_URL_MAX], again[REGISTRATION_URL_MAX], peer[REGISTRATION_PEER_MAX];
@@ -157,7 +157,7 @@ static void a_service_renews_and_takes_turns_among_those_it_learns_of(void **sta
 	assert_int_equal(registration_pick(f->registration, "mail", url, peer), -ENOENT);
 }
 
-static void who_asks_before_anybody_was_named_waits_for_that(void **state)
+static void registration_await_waits_until_a_service_of_the_kind_is_known(void **state)
 {
 	struct fixture *f = *state;
 	char url[REGISTRATION_URL_MAX], peer[REGISTRATION_PEER_MAX];
@@ -170,7 +170,7 @@ static void who_asks_before_anybody_was_named_waits_for_that(void **state)
 	assert_int_equal(registration_await(f->registration, "mail", 1), -ENOENT);
 }
 
-static void a_dead_gateway_delays_no_other(void **state)
+static void an_unreachable_gateway_does_not_stop_registration_at_another(void **state)
 {
 	struct fixture *f = *state;
 	char both[160];
@@ -185,7 +185,7 @@ static void a_dead_gateway_delays_no_other(void **state)
 	assert_int_equal(atomic_load(&f->farewells), 1);
 }
 
-static void gateways_are_read_with_spaces_and_slashes(void **state)
+static void a_list_of_gateways_may_contain_spaces_slashes_and_sockets(void **state)
 {
 	struct registration_gateway gateway;
 	struct fixture *f = *state;
@@ -202,7 +202,7 @@ static void gateways_are_read_with_spaces_and_slashes(void **state)
 	registration_leave(f->registration); /* never started, so it says no farewell */
 }
 
-static void a_gateway_may_have_a_name_that_no_other_one_answers_to(void **state)
+static void a_named_gateway_gets_that_name_as_its_peer(void **state)
 {
 	struct registration_gateway gateway;
 	struct fixture *f = *state;
@@ -236,12 +236,12 @@ static void a_bad_gateway_address_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_gateway(a_service_says_who_it_is_and_where),
-		with_gateway(a_service_renews_and_takes_turns_among_those_it_learns_of),
-		with_gateway(who_asks_before_anybody_was_named_waits_for_that),
-		with_gateway(a_dead_gateway_delays_no_other),
-		with_gateway(gateways_are_read_with_spaces_and_slashes),
-		with_gateway(a_gateway_may_have_a_name_that_no_other_one_answers_to),
+		with_gateway(a_registration_sends_kind_name_url_and_instance_of_the_service),
+		with_gateway(a_service_renews_its_registration_and_picks_services_in_turn),
+		with_gateway(registration_await_waits_until_a_service_of_the_kind_is_known),
+		with_gateway(an_unreachable_gateway_does_not_stop_registration_at_another),
+		with_gateway(a_list_of_gateways_may_contain_spaces_slashes_and_sockets),
+		with_gateway(a_named_gateway_gets_that_name_as_its_peer),
 		with_gateway(a_bad_gateway_address_is_refused),
 	};
 

@@ -107,7 +107,7 @@ static void note_order(struct pg *pg, void *cookie)
 	n->gate->order[atomic_fetch_add(&n->gate->runs, 1)] = n->number;
 }
 
-static void jobs_run_in_the_order_they_came(void **state)
+static void jobs_run_in_the_order_of_their_submission(void **state)
 {
 	struct gate *g = *state;
 	struct workers *w = start(1, 0);
@@ -122,7 +122,7 @@ static void jobs_run_in_the_order_they_came(void **state)
 		assert_int_equal(g->order[i], i);
 }
 
-static void accepted_jobs_are_run_before_the_end(void **state)
+static void workers_free_runs_all_accepted_jobs_first(void **state)
 {
 	struct gate *g = *state;
 	struct workers *w = start(2, 0);
@@ -134,7 +134,7 @@ static void accepted_jobs_are_run_before_the_end(void **state)
 	workers_free(NULL);
 }
 
-static void who_comes_after_the_end_of_the_threads_is_refused(void **state)
+static void workers_submit_after_workers_stop_is_refused(void **state)
 {
 	struct gate *g = *state;
 	struct workers *w = start(2, 0);
@@ -147,7 +147,7 @@ static void who_comes_after_the_end_of_the_threads_is_refused(void **state)
 	assert_int_equal(atomic_load(&g->runs), 1);
 }
 
-static void a_pool_beyond_its_limits_is_not_made(void **state)
+static void workers_new_refuses_bad_numbers_of_threads_and_queue_places(void **state)
 {
 	const struct workers_options none = {.threads = 0, .conninfo = ""},
 				     many = {.threads = WORKERS_MAX + 1, .conninfo = ""};
@@ -167,10 +167,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_gate(as_many_jobs_run_at_once_as_there_are_threads),
 		with_gate(a_full_queue_refuses_jobs),
-		with_gate(jobs_run_in_the_order_they_came),
-		with_gate(accepted_jobs_are_run_before_the_end),
-		with_gate(who_comes_after_the_end_of_the_threads_is_refused),
-		with_gate(a_pool_beyond_its_limits_is_not_made),
+		with_gate(jobs_run_in_the_order_of_their_submission),
+		with_gate(workers_free_runs_all_accepted_jobs_first),
+		with_gate(workers_submit_after_workers_stop_is_refused),
+		with_gate(workers_new_refuses_bad_numbers_of_threads_and_queue_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,28 +20,28 @@ static void check(const char *urls, const char *lines)
 	buf_fini(&text);
 }
 
-static void one_gateway_is_named_once(void **state)
+static void one_gateway_is_written_as_nephos_url_only(void **state)
 {
 	(void)state;
 	check("https://store.example/", "NEPHOS_URL=https://store.example\n" REST);
 	check(" http://a// ,", "NEPHOS_URL=http://a\n" REST);
 }
 
-static void of_several_the_first_is_for_curl_and_all_are_named(void **state)
+static void several_gateways_are_written_as_nephos_url_and_nephos_urls(void **state)
 {
 	(void)state;
 	check("http://a:8050,http://b/, ,http://c",
 		"NEPHOS_URL=http://a:8050\nNEPHOS_URLS=http://a:8050,http://b,http://c\n" REST);
 }
 
-static void without_any_it_is_the_usual_port_here(void **state)
+static void without_gateways_nephos_url_is_the_default_port_of_localhost(void **state)
 {
 	(void)state;
 	check("", "NEPHOS_URL=http://127.0.0.1:8050\n" REST);
 	check(" ,/", "NEPHOS_URL=http://127.0.0.1:8050\n" REST);
 }
 
-static void as_many_are_named_as_commands_take(void **state)
+static void more_than_eight_gateways_are_refused(void **state)
 {
 	struct buf text;
 
@@ -55,10 +55,10 @@ static void as_many_are_named_as_commands_take(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_gateway_is_named_once),
-		cmocka_unit_test(of_several_the_first_is_for_curl_and_all_are_named),
-		cmocka_unit_test(without_any_it_is_the_usual_port_here),
-		cmocka_unit_test(as_many_are_named_as_commands_take),
+		cmocka_unit_test(one_gateway_is_written_as_nephos_url_only),
+		cmocka_unit_test(several_gateways_are_written_as_nephos_url_and_nephos_urls),
+		cmocka_unit_test(without_gateways_nephos_url_is_the_default_port_of_localhost),
+		cmocka_unit_test(more_than_eight_gateways_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ const char *__tsan_default_options(void)
 	return "allocator_may_return_null=1";
 }
 
-static void buf_append_keeps_bytes_and_a_nul(void **state)
+static void buf_append_keeps_every_byte_and_adds_a_final_nul(void **state)
 {
 	struct buf b;
 
@@ -48,7 +48,7 @@ static void buf_append_of_nothing_gives_an_empty_text(void **state)
 	buf_fini(&b);
 }
 
-static void buf_append_up_to_max_fits_and_one_more_does_not(void **state)
+static void buf_append_fills_up_to_the_maximum_and_refuses_the_next_byte(void **state)
 {
 	struct buf b;
 
@@ -76,7 +76,7 @@ static void buf_reserve_of_sizes_that_overflow_is_refused(void **state)
 	buf_fini(&b);
 }
 
-static void buf_reserve_without_memory_leaves_the_content(void **state)
+static void buf_reserve_that_runs_out_of_memory_keeps_the_content(void **state)
 {
 	struct buf b;
 
@@ -90,7 +90,7 @@ static void buf_reserve_without_memory_leaves_the_content(void **state)
 	buf_fini(&b);
 }
 
-static void buf_append_many_times_grows_and_never_beyond_max(void **state)
+static void buf_append_grows_the_buffer_but_never_beyond_its_maximum(void **state)
 {
 	struct buf b;
 
@@ -105,7 +105,7 @@ static void buf_append_many_times_grows_and_never_beyond_max(void **state)
 	buf_fini(&b);
 }
 
-static void buf_printf_prints_what_does_not_fit_the_first_allocation(void **state)
+static void buf_printf_prints_a_text_longer_than_the_first_allocation(void **state)
 {
 	struct buf b;
 	char wide[400];
@@ -154,7 +154,7 @@ static void buf_append_of_integers_is_little_endian(void **state)
 	buf_fini(&b);
 }
 
-static void buf_append_of_an_integer_that_does_not_fit_adds_no_part_of_it(void **state)
+static void buf_append_of_an_integer_that_does_not_fit_adds_no_byte(void **state)
 {
 	struct buf b;
 
@@ -165,7 +165,7 @@ static void buf_append_of_an_integer_that_does_not_fit_adds_no_part_of_it(void *
 	buf_fini(&b);
 }
 
-static void buf_take_hands_over_and_leaves_an_empty_buffer(void **state)
+static void buf_take_returns_the_bytes_and_leaves_an_empty_buffer(void **state)
 {
 	struct buf b;
 	size_t size = 99;
@@ -187,7 +187,7 @@ static void buf_take_hands_over_and_leaves_an_empty_buffer(void **state)
 	buf_fini(NULL);
 }
 
-static void buf_reset_empties_and_keeps_the_memory(void **state)
+static void buf_reset_empties_the_buffer_and_keeps_its_memory(void **state)
 {
 	struct buf b;
 	char *before;
@@ -207,18 +207,18 @@ static void buf_reset_empties_and_keeps_the_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buf_append_keeps_bytes_and_a_nul),
+		cmocka_unit_test(buf_append_keeps_every_byte_and_adds_a_final_nul),
 		cmocka_unit_test(buf_append_of_nothing_gives_an_empty_text),
-		cmocka_unit_test(buf_append_up_to_max_fits_and_one_more_does_not),
+		cmocka_unit_test(buf_append_fills_up_to_the_maximum_and_refuses_the_next_byte),
 		cmocka_unit_test(buf_reserve_of_sizes_that_overflow_is_refused),
-		cmocka_unit_test(buf_reserve_without_memory_leaves_the_content),
-		cmocka_unit_test(buf_append_many_times_grows_and_never_beyond_max),
-		cmocka_unit_test(buf_printf_prints_what_does_not_fit_the_first_allocation),
+		cmocka_unit_test(buf_reserve_that_runs_out_of_memory_keeps_the_content),
+		cmocka_unit_test(buf_append_grows_the_buffer_but_never_beyond_its_maximum),
+		cmocka_unit_test(buf_printf_prints_a_text_longer_than_the_first_allocation),
 		cmocka_unit_test(buf_printf_beyond_max_changes_nothing),
 		cmocka_unit_test(buf_append_of_integers_is_little_endian),
-		cmocka_unit_test(buf_append_of_an_integer_that_does_not_fit_adds_no_part_of_it),
-		cmocka_unit_test(buf_take_hands_over_and_leaves_an_empty_buffer),
-		cmocka_unit_test(buf_reset_empties_and_keeps_the_memory),
+		cmocka_unit_test(buf_append_of_an_integer_that_does_not_fit_adds_no_byte),
+		cmocka_unit_test(buf_take_returns_the_bytes_and_leaves_an_empty_buffer),
+		cmocka_unit_test(buf_reset_empties_the_buffer_and_keeps_its_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

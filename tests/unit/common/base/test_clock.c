@@ -40,7 +40,7 @@ static void clock_format_floors_the_seconds(void **state)
 	assert_string_equal(text, "-9223372037.145224192");
 }
 
-static void clock_from_puts_what_is_out_of_range_at_its_end(void **state)
+static void clock_from_clamps_times_that_are_out_of_range(void **state)
 {
 	static const struct {
 		int64_t seconds, nanoseconds, ns;
@@ -70,7 +70,7 @@ static void clock_from_puts_what_is_out_of_range_at_its_end(void **state)
 	}
 }
 
-static void clock_from_refuses_nanoseconds_that_are_none_of_a_second(void **state)
+static void clock_from_refuses_nanoseconds_outside_of_a_second(void **state)
 {
 	static const int64_t bad[] = {-1, NS_PER_S, INT64_MIN, INT64_MAX};
 
@@ -84,7 +84,7 @@ static void clock_from_refuses_nanoseconds_that_are_none_of_a_second(void **stat
 	}
 }
 
-static void clock_parse_puts_what_is_out_of_range_at_its_end(void **state)
+static void clock_parse_clamps_times_that_are_out_of_range(void **state)
 {
 	static const char *const late[] = {
 		"9223372036.854775807", "9223372036.854775808", "9223372037", "9223372036854775807.999999999"};
@@ -101,7 +101,7 @@ static void clock_parse_puts_what_is_out_of_range_at_its_end(void **state)
 	}
 }
 
-static void clock_parse_reads_what_format_writes(void **state)
+static void clock_parse_reads_the_output_of_clock_format(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -112,7 +112,7 @@ static void clock_parse_reads_what_format_writes(void **state)
 	}
 }
 
-static void clock_parse_takes_whole_seconds(void **state)
+static void clock_parse_accepts_whole_seconds(void **state)
 {
 	int64_t ns;
 
@@ -123,7 +123,7 @@ static void clock_parse_takes_whole_seconds(void **state)
 	assert_true(ns == -17 * NS_PER_S);
 }
 
-static void clock_parse_refuses_everything_else(void **state)
+static void clock_parse_refuses_malformed_times(void **state)
 {
 	static const char *const bad[] = {"", ".", "-", "1.", ".000000000", "-.000000000", "1.5", "1.0000000000",
 		"1.00000000", "1.-00000000", "1.00000000x", "1.+00000000", "+1.000000000", " 1", "1 ", "1e9", "0x1",
@@ -141,7 +141,7 @@ static void clock_parse_refuses_everything_else(void **state)
 	assert_int_equal(clock_parse(NULL, &(int64_t){0}), -EINVAL);
 }
 
-static void clock_timespec_has_nanoseconds_of_its_second(void **state)
+static void clock_timespec_has_nanoseconds_from_0_to_999999999(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -176,13 +176,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clock_format_floors_the_seconds),
-		cmocka_unit_test(clock_from_puts_what_is_out_of_range_at_its_end),
-		cmocka_unit_test(clock_from_refuses_nanoseconds_that_are_none_of_a_second),
-		cmocka_unit_test(clock_parse_reads_what_format_writes),
-		cmocka_unit_test(clock_parse_puts_what_is_out_of_range_at_its_end),
-		cmocka_unit_test(clock_parse_takes_whole_seconds),
-		cmocka_unit_test(clock_parse_refuses_everything_else),
-		cmocka_unit_test(clock_timespec_has_nanoseconds_of_its_second),
+		cmocka_unit_test(clock_from_clamps_times_that_are_out_of_range),
+		cmocka_unit_test(clock_from_refuses_nanoseconds_outside_of_a_second),
+		cmocka_unit_test(clock_parse_reads_the_output_of_clock_format),
+		cmocka_unit_test(clock_parse_clamps_times_that_are_out_of_range),
+		cmocka_unit_test(clock_parse_accepts_whole_seconds),
+		cmocka_unit_test(clock_parse_refuses_malformed_times),
+		cmocka_unit_test(clock_timespec_has_nanoseconds_from_0_to_999999999),
 		cmocka_unit_test(clock_mono_never_goes_back),
 		cmocka_unit_test(clock_real_is_after_2020),
 	};

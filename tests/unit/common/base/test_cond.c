@@ -44,7 +44,7 @@ static void *open_gate(void *cookie)
 }
 
 /* On any other clock than the monotonic one, this time would be long past or would never come. */
-static void a_wait_is_over_at_its_time_on_the_monotonic_clock(void **state)
+static void a_wait_lasts_until_its_deadline_on_the_monotonic_clock(void **state)
 {
 	const int64_t until = clock_mono_ns() + 20 * NS_PER_MS;
 
@@ -56,7 +56,7 @@ static void a_wait_is_over_at_its_time_on_the_monotonic_clock(void **state)
 	assert_true(clock_mono_ns() >= until);
 }
 
-static void a_wait_whose_time_was_over_before_does_not_wait(void **state)
+static void a_wait_with_a_past_deadline_reports_a_timeout(void **state)
 {
 	(void)state;
 	pthread_mutex_lock(&gate.lock);
@@ -64,7 +64,7 @@ static void a_wait_whose_time_was_over_before_does_not_wait(void **state)
 	pthread_mutex_unlock(&gate.lock);
 }
 
-static void who_waits_is_woken(int64_t until_ns)
+static void assert_signal_wakes_waiter(int64_t until_ns)
 {
 	pthread_t thread;
 	bool in_time = true;
@@ -78,25 +78,26 @@ static void who_waits_is_woken(int64_t until_ns)
 	assert_true(gate.open);
 }
 
-static void a_signal_ends_a_wait_before_its_time(void **state)
+static void a_signal_ends_a_wait_with_a_deadline(void **state)
 {
 	(void)state;
-	who_waits_is_woken(clock_mono_ns() + 3600 * NS_PER_S);
+	assert_signal_wakes_waiter(clock_mono_ns() + 3600 * NS_PER_S);
 }
 
-static void a_wait_without_end_is_ended_by_a_signal(void **state)
+static void a_signal_ends_a_wait_without_a_deadline(void **state)
 {
 	(void)state;
-	who_waits_is_woken(COND_FOREVER);
+	assert_signal_wakes_waiter(COND_FOREVER);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_wait_is_over_at_its_time_on_the_monotonic_clock, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_wait_whose_time_was_over_before_does_not_wait, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_signal_ends_a_wait_before_its_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_wait_without_end_is_ended_by_a_signal, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_wait_lasts_until_its_deadline_on_the_monotonic_clock, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_wait_with_a_past_deadline_reports_a_timeout, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_signal_ends_a_wait_with_a_deadline, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_signal_ends_a_wait_without_a_deadline, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static void write_file(const char *text)
 	assert_int_equal(file_write_atomic(path, 0600, span_str(text)), 0);
 }
 
-static void config_without_anything_has_the_defaults(void **state)
+static void config_without_any_settings_has_the_defaults(void **state)
 {
 	(void)state;
 	assert_int_equal(load(NULL), 0);
@@ -110,7 +110,7 @@ static void config_without_anything_has_the_defaults(void **state)
 	assert_null(config_argument(config, 0));
 }
 
-static void config_flags_go_before_variables_before_the_file(void **state)
+static void config_flags_override_variables_and_variables_override_the_file(void **state)
 {
 	(void)state;
 	write_file("NEPHOS_PORT=1\nNEPHOS_LOG_LEVEL=file\nNEPHOS_QUOTA=1M\n");
@@ -122,7 +122,7 @@ static void config_flags_go_before_variables_before_the_file(void **state)
 	assert_int_equal(config_number(config, "quota"), 1 << 20);
 }
 
-static void config_file_comes_from_the_variable_unless_the_flag_names_one(void **state)
+static void config_reads_the_file_named_by_the_flag_or_else_by_the_variable(void **state)
 {
 	(void)state;
 	write_file("NEPHOS_PORT=1\n");
@@ -135,7 +135,7 @@ static void config_file_comes_from_the_variable_unless_the_flag_names_one(void *
 	refused(load("--config=/tmp", NULL), "/tmp: not a regular file");
 }
 
-static void config_flags_are_read_in_both_forms(void **state)
+static void config_flags_take_values_attached_or_as_the_next_word(void **state)
 {
 	(void)state;
 	assert_int_equal(load("--port=7", "--log-level", "-loud", "--open-registration", "-o", "a=b", NULL), 0);
@@ -164,7 +164,7 @@ static void config_keeps_other_words_as_arguments(void **state)
 	assert_null(config_argument(config, 5));
 }
 
-static void config_unknown_flag_names_the_nearest(void **state)
+static void config_refuses_an_unknown_flag_and_suggests_the_nearest(void **state)
 {
 	(void)state;
 	refused(load("--prot", "80", NULL), "unknown flag --prot; did you mean --port?");
@@ -175,7 +175,7 @@ static void config_unknown_flag_names_the_nearest(void **state)
 	refused(load("--=x", NULL), "unknown flag --; --help lists them");
 }
 
-static void config_unknown_variable_names_the_nearest(void **state)
+static void config_refuses_an_unknown_variable_and_suggests_the_nearest(void **state)
 {
 	(void)state;
 	(void)setenv("NEPHOS_PROT", "80", 1);
@@ -203,7 +203,7 @@ static void config_accepts_variables_of_other_programs(void **state)
 	assert_int_equal(load("--config", path, NULL), 0);
 }
 
-static void config_an_empty_variable_is_not_set(void **state)
+static void config_treats_an_empty_variable_as_unset(void **state)
 {
 	(void)state;
 	(void)setenv("NEPHOS_PORT", "", 1);
@@ -232,7 +232,7 @@ static void config_file_errors_name_the_line(void **state)
 	refused(load("--config", path, NULL), expected);
 }
 
-static void config_numbers_have_their_range(void **state)
+static void config_refuses_numbers_outside_of_their_range(void **state)
 {
 	(void)state;
 	refused(load("--port=0", NULL), "--port: \"0\", expected a number from 1 to 65535");
@@ -248,7 +248,7 @@ static void config_numbers_have_their_range(void **state)
 	assert_true(config_number(config, "only-here") == UINT64_MAX);
 }
 
-static void config_sizes_take_letters_and_have_their_range(void **state)
+static void config_reads_sizes_with_unit_letters_within_their_range(void **state)
 {
 	(void)state;
 	assert_int_equal(load("--quota=1T", NULL), 0);
@@ -260,7 +260,7 @@ static void config_sizes_take_letters_and_have_their_range(void **state)
 	assert_int_equal(load("--quota=1X", NULL), -EINVAL);
 }
 
-static void config_switches_are_on_or_off(void **state)
+static void config_switches_accept_only_words_for_on_and_off(void **state)
 {
 	static const char *const on[] = {"on", "true", "yes", "1"}, *const off[] = {"off", "false", "no", "0"};
 
@@ -277,7 +277,7 @@ static void config_switches_are_on_or_off(void **state)
 	refused(load(NULL), "NEPHOS_OPEN_REGISTRATION: \"maybe\", expected on or off");
 }
 
-static void config_a_flag_without_its_value_is_refused(void **state)
+static void config_refuses_a_flag_without_its_value(void **state)
 {
 	(void)state;
 	refused(load("--port", NULL), "--port needs a value");
@@ -296,7 +296,7 @@ static void config_secrets_are_not_taken_from_the_command_line(void **state)
 	assert_string_equal(config_text(config, "token"), "abc");
 }
 
-static void config_a_file_with_a_secret_must_be_private(void **state)
+static void config_refuses_a_file_with_a_secret_that_others_can_read(void **state)
 {
 	char expected[256];
 
@@ -310,7 +310,7 @@ static void config_a_file_with_a_secret_must_be_private(void **state)
 	assert_int_equal(load("--config", path, NULL), 0);
 }
 
-static void config_messages_cut_long_values(void **state)
+static void config_error_messages_shorten_long_values(void **state)
 {
 	char word[3000] = "--port=";
 
@@ -372,23 +372,23 @@ static void config_free_accepts_null(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(config_without_anything_has_the_defaults),
-		TEST(config_flags_go_before_variables_before_the_file),
-		TEST(config_file_comes_from_the_variable_unless_the_flag_names_one),
-		TEST(config_flags_are_read_in_both_forms),
+		TEST(config_without_any_settings_has_the_defaults),
+		TEST(config_flags_override_variables_and_variables_override_the_file),
+		TEST(config_reads_the_file_named_by_the_flag_or_else_by_the_variable),
+		TEST(config_flags_take_values_attached_or_as_the_next_word),
 		TEST(config_keeps_other_words_as_arguments),
-		TEST(config_unknown_flag_names_the_nearest),
-		TEST(config_unknown_variable_names_the_nearest),
+		TEST(config_refuses_an_unknown_flag_and_suggests_the_nearest),
+		TEST(config_refuses_an_unknown_variable_and_suggests_the_nearest),
 		TEST(config_accepts_variables_of_other_programs),
-		TEST(config_an_empty_variable_is_not_set),
+		TEST(config_treats_an_empty_variable_as_unset),
 		TEST(config_file_errors_name_the_line),
-		TEST(config_numbers_have_their_range),
-		TEST(config_sizes_take_letters_and_have_their_range),
-		TEST(config_switches_are_on_or_off),
-		TEST(config_a_flag_without_its_value_is_refused),
+		TEST(config_refuses_numbers_outside_of_their_range),
+		TEST(config_reads_sizes_with_unit_letters_within_their_range),
+		TEST(config_switches_accept_only_words_for_on_and_off),
+		TEST(config_refuses_a_flag_without_its_value),
 		TEST(config_secrets_are_not_taken_from_the_command_line),
-		TEST(config_a_file_with_a_secret_must_be_private),
-		TEST(config_messages_cut_long_values),
+		TEST(config_refuses_a_file_with_a_secret_that_others_can_read),
+		TEST(config_error_messages_shorten_long_values),
 		TEST(config_help_and_version_are_printed),
 		TEST(config_free_accepts_null),
 	};

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void numbers_are_read_as_buf_appends_them(void **state)
+static void cut_reads_the_numbers_that_buf_appended(void **state)
 {
 	struct buf b;
 	uint64_t number = 0;
@@ -34,7 +34,7 @@ static void numbers_are_read_as_buf_appends_them(void **state)
 	buf_fini(&b);
 }
 
-static void what_is_beyond_its_bound_is_refused_and_nothing_is_set(void **state)
+static void a_number_above_its_bound_is_refused_and_sets_nothing(void **state)
 {
 	static const char BYTES[] = "\xff\xff\xff\xff\xff\xff\xff\xff";
 	struct span rest = span_of(BYTES, 8);
@@ -49,7 +49,7 @@ static void what_is_beyond_its_bound_is_refused_and_nothing_is_set(void **state)
 	assert_int_equal(size, 5);
 }
 
-static void what_is_not_there_is_refused(void **state)
+static void a_field_longer_than_the_rest_of_the_message_is_refused(void **state)
 {
 	struct span rest = SPAN_LITERAL("abc"), piece = SPAN_LITERAL("untouched");
 	uint64_t number = 5;
@@ -65,7 +65,7 @@ static void what_is_not_there_is_refused(void **state)
 	assert_int_equal(cut_bytes(&rest, 1, &piece), -EBADMSG);
 }
 
-static void a_text_comes_first_or_the_message_is_another(void **state)
+static void a_message_that_does_not_begin_with_the_expected_text_is_refused(void **state)
 {
 	struct span rest = SPAN_LITERAL("NVQ1x");
 
@@ -80,10 +80,10 @@ static void a_text_comes_first_or_the_message_is_another(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers_are_read_as_buf_appends_them),
-		cmocka_unit_test(what_is_beyond_its_bound_is_refused_and_nothing_is_set),
-		cmocka_unit_test(what_is_not_there_is_refused),
-		cmocka_unit_test(a_text_comes_first_or_the_message_is_another),
+		cmocka_unit_test(cut_reads_the_numbers_that_buf_appended),
+		cmocka_unit_test(a_number_above_its_bound_is_refused_and_sets_nothing),
+		cmocka_unit_test(a_field_longer_than_the_rest_of_the_message_is_refused),
+		cmocka_unit_test(a_message_that_does_not_begin_with_the_expected_text_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static rlim_t soft(void)
 }
 
 /* The steps come in this order because a hard limit can only be lowered. */
-static void a_soft_limit_is_raised_as_far_as_is_wanted_and_the_hard_one_allows(void **state)
+static void descriptors_allow_raises_the_soft_limit_up_to_the_hard_limit(void **state)
 {
 	(void)state;
 	set(512, 2000);
@@ -39,7 +39,7 @@ static void a_soft_limit_is_raised_as_far_as_is_wanted_and_the_hard_one_allows(v
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_soft_limit_is_raised_as_far_as_is_wanted_and_the_hard_one_allows),
+		cmocka_unit_test(descriptors_allow_raises_the_soft_limit_up_to_the_hard_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

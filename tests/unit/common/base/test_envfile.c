@@ -48,7 +48,7 @@ static void envfile_parse_skips_comments_and_blank_lines(void **state)
 	expect("  A=1  \r\nB=\"2\"\r\n", "A=[1]@1 B=[2]@2 ");
 }
 
-static void envfile_parse_says_which_line_is_wrong(void **state)
+static void envfile_parse_reports_the_number_of_a_malformed_line(void **state)
 {
 	static const char *const bad[] = {"A", "=1", "1A=x", "A B=1", "A =1", "-A=1", "export A=1", "A=\"open",
 		"A='open", "A=\"x\"y", "A=\"x\"#y", "A='x''y'", "\xc3\xbc=1", "A=\"x\\\""};
@@ -79,7 +79,7 @@ static int stop(void *cookie, const char *key, const char *value, unsigned line)
 	return -EDOM;
 }
 
-static void envfile_parse_stops_when_the_caller_wants(void **state)
+static void envfile_parse_stops_when_the_callback_fails(void **state)
 {
 	unsigned line = 99;
 	int calls = 0;
@@ -97,7 +97,7 @@ static int count(void *cookie, const char *key, const char *value, unsigned line
 	return 0;
 }
 
-static void envfile_parse_takes_the_largest_file_and_no_larger(void **state)
+static void envfile_parse_accepts_the_maximum_size_and_refuses_one_byte_more(void **state)
 {
 	char *text = malloc(ENVFILE_BYTES_MAX + 1);
 	size_t bytes = 0;
@@ -118,7 +118,7 @@ static int keep(void *cookie, const char *key, const char *value, unsigned line)
 	return buf_append_str(cookie, value);
 }
 
-static void envfile_append_writes_what_parse_and_a_shell_read(void **state)
+static void envfile_append_writes_values_that_parse_and_a_shell_read_back(void **state)
 {
 	static const char *const values[] = {"", "plain", "http://127.0.0.1:8050", "two words", "a\"b'c\\d$e`f", "#x",
 		" x ", "\xc3\xbc\xff", "tab\there", "$(touch x)", "a;b&c|d<e>f*", "~", "!x"};
@@ -149,7 +149,7 @@ static void envfile_append_writes_what_parse_and_a_shell_read(void **state)
 	buf_fini(&text);
 }
 
-static void envfile_append_refuses_and_leaves_the_buffer(void **state)
+static void envfile_append_refuses_bad_pairs_and_leaves_the_buffer(void **state)
 {
 	struct buf b;
 
@@ -165,7 +165,7 @@ static void envfile_append_refuses_and_leaves_the_buffer(void **state)
 	buf_fini(&b);
 }
 
-static void envfile_read_of_a_secret_wants_it_private(void **state)
+static void envfile_read_refuses_a_secret_that_others_can_read(void **state)
 {
 	char path[] = "/tmp/nephos-test-envfile-XXXXXX";
 	unsigned line = 99;
@@ -196,12 +196,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(envfile_parse_reads_plain_and_quoted_values),
 		cmocka_unit_test(envfile_parse_skips_comments_and_blank_lines),
-		cmocka_unit_test(envfile_parse_says_which_line_is_wrong),
-		cmocka_unit_test(envfile_parse_stops_when_the_caller_wants),
-		cmocka_unit_test(envfile_parse_takes_the_largest_file_and_no_larger),
-		cmocka_unit_test(envfile_append_writes_what_parse_and_a_shell_read),
-		cmocka_unit_test(envfile_append_refuses_and_leaves_the_buffer),
-		cmocka_unit_test(envfile_read_of_a_secret_wants_it_private),
+		cmocka_unit_test(envfile_parse_reports_the_number_of_a_malformed_line),
+		cmocka_unit_test(envfile_parse_stops_when_the_callback_fails),
+		cmocka_unit_test(envfile_parse_accepts_the_maximum_size_and_refuses_one_byte_more),
+		cmocka_unit_test(envfile_append_writes_values_that_parse_and_a_shell_read_back),
+		cmocka_unit_test(envfile_append_refuses_bad_pairs_and_leaves_the_buffer),
+		cmocka_unit_test(envfile_read_refuses_a_secret_that_others_can_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

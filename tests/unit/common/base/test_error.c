@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void error_lookup_does_not_mind_the_sign(void **state)
+static void error_lookup_ignores_the_sign(void **state)
 {
 	(void)state;
 	assert_ptr_equal(error_lookup(ENOENT), error_lookup(-ENOENT));
@@ -19,7 +19,7 @@ static void error_lookup_does_not_mind_the_sign(void **state)
 	assert_int_equal(error_lookup(-ERR_EPOCH)->code, ERR_EPOCH);
 }
 
-static void error_lookup_of_unknown_numbers_is_eio(void **state)
+static void error_lookup_of_an_unknown_number_gives_eio(void **state)
 {
 	static const int unknown[] = {0, 999, -999, ERR_BASE, ERR_LAST, -ERR_LAST, INT_MAX, INT_MIN, -INT_MAX};
 
@@ -28,7 +28,7 @@ static void error_lookup_of_unknown_numbers_is_eio(void **state)
 		assert_int_equal(error_lookup(unknown[i])->code, EIO);
 }
 
-static void error_table_has_a_row_for_each_code_of_ours(void **state)
+static void error_table_has_a_row_for_each_of_our_codes(void **state)
 {
 	(void)state;
 	for (int code = ERR_BASE + 1; code < ERR_LAST; code++)
@@ -54,7 +54,7 @@ static void error_rows_are_complete_and_their_codes_unique(void **state)
 	assert_null(error_row(SIZE_MAX));
 }
 
-static void error_rows_of_one_type_are_the_same_failure(void **state)
+static void error_rows_of_one_type_share_errno_and_status(void **state)
 {
 	const struct error_info *row;
 	char type[128];
@@ -71,7 +71,7 @@ static void error_rows_of_one_type_are_the_same_failure(void **state)
 	}
 }
 
-static void error_names_lead_back_to_their_errno(void **state)
+static void error_errno_by_name_finds_the_errno_of_every_row(void **state)
 {
 	const struct error_info *row;
 
@@ -91,14 +91,14 @@ static void error_errno_by_name_of_unknown_names_is_0(void **state)
 	assert_int_equal(error_errno_by_name(NULL), 0);
 }
 
-static void error_by_type_takes_paths_and_urls(void **state)
+static void error_by_type_accepts_paths_and_urls(void **state)
 {
 	(void)state;
 	assert_int_equal(error_by_type("/problems/quota-exceeded")->code, EDQUOT);
 	assert_int_equal(error_by_type("https://store.example/problems/key-reused")->code, ERR_KEY_REUSED);
 }
 
-static void error_by_type_of_anything_else_is_null(void **state)
+static void error_by_type_of_an_unknown_type_is_null(void **state)
 {
 	static const char *const unknown[] = {"", "/", "about:blank", "not-found", "/not-found", "problems/not-found",
 		"/problems/", "/problems/not-found/", "/problems/not-foun", "/problems/nonsense",
@@ -110,7 +110,7 @@ static void error_by_type_of_anything_else_is_null(void **state)
 	assert_null(error_by_type(NULL));
 }
 
-static void error_statuses_are_those_of_the_contract(void **state)
+static void error_rows_have_the_http_statuses_of_the_contract(void **state)
 {
 	static const struct {
 		int code, status;
@@ -126,7 +126,7 @@ static void error_statuses_are_those_of_the_contract(void **state)
 		assert_int_equal(error_lookup(expected[i].code)->http_status, expected[i].status);
 }
 
-static void error_errno_is_what_the_kernel_gets(void **state)
+static void error_errno_maps_our_codes_to_an_errno_for_the_kernel(void **state)
 {
 	(void)state;
 	assert_int_equal(error_errno(-ENOTEMPTY), ENOTEMPTY);
@@ -135,7 +135,7 @@ static void error_errno_is_what_the_kernel_gets(void **state)
 	assert_int_equal(error_errno(INT_MIN), EIO);
 }
 
-static void error_text_has_words_for_every_failure(void **state)
+static void error_text_describes_errnos_our_codes_and_unknown_numbers(void **state)
 {
 	(void)state;
 	assert_string_equal(error_text(-ENOENT), strerror(ENOENT));
@@ -147,18 +147,18 @@ static void error_text_has_words_for_every_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(error_lookup_does_not_mind_the_sign),
-		cmocka_unit_test(error_lookup_of_unknown_numbers_is_eio),
-		cmocka_unit_test(error_table_has_a_row_for_each_code_of_ours),
+		cmocka_unit_test(error_lookup_ignores_the_sign),
+		cmocka_unit_test(error_lookup_of_an_unknown_number_gives_eio),
+		cmocka_unit_test(error_table_has_a_row_for_each_of_our_codes),
 		cmocka_unit_test(error_rows_are_complete_and_their_codes_unique),
-		cmocka_unit_test(error_rows_of_one_type_are_the_same_failure),
-		cmocka_unit_test(error_names_lead_back_to_their_errno),
+		cmocka_unit_test(error_rows_of_one_type_share_errno_and_status),
+		cmocka_unit_test(error_errno_by_name_finds_the_errno_of_every_row),
 		cmocka_unit_test(error_errno_by_name_of_unknown_names_is_0),
-		cmocka_unit_test(error_by_type_takes_paths_and_urls),
-		cmocka_unit_test(error_by_type_of_anything_else_is_null),
-		cmocka_unit_test(error_text_has_words_for_every_failure),
-		cmocka_unit_test(error_statuses_are_those_of_the_contract),
-		cmocka_unit_test(error_errno_is_what_the_kernel_gets),
+		cmocka_unit_test(error_by_type_accepts_paths_and_urls),
+		cmocka_unit_test(error_by_type_of_an_unknown_type_is_null),
+		cmocka_unit_test(error_text_describes_errnos_our_codes_and_unknown_numbers),
+		cmocka_unit_test(error_rows_have_the_http_statuses_of_the_contract),
+		cmocka_unit_test(error_errno_maps_our_codes_to_an_errno_for_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

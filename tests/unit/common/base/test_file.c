@@ -30,7 +30,7 @@ static int drop_folder(void **state)
 	return rmdir(folder); /* fails the test when something was left behind */
 }
 
-static void file_read_reads_what_write_wrote(void **state)
+static void file_read_returns_the_bytes_that_file_write_atomic_wrote(void **state)
 {
 	struct buf b;
 	struct stat st;
@@ -103,7 +103,7 @@ static void file_write_atomic_works_in_the_current_folder(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
-static void file_read_of_a_secret_that_others_reach_is_refused(void **state)
+static void file_read_refuses_a_secret_that_others_can_access(void **state)
 {
 	static const mode_t open_modes[] = {0644, 0640, 0604, 0620, 0602, 0610, 0601};
 	struct buf b;
@@ -121,7 +121,7 @@ static void file_read_of_a_secret_that_others_reach_is_refused(void **state)
 	buf_fini(&b);
 }
 
-static void file_read_of_a_secret_that_nobody_may_write_may_be_read_by_all(void **state)
+static void file_read_accepts_a_world_readable_secret_that_nobody_may_write(void **state)
 {
 	struct buf b;
 
@@ -145,7 +145,7 @@ static void file_read_of_a_secret_that_nobody_may_write_may_be_read_by_all(void 
 	buf_fini(&b);
 }
 
-static void file_read_over_the_limit_leaves_the_buffer(void **state)
+static void file_read_beyond_a_limit_leaves_the_buffer_unchanged(void **state)
 {
 	char large[10000];
 	struct buf b;
@@ -167,7 +167,7 @@ static void file_read_over_the_limit_leaves_the_buffer(void **state)
 	buf_fini(&b);
 }
 
-static void file_read_of_what_is_no_file_is_refused_and_does_not_wait(void **state)
+static void file_read_refuses_folders_fifos_and_devices_without_blocking(void **state)
 {
 	struct buf b;
 
@@ -181,7 +181,7 @@ static void file_read_of_what_is_no_file_is_refused_and_does_not_wait(void **sta
 	buf_fini(&b);
 }
 
-static void file_read_of_proc_does_not_believe_the_size(void **state)
+static void file_read_reads_a_proc_file_whose_reported_size_is_0(void **state)
 {
 	struct buf b;
 
@@ -197,16 +197,16 @@ static void file_read_of_proc_does_not_believe_the_size(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(file_read_reads_what_write_wrote),
+		TEST(file_read_returns_the_bytes_that_file_write_atomic_wrote),
 		TEST(file_write_atomic_replaces_content_and_mode),
 		TEST(file_write_atomic_replaces_a_symlink_and_not_its_target),
 		TEST(file_write_atomic_that_fails_leaves_no_temporary_file),
 		TEST(file_write_atomic_works_in_the_current_folder),
-		TEST(file_read_of_a_secret_that_others_reach_is_refused),
-		TEST(file_read_of_a_secret_that_nobody_may_write_may_be_read_by_all),
-		TEST(file_read_over_the_limit_leaves_the_buffer),
-		TEST(file_read_of_what_is_no_file_is_refused_and_does_not_wait),
-		TEST(file_read_of_proc_does_not_believe_the_size),
+		TEST(file_read_refuses_a_secret_that_others_can_access),
+		TEST(file_read_accepts_a_world_readable_secret_that_nobody_may_write),
+		TEST(file_read_beyond_a_limit_leaves_the_buffer_unchanged),
+		TEST(file_read_refuses_folders_fifos_and_devices_without_blocking),
+		TEST(file_read_reads_a_proc_file_whose_reported_size_is_0),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

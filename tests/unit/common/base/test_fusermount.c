@@ -81,7 +81,7 @@ static const char *said(const struct fixture *f)
 	return text;
 }
 
-static void the_program_is_asked_to_take_the_mount_off_regularly_or_lazily(void **state)
+static void fusermount_unmount_runs_the_helper_for_a_normal_or_lazy_unmount(void **state)
 {
 	struct fixture *f = *state;
 
@@ -92,7 +92,7 @@ static void the_program_is_asked_to_take_the_mount_off_regularly_or_lazily(void 
 	assert_string_equal(said(f), "-uz -q -- -rf");
 }
 
-static void a_refusal_is_a_mount_in_use_and_so_is_a_program_that_was_killed(void **state)
+static void fusermount_unmount_gives_ebusy_when_the_helper_fails_or_is_killed(void **state)
 {
 	struct fixture *f = *state;
 
@@ -102,7 +102,7 @@ static void a_refusal_is_a_mount_in_use_and_so_is_a_program_that_was_killed(void
 	assert_int_equal(fusermount_unmount("/mnt", false), -EBUSY);
 }
 
-static void where_there_is_no_such_program_it_is_said(void **state)
+static void fusermount_unmount_gives_enoent_when_the_helper_is_not_installed(void **state)
 {
 	(void)state;
 	assert_int_equal(fusermount_unmount("/mnt", false), -ENOENT);
@@ -113,9 +113,9 @@ static void where_there_is_no_such_program_it_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_program_is_asked_to_take_the_mount_off_regularly_or_lazily),
-		TEST(a_refusal_is_a_mount_in_use_and_so_is_a_program_that_was_killed),
-		TEST(where_there_is_no_such_program_it_is_said),
+		TEST(fusermount_unmount_runs_the_helper_for_a_normal_or_lazy_unmount),
+		TEST(fusermount_unmount_gives_ebusy_when_the_helper_fails_or_is_killed),
+		TEST(fusermount_unmount_gives_enoent_when_the_helper_is_not_installed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

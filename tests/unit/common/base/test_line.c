@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void pieces_become_one_text(void **state)
+static void texts_numbers_and_spans_are_joined_to_one_line(void **state)
 {
 	char room[64];
 	struct line line;
@@ -41,7 +41,7 @@ static void numbers_are_written_as_printf_writes_them(void **state)
 	}
 }
 
-static void what_does_not_fit_is_cut_off_and_said(void **state)
+static void a_line_that_does_not_fit_is_cut_and_line_end_returns_false(void **state)
 {
 	char room[8] = "xxxxxxx";
 	struct line line;
@@ -65,9 +65,9 @@ static void what_does_not_fit_is_cut_off_and_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pieces_become_one_text),
+		cmocka_unit_test(texts_numbers_and_spans_are_joined_to_one_line),
 		cmocka_unit_test(numbers_are_written_as_printf_writes_them),
-		cmocka_unit_test(what_does_not_fit_is_cut_off_and_said),
+		cmocka_unit_test(a_line_that_does_not_fit_is_cut_and_line_end_returns_false),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,7 @@ static void read_line(struct object *ret)
 	assert_string_equal(p, "}\n");
 }
 
-static void log_write_is_one_json_object_a_line(void **state)
+static void log_write_writes_one_json_object_per_line(void **state)
 {
 	struct object object;
 
@@ -108,7 +108,7 @@ static void log_write_is_one_json_object_a_line(void **state)
 	assert_int_equal(strlen(object.time), strlen("2024-01-02T03:04:05.678901Z"));
 }
 
-static void log_write_without_a_trace_has_none(void **state)
+static void log_write_without_a_trace_shows_no_trace_id(void **state)
 {
 	struct object object;
 
@@ -119,7 +119,7 @@ static void log_write_without_a_trace_has_none(void **state)
 	assert_string_equal(object.trace, "");
 }
 
-static void log_write_escapes_what_json_cannot_hold(void **state)
+static void log_write_escapes_characters_that_json_cannot_hold(void **state)
 {
 	struct object object;
 
@@ -134,7 +134,7 @@ static void log_write_escapes_what_json_cannot_hold(void **state)
 		"\x28 cut" TEXT_REPLACEMENT TEXT_REPLACEMENT);
 }
 
-static void log_write_of_a_long_text_is_cut_and_still_json(void **state)
+static void log_write_cuts_a_long_text_and_still_writes_valid_json(void **state)
 {
 	struct object object;
 	char text[3 * LOG_LINE_BYTES_MAX];
@@ -158,7 +158,7 @@ static void log_write_of_a_long_text_is_cut_and_still_json(void **state)
 	assert_in_range(object.size, LOG_LINE_BYTES_MAX - 8, LOG_LINE_BYTES_MAX);
 }
 
-static void log_write_adds_nothing_after_the_cut(void **state)
+static void log_write_of_a_text_that_is_too_long_writes_a_prefix_of_it(void **state)
 {
 	struct object object;
 	char text[2 * LOG_LINE_BYTES_MAX];
@@ -219,7 +219,7 @@ static void log_write_below_the_level_writes_nothing(void **state)
 	assert_int_equal(errno, EAGAIN);
 }
 
-static void log_write_keeps_errno_and_survives_a_dead_log(void **state)
+static void log_write_to_a_closed_log_keeps_errno(void **state)
 {
 	(void)state;
 	log_init("docs-1", LOG_INFO, -1);
@@ -228,7 +228,7 @@ static void log_write_keeps_errno_and_survives_a_dead_log(void **state)
 	assert_int_equal(errno, ENOTEMPTY);
 }
 
-static void log_level_parse_knows_the_four_levels(void **state)
+static void log_level_parse_reads_level_names_and_refuses_other_words(void **state)
 {
 	enum log_level level = LOG_ERROR;
 
@@ -246,16 +246,19 @@ static void log_level_parse_knows_the_four_levels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(log_write_is_one_json_object_a_line, make_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(log_write_without_a_trace_has_none, make_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(log_write_escapes_what_json_cannot_hold, make_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(log_write_of_a_long_text_is_cut_and_still_json, make_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(log_write_adds_nothing_after_the_cut, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(log_write_writes_one_json_object_per_line, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(log_write_without_a_trace_shows_no_trace_id, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(
+			log_write_escapes_characters_that_json_cannot_hold, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(
+			log_write_cuts_a_long_text_and_still_writes_valid_json, make_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(
+			log_write_of_a_text_that_is_too_long_writes_a_prefix_of_it, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_escapes_every_control_character, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_cuts_a_long_trace, make_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(log_write_below_the_level_writes_nothing, make_pipe, close_pipe),
-		cmocka_unit_test(log_write_keeps_errno_and_survives_a_dead_log),
-		cmocka_unit_test(log_level_parse_knows_the_four_levels),
+		cmocka_unit_test(log_write_to_a_closed_log_keeps_errno),
+		cmocka_unit_test(log_level_parse_reads_level_names_and_refuses_other_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static int drop_metrics(void **state)
 	return 0;
 }
 
-static void metrics_render_keeps_the_lines_of_a_name_together(void **state)
+static void metrics_render_groups_the_lines_of_one_name(void **state)
 {
 	struct metric *a, *b, *gauge;
 	struct buf text;
@@ -51,7 +51,7 @@ static void metrics_render_keeps_the_lines_of_a_name_together(void **state)
 	buf_fini(&text);
 }
 
-static void metrics_render_of_nothing_is_an_empty_text(void **state)
+static void metrics_render_without_metrics_gives_an_empty_text(void **state)
 {
 	struct buf text;
 
@@ -103,7 +103,7 @@ static void metrics_render_of_a_histogram_without_labels_has_no_empty_braces(voi
 	buf_fini(&text);
 }
 
-static void metrics_render_into_a_small_buffer_says_so(void **state)
+static void metrics_render_into_a_buffer_that_is_too_small_gives_e2big(void **state)
 {
 	struct metric *one;
 	struct buf text;
@@ -115,7 +115,7 @@ static void metrics_render_into_a_small_buffer_says_so(void **state)
 	buf_fini(&text);
 }
 
-static void metric_count_to_follows_a_sum_and_never_goes_back(void **state)
+static void metric_count_to_raises_a_counter_and_never_lowers_it(void **state)
 {
 	struct metric *sum;
 
@@ -138,7 +138,7 @@ static void metrics_add_twice_gives_the_same_metric(void **state)
 	assert_ptr_equal(a, b);
 }
 
-static void metrics_add_refuses_bad_names_and_a_second_kind(void **state)
+static void metrics_add_refuses_bad_names_and_a_second_type_for_a_name(void **state)
 {
 	static const char *const bad[] = {"", "1x", "a-b", "a b", "a{", "\xc3\xbc"};
 	struct metric *one = NULL, *known;
@@ -152,7 +152,7 @@ static void metrics_add_refuses_bad_names_and_a_second_kind(void **state)
 	assert_null(one);
 }
 
-static void metrics_add_ends_at_its_limit(void **state)
+static void metrics_add_refuses_new_metrics_beyond_the_limit(void **state)
 {
 	struct metric *one, *none = NULL;
 	char name[32];
@@ -168,7 +168,7 @@ static void metrics_add_ends_at_its_limit(void **state)
 	assert_int_equal(metrics_add(m, METRIC_COUNTER, "metric_0", "", "", &one), 0);
 }
 
-static void metric_functions_do_nothing_with_null(void **state)
+static void metric_functions_accept_null(void **state)
 {
 	(void)state;
 	metric_inc(NULL);
@@ -197,7 +197,7 @@ static void *count_many(void *cookie)
 	return NULL;
 }
 
-static void metric_inc_from_many_threads_loses_nothing(void **state)
+static void metrics_updated_by_several_threads_lose_no_count(void **state)
 {
 	pthread_t threads[THREADS];
 	struct both b;
@@ -218,17 +218,17 @@ static void metric_inc_from_many_threads_loses_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(metrics_render_keeps_the_lines_of_a_name_together),
-		TEST(metrics_render_of_nothing_is_an_empty_text),
+		TEST(metrics_render_groups_the_lines_of_one_name),
+		TEST(metrics_render_without_metrics_gives_an_empty_text),
 		TEST(metrics_render_of_a_histogram_is_cumulative_and_in_seconds),
 		TEST(metrics_render_of_a_histogram_without_labels_has_no_empty_braces),
-		TEST(metrics_render_into_a_small_buffer_says_so),
-		TEST(metric_count_to_follows_a_sum_and_never_goes_back),
+		TEST(metrics_render_into_a_buffer_that_is_too_small_gives_e2big),
+		TEST(metric_count_to_raises_a_counter_and_never_lowers_it),
 		TEST(metrics_add_twice_gives_the_same_metric),
-		TEST(metrics_add_refuses_bad_names_and_a_second_kind),
-		TEST(metrics_add_ends_at_its_limit),
-		TEST(metric_functions_do_nothing_with_null),
-		TEST(metric_inc_from_many_threads_loses_nothing),
+		TEST(metrics_add_refuses_bad_names_and_a_second_type_for_a_name),
+		TEST(metrics_add_refuses_new_metrics_beyond_the_limit),
+		TEST(metric_functions_accept_null),
+		TEST(metrics_updated_by_several_threads_lose_no_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #define OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
-static void sha256_hex_knows_the_published_digests(void **state)
+static void sha256_hex_matches_the_published_digests(void **state)
 {
 	char hex[SHA256_HEX_SIZE];
 
@@ -24,7 +24,7 @@ static void sha256_hex_knows_the_published_digests(void **state)
 	assert_string_equal(hex, OF_ABC);
 }
 
-static void sha256_in_pieces_is_the_digest_of_the_whole(void **state)
+static void sha256_of_pieces_equals_the_digest_of_the_whole(void **state)
 {
 	uint8_t digest[SHA256_BYTES];
 	char hex[SHA256_HEX_SIZE];
@@ -43,7 +43,7 @@ static void sha256_in_pieces_is_the_digest_of_the_whole(void **state)
 	sha256_fini(NULL);
 }
 
-static void sha256_final_begins_anew(void **state)
+static void sha256_final_starts_a_new_digest(void **state)
 {
 	uint8_t digest[SHA256_BYTES];
 	char hex[SHA256_HEX_SIZE];
@@ -59,7 +59,7 @@ static void sha256_final_begins_anew(void **state)
 	sha256_fini(&s);
 }
 
-static void hmac_sha256_knows_the_cases_of_rfc_4231(void **state)
+static void hmac_sha256_matches_test_cases_of_rfc_4231(void **state)
 {
 	static const char long_key_text[] = "Test Using Larger Than Block-Size Key - Hash Key First";
 	uint8_t key[131], mac[SHA256_BYTES];
@@ -76,7 +76,7 @@ static void hmac_sha256_knows_the_cases_of_rfc_4231(void **state)
 	assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
-static void hmac_sha256_takes_an_empty_key_and_refuses_a_giant_one(void **state)
+static void hmac_sha256_accepts_an_empty_key_and_refuses_one_above_int_max(void **state)
 {
 	uint8_t mac[SHA256_BYTES] = {0};
 	char hex[SHA256_HEX_SIZE];
@@ -91,11 +91,11 @@ static void hmac_sha256_takes_an_empty_key_and_refuses_a_giant_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sha256_hex_knows_the_published_digests),
-		cmocka_unit_test(sha256_in_pieces_is_the_digest_of_the_whole),
-		cmocka_unit_test(sha256_final_begins_anew),
-		cmocka_unit_test(hmac_sha256_knows_the_cases_of_rfc_4231),
-		cmocka_unit_test(hmac_sha256_takes_an_empty_key_and_refuses_a_giant_one),
+		cmocka_unit_test(sha256_hex_matches_the_published_digests),
+		cmocka_unit_test(sha256_of_pieces_equals_the_digest_of_the_whole),
+		cmocka_unit_test(sha256_final_starts_a_new_digest),
+		cmocka_unit_test(hmac_sha256_matches_test_cases_of_rfc_4231),
+		cmocka_unit_test(hmac_sha256_accepts_an_empty_key_and_refuses_one_above_int_max),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static void span_literal_does_not_count_the_nul(void **state)
 	assert_int_equal(SPAN_LITERAL("abc").size, 3);
 }
 
-static void span_eq_compares_size_before_bytes(void **state)
+static void span_eq_compares_sizes_and_all_bytes(void **state)
 {
 	(void)state;
 	assert_true(span_eq_str(span_of("abcd", 3), "abc"));
@@ -34,7 +34,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(span_str_of_null_is_empty),
 		cmocka_unit_test(span_literal_does_not_count_the_nul),
-		cmocka_unit_test(span_eq_compares_size_before_bytes),
+		cmocka_unit_test(span_eq_compares_sizes_and_all_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

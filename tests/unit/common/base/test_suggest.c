@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void suggest_distance_counts_single_slips(void **state)
+static void suggest_distance_counts_edits_and_swapped_letters(void **state)
 {
 	(void)state;
 	assert_int_equal(suggest_distance("port", "port"), 0);
@@ -21,7 +21,7 @@ static void suggest_distance_counts_single_slips(void **state)
 	assert_int_equal(suggest_distance("", ""), 0);
 }
 
-static void suggest_distance_of_long_words_is_not_counted(void **state)
+static void suggest_distance_gives_up_on_words_that_are_too_long(void **state)
 {
 	char longest[SUGGEST_BYTES_MAX + 1], longer[SUGGEST_BYTES_MAX + 2];
 
@@ -36,7 +36,7 @@ static void suggest_distance_of_long_words_is_not_counted(void **state)
 	assert_true(suggest_distance("a", longer) == SIZE_MAX);
 }
 
-static void suggest_best_is_the_nearest_and_the_first_of_equals(void **state)
+static void suggest_best_picks_the_nearest_word_and_the_first_of_equals(void **state)
 {
 	struct suggest s;
 
@@ -48,7 +48,7 @@ static void suggest_best_is_the_nearest_and_the_first_of_equals(void **state)
 	assert_string_equal(suggest_best(&s), "list");
 }
 
-static void suggest_best_of_far_words_is_nobody(void **state)
+static void suggest_best_of_distant_words_is_null(void **state)
 {
 	struct suggest s;
 
@@ -66,10 +66,10 @@ static void suggest_best_of_far_words_is_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(suggest_distance_counts_single_slips),
-		cmocka_unit_test(suggest_distance_of_long_words_is_not_counted),
-		cmocka_unit_test(suggest_best_is_the_nearest_and_the_first_of_equals),
-		cmocka_unit_test(suggest_best_of_far_words_is_nobody),
+		cmocka_unit_test(suggest_distance_counts_edits_and_swapped_letters),
+		cmocka_unit_test(suggest_distance_gives_up_on_words_that_are_too_long),
+		cmocka_unit_test(suggest_best_picks_the_nearest_word_and_the_first_of_equals),
+		cmocka_unit_test(suggest_best_of_distant_words_is_null),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static void text_parse_u64_reads_decimal_digits(void **state)
 	assert_true(n == UINT64_MAX);
 }
 
-static void text_parse_u64_refuses_what_is_no_number_or_too_large(void **state)
+static void text_parse_u64_refuses_malformed_and_too_large_numbers(void **state)
 {
 	static const char *const bad[] = {"", " 1", "1 ", "+1", "-1", "1x", "0x10", "1.0", "18446744073709551616x"};
 	static const char *const large[] = {"101", "18446744073709551616", "99999999999999999999999999999999999999"};
@@ -42,7 +42,7 @@ static void text_parse_u64_refuses_what_is_no_number_or_too_large(void **state)
 	assert_true(n == UNTOUCHED);
 }
 
-static void text_parse_id_knows_one_spelling_of_a_number(void **state)
+static void text_parse_id_accepts_only_the_canonical_form_of_a_number(void **state)
 {
 	static const char *const bad[] = {"", "0", "07", "00", "+7", "-7", " 7", "7 ", "7x"};
 	int64_t n = 0;
@@ -60,7 +60,7 @@ static void text_parse_id_knows_one_spelling_of_a_number(void **state)
 	assert_true(n == 5);
 }
 
-static void text_parse_i64_reads_the_whole_range_and_no_more(void **state)
+static void text_parse_i64_reads_the_whole_range_and_refuses_numbers_beyond(void **state)
 {
 	int64_t n = UNTOUCHED;
 
@@ -79,7 +79,7 @@ static void text_parse_i64_reads_the_whole_range_and_no_more(void **state)
 	assert_true(n == -1);
 }
 
-static void text_parse_size_knows_its_letters(void **state)
+static void text_parse_size_reads_numbers_with_unit_letters(void **state)
 {
 	uint64_t n;
 
@@ -94,7 +94,7 @@ static void text_parse_size_knows_its_letters(void **state)
 	assert_true(n == 5ull << 40);
 }
 
-static void text_parse_size_refuses_overflow_and_nonsense(void **state)
+static void text_parse_size_refuses_overflow_and_malformed_sizes(void **state)
 {
 	uint64_t n = UNTOUCHED;
 
@@ -109,7 +109,7 @@ static void text_parse_size_refuses_overflow_and_nonsense(void **state)
 	assert_true(n == UNTOUCHED);
 }
 
-static void text_unhex_reads_what_hex_writes(void **state)
+static void text_unhex_reads_the_output_of_text_hex(void **state)
 {
 	unsigned char back[4];
 	char hex[9];
@@ -123,7 +123,7 @@ static void text_unhex_reads_what_hex_writes(void **state)
 	assert_string_equal(hex, "");
 }
 
-static void text_unhex_refuses_other_sizes_and_letters(void **state)
+static void text_unhex_refuses_a_wrong_size_and_other_letters(void **state)
 {
 	unsigned char back[2] = {1, 2};
 
@@ -136,7 +136,7 @@ static void text_unhex_refuses_other_sizes_and_letters(void **state)
 	assert_memory_equal(back, "\x01\x02", 2);
 }
 
-static void text_base64_knows_the_examples_of_rfc_4648(void **state)
+static void text_base64_matches_the_examples_of_rfc_4648(void **state)
 {
 	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
 		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
@@ -155,7 +155,7 @@ static void text_base64_knows_the_examples_of_rfc_4648(void **state)
 	buf_fini(&b);
 }
 
-static void text_unbase64_refuses_and_leaves_the_buffer(void **state)
+static void text_unbase64_refuses_malformed_text_and_leaves_the_buffer(void **state)
 {
 	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Zm8", "=",
 		"====", "Z===", "Zg==Zg==", "Zm9v Zg=", "Zm9vZ-_=", "Zh==", "Zm9=", "Zm9v\n", "Zm=v"};
@@ -173,7 +173,7 @@ static void text_unbase64_refuses_and_leaves_the_buffer(void **state)
 	buf_fini(&b);
 }
 
-static void text_base64_over_the_limit_leaves_the_buffer(void **state)
+static void text_base64_functions_append_nothing_beyond_the_buffer_maximum(void **state)
 {
 	struct buf b;
 
@@ -188,7 +188,7 @@ static void text_base64_over_the_limit_leaves_the_buffer(void **state)
 	buf_fini(&b);
 }
 
-static void text_url_encode_leaves_only_unreserved_characters(void **state)
+static void text_url_encode_escapes_all_but_unreserved_characters(void **state)
 {
 	struct buf b;
 
@@ -202,7 +202,7 @@ static void text_url_encode_leaves_only_unreserved_characters(void **state)
 	buf_fini(&b);
 }
 
-static void text_url_decode_of_all_bytes_is_what_was_encoded(void **state)
+static void text_url_decode_restores_every_encoded_byte(void **state)
 {
 	unsigned char all[256];
 	struct buf encoded, decoded;
@@ -249,7 +249,7 @@ static void text_url_decode_refuses_bad_escapes_and_leaves_the_buffer(void **sta
 	buf_fini(&b);
 }
 
-static void text_url_over_the_limit_leaves_the_buffer(void **state)
+static void text_url_functions_append_nothing_beyond_the_buffer_maximum(void **state)
 {
 	struct buf b;
 
@@ -263,7 +263,7 @@ static void text_url_over_the_limit_leaves_the_buffer(void **state)
 	buf_fini(&b);
 }
 
-static void text_is_utf8_knows_the_edges(void **state)
+static void text_is_utf8_decides_sequences_at_the_boundaries_correctly(void **state)
 {
 	static const char *const good[] = {"", "plain", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
 		"\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "gr\xc3\xbc\xc3\x9f"};
@@ -282,7 +282,7 @@ static void text_is_utf8_knows_the_edges(void **state)
 	assert_int_equal(text_utf8_run(SPAN_LITERAL("ab\xc3\xbc\xffzz")), 4);
 }
 
-static void text_utf8_lossy_shows_bad_bytes_one_by_one(void **state)
+static void text_utf8_lossy_replaces_each_invalid_byte(void **state)
 {
 	struct buf b;
 
@@ -301,7 +301,7 @@ static void text_utf8_lossy_shows_bad_bytes_one_by_one(void **state)
 	buf_fini(&b);
 }
 
-static void text_name_check_takes_any_bytes_but_slash_and_nul(void **state)
+static void text_name_check_accepts_any_bytes_except_slash_and_nul(void **state)
 {
 	char longest[NAME_BYTES_MAX];
 
@@ -314,7 +314,7 @@ static void text_name_check_takes_any_bytes_but_slash_and_nul(void **state)
 	assert_int_equal(text_name_check(SPAN_LITERAL("\n \\%2F")), 0);
 }
 
-static void text_name_check_refuses_what_is_no_name(void **state)
+static void text_name_check_refuses_invalid_names(void **state)
 {
 	char longer[NAME_BYTES_MAX + 1];
 
@@ -340,7 +340,7 @@ static void text_secret_eq_compares_all_bytes(void **state)
 	assert_false(text_secret_eq(span_of("a\0b", 3), span_of("a\0c", 3)));
 }
 
-static void text_random_hex_is_long_enough_and_never_twice_the_same(void **state)
+static void text_random_hex_has_the_requested_length_and_differs_each_time(void **state)
 {
 	char a[2 * 100 + 1], b[2 * 100 + 1];
 
@@ -358,27 +358,27 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_parse_u64_reads_decimal_digits),
-		cmocka_unit_test(text_parse_u64_refuses_what_is_no_number_or_too_large),
-		cmocka_unit_test(text_parse_i64_reads_the_whole_range_and_no_more),
-		cmocka_unit_test(text_parse_id_knows_one_spelling_of_a_number),
-		cmocka_unit_test(text_parse_size_knows_its_letters),
-		cmocka_unit_test(text_parse_size_refuses_overflow_and_nonsense),
-		cmocka_unit_test(text_unhex_reads_what_hex_writes),
-		cmocka_unit_test(text_unhex_refuses_other_sizes_and_letters),
-		cmocka_unit_test(text_base64_knows_the_examples_of_rfc_4648),
-		cmocka_unit_test(text_unbase64_refuses_and_leaves_the_buffer),
-		cmocka_unit_test(text_base64_over_the_limit_leaves_the_buffer),
-		cmocka_unit_test(text_url_encode_leaves_only_unreserved_characters),
-		cmocka_unit_test(text_url_decode_of_all_bytes_is_what_was_encoded),
+		cmocka_unit_test(text_parse_u64_refuses_malformed_and_too_large_numbers),
+		cmocka_unit_test(text_parse_i64_reads_the_whole_range_and_refuses_numbers_beyond),
+		cmocka_unit_test(text_parse_id_accepts_only_the_canonical_form_of_a_number),
+		cmocka_unit_test(text_parse_size_reads_numbers_with_unit_letters),
+		cmocka_unit_test(text_parse_size_refuses_overflow_and_malformed_sizes),
+		cmocka_unit_test(text_unhex_reads_the_output_of_text_hex),
+		cmocka_unit_test(text_unhex_refuses_a_wrong_size_and_other_letters),
+		cmocka_unit_test(text_base64_matches_the_examples_of_rfc_4648),
+		cmocka_unit_test(text_unbase64_refuses_malformed_text_and_leaves_the_buffer),
+		cmocka_unit_test(text_base64_functions_append_nothing_beyond_the_buffer_maximum),
+		cmocka_unit_test(text_url_encode_escapes_all_but_unreserved_characters),
+		cmocka_unit_test(text_url_decode_restores_every_encoded_byte),
 		cmocka_unit_test(text_url_decode_decodes_once_and_keeps_plus),
 		cmocka_unit_test(text_url_decode_refuses_bad_escapes_and_leaves_the_buffer),
-		cmocka_unit_test(text_url_over_the_limit_leaves_the_buffer),
-		cmocka_unit_test(text_is_utf8_knows_the_edges),
-		cmocka_unit_test(text_utf8_lossy_shows_bad_bytes_one_by_one),
-		cmocka_unit_test(text_name_check_takes_any_bytes_but_slash_and_nul),
-		cmocka_unit_test(text_name_check_refuses_what_is_no_name),
+		cmocka_unit_test(text_url_functions_append_nothing_beyond_the_buffer_maximum),
+		cmocka_unit_test(text_is_utf8_decides_sequences_at_the_boundaries_correctly),
+		cmocka_unit_test(text_utf8_lossy_replaces_each_invalid_byte),
+		cmocka_unit_test(text_name_check_accepts_any_bytes_except_slash_and_nul),
+		cmocka_unit_test(text_name_check_refuses_invalid_names),
 		cmocka_unit_test(text_secret_eq_compares_all_bytes),
-		cmocka_unit_test(text_random_hex_is_long_enough_and_never_twice_the_same),
+		cmocka_unit_test(text_random_hex_has_the_requested_length_and_differs_each_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

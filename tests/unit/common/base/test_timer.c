@@ -82,7 +82,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void an_entry_fires_at_its_time_and_not_before(void **state)
+static void a_timer_entry_fires_but_not_before_its_time(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a');
@@ -94,7 +94,7 @@ static void an_entry_fires_at_its_time_and_not_before(void **state)
 	assert_false(timer_cancel(r->timer, &a.entry));
 }
 
-static void entries_fire_by_their_time_whatever_the_order_in_which_they_were_set(void **state)
+static void entries_fire_in_the_order_of_their_times(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b'), c = alarm_of(r, 'c'), d = alarm_of(r, 'd');
@@ -120,7 +120,7 @@ static void an_earlier_entry_does_not_wait_for_a_later_one(void **state)
 	assert_true(timer_cancel(r->timer, &late.entry));
 }
 
-static void an_entry_that_is_set_again_moves_and_fires_once(void **state)
+static void an_entry_that_is_set_again_fires_once_at_its_new_time(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
@@ -135,7 +135,7 @@ static void an_entry_that_is_set_again_moves_and_fires_once(void **state)
 	assert_memory_equal(r->fired, "ab", 2);
 }
 
-static void an_entry_that_is_cancelled_does_not_fire(void **state)
+static void a_cancelled_entry_does_not_fire(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
@@ -150,7 +150,7 @@ static void an_entry_that_is_cancelled_does_not_fire(void **state)
 	assert_int_equal(r->count, 1);
 }
 
-static void a_closed_timer_fires_what_is_set_and_takes_nothing_more(void **state)
+static void a_closed_timer_fires_its_entries_and_refuses_new_ones(void **state)
 {
 	struct record *r = *state;
 	struct alarm a = alarm_of(r, 'a'), b = alarm_of(r, 'b');
@@ -230,14 +230,12 @@ static void an_entry_either_fires_or_is_cancelled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_entry_fires_at_its_time_and_not_before, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			entries_fire_by_their_time_whatever_the_order_in_which_they_were_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_timer_entry_fires_but_not_before_its_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(entries_fire_in_the_order_of_their_times, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_earlier_entry_does_not_wait_for_a_later_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_entry_that_is_set_again_moves_and_fires_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_entry_that_is_cancelled_does_not_fire, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_closed_timer_fires_what_is_set_and_takes_nothing_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_entry_that_is_set_again_fires_once_at_its_new_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cancelled_entry_does_not_fire, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_closed_timer_fires_its_entries_and_refuses_new_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_entry_may_set_itself_again_until_the_timer_is_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_a_timer_fires_its_entries_first, setup, teardown),

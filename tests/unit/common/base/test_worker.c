@@ -33,7 +33,7 @@ static void jobs_init(struct job *jobs, size_t count, atomic_uint *done)
 		jobs[i] = (struct job){.base.run = run, .done = done};
 }
 
-static void one_thread_does_jobs_in_the_order_in_which_they_came(void **state)
+static void a_single_thread_runs_jobs_in_the_order_of_submission(void **state)
 {
 	struct job jobs[JOBS];
 	atomic_uint done;
@@ -49,7 +49,7 @@ static void one_thread_does_jobs_in_the_order_in_which_they_came(void **state)
 		assert_int_equal(jobs[i].place, i);
 }
 
-static void waiting_jobs_are_done_before_the_worker_is_gone(void **state)
+static void worker_free_first_runs_all_waiting_jobs(void **state)
 {
 	struct job jobs[JOBS];
 	atomic_uint done;
@@ -65,7 +65,7 @@ static void waiting_jobs_are_done_before_the_worker_is_gone(void **state)
 	worker_free(NULL);
 }
 
-static void jobs_run_on_the_worker_s_threads_not_on_the_caller_s(void **state)
+static void jobs_run_on_a_thread_of_the_worker_not_on_the_callers(void **state)
 {
 	struct job job;
 	atomic_uint done;
@@ -90,7 +90,7 @@ static void meet(struct worker_job *base)
 	pthread_barrier_wait(((struct meeting *)base)->both);
 }
 
-static void as_many_jobs_run_at_once_as_there_are_threads(void **state)
+static void two_threads_run_two_jobs_at_the_same_time(void **state)
 {
 	pthread_barrier_t both;
 	struct meeting jobs[2];
@@ -110,10 +110,10 @@ static void as_many_jobs_run_at_once_as_there_are_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_thread_does_jobs_in_the_order_in_which_they_came),
-		cmocka_unit_test(waiting_jobs_are_done_before_the_worker_is_gone),
-		cmocka_unit_test(jobs_run_on_the_worker_s_threads_not_on_the_caller_s),
-		cmocka_unit_test(as_many_jobs_run_at_once_as_there_are_threads),
+		cmocka_unit_test(a_single_thread_runs_jobs_in_the_order_of_submission),
+		cmocka_unit_test(worker_free_first_runs_all_waiting_jobs),
+		cmocka_unit_test(jobs_run_on_a_thread_of_the_worker_not_on_the_callers),
+		cmocka_unit_test(two_threads_run_two_jobs_at_the_same_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

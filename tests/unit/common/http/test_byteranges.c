@@ -41,7 +41,7 @@ static void assert_body(const char *range, int64_t size, const char *body)
 #define LINE "--bbbbbbbbbbbbbbbbbbbbbbbb"
 #define HEAD(range) LINE "\r\nContent-Type: text/x\r\nContent-Range: bytes " range "/10\r\n\r\n"
 
-static void the_body_is_the_part_or_parts_with_heads(void **state)
+static void one_range_gives_a_plain_body_and_several_give_a_multipart_body(void **state)
 {
 	(void)state;
 	assert_body(NULL, SIZE, CONTENT);
@@ -71,7 +71,7 @@ static void assert_fields(const char *range, const char *type, const char *conte
 	http_headers_fini(&headers);
 }
 
-static void the_fields_say_which_part_it_is(void **state)
+static void header_fields_describe_a_single_range_or_a_multipart_answer(void **state)
 {
 	(void)state;
 	assert_fields("bytes=2-4", "text/x", "bytes 2-4/10");
@@ -79,7 +79,7 @@ static void the_fields_say_which_part_it_is(void **state)
 	assert_fields("bytes=0-0,2-2", "multipart/byteranges; boundary=bbbbbbbbbbbbbbbbbbbbbbbb", NULL);
 }
 
-static void who_asks_beyond_is_told_the_size(void **state)
+static void byteranges_add_size_adds_a_content_range_with_only_the_size(void **state)
 {
 	struct http_headers headers;
 
@@ -90,7 +90,7 @@ static void who_asks_beyond_is_told_the_size(void **state)
 	http_headers_fini(&headers);
 }
 
-static void no_two_answers_have_the_same_boundary(void **state)
+static void two_multipart_answers_have_different_boundaries(void **state)
 {
 	const struct range_set ranges = {.count = 0};
 	struct byteranges a, b;
@@ -105,10 +105,10 @@ static void no_two_answers_have_the_same_boundary(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_body_is_the_part_or_parts_with_heads),
-		cmocka_unit_test(the_fields_say_which_part_it_is),
-		cmocka_unit_test(who_asks_beyond_is_told_the_size),
-		cmocka_unit_test(no_two_answers_have_the_same_boundary),
+		cmocka_unit_test(one_range_gives_a_plain_body_and_several_give_a_multipart_body),
+		cmocka_unit_test(header_fields_describe_a_single_range_or_a_multipart_answer),
+		cmocka_unit_test(byteranges_add_size_adds_a_content_range_with_only_the_size),
+		cmocka_unit_test(two_multipart_answers_have_different_boundaries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static bool is_loopback(int family, const char *text)
 	return loopback_is(family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6);
 }
 
-static void addresses_of_this_machine_are_known(void **state)
+static void loopback_is_recognises_loopback_addresses_and_no_others(void **state)
 {
 	struct sockaddr local = {.sa_family = AF_UNIX};
 
@@ -45,7 +45,7 @@ static void addresses_of_this_machine_are_known(void **state)
 	assert_false(loopback_is(&local));
 }
 
-static void urls_that_lead_to_whoever_follows_them_are_known(void **state)
+static void loopback_url_recognises_urls_that_lead_to_the_same_machine(void **state)
 {
 	static const char *const here[] = {"http://127.0.0.1:9090", "https://127.9.9.9", "http://localhost:8050",
 		"http://LocalHost", "http://localhost.:80", "http://a.localhost/x", "http://localhost.localdomain",
@@ -79,7 +79,7 @@ static const char *control_of(int fd, char ret[NAME_SIZE])
 	return ret;
 }
 
-static void sockets_to_others_keep_what_the_system_says(void **state)
+static void a_socket_to_another_machine_keeps_its_congestion_control(void **state)
 {
 	struct sockaddr_in other = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001)};
 	char before[NAME_SIZE], after[NAME_SIZE];
@@ -109,7 +109,7 @@ static bool has_port(int fd, uint16_t port, int (*name_of)(int fd, struct sockad
 }
 
 /* Checks the listening socket, the accepted one and the client's one: all are in this process. */
-static void no_socket_between_a_client_and_a_server_here_is_paced(void **state)
+static void sockets_between_a_local_client_and_a_local_server_use_reno(void **state)
 {
 	static const struct http_route routes[] = {
 		{.method = "GET", .pattern = "/", .handler = on_get, .internal = true}, {0}};
@@ -146,10 +146,10 @@ static void no_socket_between_a_client_and_a_server_here_is_paced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_of_this_machine_are_known),
-		cmocka_unit_test(urls_that_lead_to_whoever_follows_them_are_known),
-		cmocka_unit_test(sockets_to_others_keep_what_the_system_says),
-		cmocka_unit_test(no_socket_between_a_client_and_a_server_here_is_paced),
+		cmocka_unit_test(loopback_is_recognises_loopback_addresses_and_no_others),
+		cmocka_unit_test(loopback_url_recognises_urls_that_lead_to_the_same_machine),
+		cmocka_unit_test(a_socket_to_another_machine_keeps_its_congestion_control),
+		cmocka_unit_test(sockets_between_a_local_client_and_a_local_server_use_reno),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static void headers_are_found_whatever_their_case(void **state)
+static void headers_are_found_regardless_of_case(void **state)
 {
 	struct http_headers h;
 
@@ -20,7 +20,7 @@ static void headers_are_found_whatever_their_case(void **state)
 	assert_int_equal(h.count, 0);
 }
 
-static void headers_add_keeps_order_and_doubles(void **state)
+static void headers_add_keeps_the_order_and_repeated_names(void **state)
 {
 	struct http_headers h;
 
@@ -33,7 +33,7 @@ static void headers_add_keeps_order_and_doubles(void **state)
 	http_headers_fini(&h);
 }
 
-static void headers_set_replaces_all_of_the_name(void **state)
+static void headers_set_replaces_all_fields_of_the_name(void **state)
 {
 	struct http_headers h;
 
@@ -50,7 +50,7 @@ static void headers_set_replaces_all_of_the_name(void **state)
 	http_headers_fini(&h);
 }
 
-static void headers_refuse_what_would_end_the_line(void **state)
+static void headers_refuse_names_and_values_that_would_end_the_line(void **state)
 {
 	static const char *const names[] = {"", "a b", "a:", "a\r", "a\n", "a\t"};
 	struct http_headers h;
@@ -66,7 +66,7 @@ static void headers_refuse_what_would_end_the_line(void **state)
 	http_headers_fini(&h);
 }
 
-static void headers_refused_set_keeps_the_old_value(void **state)
+static void a_refused_headers_set_keeps_the_old_value(void **state)
 {
 	struct http_headers h;
 
@@ -78,7 +78,7 @@ static void headers_refused_set_keeps_the_old_value(void **state)
 	http_headers_fini(&h);
 }
 
-static void the_number_and_bytes_of_headers_are_limited(void **state)
+static void the_number_of_headers_and_their_length_are_limited(void **state)
 {
 	struct http_headers h;
 
@@ -96,12 +96,12 @@ static void the_number_and_bytes_of_headers_are_limited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(headers_are_found_whatever_their_case),
-		cmocka_unit_test(headers_add_keeps_order_and_doubles),
-		cmocka_unit_test(headers_set_replaces_all_of_the_name),
-		cmocka_unit_test(headers_refuse_what_would_end_the_line),
-		cmocka_unit_test(headers_refused_set_keeps_the_old_value),
-		cmocka_unit_test(the_number_and_bytes_of_headers_are_limited),
+		cmocka_unit_test(headers_are_found_regardless_of_case),
+		cmocka_unit_test(headers_add_keeps_the_order_and_repeated_names),
+		cmocka_unit_test(headers_set_replaces_all_fields_of_the_name),
+		cmocka_unit_test(headers_refuse_names_and_values_that_would_end_the_line),
+		cmocka_unit_test(a_refused_headers_set_keeps_the_old_value),
+		cmocka_unit_test(the_number_of_headers_and_their_length_are_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

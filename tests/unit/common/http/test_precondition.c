@@ -23,7 +23,7 @@ static int check(struct precondition p, const struct precondition_target *target
 	return precondition_check(&p, target, read);
 }
 
-static void if_match_holds_for_the_etag_that_is_there(void **state)
+static void if_match_requires_the_current_etag(void **state)
 {
 	(void)state;
 	assert_int_equal(check((struct precondition){.if_match = "\"a\""}, &there, false), 0);
@@ -34,13 +34,13 @@ static void if_match_holds_for_the_etag_that_is_there(void **state)
 	assert_int_equal(check((struct precondition){.if_match = "*"}, &nothing, false), -ERR_PRECONDITION);
 }
 
-static void if_match_never_takes_a_weak_etag(void **state)
+static void if_match_never_matches_a_weak_etag(void **state)
 {
 	(void)state;
 	assert_int_equal(check((struct precondition){.if_match = "W/\"a\""}, &there, false), -ERR_PRECONDITION);
 }
 
-static void if_none_match_is_304_for_reads_and_412_for_changes(void **state)
+static void a_matching_if_none_match_gives_304_to_reads_and_412_to_changes(void **state)
 {
 	(void)state;
 	assert_int_equal(
@@ -64,7 +64,7 @@ static void a_malformed_list_of_etags_is_a_bad_request(void **state)
 	}
 }
 
-static void conditions_by_date_count_only_without_etags(void **state)
+static void date_conditions_apply_only_without_etag_conditions(void **state)
 {
 	const struct precondition old = {.if_modified_since = "Sun, 06 Nov 1994 08:49:36 GMT"};
 	const struct precondition same = {.if_modified_since = DATE};
@@ -86,7 +86,7 @@ static void conditions_by_date_count_only_without_etags(void **state)
 		0);
 }
 
-static void if_range_names_this_very_state(void **state)
+static void if_range_matches_only_the_current_etag_or_date(void **state)
 {
 	struct precondition_target fresh = there;
 
@@ -123,12 +123,12 @@ static void http_dates_are_read_in_their_three_forms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(if_match_holds_for_the_etag_that_is_there),
-		cmocka_unit_test(if_match_never_takes_a_weak_etag),
-		cmocka_unit_test(if_none_match_is_304_for_reads_and_412_for_changes),
+		cmocka_unit_test(if_match_requires_the_current_etag),
+		cmocka_unit_test(if_match_never_matches_a_weak_etag),
+		cmocka_unit_test(a_matching_if_none_match_gives_304_to_reads_and_412_to_changes),
 		cmocka_unit_test(a_malformed_list_of_etags_is_a_bad_request),
-		cmocka_unit_test(conditions_by_date_count_only_without_etags),
-		cmocka_unit_test(if_range_names_this_very_state),
+		cmocka_unit_test(date_conditions_apply_only_without_etag_conditions),
+		cmocka_unit_test(if_range_matches_only_the_current_etag_or_date),
 		cmocka_unit_test(http_dates_are_read_in_their_three_forms),
 	};
 

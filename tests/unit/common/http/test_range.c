@@ -27,7 +27,7 @@ static void expect_whole(const char *header, int64_t size)
 	assert_int_equal(set.count, 0);
 }
 
-static void range_parse_gives_the_bytes_that_are_there(void **state)
+static void range_parse_clips_ranges_to_the_content(void **state)
 {
 	(void)state;
 	expect_one("bytes=0-0", 10, 0, 1);
@@ -47,7 +47,7 @@ static void range_parse_gives_the_bytes_that_are_there(void **state)
 	expect_whole("bytes=0-1,-5,6-", INT64_MAX);
 }
 
-static void range_parse_beyond_the_end_is_refused(void **state)
+static void range_parse_refuses_ranges_beyond_the_end(void **state)
 {
 	struct range_set set;
 
@@ -60,7 +60,7 @@ static void range_parse_beyond_the_end_is_refused(void **state)
 	assert_int_equal(set.count, 0);
 }
 
-static void range_parse_ignores_what_is_no_range(void **state)
+static void range_parse_ignores_malformed_ranges(void **state)
 {
 	static const char *const odd[] = {"bytes", "bytes=", "bytes=x", "bytes=1", "bytes=3-2", "bytes=1-x", "bytes=-",
 		"bytes=1-2;3-4", "lines=1-2", "bytes=--1", "bytes=1-2-3", ""};
@@ -71,7 +71,7 @@ static void range_parse_ignores_what_is_no_range(void **state)
 		expect_whole(odd[i], 10);
 }
 
-static void range_parse_keeps_the_order_of_several(void **state)
+static void range_parse_keeps_the_order_of_several_ranges(void **state)
 {
 	struct range_set set;
 
@@ -83,7 +83,7 @@ static void range_parse_keeps_the_order_of_several(void **state)
 	assert_int_equal(set.parts[2].from, 9);
 }
 
-static void range_parse_gives_all_when_parts_cost_more_than_the_whole(void **state)
+static void range_parse_gives_the_whole_content_for_overlapping_or_too_many_ranges(void **state)
 {
 	char many[16 + 4 * RANGE_PARTS_MAX] = "bytes=0-0";
 	size_t size = strlen(many);
@@ -98,11 +98,11 @@ static void range_parse_gives_all_when_parts_cost_more_than_the_whole(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(range_parse_gives_the_bytes_that_are_there),
-		cmocka_unit_test(range_parse_beyond_the_end_is_refused),
-		cmocka_unit_test(range_parse_ignores_what_is_no_range),
-		cmocka_unit_test(range_parse_keeps_the_order_of_several),
-		cmocka_unit_test(range_parse_gives_all_when_parts_cost_more_than_the_whole),
+		cmocka_unit_test(range_parse_clips_ranges_to_the_content),
+		cmocka_unit_test(range_parse_refuses_ranges_beyond_the_end),
+		cmocka_unit_test(range_parse_ignores_malformed_ranges),
+		cmocka_unit_test(range_parse_keeps_the_order_of_several_ranges),
+		cmocka_unit_test(range_parse_gives_the_whole_content_for_overlapping_or_too_many_ranges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ static void check(const struct row *rows, size_t count)
 
 #define CHECK(rows) check(rows, sizeof(rows) / sizeof((rows)[0]))
 
-static void who_comes_by_another_host_is_told_that_one(void **state)
+static void a_loopback_url_is_rewritten_to_the_host_of_the_request(void **state)
 {
 	static const struct row rows[] = {
 		{"http://localhost:9090", "nephos.example:8050", "http://nephos.example:9090"},
@@ -47,7 +47,7 @@ static void who_comes_by_another_host_is_told_that_one(void **state)
 	CHECK(rows);
 }
 
-static void an_address_that_leads_to_another_machine_is_told_as_it_is(void **state)
+static void a_url_of_another_machine_is_not_rewritten(void **state)
 {
 	static const struct row rows[] = {
 		{"http://gateway-2:9090", "nephos.example:8050", NULL},
@@ -59,7 +59,7 @@ static void an_address_that_leads_to_another_machine_is_told_as_it_is(void **sta
 	CHECK(rows);
 }
 
-static void who_comes_from_this_machine_is_told_it_as_it_is(void **state)
+static void a_loopback_url_is_not_rewritten_for_a_request_to_a_loopback_host(void **state)
 {
 	static const struct row rows[] = {
 		{"http://localhost:9090", "localhost:8050", NULL},
@@ -76,7 +76,7 @@ static void who_comes_from_this_machine_is_told_it_as_it_is(void **state)
 	CHECK(rows);
 }
 
-static void what_is_no_host_is_told_to_nobody(void **state)
+static void a_url_is_not_rewritten_to_a_malformed_host(void **state)
 {
 	char longest[TOLD_URL_SIZE], too_long[TOLD_URL_SIZE], told[TOLD_URL_SIZE + 32];
 	const struct row rows[] = {
@@ -115,10 +115,10 @@ static void what_is_no_host_is_told_to_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_comes_by_another_host_is_told_that_one),
-		cmocka_unit_test(an_address_that_leads_to_another_machine_is_told_as_it_is),
-		cmocka_unit_test(who_comes_from_this_machine_is_told_it_as_it_is),
-		cmocka_unit_test(what_is_no_host_is_told_to_nobody),
+		cmocka_unit_test(a_loopback_url_is_rewritten_to_the_host_of_the_request),
+		cmocka_unit_test(a_url_of_another_machine_is_not_rewritten),
+		cmocka_unit_test(a_loopback_url_is_not_rewritten_for_a_request_to_a_loopback_host),
+		cmocka_unit_test(a_url_is_not_rewritten_to_a_malformed_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

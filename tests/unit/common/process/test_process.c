@@ -103,7 +103,7 @@ static int begin(struct life *l, const char *required, const char *word, ...)
 	return r;
 }
 
-static void a_process_has_common_settings_and_its_own(void **state)
+static void a_process_reads_common_settings_and_its_own(void **state)
 {
 	struct life *l = *state;
 
@@ -113,7 +113,7 @@ static void a_process_has_common_settings_and_its_own(void **state)
 	assert_string_equal(process_name(l->process), "test-1");
 }
 
-static void a_process_has_the_name_that_it_is_given(void **state)
+static void the_name_flag_sets_the_name_of_the_process(void **state)
 {
 	struct life *l = *state;
 
@@ -121,7 +121,7 @@ static void a_process_has_the_name_that_it_is_given(void **state)
 	assert_string_equal(process_name(l->process), "docs-7");
 }
 
-static void settings_that_make_no_sense_are_refused(void **state)
+static void process_new_refuses_invalid_settings(void **state)
 {
 	struct life *l = *state;
 
@@ -135,7 +135,7 @@ static void settings_that_make_no_sense_are_refused(void **state)
 	assert_null(l->process);
 }
 
-static void variables_of_other_programs_are_accepted_and_unknown_ones_are_not(void **state)
+static void variables_of_other_programs_are_accepted_and_unknown_ones_refused(void **state)
 {
 	struct life *l = *state;
 
@@ -148,7 +148,7 @@ static void variables_of_other_programs_are_accepted_and_unknown_ones_are_not(vo
 	unsetenv("NEPHOS_QUOTTA");
 }
 
-static void a_signal_ends_the_phases_that_were_started(void **state)
+static void a_sigterm_stops_a_process_that_has_run_its_phases(void **state)
 {
 	struct life *l = *state;
 
@@ -158,7 +158,7 @@ static void a_signal_ends_the_phases_that_were_started(void **state)
 	assert_string_equal(l->done, "abs");
 }
 
-static void a_phase_that_fails_ends_the_start_and_stops_what_was_started(void **state)
+static void a_failing_phase_stops_the_process_and_process_run_returns_its_error(void **state)
 {
 	struct life *l = *state;
 
@@ -168,7 +168,7 @@ static void a_phase_that_fails_ends_the_start_and_stops_what_was_started(void **
 	assert_string_equal(l->done, "abs");
 }
 
-static void an_end_that_is_asked_for_during_the_start_is_an_orderly_one(void **state)
+static void a_cancelled_start_stops_the_process_and_process_run_returns_0(void **state)
 {
 	struct life *l = *state;
 
@@ -178,7 +178,7 @@ static void an_end_that_is_asked_for_during_the_start_is_an_orderly_one(void **s
 	assert_string_equal(l->done, "abs");
 }
 
-static void only_the_signals_that_end_a_process_end_it(void **state)
+static void sigint_ends_a_process_and_sighup_does_not(void **state)
 {
 	struct life *l = *state;
 
@@ -190,7 +190,7 @@ static void only_the_signals_that_end_a_process_end_it(void **state)
 	assert_true(process_ends_within(l->process, 1000));
 }
 
-static void without_the_file_of_its_keys_it_says_which_setting_is_missing(void **state)
+static void process_load_keys_without_a_key_file_names_the_missing_setting(void **state)
 {
 	struct life *l = *state;
 	struct buf why;
@@ -206,19 +206,20 @@ static void without_the_file_of_its_keys_it_says_which_setting_is_missing(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_process_has_common_settings_and_its_own, clear_environment, end),
-		cmocka_unit_test_setup_teardown(a_process_has_the_name_that_it_is_given, clear_environment, end),
-		cmocka_unit_test_setup_teardown(settings_that_make_no_sense_are_refused, clear_environment, end),
+		cmocka_unit_test_setup_teardown(a_process_reads_common_settings_and_its_own, clear_environment, end),
+		cmocka_unit_test_setup_teardown(the_name_flag_sets_the_name_of_the_process, clear_environment, end),
+		cmocka_unit_test_setup_teardown(process_new_refuses_invalid_settings, clear_environment, end),
 		cmocka_unit_test_setup_teardown(
-			variables_of_other_programs_are_accepted_and_unknown_ones_are_not, clear_environment, end),
-		cmocka_unit_test_setup_teardown(a_signal_ends_the_phases_that_were_started, clear_environment, end),
+			variables_of_other_programs_are_accepted_and_unknown_ones_refused, clear_environment, end),
 		cmocka_unit_test_setup_teardown(
-			a_phase_that_fails_ends_the_start_and_stops_what_was_started, clear_environment, end),
+			a_sigterm_stops_a_process_that_has_run_its_phases, clear_environment, end),
 		cmocka_unit_test_setup_teardown(
-			an_end_that_is_asked_for_during_the_start_is_an_orderly_one, clear_environment, end),
-		cmocka_unit_test_setup_teardown(only_the_signals_that_end_a_process_end_it, clear_environment, end),
+			a_failing_phase_stops_the_process_and_process_run_returns_its_error, clear_environment, end),
 		cmocka_unit_test_setup_teardown(
-			without_the_file_of_its_keys_it_says_which_setting_is_missing, clear_environment, end),
+			a_cancelled_start_stops_the_process_and_process_run_returns_0, clear_environment, end),
+		cmocka_unit_test_setup_teardown(sigint_ends_a_process_and_sighup_does_not, clear_environment, end),
+		cmocka_unit_test_setup_teardown(
+			process_load_keys_without_a_key_file_names_the_missing_setting, clear_environment, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static struct acl parsed(struct span bytes)
 	return acl;
 }
 
-static void acl_comes_back_as_it_was(void **state)
+static void acl_parse_and_acl_print_preserve_all_entries(void **state)
 {
 	char bytes[ACL_BYTES_MAX + 16], again[ACL_BYTES_MAX];
 	struct span full = MAKE(bytes, {OWNER, 7, NONE}, {USER, 5, 1000}, {USER, 6, 1001}, {GROUP, 5, NONE},
@@ -49,7 +49,7 @@ static void acl_comes_back_as_it_was(void **state)
 	assert_memory_equal(again, bytes, full.size);
 }
 
-static void acl_ids_that_mean_nothing_are_not_kept(void **state)
+static void acl_parse_drops_the_ids_of_owner_group_and_others(void **state)
 {
 	char bytes[ACL_BYTES_MAX + 16];
 	struct acl acl = parsed(MAKE(bytes, {OWNER, 7, 0}, {GROUP, 5, 17}, {OTHERS, 0, 3}));
@@ -59,7 +59,7 @@ static void acl_ids_that_mean_nothing_are_not_kept(void **state)
 		assert_true(acl.entries[i].id == NONE);
 }
 
-static void acl_without_entries_asks_for_none(void **state)
+static void acl_parse_accepts_an_acl_without_entries(void **state)
 {
 	const uint32_t head = 2;
 
@@ -68,7 +68,7 @@ static void acl_without_entries_asks_for_none(void **state)
 	assert_int_equal(parsed(span_of((const char *)&head, 4)).count, 0);
 }
 
-static void acl_parse_refuses_what_the_kernel_refuses(void **state)
+static void acl_parse_refuses_malformed_acls(void **state)
 {
 	static const struct entries bad[][7] = {
 		{{OWNER, 7, NONE}, {GROUP, 5, NONE}},					   /* no others */
@@ -99,7 +99,7 @@ static void acl_parse_refuses_what_the_kernel_refuses(void **state)
 	assert_int_equal(acl_parse(span_of(bytes, ACL_BYTES_MAX + 8), &acl), -E2BIG);
 }
 
-static void acl_mode_has_the_mask_as_its_group(void **state)
+static void acl_mode_uses_the_mask_as_the_group_bits(void **state)
 {
 	char bytes[ACL_BYTES_MAX + 16];
 	struct acl plain = parsed(MAKE(bytes, {OWNER, 6, NONE}, {GROUP, 4, NONE}, {OTHERS, 1, NONE}));
@@ -112,7 +112,7 @@ static void acl_mode_has_the_mask_as_its_group(void **state)
 	assert_int_equal(acl_mode(&masked), 0621);
 }
 
-static void acl_chmod_changes_the_mask_and_not_the_group(void **state)
+static void acl_chmod_changes_the_mask_and_not_the_group_entry(void **state)
 {
 	char bytes[ACL_BYTES_MAX + 16], again[ACL_BYTES_MAX];
 	struct acl acl = parsed(
@@ -127,7 +127,7 @@ static void acl_chmod_changes_the_mask_and_not_the_group(void **state)
 	assert_memory_equal(again, wanted.data, wanted.size);
 }
 
-static void acl_inherit_grants_what_both_do(void **state)
+static void acl_inherit_grants_only_bits_of_both_the_acl_and_the_mode(void **state)
 {
 	char bytes[ACL_BYTES_MAX + 16], again[ACL_BYTES_MAX];
 	struct acl acl = parsed(
@@ -143,7 +143,7 @@ static void acl_inherit_grants_what_both_do(void **state)
 	assert_memory_equal(again, wanted.data, wanted.size);
 }
 
-static void the_xattrs_of_acls_have_two_names(void **state)
+static void acl_is_name_recognises_the_two_xattrs_of_acls(void **state)
 {
 	bool is_default = true;
 
@@ -159,14 +159,14 @@ static void the_xattrs_of_acls_have_two_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(acl_comes_back_as_it_was),
-		cmocka_unit_test(acl_ids_that_mean_nothing_are_not_kept),
-		cmocka_unit_test(acl_without_entries_asks_for_none),
-		cmocka_unit_test(acl_parse_refuses_what_the_kernel_refuses),
-		cmocka_unit_test(acl_mode_has_the_mask_as_its_group),
-		cmocka_unit_test(acl_chmod_changes_the_mask_and_not_the_group),
-		cmocka_unit_test(acl_inherit_grants_what_both_do),
-		cmocka_unit_test(the_xattrs_of_acls_have_two_names),
+		cmocka_unit_test(acl_parse_and_acl_print_preserve_all_entries),
+		cmocka_unit_test(acl_parse_drops_the_ids_of_owner_group_and_others),
+		cmocka_unit_test(acl_parse_accepts_an_acl_without_entries),
+		cmocka_unit_test(acl_parse_refuses_malformed_acls),
+		cmocka_unit_test(acl_mode_uses_the_mask_as_the_group_bits),
+		cmocka_unit_test(acl_chmod_changes_the_mask_and_not_the_group_entry),
+		cmocka_unit_test(acl_inherit_grants_only_bits_of_both_the_acl_and_the_mode),
+		cmocka_unit_test(acl_is_name_recognises_the_two_xattrs_of_acls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 /* cmocka.h comes last: it needs the headers above. */
 #include <cmocka.h>
 
-static void the_key_of_a_batch_is_known_as_its_sessions(void **state)
+static void a_batch_key_is_recognised_as_a_key_of_its_session(void **state)
 {
 	char key[BATCH_KEY_SIZE];
 
@@ -21,7 +21,7 @@ static void the_key_of_a_batch_is_known_as_its_sessions(void **state)
 	assert_true(batch_key_is_of(span_str(key), INT64_MAX));
 }
 
-static void a_key_that_a_client_may_choose_is_no_batchs(void **state)
+static void other_idempotency_keys_are_not_taken_for_batch_keys(void **state)
 {
 	static const char *const keys[] = {
 		"", "/", "12", "12/", "/1", "12/1/1", "12/x", "x/1", "2026/11/25", "-1/1", " 1/1", "1:2"};
@@ -38,8 +38,8 @@ static void a_key_that_a_client_may_choose_is_no_batchs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_key_of_a_batch_is_known_as_its_sessions),
-		cmocka_unit_test(a_key_that_a_client_may_choose_is_no_batchs),
+		cmocka_unit_test(a_batch_key_is_recognised_as_a_key_of_its_session),
+		cmocka_unit_test(other_idempotency_keys_are_not_taken_for_batch_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

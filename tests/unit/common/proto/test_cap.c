@@ -18,7 +18,7 @@ static void derive(const uint8_t key[32], struct cap_key *ret)
 	assert_int_equal(sha256_hmac(span_of(key, 32), SPAN_LITERAL(CAP_LABEL), ret->bytes), 0);
 }
 
-static void cap_sign_is_accepted_until_it_expires(void **state)
+static void a_signed_capability_is_accepted_until_it_expires(void **state)
 {
 	struct cap_key key;
 	char cap[CAP_TEXT_SIZE];
@@ -57,7 +57,7 @@ static void cap_check_refuses_another_drive_block_or_key(void **state)
 	assert_int_equal(generation, -5);
 }
 
-static void cap_check_refuses_every_changed_character(void **state)
+static void cap_check_refuses_a_capability_with_any_changed_character(void **state)
 {
 	struct cap_key key;
 	char cap[CAP_TEXT_SIZE];
@@ -81,9 +81,9 @@ static void cap_check_refuses_every_changed_character(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cap_sign_is_accepted_until_it_expires),
+		cmocka_unit_test(a_signed_capability_is_accepted_until_it_expires),
 		cmocka_unit_test(cap_check_refuses_another_drive_block_or_key),
-		cmocka_unit_test(cap_check_refuses_every_changed_character),
+		cmocka_unit_test(cap_check_refuses_a_capability_with_any_changed_character),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

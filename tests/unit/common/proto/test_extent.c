@@ -22,7 +22,7 @@ static void make_extents(struct buf *b)
 	extent_page_end(b, count_at, 2, false);
 }
 
-static void extent_page_comes_back_as_it_was(void **state)
+static void extent_page_read_returns_the_extents_that_were_added(void **state)
 {
 	struct extent_page page;
 	struct extent e;
@@ -50,7 +50,7 @@ static void extent_page_comes_back_as_it_was(void **state)
 	buf_fini(&b);
 }
 
-static void extent_page_that_is_cut_is_refused(void **state)
+static void extent_page_read_refuses_a_truncated_page(void **state)
 {
 	struct extent_page page;
 	struct buf b;
@@ -69,7 +69,7 @@ static void extent_page_that_is_cut_is_refused(void **state)
 	buf_fini(&b);
 }
 
-static void extent_that_leaves_its_block_is_refused(void **state)
+static void extent_page_read_refuses_an_extent_beyond_its_block(void **state)
 {
 	struct extent_page page = {.seq = 1};
 	struct extent e = {.at = 0, .len = 10, .kind = EXTENT_BLOCK, .from = 5, .block_size = 14};
@@ -88,9 +88,9 @@ static void extent_that_leaves_its_block_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(extent_page_comes_back_as_it_was),
-		cmocka_unit_test(extent_page_that_is_cut_is_refused),
-		cmocka_unit_test(extent_that_leaves_its_block_is_refused),
+		cmocka_unit_test(extent_page_read_returns_the_extents_that_were_added),
+		cmocka_unit_test(extent_page_read_refuses_a_truncated_page),
+		cmocka_unit_test(extent_page_read_refuses_an_extent_beyond_its_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

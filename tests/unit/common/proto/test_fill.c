@@ -10,7 +10,7 @@
 
 /* -- positions -- */
 
-static void nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved(void **state)
+static void a_view_is_trusted_only_as_long_as_a_journal_answer_proves(void **state)
 {
 	struct fill_view v;
 
@@ -29,7 +29,7 @@ static void nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved(v
 	assert_false(fill_trusted(&v, 5 + LONG));
 }
 
-static void an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is(void **state)
+static void older_kept_answers_are_barred_until_the_journal_reaches_a_seen_position(void **state)
 {
 	struct fill_view v;
 
@@ -49,7 +49,7 @@ static void an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is(void **
 	assert_int_equal(fill_needed(&v, 1), 0);
 }
 
-static void the_journal_has_a_grace_for_each_position_that_it_has_not_told(void **state)
+static void kept_answers_stay_usable_for_a_grace_while_the_journal_is_behind(void **state)
 {
 	struct fill_view v;
 
@@ -71,7 +71,7 @@ static void the_journal_has_a_grace_for_each_position_that_it_has_not_told(void 
 	assert_int_equal(fill_needed(&v, 1000), 0);
 }
 
-static void own_changes_need_not_be_told(void **state)
+static void own_changes_do_not_bar_kept_answers(void **state)
 {
 	struct fill_view v;
 
@@ -87,7 +87,7 @@ static void own_changes_need_not_be_told(void **state)
 	assert_int_equal(v.followed, 13);
 }
 
-static void a_gap_between_own_changes_is_somebody_elses(void **state)
+static void a_gap_between_own_changes_is_taken_for_a_change_by_others(void **state)
 {
 	struct fill_view v;
 
@@ -106,7 +106,7 @@ static void a_gap_between_own_changes_is_somebody_elses(void **state)
 	assert_int_equal(fill_needed(&v, 1), 0);
 }
 
-static void answers_in_another_order_are_settled_by_the_journal(void **state)
+static void own_changes_answered_out_of_order_are_settled_by_the_journal(void **state)
 {
 	struct fill_view v;
 
@@ -123,7 +123,7 @@ static void answers_in_another_order_are_settled_by_the_journal(void **state)
 	assert_int_equal(fill_needed(&v, 1), 0);
 }
 
-static void another_life_of_the_drive_is_not_trusted_until_the_journal_begins_anew(void **state)
+static void another_incarnation_is_not_trusted_until_the_journal_restarts(void **state)
 {
 	struct fill_view v;
 
@@ -251,7 +251,7 @@ static void interleave(struct world w, unsigned done, bool trusted)
 	}
 }
 
-static void in_every_order_an_answer_is_good_for_whom_it_must_be_and_for_nobody_else(void **state)
+static void no_interleaving_serves_a_reader_an_answer_that_is_too_old(void **state)
 {
 	(void)state;
 	for (int trusted = 0; trusted < 2; trusted++) {
@@ -268,7 +268,7 @@ static void in_every_order_an_answer_is_good_for_whom_it_must_be_and_for_nobody_
 	}
 }
 
-static void who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile(void **state)
+static void a_reader_that_waited_before_the_fill_is_served_despite_later_changes(void **state)
 {
 	struct fill_view v;
 	struct fill_wish before, after;
@@ -288,15 +288,15 @@ static void who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile(vo
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_trusted_before_somebody_tells_and_longer_than_he_proved),
-		cmocka_unit_test(an_answer_beyond_what_was_told_ends_what_is_kept_until_it_is),
-		cmocka_unit_test(the_journal_has_a_grace_for_each_position_that_it_has_not_told),
-		cmocka_unit_test(own_changes_need_not_be_told),
-		cmocka_unit_test(a_gap_between_own_changes_is_somebody_elses),
-		cmocka_unit_test(answers_in_another_order_are_settled_by_the_journal),
-		cmocka_unit_test(another_life_of_the_drive_is_not_trusted_until_the_journal_begins_anew),
-		cmocka_unit_test(in_every_order_an_answer_is_good_for_whom_it_must_be_and_for_nobody_else),
-		cmocka_unit_test(who_came_before_it_was_sent_is_served_whatever_was_told_meanwhile),
+		cmocka_unit_test(a_view_is_trusted_only_as_long_as_a_journal_answer_proves),
+		cmocka_unit_test(older_kept_answers_are_barred_until_the_journal_reaches_a_seen_position),
+		cmocka_unit_test(kept_answers_stay_usable_for_a_grace_while_the_journal_is_behind),
+		cmocka_unit_test(own_changes_do_not_bar_kept_answers),
+		cmocka_unit_test(a_gap_between_own_changes_is_taken_for_a_change_by_others),
+		cmocka_unit_test(own_changes_answered_out_of_order_are_settled_by_the_journal),
+		cmocka_unit_test(another_incarnation_is_not_trusted_until_the_journal_restarts),
+		cmocka_unit_test(no_interleaving_serves_a_reader_an_answer_that_is_too_old),
+		cmocka_unit_test(a_reader_that_waited_before_the_fill_is_served_despite_later_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void header_values_that_are_printed_are_parsed_again(void **state)
+static void printed_positions_and_usages_are_parsed_to_the_same_numbers(void **state)
 {
 	static const int64_t numbers[] = {0, 1, 17, INT64_MAX};
 	char text[HEADERS_VALUE_SIZE];
@@ -25,7 +25,7 @@ static void header_values_that_are_printed_are_parsed_again(void **state)
 	}
 }
 
-static void a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash(void **state)
+static void a_position_is_printed_with_a_dot_and_a_usage_with_a_slash(void **state)
 {
 	char text[HEADERS_VALUE_SIZE];
 
@@ -51,7 +51,7 @@ static void a_malformed_header_value_is_refused_and_sets_nothing(void **state)
 	assert_true(first == 7 && second == 8);
 }
 
-static void a_stand_is_a_position_and_a_timeline(void **state)
+static void a_stand_header_has_a_position_and_a_timeline(void **state)
 {
 	static const char *const wrong[] = {"", "/", "1.2", "1.2/", "1.2/0", "0.2/1", "1.2/-1", "1.2/1 ", "1/2/3",
 		"1.2/3/4", "/1", "1./3", "1.2/9223372036854775808",
@@ -77,9 +77,9 @@ static void a_stand_is_a_position_and_a_timeline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header_values_that_are_printed_are_parsed_again),
-		cmocka_unit_test(a_position_is_two_numbers_with_a_dot_and_usage_with_a_slash),
-		cmocka_unit_test(a_stand_is_a_position_and_a_timeline),
+		cmocka_unit_test(printed_positions_and_usages_are_parsed_to_the_same_numbers),
+		cmocka_unit_test(a_position_is_printed_with_a_dot_and_a_usage_with_a_slash),
+		cmocka_unit_test(a_stand_header_has_a_position_and_a_timeline),
 		cmocka_unit_test(a_malformed_header_value_is_refused_and_sets_nothing),
 	};
 

@@ -53,7 +53,7 @@ static void assert_comes_back(const struct item *item)
 	free(text);
 }
 
-static void item_json_comes_back_as_it_was(void **state)
+static void an_item_survives_conversion_to_json_and_back(void **state)
 {
 	struct item item = sample();
 
@@ -61,7 +61,7 @@ static void item_json_comes_back_as_it_was(void **state)
 	assert_comes_back(&item);
 }
 
-static void item_json_says_what_is_protected_and_refuses_what_is_no_protection(void **state)
+static void item_json_keeps_protection_flags_and_refuses_malformed_ones(void **state)
 {
 	struct item item = sample(), back;
 	json_t *o = item_to_json(&item);
@@ -85,7 +85,7 @@ static void item_json_says_what_is_protected_and_refuses_what_is_no_protection(v
 	assert_comes_back(&item);
 }
 
-static void item_json_of_a_name_that_is_not_utf8_is_exact(void **state)
+static void item_json_keeps_a_name_that_is_not_utf8(void **state)
 {
 	struct item item = sample();
 	json_t *object;
@@ -102,7 +102,7 @@ static void item_json_of_a_name_that_is_not_utf8_is_exact(void **state)
 	assert_comes_back(&item);
 }
 
-static void item_json_of_symlinks_and_devices_has_what_they_need(void **state)
+static void item_json_keeps_symlink_targets_and_device_numbers(void **state)
 {
 	struct item item = sample();
 	json_t *object;
@@ -142,7 +142,7 @@ static void item_json_writes_ids_as_text_and_sizes_as_numbers(void **state)
 	json_decref(o);
 }
 
-static void item_from_json_refuses_what_lacks_or_bends_a_field(void **state)
+static void item_from_json_refuses_a_missing_or_mistyped_field(void **state)
 {
 	static const char *const keys[] = {"id", "parent", "name", "type", "size", "blocks", "mode", "uid", "gid",
 		"nlink", "atime", "mtime", "ctime", "btime", "etag", "seq"};
@@ -164,7 +164,7 @@ static void item_from_json_refuses_what_lacks_or_bends_a_field(void **state)
 	buf_fini(&names);
 }
 
-static void item_etag_parse_takes_only_what_item_etag_writes(void **state)
+static void item_etag_parse_accepts_only_the_form_that_item_etag_writes(void **state)
 {
 	static const char *const bad[] = {"", "\"\"", "\"-\"", "\"1-\"", "\"-1\"", "W/\"1-1\"", "*", "\"1-1", "1-1",
 		"\"01-1\"", "\"1-1g\"", "\"A-1\"", "\"11111111111111111-1\"", "\"1-1-1\"", "\" 1-1\""};
@@ -186,7 +186,7 @@ static void item_etag_parse_takes_only_what_item_etag_writes(void **state)
 		assert_int_equal(item_etag_parse(span_str(bad[i]), &id, &seq), -EINVAL);
 }
 
-static void item_type_names_go_both_ways(void **state)
+static void item_type_parse_reads_every_name_of_item_type_name(void **state)
 {
 	static const uint32_t types[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
 	uint32_t type;
@@ -220,14 +220,14 @@ static void item_json_ids_are_accepted_as_text_and_as_integers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(item_json_comes_back_as_it_was),
-		cmocka_unit_test(item_json_says_what_is_protected_and_refuses_what_is_no_protection),
-		cmocka_unit_test(item_json_of_a_name_that_is_not_utf8_is_exact),
-		cmocka_unit_test(item_json_of_symlinks_and_devices_has_what_they_need),
+		cmocka_unit_test(an_item_survives_conversion_to_json_and_back),
+		cmocka_unit_test(item_json_keeps_protection_flags_and_refuses_malformed_ones),
+		cmocka_unit_test(item_json_keeps_a_name_that_is_not_utf8),
+		cmocka_unit_test(item_json_keeps_symlink_targets_and_device_numbers),
 		cmocka_unit_test(item_json_writes_ids_as_text_and_sizes_as_numbers),
-		cmocka_unit_test(item_from_json_refuses_what_lacks_or_bends_a_field),
-		cmocka_unit_test(item_etag_parse_takes_only_what_item_etag_writes),
-		cmocka_unit_test(item_type_names_go_both_ways),
+		cmocka_unit_test(item_from_json_refuses_a_missing_or_mistyped_field),
+		cmocka_unit_test(item_etag_parse_accepts_only_the_form_that_item_etag_writes),
+		cmocka_unit_test(item_type_parse_reads_every_name_of_item_type_name),
 		cmocka_unit_test(item_json_ids_are_accepted_as_text_and_as_integers),
 	};
 

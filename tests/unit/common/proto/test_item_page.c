@@ -33,7 +33,7 @@ static void make_page(struct buf *b)
 	item_page_end(b, count_at, 3, true);
 }
 
-static void item_page_comes_back_as_it_was(void **state)
+static void item_page_read_returns_the_items_that_were_added(void **state)
 {
 	struct item_page page;
 	struct item item;
@@ -62,7 +62,7 @@ static void item_page_comes_back_as_it_was(void **state)
 	buf_fini(&b);
 }
 
-static void item_page_has_the_bytes_of_the_contract(void **state)
+static void item_page_has_the_byte_layout_of_the_contract(void **state)
 {
 	static const char expected[] = "NPI1\0\0\0\0\1\0\0\0"
 				       "\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\0\0"
@@ -82,7 +82,7 @@ static void item_page_has_the_bytes_of_the_contract(void **state)
 	buf_fini(&b);
 }
 
-static void a_page_that_was_kept_may_say_a_later_position(void **state)
+static void the_position_in_the_head_of_an_item_page_can_be_replaced(void **state)
 {
 	struct buf b, other;
 	struct item_page page;
@@ -103,7 +103,7 @@ static void a_page_that_was_kept_may_say_a_later_position(void **state)
 	buf_fini(&b);
 }
 
-static void item_page_that_is_cut_or_counts_wrong_is_refused(void **state)
+static void item_page_read_refuses_a_truncated_page_and_a_wrong_count(void **state)
 {
 	struct item_page page;
 	struct buf b;
@@ -125,7 +125,7 @@ static void item_page_that_is_cut_or_counts_wrong_is_refused(void **state)
 	buf_fini(&b);
 }
 
-static void item_page_add_that_does_not_fit_leaves_the_page_as_it_was(void **state)
+static void item_page_add_that_does_not_fit_leaves_the_page_unchanged(void **state)
 {
 	struct item_page page = {.seq = 1};
 	struct item item = {.name = SPAN_LITERAL("n")};
@@ -146,11 +146,11 @@ static void item_page_add_that_does_not_fit_leaves_the_page_as_it_was(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(item_page_comes_back_as_it_was),
-		cmocka_unit_test(item_page_has_the_bytes_of_the_contract),
-		cmocka_unit_test(a_page_that_was_kept_may_say_a_later_position),
-		cmocka_unit_test(item_page_that_is_cut_or_counts_wrong_is_refused),
-		cmocka_unit_test(item_page_add_that_does_not_fit_leaves_the_page_as_it_was),
+		cmocka_unit_test(item_page_read_returns_the_items_that_were_added),
+		cmocka_unit_test(item_page_has_the_byte_layout_of_the_contract),
+		cmocka_unit_test(the_position_in_the_head_of_an_item_page_can_be_replaced),
+		cmocka_unit_test(item_page_read_refuses_a_truncated_page_and_a_wrong_count),
+		cmocka_unit_test(item_page_add_that_does_not_fit_leaves_the_page_unchanged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static void assert_same_text(const struct item *item)
 	json_decref(object);
 }
 
-static void the_text_of_an_item_is_that_of_its_json_tree(void **state)
+static void item_append_json_writes_the_same_text_as_the_json_tree(void **state)
 {
 	struct item item = sample();
 
@@ -61,7 +61,7 @@ static void the_text_of_an_item_is_that_of_its_json_tree(void **state)
 	assert_same_text(&item);
 }
 
-static void names_that_need_escaping_are_escaped_as_in_the_tree(void **state)
+static void item_append_json_escapes_names_as_the_json_tree_does(void **state)
 {
 	static const struct span names[] = {SPAN_LITERAL("a\"b"), SPAN_LITERAL("a\\b"), SPAN_LITERAL("a\nb"),
 		SPAN_LITERAL("\x01"), SPAN_LITERAL("a\0b"), SPAN_LITERAL("a\xff"), SPAN_LITERAL("\xed\xa0\x80"),
@@ -75,7 +75,7 @@ static void names_that_need_escaping_are_escaped_as_in_the_tree(void **state)
 	}
 }
 
-static void every_kind_of_document_has_its_fields(void **state)
+static void item_append_json_matches_the_tree_for_every_type_of_document(void **state)
 {
 	static const uint32_t types[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
 	struct item item = sample();
@@ -90,7 +90,7 @@ static void every_kind_of_document_has_its_fields(void **state)
 	}
 }
 
-static void an_item_that_does_not_fit_leaves_the_text_as_it_was(void **state)
+static void an_item_that_does_not_fit_leaves_the_text_unchanged(void **state)
 {
 	struct item plain = sample(), escaped = sample();
 	struct buf b;
@@ -110,10 +110,10 @@ static void an_item_that_does_not_fit_leaves_the_text_as_it_was(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_text_of_an_item_is_that_of_its_json_tree),
-		cmocka_unit_test(names_that_need_escaping_are_escaped_as_in_the_tree),
-		cmocka_unit_test(every_kind_of_document_has_its_fields),
-		cmocka_unit_test(an_item_that_does_not_fit_leaves_the_text_as_it_was),
+		cmocka_unit_test(item_append_json_writes_the_same_text_as_the_json_tree),
+		cmocka_unit_test(item_append_json_escapes_names_as_the_json_tree_does),
+		cmocka_unit_test(item_append_json_matches_the_tree_for_every_type_of_document),
+		cmocka_unit_test(an_item_that_does_not_fit_leaves_the_text_unchanged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

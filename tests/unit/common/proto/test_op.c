@@ -89,7 +89,7 @@ static void assert_same_op(const struct op *a, const struct op *b)
 	assert_same_extents(a, b);
 }
 
-static void batch_of_every_kind_comes_back_as_it_was(void **state)
+static void a_batch_with_every_kind_of_op_survives_encoding_and_decoding(void **state)
 {
 	struct op_extent extents[] = {
 		{.at = 0, .len = 5, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("hello")},
@@ -160,7 +160,7 @@ static void batch_of_every_kind_comes_back_as_it_was(void **state)
 	op_batch_free(b);
 }
 
-static void rare_fields_of_ops_come_back_as_they_were(void **state)
+static void rare_fields_of_ops_survive_encoding_and_decoding(void **state)
 {
 	struct op ops[] = {
 		{.kind = OP_RENAME,
@@ -185,7 +185,7 @@ static void rare_fields_of_ops_come_back_as_they_were(void **state)
 	op_batch_free(b);
 }
 
-static void room_comes_back_as_it_was_and_bytes_do_not_keep_the_size(void **state)
+static void keep_size_is_allowed_for_holes_and_reserved_ranges_but_not_for_data(void **state)
 {
 	struct op_extent extents[] = {
 		{.at = 1, .len = 1ll << 40, .kind = OP_EXTENT_HOLE},
@@ -201,7 +201,7 @@ static void room_comes_back_as_it_was_and_bytes_do_not_keep_the_size(void **stat
 	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
 }
 
-static void an_append_is_a_write_without_a_size_of_its_own(void **state)
+static void an_append_survives_encoding_and_is_refused_with_a_size_or_replace(void **state)
 {
 	struct op_extent extent = {.at = 0, .len = 5, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("hello")};
 	struct op op = {.kind = OP_WRITE, .fields = OP_APPEND, .id = 10, .extents = &extent, .extent_count = 1};
@@ -216,7 +216,7 @@ static void an_append_is_a_write_without_a_size_of_its_own(void **state)
 	}
 }
 
-static void encode_without_data_is_json_and_with_data_is_not(void **state)
+static void a_batch_without_data_is_json_and_one_with_data_is_binary(void **state)
 {
 	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
 	struct op op = {.kind = OP_WRITE, .id = 3};
@@ -237,7 +237,7 @@ static void encode_without_data_is_json_and_with_data_is_not(void **state)
 	buf_fini(&b);
 }
 
-static void decode_reads_what_people_write(void **state)
+static void decode_accepts_white_space_integer_ids_and_a_charset(void **state)
 {
 	struct op_batch *b;
 	int index;
@@ -262,7 +262,7 @@ static void decode_reads_what_people_write(void **state)
 	op_batch_free(b);
 }
 
-static void decode_takes_the_exact_name_whatever_the_order(void **state)
+static void decode_prefers_name_b64_to_name_in_either_order(void **state)
 {
 	static const char *const bodies[] = {
 		"{\"ops\":[{\"op\":\"rmdir\",\"parent\":\"1\",\"name\":\"a?\",\"name_b64\":\"Yf8=\"}]}",
@@ -280,7 +280,7 @@ static void decode_takes_the_exact_name_whatever_the_order(void **state)
 	}
 }
 
-static void decode_etag_of_another_document_matches_nothing(void **state)
+static void decode_reads_a_foreign_or_weak_if_match_as_matching_nothing(void **state)
 {
 	struct op_batch *b;
 
@@ -299,7 +299,7 @@ static void decode_etag_of_another_document_matches_nothing(void **state)
 #define ONE(fields) "{\"ops\":[{" fields "}]}"
 #define CREATE "\"op\":\"create\",\"parent\":\"1\","
 
-static void decode_refuses_bad_ops_with_the_right_failure(void **state)
+static void decode_refuses_each_malformed_op_with_its_own_error(void **state)
 {
 	static const struct {
 		const char *json;
@@ -370,7 +370,7 @@ static void decode_refuses_bad_ops_with_the_right_failure(void **state)
 	}
 }
 
-static void decode_names_the_op_that_is_wrong(void **state)
+static void decode_reports_the_index_of_the_malformed_op(void **state)
 {
 	struct op_batch *b = NULL;
 	int index = -2;
@@ -387,7 +387,7 @@ static void decode_names_the_op_that_is_wrong(void **state)
 	assert_int_equal(op_batch_decode(NULL, SPAN_LITERAL("{}"), &b, &index), -ERR_BAD_REQUEST);
 }
 
-static void decode_refuses_what_is_too_large_before_building_it(void **state)
+static void decode_refuses_deeply_nested_and_oversized_batches(void **state)
 {
 	struct op_batch *batch = NULL;
 	struct buf b;
@@ -413,7 +413,7 @@ static void decode_refuses_what_is_too_large_before_building_it(void **state)
 	buf_fini(&b);
 }
 
-static void decode_refuses_a_head_that_is_cut(void **state)
+static void decode_refuses_a_truncated_head(void **state)
 {
 	struct op_batch *batch = NULL;
 	int index;
@@ -424,7 +424,7 @@ static void decode_refuses_a_head_that_is_cut(void **state)
 	assert_int_equal(op_batch_decode(OPS, (struct span){0}, &batch, &index), -ERR_BAD_REQUEST);
 }
 
-static void name_over_the_limit_is_told_as_such(void **state)
+static void decode_refuses_a_name_over_the_limit_with_enametoolong(void **state)
 {
 	char name[NAME_BYTES_MAX + 2], json[512];
 
@@ -435,7 +435,7 @@ static void name_over_the_limit_is_told_as_such(void **state)
 	assert_int_equal(decode_error(json), -ENAMETOOLONG);
 }
 
-static void batch_new_copies_all_and_checks_like_decode(void **state)
+static void op_batch_new_copies_names_and_data_and_checks_the_ops(void **state)
 {
 	char name[] = "name", data[] = "data";
 	struct op_extent extent = {.len = 4, .kind = OP_EXTENT_DATA, .data = span_of(data, 4)};
@@ -460,20 +460,20 @@ static void batch_new_copies_all_and_checks_like_decode(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(batch_of_every_kind_comes_back_as_it_was),
-		cmocka_unit_test(rare_fields_of_ops_come_back_as_they_were),
-		cmocka_unit_test(an_append_is_a_write_without_a_size_of_its_own),
-		cmocka_unit_test(room_comes_back_as_it_was_and_bytes_do_not_keep_the_size),
-		cmocka_unit_test(encode_without_data_is_json_and_with_data_is_not),
-		cmocka_unit_test(decode_reads_what_people_write),
-		cmocka_unit_test(decode_takes_the_exact_name_whatever_the_order),
-		cmocka_unit_test(decode_etag_of_another_document_matches_nothing),
-		cmocka_unit_test(decode_refuses_bad_ops_with_the_right_failure),
-		cmocka_unit_test(decode_names_the_op_that_is_wrong),
-		cmocka_unit_test(decode_refuses_what_is_too_large_before_building_it),
-		cmocka_unit_test(decode_refuses_a_head_that_is_cut),
-		cmocka_unit_test(name_over_the_limit_is_told_as_such),
-		cmocka_unit_test(batch_new_copies_all_and_checks_like_decode),
+		cmocka_unit_test(a_batch_with_every_kind_of_op_survives_encoding_and_decoding),
+		cmocka_unit_test(rare_fields_of_ops_survive_encoding_and_decoding),
+		cmocka_unit_test(an_append_survives_encoding_and_is_refused_with_a_size_or_replace),
+		cmocka_unit_test(keep_size_is_allowed_for_holes_and_reserved_ranges_but_not_for_data),
+		cmocka_unit_test(a_batch_without_data_is_json_and_one_with_data_is_binary),
+		cmocka_unit_test(decode_accepts_white_space_integer_ids_and_a_charset),
+		cmocka_unit_test(decode_prefers_name_b64_to_name_in_either_order),
+		cmocka_unit_test(decode_reads_a_foreign_or_weak_if_match_as_matching_nothing),
+		cmocka_unit_test(decode_refuses_each_malformed_op_with_its_own_error),
+		cmocka_unit_test(decode_reports_the_index_of_the_malformed_op),
+		cmocka_unit_test(decode_refuses_deeply_nested_and_oversized_batches),
+		cmocka_unit_test(decode_refuses_a_truncated_head),
+		cmocka_unit_test(decode_refuses_a_name_over_the_limit_with_enametoolong),
+		cmocka_unit_test(op_batch_new_copies_names_and_data_and_checks_the_ops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

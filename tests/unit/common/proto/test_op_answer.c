@@ -120,7 +120,7 @@ static void assert_same(const struct op_answer *a, const struct op_answer *b)
 
 /* ---- both forms ---- */
 
-static void answer_in_json_comes_back_as_it_was(void **state)
+static void a_json_answer_survives_encoding_and_decoding(void **state)
 {
 	struct sample *s = *state;
 	struct op_answer *back = NULL;
@@ -131,7 +131,7 @@ static void answer_in_json_comes_back_as_it_was(void **state)
 	op_answer_free(back);
 }
 
-static void answer_in_the_compact_form_comes_back_as_it_was(void **state)
+static void a_compact_answer_survives_encoding_and_decoding(void **state)
 {
 	struct sample *s = *state;
 	struct op_answer *back = NULL;
@@ -143,7 +143,7 @@ static void answer_in_the_compact_form_comes_back_as_it_was(void **state)
 	op_answer_free(back);
 }
 
-static void compact_form_of_a_rename_is_half_of_the_json(void **state)
+static void the_compact_answer_to_a_rename_is_at_most_half_of_the_json(void **state)
 {
 	struct sample *s = *state;
 	size_t json;
@@ -157,7 +157,7 @@ static void compact_form_of_a_rename_is_half_of_the_json(void **state)
 }
 
 /* Clients that do not ask for another form have read exactly these bytes since there have been batches. */
-static void an_answer_in_json_has_these_words(void **state)
+static void a_json_answer_has_exactly_the_bytes_that_old_clients_read(void **state)
 {
 	struct sample *s = *state;
 	const char *const item =
@@ -176,7 +176,7 @@ static void an_answer_in_json_has_these_words(void **state)
 	assert_string_equal(s->bytes.data, expected);
 }
 
-static void only_a_clone_has_a_length_in_json(void **state)
+static void only_the_answer_to_a_clone_has_a_length_in_json(void **state)
 {
 	struct sample *s = *state;
 
@@ -187,7 +187,7 @@ static void only_a_clone_has_a_length_in_json(void **state)
 	assert_null(strstr(s->bytes.data, "\"len\":5,"));
 }
 
-static void an_append_says_its_place_in_json(void **state)
+static void the_json_answer_to_an_append_has_the_offset_of_the_data(void **state)
 {
 	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("x")};
 	const struct op op = {
@@ -207,7 +207,7 @@ static void an_append_says_its_place_in_json(void **state)
 	op_batch_free(batch);
 }
 
-static void content_of_an_item_is_never_in_an_answer(void **state)
+static void a_compact_answer_never_has_the_content_of_an_item(void **state)
 {
 	struct sample *s = *state;
 	struct op_answer *back = NULL;
@@ -220,7 +220,7 @@ static void content_of_an_item_is_never_in_an_answer(void **state)
 	op_answer_free(back);
 }
 
-static void the_content_type_says_which_form_an_answer_has(void **state)
+static void the_content_type_decides_how_an_answer_is_decoded(void **state)
 {
 	static const char *const json[] = {"application/json", "application/json; charset=utf-8", "text/plain", NULL,
 		"application/vnd.nephos.resultsets", "application/vnd.nephos.items"};
@@ -260,7 +260,7 @@ static void assert_none(const struct sample *s, size_t size, size_t count)
 	free(copy);
 }
 
-static void an_answer_cut_anywhere_is_refused(void **state)
+static void a_compact_answer_truncated_anywhere_is_refused(void **state)
 {
 	struct sample *s = *state;
 
@@ -269,7 +269,7 @@ static void an_answer_cut_anywhere_is_refused(void **state)
 		assert_none(s, size, COUNT);
 }
 
-static void an_answer_with_a_byte_behind_its_end_is_refused(void **state)
+static void a_compact_answer_with_a_trailing_byte_is_refused(void **state)
 {
 	struct sample *s = *state;
 
@@ -278,7 +278,7 @@ static void an_answer_with_a_byte_behind_its_end_is_refused(void **state)
 	assert_none(s, s->bytes.size, COUNT);
 }
 
-static void an_answer_to_more_or_fewer_ops_is_refused(void **state)
+static void an_answer_with_another_number_of_results_is_refused(void **state)
 {
 	struct sample *s = *state;
 	struct op_answer *back = NULL;
@@ -293,7 +293,7 @@ static void an_answer_to_more_or_fewer_ops_is_refused(void **state)
 	assert_int_equal(op_answer_decode(OP_ANSWER_JSON, buf_span(&s->bytes), COUNT + 1, &back), -EBADMSG);
 }
 
-static void an_answer_with_impossible_fields_is_refused(void **state)
+static void a_compact_answer_with_impossible_fields_is_refused(void **state)
 {
 	static const struct {
 		size_t at;
@@ -325,7 +325,7 @@ static void an_answer_with_impossible_fields_is_refused(void **state)
 	}
 }
 
-static void an_answer_with_an_unknown_mark_is_refused(void **state)
+static void a_result_with_an_unknown_flag_is_refused(void **state)
 {
 	struct sample *s = *state;
 
@@ -347,7 +347,7 @@ static void an_answer_whose_item_has_content_is_refused(void **state)
 	assert_none(s, s->bytes.size, COUNT);
 }
 
-static void json_that_is_no_answer_is_refused(void **state)
+static void a_malformed_json_answer_is_refused(void **state)
 {
 	static const char *const texts[] = {"", "[]", "{}", "{\"results\":[]", "{\"results\":[],\"last\":\"1\"}",
 		"{\"results\":[{}]}", "{\"results\":[{}],\"last\":\"x\"}", "{\"results\":[{}],\"last\":\"1\"}x",
@@ -367,21 +367,21 @@ static void json_that_is_no_answer_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(answer_in_json_comes_back_as_it_was),
-		TEST(answer_in_the_compact_form_comes_back_as_it_was),
-		TEST(compact_form_of_a_rename_is_half_of_the_json),
-		TEST(an_answer_in_json_has_these_words),
-		TEST(only_a_clone_has_a_length_in_json),
-		TEST(an_append_says_its_place_in_json),
-		TEST(content_of_an_item_is_never_in_an_answer),
-		TEST(the_content_type_says_which_form_an_answer_has),
-		TEST(an_answer_cut_anywhere_is_refused),
-		TEST(an_answer_with_a_byte_behind_its_end_is_refused),
-		TEST(an_answer_to_more_or_fewer_ops_is_refused),
-		TEST(an_answer_with_impossible_fields_is_refused),
-		TEST(an_answer_with_an_unknown_mark_is_refused),
+		TEST(a_json_answer_survives_encoding_and_decoding),
+		TEST(a_compact_answer_survives_encoding_and_decoding),
+		TEST(the_compact_answer_to_a_rename_is_at_most_half_of_the_json),
+		TEST(a_json_answer_has_exactly_the_bytes_that_old_clients_read),
+		TEST(only_the_answer_to_a_clone_has_a_length_in_json),
+		TEST(the_json_answer_to_an_append_has_the_offset_of_the_data),
+		TEST(a_compact_answer_never_has_the_content_of_an_item),
+		TEST(the_content_type_decides_how_an_answer_is_decoded),
+		TEST(a_compact_answer_truncated_anywhere_is_refused),
+		TEST(a_compact_answer_with_a_trailing_byte_is_refused),
+		TEST(an_answer_with_another_number_of_results_is_refused),
+		TEST(a_compact_answer_with_impossible_fields_is_refused),
+		TEST(a_result_with_an_unknown_flag_is_refused),
 		TEST(an_answer_whose_item_has_content_is_refused),
-		cmocka_unit_test(json_that_is_no_answer_is_refused),
+		cmocka_unit_test(a_malformed_json_answer_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void assert_text(const struct tag_list *l, const char *want)
 	assert_string_equal(text, want);
 }
 
-static void a_list_is_read_back_as_it_was_printed(void **state)
+static void a_printed_tag_list_is_parsed_to_the_same_tags(void **state)
 {
 	struct tag_list list, again;
 	char text[TAG_TEXT_SIZE];
@@ -48,7 +48,7 @@ static void a_list_is_read_back_as_it_was_printed(void **state)
 	assert_true(tag_eq(&again.tags[0], &(struct tag){.kind = TAG_DRIVE, .id = 5}));
 }
 
-static void a_list_with_too_many_tags_says_nothing(void **state)
+static void a_tag_list_with_too_many_tags_is_not_printed(void **state)
 {
 	struct tag_list list;
 	char text[TAG_TEXT_SIZE];
@@ -65,7 +65,7 @@ static void a_list_with_too_many_tags_says_nothing(void **state)
 	assert_string_equal(text, "");
 }
 
-static void a_list_whose_text_is_too_long_says_nothing(void **state)
+static void a_tag_list_whose_text_is_too_long_is_not_printed(void **state)
 {
 	struct tag_list list;
 	char text[TAG_TEXT_SIZE];
@@ -79,7 +79,7 @@ static void a_list_whose_text_is_too_long_says_nothing(void **state)
 	assert_string_equal(text, "");
 }
 
-static void a_list_of_tags_in_another_form_is_refused(void **state)
+static void a_malformed_tag_list_is_refused(void **state)
 {
 	static const char *const bad[] = {"", " ", "x", "5 ", " 5", "5  a1", "5 a1 ", "05", "0", "5/", "5/0", "5/03",
 		"/3", "5/86401", "5/3/3", "2147483648", "-5", "5 a", "5 a01", "5 A1", "5 aF", "5 a100000000", "5 a1.1",
@@ -96,7 +96,7 @@ static void a_list_of_tags_in_another_form_is_refused(void **state)
 	assert_int_equal(tag_list_parse(span_of("5\0a1", 4), &list), -EBADMSG);
 }
 
-static void a_list_that_is_too_long_is_not_read(void **state)
+static void a_tag_list_that_is_too_long_is_refused(void **state)
 {
 	char text[TAG_TEXT_SIZE + 8] = "5";
 	struct tag_list list;
@@ -112,7 +112,7 @@ static void a_list_that_is_too_long_is_not_read(void **state)
 	assert_int_equal(tag_list_parse(span_of(text, sizeof(text)), &list), -EBADMSG);
 }
 
-static void names_are_told_apart_by_folder_and_bytes(void **state)
+static void tags_differ_by_kind_document_and_name(void **state)
 {
 	const struct tag tags[] = {tag_name(FOLDER, SPAN_LITERAL("a")), tag_name(FOLDER, SPAN_LITERAL("b")),
 		tag_name(OTHER, SPAN_LITERAL("a")), tag_of(TAG_LISTING, FOLDER), tag_of(TAG_ATTRIBUTES, FOLDER),
@@ -150,7 +150,7 @@ static void assert_touched(const struct tag_change *change, const char *want)
 #define NEW_NAME ".0000000000000000"
 #define OLD_NAME ".0000000000000001"
 
-static void what_changes_a_document_touches_it_and_the_listing_that_shows_it(void **state)
+static void a_change_of_a_document_touches_the_document_and_its_listing(void **state)
 {
 	static const enum op_kind kinds[] = {OP_WRITE, OP_SETATTR, OP_SETXATTR, OP_REMOVEXATTR, OP_CLONE};
 	struct tag_change change = {.id = FILE_ID, .parent = FOLDER, .name = SPAN_LITERAL("new")};
@@ -169,7 +169,7 @@ static void what_changes_a_document_touches_it_and_the_listing_that_shows_it(voi
 	assert_touched(&change, "5 a2f c2f x2f");
 }
 
-static void what_makes_a_name_touches_it_and_its_folder(void **state)
+static void creating_a_name_touches_the_name_and_its_folder(void **state)
 {
 	struct tag_change change = {.op = OP_CREATE, .id = FILE_ID, .parent = FOLDER, .name = SPAN_LITERAL("new")};
 
@@ -178,7 +178,7 @@ static void what_makes_a_name_touches_it_and_its_folder(void **state)
 	assert_touched(&(struct tag_change){.op = OP_CREATE, .id = FILE_ID}, "5 a2f"); /* nameless */
 }
 
-static void a_second_name_touches_the_listing_that_shows_the_first(void **state)
+static void a_hard_link_also_touches_the_listing_that_shows_the_first_name(void **state)
 {
 	const struct tag_change change = {
 		.op = OP_LINK, .id = FILE_ID, .parent = FOLDER, .name = SPAN_LITERAL("new"), .old_parent = OTHER};
@@ -187,7 +187,7 @@ static void a_second_name_touches_the_listing_that_shows_the_first(void **state)
 	assert_touched(&change, "5 a2f n7" NEW_NAME " l7 a7 l8");
 }
 
-static void what_takes_a_name_away_touches_all_that_the_document_had(void **state)
+static void removing_a_name_touches_the_name_the_folder_and_the_document(void **state)
 {
 	struct tag_change change = {.op = OP_UNLINK, .id = FILE_ID, .parent = FOLDER, .name = SPAN_LITERAL("old")};
 
@@ -197,7 +197,7 @@ static void what_takes_a_name_away_touches_all_that_the_document_had(void **stat
 	assert_touched(&change, "5 n7" OLD_NAME " l7 a7 a2f c2f x2f l2f");
 }
 
-static void a_rename_touches_both_names_both_folders_and_what_it_replaced(void **state)
+static void a_rename_touches_both_names_both_folders_and_the_replaced_document(void **state)
 {
 	struct tag_change change = {.op = OP_RENAME,
 		.id = FILE_ID,
@@ -215,17 +215,17 @@ static void a_rename_touches_both_names_both_folders_and_what_it_replaced(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_list_is_read_back_as_it_was_printed),
-		cmocka_unit_test(a_list_with_too_many_tags_says_nothing),
-		cmocka_unit_test(a_list_whose_text_is_too_long_says_nothing),
-		cmocka_unit_test(a_list_of_tags_in_another_form_is_refused),
-		cmocka_unit_test(a_list_that_is_too_long_is_not_read),
-		cmocka_unit_test(names_are_told_apart_by_folder_and_bytes),
-		cmocka_unit_test(what_changes_a_document_touches_it_and_the_listing_that_shows_it),
-		cmocka_unit_test(what_makes_a_name_touches_it_and_its_folder),
-		cmocka_unit_test(a_second_name_touches_the_listing_that_shows_the_first),
-		cmocka_unit_test(what_takes_a_name_away_touches_all_that_the_document_had),
-		cmocka_unit_test(a_rename_touches_both_names_both_folders_and_what_it_replaced),
+		cmocka_unit_test(a_printed_tag_list_is_parsed_to_the_same_tags),
+		cmocka_unit_test(a_tag_list_with_too_many_tags_is_not_printed),
+		cmocka_unit_test(a_tag_list_whose_text_is_too_long_is_not_printed),
+		cmocka_unit_test(a_malformed_tag_list_is_refused),
+		cmocka_unit_test(a_tag_list_that_is_too_long_is_refused),
+		cmocka_unit_test(tags_differ_by_kind_document_and_name),
+		cmocka_unit_test(a_change_of_a_document_touches_the_document_and_its_listing),
+		cmocka_unit_test(creating_a_name_touches_the_name_and_its_folder),
+		cmocka_unit_test(a_hard_link_also_touches_the_listing_that_shows_the_first_name),
+		cmocka_unit_test(removing_a_name_touches_the_name_the_folder_and_the_document),
+		cmocka_unit_test(a_rename_touches_both_names_both_folders_and_the_replaced_document),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

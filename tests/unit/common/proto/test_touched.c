@@ -32,7 +32,7 @@ static void assert_text(const struct touched *t, const char *want)
 	assert_int_equal(again.tags.count, t->all ? 1 : t->tags.count);
 }
 
-static void a_stretch_of_nothing_says_where_the_drive_stands(void **state)
+static void an_empty_stretch_of_the_journal_shows_the_position_of_the_drive(void **state)
 {
 	struct touched t;
 	size_t count = 7;
@@ -46,7 +46,7 @@ static void a_stretch_of_nothing_says_where_the_drive_stands(void **state)
 	assert_int_equal(count, 0);
 }
 
-static void what_several_entries_touch_is_said_once(void **state)
+static void a_tag_that_several_entries_touch_is_listed_once(void **state)
 {
 	const struct tag_change a = write_to(ID(9)), b = write_to(ID(10));
 	struct touched t;
@@ -68,7 +68,7 @@ static void what_several_entries_touch_is_said_once(void **state)
 	assert_false(t.all);
 }
 
-static void what_is_missing_between_two_entries_touches_all(void **state)
+static void a_gap_between_two_entries_touches_everything(void **state)
 {
 	const struct tag_change a = write_to(ID(9));
 	struct touched t;
@@ -82,7 +82,7 @@ static void what_is_missing_between_two_entries_touches_all(void **state)
 	assert_text(&t, "17.4-6 *");
 }
 
-static void more_than_can_be_said_is_all(void **state)
+static void entries_with_too_many_tags_touch_everything(void **state)
 {
 	struct touched t;
 
@@ -98,7 +98,7 @@ static void more_than_can_be_said_is_all(void **state)
 }
 
 /* There are few enough tags, but their text is longer than a field. */
-static void a_list_that_is_too_long_to_print_is_all(void **state)
+static void a_tag_list_too_long_to_print_is_printed_as_everything(void **state)
 {
 	struct touched t;
 	char text[TOUCHED_TEXT_SIZE];
@@ -115,7 +115,7 @@ static void a_list_that_is_too_long_to_print_is_all(void **state)
 	assert_string_equal(text, "17.1-0 *");
 }
 
-static void whatever_happened_up_to_a_seq_is_all(void **state)
+static void touched_all_is_printed_as_everything_up_to_its_seq(void **state)
 {
 	struct touched t;
 
@@ -125,7 +125,7 @@ static void whatever_happened_up_to_a_seq_is_all(void **state)
 	assert_text(&t, "9223372036854775807.9223372036854775807-9223372036854775807 *");
 }
 
-static void what_is_no_such_text_is_refused(void **state)
+static void touched_parse_refuses_malformed_text(void **state)
 {
 	static const char *const WRONG[] = {"", "17", "17.1", "17.1-2", "17.1-2 ", "17.1-2 6", "17.1-2 5/300",
 		"17.1-2 **", "17.0-2 5", "17.5-3 5", "17.01-2 5", "-1.1-2 5", "17.1-2  5", "17.1-2 5 ", "17.1-2 5 zz",
@@ -142,13 +142,13 @@ static void what_is_no_such_text_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_stretch_of_nothing_says_where_the_drive_stands),
-		cmocka_unit_test(what_several_entries_touch_is_said_once),
-		cmocka_unit_test(what_is_missing_between_two_entries_touches_all),
-		cmocka_unit_test(more_than_can_be_said_is_all),
-		cmocka_unit_test(a_list_that_is_too_long_to_print_is_all),
-		cmocka_unit_test(whatever_happened_up_to_a_seq_is_all),
-		cmocka_unit_test(what_is_no_such_text_is_refused),
+		cmocka_unit_test(an_empty_stretch_of_the_journal_shows_the_position_of_the_drive),
+		cmocka_unit_test(a_tag_that_several_entries_touch_is_listed_once),
+		cmocka_unit_test(a_gap_between_two_entries_touches_everything),
+		cmocka_unit_test(entries_with_too_many_tags_touch_everything),
+		cmocka_unit_test(a_tag_list_too_long_to_print_is_printed_as_everything),
+		cmocka_unit_test(touched_all_is_printed_as_everything_up_to_its_seq),
+		cmocka_unit_test(touched_parse_refuses_malformed_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,7 @@ static void step(struct sim *s)
 		assert_in_range(count_homes(s, n), 0, 1);
 }
 
-static void no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet(void **state)
+static void no_drive_has_two_homes_and_in_quiet_times_each_drive_has_one(void **state)
 {
 	struct sim *s = calloc(1, sizeof(*s));
 
@@ -270,7 +270,7 @@ static void make_two(struct membership *m, struct member *a, struct member *b)
 	assert_int_equal(b->state, MEMBER_MEMBER);
 }
 
-static void the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by_the_second(void **state)
+static void the_first_gateway_joins_by_its_first_call_and_gets_a_lease_by_its_second(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member g;
@@ -292,7 +292,7 @@ static void the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by
 	assert_int_equal(member_next_call_ns(&g), 200 + MEMBER_PERIOD_NS);
 }
 
-static void who_comes_waits_until_the_old_homes_have_stopped(void **state)
+static void a_joining_gateway_becomes_a_member_only_after_the_old_home_stopped(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member a, b;
@@ -327,7 +327,7 @@ static void who_comes_waits_until_the_old_homes_have_stopped(void **state)
 		assert_int_not_equal(member_is_home(&a, key(n, buffer)), member_is_home(&b, key(n, buffer)));
 }
 
-static void a_silent_member_is_out_after_its_lease_and_not_before(void **state)
+static void a_silent_member_is_removed_after_its_lease_and_not_before(void **state)
 {
 	struct membership m;
 	struct member a, b;
@@ -350,7 +350,7 @@ static void a_silent_member_is_out_after_its_lease_and_not_before(void **state)
 	assert_int_equal(b.state, MEMBER_OUTSIDE);
 }
 
-static void who_says_that_a_member_is_silent_must_have_seen_its_last_renewal(void **state)
+static void a_report_of_silence_counts_only_with_the_last_renewal_of_the_member(void **state)
 {
 	struct membership m;
 	struct member a, b;
@@ -376,7 +376,7 @@ static void who_says_that_a_member_is_silent_must_have_seen_its_last_renewal(voi
 	assert_true(m.preparing);
 }
 
-static void another_process_of_the_same_name_waits_for_the_lease_of_the_former(void **state)
+static void a_restarted_gateway_waits_for_the_lease_of_its_former_process(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member former, a;
@@ -398,7 +398,7 @@ static void another_process_of_the_same_name_waits_for_the_lease_of_the_former(v
 	assert_int_equal(m.count, 1);
 }
 
-static void a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end(void **state)
+static void a_member_that_never_stops_does_not_keep_a_new_gateway_out_forever(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member a, b;
@@ -419,7 +419,7 @@ static void a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end(v
 	assert_false(member_has_lease(&a, now));
 }
 
-static void processes_that_died_early_leave_no_rows(void **state)
+static void processes_that_died_early_leave_no_rows_in_the_book(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct membership_call call = {.name = "a", .url = "http://x", .hop_url = "", .weight = 1};
@@ -436,7 +436,7 @@ static void processes_that_died_early_leave_no_rows(void **state)
 	assert_string_equal(m.list[1].boot, boot);
 }
 
-static void a_book_that_was_set_back_takes_all_away(void **state)
+static void a_book_with_an_older_epoch_takes_the_lease_away(void **state)
 {
 	struct membership m = {.epoch = 0}, old;
 	struct member a;
@@ -460,7 +460,7 @@ static void a_book_that_was_set_back_takes_all_away(void **state)
 	assert_int_equal(membership_check(&old), -EINVAL);
 }
 
-static void who_leaves_is_out_as_soon_as_all_have_stopped(void **state)
+static void a_leaving_gateway_is_out_as_soon_as_all_members_have_stopped(void **state)
 {
 	struct membership m;
 	struct member a, b;
@@ -479,7 +479,7 @@ static void who_leaves_is_out_as_soon_as_all_have_stopped(void **state)
 }
 
 /* The database was unreachable for all of them. */
-static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(void **state)
+static void after_an_outage_the_first_caller_does_not_remove_the_other_member(void **state)
 {
 	const int64_t outage_ns = 10 * MEMBER_LEASE_NS;
 	struct membership m = {.epoch = 0};
@@ -507,7 +507,7 @@ static void after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard(vo
 	assert_int_equal(m.epoch, epoch + 1);
 }
 
-static void who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later(void **state)
+static void a_silent_member_is_reported_as_soon_as_its_time_is_over(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member a, b;
@@ -570,7 +570,7 @@ static int64_t orphaned_ns(size_t count, int64_t dies_ns)
 	return now_ns - dies_ns;
 }
 
-static void the_drives_of_a_dead_member_wait_for_its_lease_and_hardly_longer(void **state)
+static void drives_of_a_dead_member_wait_at_most_300_ms_longer_than_its_lease(void **state)
 {
 	(void)state;
 	for (size_t count = 2; count <= 3; count++) {
@@ -586,7 +586,7 @@ static void the_drives_of_a_dead_member_wait_for_its_lease_and_hardly_longer(voi
 	}
 }
 
-static void a_look_writes_nothing_and_renews_nothing(void **state)
+static void a_look_changes_neither_the_book_nor_the_lease(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member a, b;
@@ -610,7 +610,7 @@ static void a_look_writes_nothing_and_renews_nothing(void **state)
 	assert_int_equal(a.lease_until_ns, call_ns + MEMBER_LEASE_NS);
 }
 
-static void who_is_alone_or_outside_looks_at_nothing(void **state)
+static void a_gateway_that_is_alone_or_outside_schedules_no_looks(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct member a, b;
@@ -628,7 +628,7 @@ static void who_is_alone_or_outside_looks_at_nothing(void **state)
 	assert_int_equal(member_next_call_ns(&b), b.next_call_ns);
 }
 
-static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
+static void a_malformed_call_is_refused_and_changes_nothing(void **state)
 {
 	static const struct membership_call CALLS[] = {
 		{.name = "", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1},
@@ -659,7 +659,7 @@ static void a_call_that_cannot_be_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(m.calls, 0);
 }
 
-static void where_a_gateway_is_reached_is_what_its_last_call_says(void **state)
+static void the_book_has_the_urls_of_the_last_call_of_a_gateway(void **state)
 {
 	struct membership_call call = {
 		.name = "a", .boot = "b", .url = "http://x", .hop_url = "http://x:1", .weight = 1};
@@ -677,7 +677,7 @@ static void where_a_gateway_is_reached_is_what_its_last_call_says(void **state)
 	assert_string_equal(m.list[0].hop_url, "");
 }
 
-static void what_a_member_says_of_itself_stands_in_its_call(void **state)
+static void a_call_carries_the_urls_that_the_member_was_started_with(void **state)
 {
 	struct member_self self = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "http://x:1", .weight = 1};
 	struct member m;
@@ -692,7 +692,7 @@ static void what_a_member_says_of_itself_stands_in_its_call(void **state)
 	assert_int_equal(member_init(&m, &self), -EINVAL);
 }
 
-static void the_book_has_room_for_64_and_forgets_who_never_came_back(void **state)
+static void the_book_holds_64_gateways_and_forgets_those_that_stop_calling(void **state)
 {
 	struct membership m = {.epoch = 0};
 	struct membership_call call = {.boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
@@ -723,25 +723,25 @@ static void the_book_has_room_for_64_and_forgets_who_never_came_back(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_gateway_is_a_member_by_its_first_call_and_has_its_lease_by_the_second),
-		cmocka_unit_test(who_comes_waits_until_the_old_homes_have_stopped),
-		cmocka_unit_test(a_silent_member_is_out_after_its_lease_and_not_before),
-		cmocka_unit_test(who_says_that_a_member_is_silent_must_have_seen_its_last_renewal),
-		cmocka_unit_test(another_process_of_the_same_name_waits_for_the_lease_of_the_former),
-		cmocka_unit_test(a_member_that_renews_but_cannot_stop_is_not_waited_for_without_end),
-		cmocka_unit_test(processes_that_died_early_leave_no_rows),
-		cmocka_unit_test(a_book_that_was_set_back_takes_all_away),
-		cmocka_unit_test(who_leaves_is_out_as_soon_as_all_have_stopped),
-		cmocka_unit_test(after_an_outage_nobody_is_left_out_by_the_first_one_that_is_heard),
-		cmocka_unit_test(who_is_silent_is_named_when_its_time_is_over_and_not_a_period_later),
-		cmocka_unit_test(the_drives_of_a_dead_member_wait_for_its_lease_and_hardly_longer),
-		cmocka_unit_test(a_look_writes_nothing_and_renews_nothing),
-		cmocka_unit_test(who_is_alone_or_outside_looks_at_nothing),
-		cmocka_unit_test(a_call_that_cannot_be_is_refused_and_changes_nothing),
-		cmocka_unit_test(where_a_gateway_is_reached_is_what_its_last_call_says),
-		cmocka_unit_test(what_a_member_says_of_itself_stands_in_its_call),
-		cmocka_unit_test(the_book_has_room_for_64_and_forgets_who_never_came_back),
-		cmocka_unit_test(no_drive_has_two_homes_at_a_time_and_each_has_one_when_all_is_quiet),
+		cmocka_unit_test(the_first_gateway_joins_by_its_first_call_and_gets_a_lease_by_its_second),
+		cmocka_unit_test(a_joining_gateway_becomes_a_member_only_after_the_old_home_stopped),
+		cmocka_unit_test(a_silent_member_is_removed_after_its_lease_and_not_before),
+		cmocka_unit_test(a_report_of_silence_counts_only_with_the_last_renewal_of_the_member),
+		cmocka_unit_test(a_restarted_gateway_waits_for_the_lease_of_its_former_process),
+		cmocka_unit_test(a_member_that_never_stops_does_not_keep_a_new_gateway_out_forever),
+		cmocka_unit_test(processes_that_died_early_leave_no_rows_in_the_book),
+		cmocka_unit_test(a_book_with_an_older_epoch_takes_the_lease_away),
+		cmocka_unit_test(a_leaving_gateway_is_out_as_soon_as_all_members_have_stopped),
+		cmocka_unit_test(after_an_outage_the_first_caller_does_not_remove_the_other_member),
+		cmocka_unit_test(a_silent_member_is_reported_as_soon_as_its_time_is_over),
+		cmocka_unit_test(drives_of_a_dead_member_wait_at_most_300_ms_longer_than_its_lease),
+		cmocka_unit_test(a_look_changes_neither_the_book_nor_the_lease),
+		cmocka_unit_test(a_gateway_that_is_alone_or_outside_schedules_no_looks),
+		cmocka_unit_test(a_malformed_call_is_refused_and_changes_nothing),
+		cmocka_unit_test(the_book_has_the_urls_of_the_last_call_of_a_gateway),
+		cmocka_unit_test(a_call_carries_the_urls_that_the_member_was_started_with),
+		cmocka_unit_test(the_book_holds_64_gateways_and_forgets_those_that_stop_calling),
+		cmocka_unit_test(no_drive_has_two_homes_and_in_quiet_times_each_drive_has_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

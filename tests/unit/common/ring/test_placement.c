@@ -60,7 +60,7 @@ static void no_member_of_2_to_64_has_more_than_8_per_cent_over_its_share(void **
 	}
 }
 
-static void a_member_has_the_share_of_the_keys_that_its_weight_is_of_all_weights(void **state)
+static void the_share_of_keys_of_a_member_is_proportional_to_its_weight(void **state)
 {
 	static const uint32_t WEIGHTS[] = {1, 2, 3, 10, 100};
 	struct ring ring;
@@ -79,7 +79,7 @@ static void a_member_has_the_share_of_the_keys_that_its_weight_is_of_all_weights
 	}
 }
 
-static void equal_weights_place_keys_alike_whatever_they_are(void **state)
+static void equal_weights_of_1_and_of_1000_place_keys_alike(void **state)
 {
 	struct ring ones, thousands;
 
@@ -92,7 +92,7 @@ static void equal_weights_place_keys_alike_whatever_they_are(void **state)
 		assert_int_equal(owner_of(&ones, n), owner_of(&thousands, n));
 }
 
-static void weights_that_hardly_differ_place_nearly_all_keys_as_equal_ones(void **state)
+static void nearly_equal_weights_place_nearly_all_keys_like_equal_weights(void **state)
 {
 	struct ring even, uneven;
 	size_t moved = 0;
@@ -109,7 +109,7 @@ static void weights_that_hardly_differ_place_nearly_all_keys_as_equal_ones(void 
 	assert_in_range(moved, 0, 15);
 }
 
-static void a_member_that_goes_moves_its_own_keys_only_and_spreads_them_over_all_others(void **state)
+static void removing_a_member_moves_only_its_keys_and_spreads_them_evenly(void **state)
 {
 	struct ring before, after;
 	size_t gained[MEMBERS_MAX] = {0}, lost = 0;
@@ -134,7 +134,7 @@ static void a_member_that_goes_moves_its_own_keys_only_and_spreads_them_over_all
 		assert_in_range(gained[i], lost / 7 * 88 / 100, lost / 7 * 112 / 100);
 }
 
-static void what_goes_to_the_second_owner_is_what_it_has_when_the_first_is_gone(void **state)
+static void the_second_owner_of_a_key_becomes_first_when_the_first_is_removed(void **state)
 {
 	struct ring ring, rest;
 	size_t owners[MEMBERS_MAX], then[MEMBERS_MAX];
@@ -152,7 +152,7 @@ static void what_goes_to_the_second_owner_is_what_it_has_when_the_first_is_gone(
 	}
 }
 
-static void the_order_of_the_members_does_not_matter(void **state)
+static void the_order_of_the_members_does_not_change_the_owner_of_a_key(void **state)
 {
 	struct ring ring, turned;
 
@@ -167,7 +167,7 @@ static void the_order_of_the_members_does_not_matter(void **state)
 		assert_string_equal(ring.members[owner_of(&ring, n)].name, turned.members[owner_of(&turned, n)].name);
 }
 
-static void each_member_is_named_once(void **state)
+static void the_full_list_of_owners_names_each_member_once(void **state)
 {
 	struct ring ring;
 	size_t owners[MEMBERS_MAX];
@@ -189,7 +189,7 @@ static void each_member_is_named_once(void **state)
 	}
 }
 
-static void the_first_owners_are_the_same_however_many_are_asked_for(void **state)
+static void a_shorter_list_of_owners_is_the_beginning_of_the_full_list(void **state)
 {
 	struct ring ring;
 	size_t all[MEMBERS_MAX], some[MEMBERS_MAX];
@@ -211,7 +211,7 @@ static void the_first_owners_are_the_same_however_many_are_asked_for(void **stat
 
 /* Others compute these owners by the description in PROTOCOL.md. The test notices a change of the algorithm:
  * two versions of it in one store would send a drive to different homes. */
-static void owners_of_a_list_of_keys_are_the_same_for_ever(void **state)
+static void the_owners_of_a_fixed_list_of_keys_never_change(void **state)
 {
 	static const struct {
 		size_t even, weighted;
@@ -234,15 +234,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_member_of_2_to_64_has_more_than_8_per_cent_over_its_share),
-		cmocka_unit_test(a_member_has_the_share_of_the_keys_that_its_weight_is_of_all_weights),
-		cmocka_unit_test(equal_weights_place_keys_alike_whatever_they_are),
-		cmocka_unit_test(weights_that_hardly_differ_place_nearly_all_keys_as_equal_ones),
-		cmocka_unit_test(a_member_that_goes_moves_its_own_keys_only_and_spreads_them_over_all_others),
-		cmocka_unit_test(what_goes_to_the_second_owner_is_what_it_has_when_the_first_is_gone),
-		cmocka_unit_test(the_order_of_the_members_does_not_matter),
-		cmocka_unit_test(each_member_is_named_once),
-		cmocka_unit_test(the_first_owners_are_the_same_however_many_are_asked_for),
-		cmocka_unit_test(owners_of_a_list_of_keys_are_the_same_for_ever),
+		cmocka_unit_test(the_share_of_keys_of_a_member_is_proportional_to_its_weight),
+		cmocka_unit_test(equal_weights_of_1_and_of_1000_place_keys_alike),
+		cmocka_unit_test(nearly_equal_weights_place_nearly_all_keys_like_equal_weights),
+		cmocka_unit_test(removing_a_member_moves_only_its_keys_and_spreads_them_evenly),
+		cmocka_unit_test(the_second_owner_of_a_key_becomes_first_when_the_first_is_removed),
+		cmocka_unit_test(the_order_of_the_members_does_not_change_the_owner_of_a_key),
+		cmocka_unit_test(the_full_list_of_owners_names_each_member_once),
+		cmocka_unit_test(a_shorter_list_of_owners_is_the_beginning_of_the_full_list),
+		cmocka_unit_test(the_owners_of_a_fixed_list_of_keys_never_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

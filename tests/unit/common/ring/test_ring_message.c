@@ -24,7 +24,7 @@ static const struct membership_call CALL = {.name = "a",
 	.silent = SILENT,
 	.silent_count = 1};
 
-static void a_call_arrives_as_it_was_sent(void **state)
+static void a_written_call_is_read_back_unchanged(void **state)
 {
 	struct ring_message_call message;
 	struct buf text;
@@ -65,7 +65,7 @@ static void fill(struct membership *book, size_t count)
 	}
 }
 
-static void the_largest_book_has_room_in_a_message_and_arrives_as_it_was(void **state)
+static void the_largest_book_fits_into_a_message_and_is_read_back_unchanged(void **state)
 {
 	struct membership *book = calloc(2, sizeof(*book));
 	struct membership *got = book + 1;
@@ -88,7 +88,7 @@ static void the_largest_book_has_room_in_a_message_and_arrives_as_it_was(void **
 }
 
 /* Each of these is a call except for one fault. */
-static void what_is_no_call_is_refused(void **state)
+static void a_malformed_call_is_refused(void **state)
 {
 	static const char *const WRONG[] = {
 		"[]",
@@ -113,7 +113,7 @@ static void what_is_no_call_is_refused(void **state)
 	assert_int_equal(ring_message_read_call(span_str("{\"name\":\"a\",\"name\":\"a\"}"), &message), -ERR_BAD_JSON);
 }
 
-static void more_silent_ones_than_gateways_can_be_are_refused(void **state)
+static void a_call_that_reports_too_many_silent_gateways_is_refused(void **state)
 {
 	struct membership_silence silent[MEMBERSHIP_GATEWAYS_MAX + 1];
 	struct membership_call call = CALL;
@@ -132,7 +132,7 @@ static void more_silent_ones_than_gateways_can_be_are_refused(void **state)
 }
 
 /* The book has two members of one name, which the rules never leave behind. */
-static void a_book_that_cannot_be_is_refused_and_nothing_is_taken_of_it(void **state)
+static void an_invalid_book_is_refused_and_sets_nothing(void **state)
 {
 	struct membership *book = calloc(2, sizeof(*book));
 	struct membership *got = book + 1;
@@ -160,11 +160,11 @@ static void a_book_that_cannot_be_is_refused_and_nothing_is_taken_of_it(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_call_arrives_as_it_was_sent),
-		cmocka_unit_test(the_largest_book_has_room_in_a_message_and_arrives_as_it_was),
-		cmocka_unit_test(what_is_no_call_is_refused),
-		cmocka_unit_test(more_silent_ones_than_gateways_can_be_are_refused),
-		cmocka_unit_test(a_book_that_cannot_be_is_refused_and_nothing_is_taken_of_it),
+		cmocka_unit_test(a_written_call_is_read_back_unchanged),
+		cmocka_unit_test(the_largest_book_fits_into_a_message_and_is_read_back_unchanged),
+		cmocka_unit_test(a_malformed_call_is_refused),
+		cmocka_unit_test(a_call_that_reports_too_many_silent_gateways_is_refused),
+		cmocka_unit_test(an_invalid_book_is_refused_and_sets_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

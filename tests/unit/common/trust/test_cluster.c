@@ -42,7 +42,7 @@ static void write_keys(const char *text)
 	assert_int_equal(file_write_atomic(path, 0600, span_str(text)), 0);
 }
 
-static void each_purpose_has_a_key_of_its_own(void **state)
+static void each_purpose_gets_a_different_key_from_the_cluster_key(void **state)
 {
 	uint8_t one[SHA256_BYTES], other[SHA256_BYTES];
 	struct cluster *c;
@@ -62,7 +62,7 @@ static void each_purpose_has_a_key_of_its_own(void **state)
 	cluster_free(c);
 }
 
-static void keys_that_others_can_read_are_refused(void **state)
+static void a_key_file_that_others_can_read_is_refused(void **state)
 {
 	struct cluster *c;
 
@@ -71,7 +71,7 @@ static void keys_that_others_can_read_are_refused(void **state)
 	assert_int_equal(cluster_new(path, &c), -EPERM);
 }
 
-static void a_file_without_good_keys_is_refused(void **state)
+static void a_malformed_or_missing_key_file_is_refused(void **state)
 {
 	static const char *const texts[] = {"", "\n\n", "00", ZEROS "0", "x" ZEROS, ZEROS "\n" ZEROS,
 		ZEROS "\nnonsense", ZEROS MUCH_SPACE,
@@ -88,7 +88,7 @@ static void a_file_without_good_keys_is_refused(void **state)
 	assert_int_equal(cluster_new("/nonexistent", &c), -ENOENT);
 }
 
-static void keys_are_exchanged_while_the_process_runs(void **state)
+static void cluster_reload_replaces_the_keys_and_ignores_a_malformed_file(void **state)
 {
 	struct hello_keys keys, before;
 	struct cluster *c;
@@ -121,10 +121,10 @@ static void keys_are_exchanged_while_the_process_runs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_file(each_purpose_has_a_key_of_its_own),
-		with_file(keys_that_others_can_read_are_refused),
-		with_file(a_file_without_good_keys_is_refused),
-		with_file(keys_are_exchanged_while_the_process_runs),
+		with_file(each_purpose_gets_a_different_key_from_the_cluster_key),
+		with_file(a_key_file_that_others_can_read_is_refused),
+		with_file(a_malformed_or_missing_key_file_is_refused),
+		with_file(cluster_reload_replaces_the_keys_and_ignores_a_malformed_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,7 +231,7 @@ static struct outcome ask(struct world *w, const char *url, const char *peer, bo
 	return o;
 }
 
-static void parts_serve_each_other_and_keep_the_connection(void **state)
+static void a_server_serves_a_client_with_the_same_key(void **state)
 {
 	struct world *w = *state;
 
@@ -243,7 +243,7 @@ static void parts_serve_each_other_and_keep_the_connection(void **state)
 	assert_int_equal(metric_value(w->met), 0);
 }
 
-static void who_did_not_greet_is_served_nothing(void **state)
+static void a_client_that_did_not_greet_gets_401(void **state)
 {
 	struct world *w = *state;
 	char text[2048];
@@ -255,7 +255,7 @@ static void who_did_not_greet_is_served_nothing(void **state)
 	assert_int_equal(w->served, 0);
 }
 
-static void a_part_of_another_kind_is_served_nothing(void **state)
+static void a_client_of_another_kind_is_not_served(void **state)
 {
 	static const char *const others[] = {"docs", "gatewa", "gateways", ""};
 	struct world *w = *state;
@@ -274,7 +274,7 @@ static void a_part_of_another_kind_is_served_nothing(void **state)
 	assert_int_equal(w->served, 2);
 }
 
-static void another_part_is_told_nothing(void **state)
+static void a_client_refuses_a_server_that_is_another_instance(void **state)
 {
 	struct world *w = *state;
 
@@ -289,7 +289,7 @@ static void another_part_is_told_nothing(void **state)
 	assert_int_equal(ask(w, w->url, w->peer, false).status, 200);
 }
 
-static void a_squatter_is_told_nothing_whatever_he_answers(void **state)
+static void a_server_without_the_key_receives_only_the_greeting(void **state)
 {
 	static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/1.1 204 No Content\r\nNephos-Hello: known\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
@@ -318,7 +318,7 @@ static void set_keys(const char *path, struct cluster *cluster, const char *keys
 	assert_int_equal(cluster_reload(cluster), 0);
 }
 
-static void the_key_is_exchanged_under_kept_connections(void **state)
+static void requests_succeed_at_each_step_of_a_key_exchange(void **state)
 {
 	struct world *w = *state;
 	int asked = 0;
@@ -343,7 +343,7 @@ static void the_key_is_exchanged_under_kept_connections(void **state)
 }
 
 /* Otherwise a client that greeted before could go on reading an answer that never ends. */
-static void what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered(void **state)
+static void removing_a_key_cuts_polls_and_streams_but_lets_requests_finish(void **state)
 {
 	static const char *const TARGETS[] = {"poll", "events", "slow"};
 	struct world *w = *state;
@@ -378,7 +378,7 @@ static void what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered
 
 /* A server still has the key that the client took out, so it does not refuse the client: the client has to
  * leave its connections itself. */
-static void a_client_leaves_the_connections_of_a_key_that_was_taken_out(void **state)
+static void a_client_drops_connections_whose_key_it_has_removed(void **state)
 {
 	struct world *w = *state;
 
@@ -402,7 +402,7 @@ static int pull(void *cookie, void *ret, size_t size, size_t *ret_size)
 	return 0;
 }
 
-static void a_body_that_is_gone_is_not_answered_as_if_the_caller_were_nobody(void **state)
+static void a_streamed_upload_under_a_removed_key_fails_with_econnreset(void **state)
 {
 	struct world *w = *state;
 	int left = 6;
@@ -469,7 +469,7 @@ static bool outer_address(struct sockaddr_storage *ret, socklen_t *ret_size)
 	return found;
 }
 
-static void who_passes_a_greeting_on_is_found_out_whichever_way_he_goes(void **state)
+static void a_relay_that_passes_a_greeting_on_is_refused(void **state)
 {
 	struct world *w = *state;
 	struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -497,16 +497,16 @@ static void who_passes_a_greeting_on_is_found_out_whichever_way_he_goes(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_world(parts_serve_each_other_and_keep_the_connection),
-		with_world(who_did_not_greet_is_served_nothing),
-		with_world(a_part_of_another_kind_is_served_nothing),
-		with_world(another_part_is_told_nothing),
-		with_world(a_squatter_is_told_nothing_whatever_he_answers),
-		with_world(the_key_is_exchanged_under_kept_connections),
-		with_world(what_waits_is_cut_when_the_key_is_taken_out_and_all_else_is_answered),
-		with_world(a_client_leaves_the_connections_of_a_key_that_was_taken_out),
-		with_world(a_body_that_is_gone_is_not_answered_as_if_the_caller_were_nobody),
-		with_world(who_passes_a_greeting_on_is_found_out_whichever_way_he_goes),
+		with_world(a_server_serves_a_client_with_the_same_key),
+		with_world(a_client_that_did_not_greet_gets_401),
+		with_world(a_client_of_another_kind_is_not_served),
+		with_world(a_client_refuses_a_server_that_is_another_instance),
+		with_world(a_server_without_the_key_receives_only_the_greeting),
+		with_world(requests_succeed_at_each_step_of_a_key_exchange),
+		with_world(removing_a_key_cuts_polls_and_streams_but_lets_requests_finish),
+		with_world(a_client_drops_connections_whose_key_it_has_removed),
+		with_world(a_streamed_upload_under_a_removed_key_fails_with_econnreset),
+		with_world(a_relay_that_passes_a_greeting_on_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

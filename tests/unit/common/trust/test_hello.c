@@ -48,7 +48,7 @@ static void talk_to_the_end(struct talk *t)
 	assert_int_equal(hear(t, t->confirm, t->known), 0);
 }
 
-static void two_who_have_the_key_know_each_other(void **state)
+static void a_client_and_a_server_with_the_same_key_accept_each_other(void **state)
 {
 	struct talk t;
 
@@ -60,7 +60,7 @@ static void two_who_have_the_key_know_each_other(void **state)
 	assert_true(hello_still_known(&t.server, &t.server_keys));
 }
 
-static void neither_side_shows_the_key_nor_anything_that_is_always_the_same(void **state)
+static void the_greeting_shows_no_key_and_its_proofs_change_with_the_nonce(void **state)
 {
 	struct hello_side side = SIDE;
 	struct talk t, again;
@@ -84,7 +84,7 @@ static void neither_side_shows_the_key_nor_anything_that_is_always_the_same(void
 	assert_string_not_equal(again.confirm, t.confirm);
 }
 
-static void who_has_another_key_is_refused_by_both(void **state)
+static void a_peer_with_another_key_is_refused_by_client_and_server(void **state)
 {
 	char ret[HELLO_TEXT_SIZE];
 	struct talk t;
@@ -108,7 +108,7 @@ static void who_has_another_key_is_refused_by_both(void **state)
 	assert_int_equal(t.server.state, HELLO_STRANGER);
 }
 
-static void a_recorded_greeting_is_worth_nothing_on_another_connection(void **state)
+static void a_recorded_greeting_is_refused_on_another_connection(void **state)
 {
 	struct hello_side side = SIDE;
 	char ret[HELLO_TEXT_SIZE];
@@ -129,7 +129,7 @@ static void a_recorded_greeting_is_worth_nothing_on_another_connection(void **st
 	assert_int_equal(hello_confirm(&later.client, span_str(t.answer), NAME, SELF, ret), -EKEYREJECTED);
 }
 
-static void a_key_that_was_taken_out_confirms_nothing_that_was_asked_before(void **state)
+static void a_confirmation_is_refused_after_its_key_was_removed(void **state)
 {
 	char ret[HELLO_TEXT_SIZE];
 	struct talk t;
@@ -143,7 +143,7 @@ static void a_key_that_was_taken_out_confirms_nothing_that_was_asked_before(void
 	assert_int_equal(t.server.state, HELLO_STRANGER);
 }
 
-static void a_message_of_one_side_is_no_answer_of_the_other(void **state)
+static void a_message_reflected_to_its_sender_is_refused(void **state)
 {
 	char ret[HELLO_TEXT_SIZE], forged[HELLO_TEXT_SIZE];
 	struct talk t;
@@ -157,7 +157,7 @@ static void a_message_of_one_side_is_no_answer_of_the_other(void **state)
 	assert_int_equal(hello_confirm(&t.client, span_str(t.ask), NAME, SELF, ret), -EBADMSG);
 }
 
-static void somebody_between_the_two_is_found_by_the_way_of_the_connection(void **state)
+static void a_relay_is_detected_by_the_addresses_of_the_connection(void **state)
 {
 	struct hello_side side = SIDE;
 	struct talk t;
@@ -176,7 +176,7 @@ static void somebody_between_the_two_is_found_by_the_way_of_the_connection(void 
 	assert_int_equal(hello_confirm(&t.client, span_str(t.answer), NAME, SELF, t.confirm), -EKEYREJECTED);
 }
 
-static void another_part_of_the_store_is_not_taken_for_the_one_that_was_meant(void **state)
+static void a_client_refuses_a_server_with_another_name(void **state)
 {
 	struct talk t;
 
@@ -216,7 +216,7 @@ static void a_greeting_with_any_changed_character_is_refused(void **state)
 	}
 }
 
-static void a_client_that_has_no_name_confirms_nothing(void **state)
+static void a_client_with_an_invalid_name_is_refused(void **state)
 {
 	char large[2 * HELLO_NAME_SIZE];
 	struct talk t;
@@ -233,7 +233,7 @@ static void a_client_that_has_no_name_confirms_nothing(void **state)
 	assert_int_equal(hear(&t, t.confirm, t.known), -EBADMSG);
 }
 
-static void a_text_that_is_no_greeting_is_refused(void **state)
+static void a_malformed_greeting_is_refused(void **state)
 {
 	static const char *const texts[] = {"", " ", "ask", "ask a b c", "ask  a b", "confirm", "confirm x",
 		"confirm x y", "confirm x y z", "known", "ask 0000000000000000 00000000000000000000000000000000",
@@ -257,7 +257,7 @@ static void a_text_that_is_no_greeting_is_refused(void **state)
 	assert_int_equal(hello_ask(&t.client, &t.keys, NONCE, large, ret), -EINVAL);
 }
 
-static void a_key_is_exchanged_in_three_steps(void **state)
+static void a_client_stays_known_until_the_server_removes_the_key_it_used(void **state)
 {
 	char ret[HELLO_TEXT_SIZE];
 	struct hello_key old, new;
@@ -284,18 +284,18 @@ static void a_key_is_exchanged_in_three_steps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_who_have_the_key_know_each_other),
-		cmocka_unit_test(neither_side_shows_the_key_nor_anything_that_is_always_the_same),
-		cmocka_unit_test(who_has_another_key_is_refused_by_both),
-		cmocka_unit_test(a_recorded_greeting_is_worth_nothing_on_another_connection),
-		cmocka_unit_test(a_key_that_was_taken_out_confirms_nothing_that_was_asked_before),
-		cmocka_unit_test(a_message_of_one_side_is_no_answer_of_the_other),
-		cmocka_unit_test(somebody_between_the_two_is_found_by_the_way_of_the_connection),
-		cmocka_unit_test(another_part_of_the_store_is_not_taken_for_the_one_that_was_meant),
+		cmocka_unit_test(a_client_and_a_server_with_the_same_key_accept_each_other),
+		cmocka_unit_test(the_greeting_shows_no_key_and_its_proofs_change_with_the_nonce),
+		cmocka_unit_test(a_peer_with_another_key_is_refused_by_client_and_server),
+		cmocka_unit_test(a_recorded_greeting_is_refused_on_another_connection),
+		cmocka_unit_test(a_confirmation_is_refused_after_its_key_was_removed),
+		cmocka_unit_test(a_message_reflected_to_its_sender_is_refused),
+		cmocka_unit_test(a_relay_is_detected_by_the_addresses_of_the_connection),
+		cmocka_unit_test(a_client_refuses_a_server_with_another_name),
 		cmocka_unit_test(a_greeting_with_any_changed_character_is_refused),
-		cmocka_unit_test(a_client_that_has_no_name_confirms_nothing),
-		cmocka_unit_test(a_text_that_is_no_greeting_is_refused),
-		cmocka_unit_test(a_key_is_exchanged_in_three_steps),
+		cmocka_unit_test(a_client_with_an_invalid_name_is_refused),
+		cmocka_unit_test(a_malformed_greeting_is_refused),
+		cmocka_unit_test(a_client_stays_known_until_the_server_removes_the_key_it_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #define ME 7
 #define OTHER 8
 
-static void parts_of_a_thread_are_one_write_until_it_is_seen_at_something_else(void **state)
+static void append_parts_of_one_thread_form_one_write_until_it_makes_another_request(void **state)
 {
 	struct append a = {0};
 	unsigned first;
@@ -35,7 +35,7 @@ static void parts_of_a_thread_are_one_write_until_it_is_seen_at_something_else(v
 	assert_int_not_equal(a.run, first);
 }
 
-static void a_part_of_another_thread_is_another_write(void **state)
+static void an_append_part_from_another_thread_begins_a_new_write(void **state)
 {
 	struct append a = {0};
 	unsigned first;
@@ -48,7 +48,7 @@ static void a_part_of_another_thread_is_another_write(void **state)
 	assert_int_not_equal(a.run, first);
 }
 
-static void how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is(void **state)
+static void the_wait_for_another_part_depends_on_the_size_and_end_of_the_last_part(void **state)
 {
 	static const struct {
 		size_t size;
@@ -73,7 +73,7 @@ static void how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is(void 
 	}
 }
 
-static void a_write_that_never_ends_is_not_waited_for_for_ever(void **state)
+static void the_wait_for_an_append_that_never_ends_is_bounded(void **state)
 {
 	struct append a = {0};
 	int64_t now = NOW;
@@ -89,7 +89,7 @@ static void a_write_that_never_ends_is_not_waited_for_for_ever(void **state)
 	assert_int_equal(append_until_ns(&a, true), NOW + APPEND_WAITED_MS * NS_PER_MS);
 }
 
-static void of_more_than_is_kept_together_what_comes_next_is_another_write(void **state)
+static void a_part_after_an_append_exceeds_its_maximum_begins_a_new_write(void **state)
 {
 	struct append a = {0};
 
@@ -105,11 +105,11 @@ static void of_more_than_is_kept_together_what_comes_next_is_another_write(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parts_of_a_thread_are_one_write_until_it_is_seen_at_something_else),
-		cmocka_unit_test(a_part_of_another_thread_is_another_write),
-		cmocka_unit_test(how_long_a_next_part_is_waited_for_depends_on_how_likely_it_is),
-		cmocka_unit_test(a_write_that_never_ends_is_not_waited_for_for_ever),
-		cmocka_unit_test(of_more_than_is_kept_together_what_comes_next_is_another_write),
+		cmocka_unit_test(append_parts_of_one_thread_form_one_write_until_it_makes_another_request),
+		cmocka_unit_test(an_append_part_from_another_thread_begins_a_new_write),
+		cmocka_unit_test(the_wait_for_another_part_depends_on_the_size_and_end_of_the_last_part),
+		cmocka_unit_test(the_wait_for_an_append_that_never_ends_is_bounded),
+		cmocka_unit_test(a_part_after_an_append_exceeds_its_maximum_begins_a_new_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

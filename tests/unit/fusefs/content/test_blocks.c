@@ -147,7 +147,7 @@ static void answer(struct fixture *f, char letter, int error)
 
 /* ---- tests ---- */
 
-static void passed_blocks_go_before_those_that_were_used_longer_ago(void **state)
+static void passed_blocks_are_evicted_before_blocks_that_were_used_longer_ago(void **state)
 {
 	struct fixture *f = *state;
 
@@ -165,7 +165,7 @@ static void passed_blocks_go_before_those_that_were_used_longer_ago(void **state
 	assert_int_equal(f->blocks->used, CACHE);
 }
 
-static void next_block_comes_into_the_memory_of_the_one_that_was_passed_first(void **state)
+static void a_fetched_block_reuses_the_memory_of_the_block_that_was_passed_first(void **state)
 {
 	struct fixture *f = *state;
 	struct bytes *first;
@@ -184,7 +184,7 @@ static void next_block_comes_into_the_memory_of_the_one_that_was_passed_first(vo
 	assert_int_equal(f->blocks->used, 2 * LARGE);
 }
 
-static void last_passed_block_stays(void **state)
+static void the_only_passed_block_is_kept_when_another_block_is_fetched(void **state)
 {
 	struct fixture *f = *state;
 
@@ -194,7 +194,7 @@ static void last_passed_block_stays(void **state)
 	assert_non_null(find(f, 'a'));
 }
 
-static void memory_that_somebody_reads_is_not_written_to(void **state)
+static void memory_that_a_reader_still_references_is_not_reused_for_another_block(void **state)
 {
 	struct fixture *f = *state;
 	struct bytes *read;
@@ -212,7 +212,7 @@ static void memory_that_somebody_reads_is_not_written_to(void **state)
 	bytes_unref(read);
 }
 
-static void memory_of_another_size_is_not_taken(void **state)
+static void the_memory_of_a_passed_block_of_another_size_is_not_reused(void **state)
 {
 	struct fixture *f = *state;
 
@@ -225,7 +225,7 @@ static void memory_of_another_size_is_not_taken(void **state)
 	assert_int_equal(f->blocks->used, 4 * LARGE);
 }
 
-static void memory_is_let_go_when_its_new_block_does_not_come(void **state)
+static void memory_reused_for_a_block_is_freed_when_the_fetch_of_that_block_fails(void **state)
 {
 	struct fixture *f = *state;
 
@@ -237,7 +237,7 @@ static void memory_is_let_go_when_its_new_block_does_not_come(void **state)
 	assert_int_equal(f->blocks->used, LARGE);
 }
 
-static void passed_block_that_is_wanted_again_is_kept_like_any_other(void **state)
+static void a_passed_block_that_is_read_again_is_kept_like_any_other_block(void **state)
 {
 	struct fixture *f = *state;
 
@@ -252,7 +252,7 @@ static void passed_block_that_is_wanted_again_is_kept_like_any_other(void **stat
 	assert_false(is_here(f, 'b'));
 }
 
-static void small_blocks_and_blocks_that_are_not_here_are_not_passed(void **state)
+static void small_blocks_and_blocks_that_are_not_cached_do_not_count_as_passed(void **state)
 {
 	struct fixture *f = *state;
 
@@ -271,14 +271,14 @@ static void small_blocks_and_blocks_that_are_not_here_are_not_passed(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(passed_blocks_go_before_those_that_were_used_longer_ago),
-		CASE(next_block_comes_into_the_memory_of_the_one_that_was_passed_first),
-		CASE(last_passed_block_stays),
-		CASE(memory_that_somebody_reads_is_not_written_to),
-		CASE(memory_of_another_size_is_not_taken),
-		CASE(memory_is_let_go_when_its_new_block_does_not_come),
-		CASE(passed_block_that_is_wanted_again_is_kept_like_any_other),
-		CASE(small_blocks_and_blocks_that_are_not_here_are_not_passed),
+		CASE(passed_blocks_are_evicted_before_blocks_that_were_used_longer_ago),
+		CASE(a_fetched_block_reuses_the_memory_of_the_block_that_was_passed_first),
+		CASE(the_only_passed_block_is_kept_when_another_block_is_fetched),
+		CASE(memory_that_a_reader_still_references_is_not_reused_for_another_block),
+		CASE(the_memory_of_a_passed_block_of_another_size_is_not_reused),
+		CASE(memory_reused_for_a_block_is_freed_when_the_fetch_of_that_block_fails),
+		CASE(a_passed_block_that_is_read_again_is_kept_like_any_other_block),
+		CASE(small_blocks_and_blocks_that_are_not_cached_do_not_count_as_passed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static void learn(
 	assert_int_equal(content_learn(c, &page, from, to), 0);
 }
 
-static void gaps_in_what_was_asked_for_are_holes_and_the_rest_is_unknown(void **state)
+static void gaps_in_an_answer_are_holes_and_ranges_outside_the_answer_are_unknown(void **state)
 {
 	struct extent list[] = {block(100, 50, 1, 0), block(300, 50, 2, 10)};
 	const struct segment *s;
@@ -56,7 +56,7 @@ static void gaps_in_what_was_asked_for_are_holes_and_the_rest_is_unknown(void **
 	content_fini(&c);
 }
 
-static void what_more_is_to_come_of_is_not_taken_for_a_hole(void **state)
+static void the_rest_of_an_incomplete_page_of_extents_is_not_taken_for_a_hole(void **state)
 {
 	struct extent list[] = {block(0, 50, 1, 0)};
 	struct store_extents page = {.extents = list, .count = 1, .more = true, .content_seq = 5, .at = {1, 5}};
@@ -71,7 +71,7 @@ static void what_more_is_to_come_of_is_not_taken_for_a_hole(void **state)
 	content_fini(&c);
 }
 
-static void another_version_replaces_everything(void **state)
+static void extents_of_another_version_replace_all_known_content(void **state)
 {
 	struct extent first[] = {block(0, 1000, 1, 0)}, second[] = {block(0, 100, 2, 0)};
 	struct content c;
@@ -86,7 +86,7 @@ static void another_version_replaces_everything(void **state)
 	content_fini(&c);
 }
 
-static void an_own_write_stays_over_what_was_known_and_keeps_its_place_in_the_block(void **state)
+static void an_own_write_replaces_its_range_and_the_rest_keeps_its_block_offset(void **state)
 {
 	struct extent list[] = {block(0, 1000, 1, 0)};
 	struct segment own = {.at = 400, .len = 100, .kind = SEGMENT_BLOCK, .from = 30, .block_size = 200};
@@ -104,7 +104,7 @@ static void an_own_write_stays_over_what_was_known_and_keeps_its_place_in_the_bl
 	content_fini(&c);
 }
 
-static void an_own_write_over_another_version_leaves_only_itself(void **state)
+static void an_own_write_over_another_version_leaves_only_its_own_range_known(void **state)
 {
 	struct extent list[] = {block(0, 1000, 1, 0)};
 	struct segment own = {.at = 400, .len = 100, .kind = SEGMENT_HOLE};
@@ -122,7 +122,7 @@ static void an_own_write_over_another_version_leaves_only_itself(void **state)
 	content_fini(&c);
 }
 
-static void an_older_view_than_an_own_write_is_refused_also_after_a_drop(void **state)
+static void extents_older_than_an_own_write_are_refused_and_a_drop_keeps_own_seq(void **state)
 {
 	struct extent list[] = {block(0, 1000, 1, 0)};
 	struct store_extents page = {.extents = list, .count = 1, .content_seq = 5, .at = {1, 8}};
@@ -137,7 +137,7 @@ static void an_older_view_than_an_own_write_is_refused_also_after_a_drop(void **
 	content_fini(&c);
 }
 
-static void truncation_makes_a_hole_behind_it(void **state)
+static void a_truncation_makes_everything_after_the_new_size_a_hole(void **state)
 {
 	struct extent list[] = {block(0, 1000, 1, 0)};
 	struct content c;
@@ -153,7 +153,7 @@ static void truncation_makes_a_hole_behind_it(void **state)
 	content_fini(&c);
 }
 
-static void a_small_file_that_came_whole_is_known_whole(void **state)
+static void inline_content_makes_the_whole_file_known_with_a_hole_after_its_end(void **state)
 {
 	const struct segment *s;
 	struct content c;
@@ -171,7 +171,7 @@ static void a_small_file_that_came_whole_is_known_whole(void **state)
 	content_fini(&c);
 }
 
-static void a_cut_through_the_middle_keeps_both_ends_and_where_they_are(void **state)
+static void forgetting_a_middle_range_keeps_the_content_before_and_after_it(void **state)
 {
 	struct content c;
 	int64_t until;
@@ -190,15 +190,15 @@ static void a_cut_through_the_middle_keeps_both_ends_and_where_they_are(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gaps_in_what_was_asked_for_are_holes_and_the_rest_is_unknown),
-		cmocka_unit_test(what_more_is_to_come_of_is_not_taken_for_a_hole),
-		cmocka_unit_test(another_version_replaces_everything),
-		cmocka_unit_test(an_own_write_stays_over_what_was_known_and_keeps_its_place_in_the_block),
-		cmocka_unit_test(an_own_write_over_another_version_leaves_only_itself),
-		cmocka_unit_test(an_older_view_than_an_own_write_is_refused_also_after_a_drop),
-		cmocka_unit_test(truncation_makes_a_hole_behind_it),
-		cmocka_unit_test(a_small_file_that_came_whole_is_known_whole),
-		cmocka_unit_test(a_cut_through_the_middle_keeps_both_ends_and_where_they_are),
+		cmocka_unit_test(gaps_in_an_answer_are_holes_and_ranges_outside_the_answer_are_unknown),
+		cmocka_unit_test(the_rest_of_an_incomplete_page_of_extents_is_not_taken_for_a_hole),
+		cmocka_unit_test(extents_of_another_version_replace_all_known_content),
+		cmocka_unit_test(an_own_write_replaces_its_range_and_the_rest_keeps_its_block_offset),
+		cmocka_unit_test(an_own_write_over_another_version_leaves_only_its_own_range_known),
+		cmocka_unit_test(extents_older_than_an_own_write_are_refused_and_a_drop_keeps_own_seq),
+		cmocka_unit_test(a_truncation_makes_everything_after_the_new_size_a_hole),
+		cmocka_unit_test(inline_content_makes_the_whole_file_known_with_a_hole_after_its_end),
+		cmocka_unit_test(forgetting_a_middle_range_keeps_the_content_before_and_after_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,7 @@ static void random_cut(struct dirty *d, struct model *m, unsigned *seed)
 	memset(m->dirty + from, 0, (size_t)(to - from));
 }
 
-static void random_writes_and_cuts_are_what_a_model_says(void **state)
+static void random_writes_and_cuts_match_a_byte_by_byte_model(void **state)
 {
 	unsigned seed = 1;
 	struct dirty d;
@@ -102,7 +102,7 @@ static void random_writes_and_cuts_are_what_a_model_says(void **state)
 	model_fini(&m);
 }
 
-static void merging_shows_older_bytes_only_where_newer_are_not(void **state)
+static void merging_older_data_under_newer_data_keeps_the_newer_bytes(void **state)
 {
 	unsigned seed = 2;
 
@@ -127,7 +127,7 @@ static void merging_shows_older_bytes_only_where_newer_are_not(void **state)
 	}
 }
 
-static void writes_that_follow_each_other_become_pieces_of_a_block(void **state)
+static void sequential_writes_are_joined_into_pieces_of_the_maximum_size(void **state)
 {
 	char data[4096];
 	struct dirty d;
@@ -143,7 +143,7 @@ static void writes_that_follow_each_other_become_pieces_of_a_block(void **state)
 	dirty_fini(&d);
 }
 
-static void bytes_that_a_reader_holds_do_not_change(void **state)
+static void an_overwrite_does_not_change_bytes_that_a_reader_holds(void **state)
 {
 	struct dirty d;
 	struct bytes *held;
@@ -159,7 +159,7 @@ static void bytes_that_a_reader_holds_do_not_change(void **state)
 	dirty_fini(&d);
 }
 
-static void memory_is_at_most_twice_the_bytes(void **state)
+static void after_cuts_dirty_data_takes_at_most_twice_its_size_in_memory(void **state)
 {
 	static char data[DIRTY_PIECE_BYTES_MAX];
 	size_t memory = 0;
@@ -188,7 +188,7 @@ static void free_tag(struct dirty_tag *tag)
 	*((struct counted_tag *)tag)->freed = true;
 }
 
-static void parts_of_a_tagged_piece_know_where_they_lie_in_it(void **state)
+static void an_overwrite_splits_a_tagged_piece_and_its_parts_keep_tag_and_offset(void **state)
 {
 	static char data[100000];
 	bool freed = false;
@@ -231,7 +231,7 @@ static void a_tagged_piece_is_never_written_in_place(void **state)
 
 /* -- what was appended -- */
 
-static void what_was_appended_moves_as_one_and_leaves_the_rest(void **state)
+static void appended_bytes_move_together_and_the_other_dirty_bytes_stay(void **state)
 {
 	struct dirty d;
 
@@ -255,7 +255,7 @@ static void what_was_appended_moves_as_one_and_leaves_the_rest(void **state)
 	dirty_fini(&d);
 }
 
-static void nothing_is_appended_any_more_when_all_of_it_is_cut(void **state)
+static void a_cut_that_removes_all_appended_bytes_resets_the_tail(void **state)
 {
 	struct dirty d;
 
@@ -270,7 +270,7 @@ static void nothing_is_appended_any_more_when_all_of_it_is_cut(void **state)
 	dirty_fini(&d);
 }
 
-static void what_older_data_had_appended_is_appended_when_they_are_one_again(void **state)
+static void older_and_newer_appended_bytes_form_one_tail_after_a_merge(void **state)
 {
 	struct dirty d, older;
 
@@ -288,7 +288,7 @@ static void what_older_data_had_appended_is_appended_when_they_are_one_again(voi
 	dirty_fini(&older);
 }
 
-static void the_end_of_what_was_appended_can_be_taken_away_whole(void **state)
+static void dirty_split_moves_the_end_of_the_appended_bytes_to_another_list(void **state)
 {
 	struct dirty_tag tag = {.refs = 2};
 	struct dirty d, rest;
@@ -325,17 +325,17 @@ static void the_end_of_what_was_appended_can_be_taken_away_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_writes_and_cuts_are_what_a_model_says),
-		cmocka_unit_test(merging_shows_older_bytes_only_where_newer_are_not),
-		cmocka_unit_test(writes_that_follow_each_other_become_pieces_of_a_block),
-		cmocka_unit_test(bytes_that_a_reader_holds_do_not_change),
-		cmocka_unit_test(memory_is_at_most_twice_the_bytes),
-		cmocka_unit_test(parts_of_a_tagged_piece_know_where_they_lie_in_it),
+		cmocka_unit_test(random_writes_and_cuts_match_a_byte_by_byte_model),
+		cmocka_unit_test(merging_older_data_under_newer_data_keeps_the_newer_bytes),
+		cmocka_unit_test(sequential_writes_are_joined_into_pieces_of_the_maximum_size),
+		cmocka_unit_test(an_overwrite_does_not_change_bytes_that_a_reader_holds),
+		cmocka_unit_test(after_cuts_dirty_data_takes_at_most_twice_its_size_in_memory),
+		cmocka_unit_test(an_overwrite_splits_a_tagged_piece_and_its_parts_keep_tag_and_offset),
 		cmocka_unit_test(a_tagged_piece_is_never_written_in_place),
-		cmocka_unit_test(what_was_appended_moves_as_one_and_leaves_the_rest),
-		cmocka_unit_test(the_end_of_what_was_appended_can_be_taken_away_whole),
-		cmocka_unit_test(nothing_is_appended_any_more_when_all_of_it_is_cut),
-		cmocka_unit_test(what_older_data_had_appended_is_appended_when_they_are_one_again),
+		cmocka_unit_test(appended_bytes_move_together_and_the_other_dirty_bytes_stay),
+		cmocka_unit_test(dirty_split_moves_the_end_of_the_appended_bytes_to_another_list),
+		cmocka_unit_test(a_cut_that_removes_all_appended_bytes_resets_the_tail),
+		cmocka_unit_test(older_and_newer_appended_bytes_form_one_tail_after_a_merge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,7 +126,7 @@ static const char *text_of(const struct content *c)
 	return s && s->kind == SEGMENT_INLINE ? s->bytes->data + s->from : NULL;
 }
 
-static void the_same_range_is_asked_for_once_and_another_beside_it(void **state)
+static void extents_of_one_range_are_asked_for_once_and_another_range_separately(void **state)
 {
 	struct fixture *f = *state;
 	struct waiter a = {.f = f}, b = {.f = f}, far = {.f = f};
@@ -146,7 +146,7 @@ static void the_same_range_is_asked_for_once_and_another_beside_it(void **state)
 	extents_snapshot_unref(b.offer);
 }
 
-static void an_answer_becomes_known_content_and_is_offered_while_it_is_told(void **state)
+static void an_answer_with_extents_is_cached_and_offered_only_during_the_callback(void **state)
 {
 	struct fixture *f = *state;
 	struct waiter w = {.f = f};
@@ -161,7 +161,7 @@ static void an_answer_becomes_known_content_and_is_offered_while_it_is_told(void
 	extents_snapshot_unref(w.offer);
 }
 
-static void an_answer_older_than_an_announced_change_is_offered_and_not_kept(void **state)
+static void extents_older_than_an_announced_change_are_offered_but_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct waiter w = {.f = f};
@@ -177,7 +177,7 @@ static void an_answer_older_than_an_announced_change_is_offered_and_not_kept(voi
 	extents_snapshot_unref(w.offer);
 }
 
-static void extents_of_a_newer_version_make_the_attributes_old(void **state)
+static void extents_of_a_newer_version_invalidate_the_cached_attributes(void **state)
 {
 	struct fixture *f = *state;
 	struct waiter w = {.f = f};
@@ -190,7 +190,7 @@ static void extents_of_a_newer_version_make_the_attributes_old(void **state)
 	extents_snapshot_unref(w.offer);
 }
 
-static void who_knows_of_more_than_the_answer_saw_gets_another_one(void **state)
+static void a_caller_that_knows_a_newer_seq_than_the_answer_gets_a_second_answer(void **state)
 {
 	struct fixture *f = *state;
 	struct waiter early = {.f = f}, late = {.f = f};
@@ -211,7 +211,7 @@ static void who_knows_of_more_than_the_answer_saw_gets_another_one(void **state)
 	extents_snapshot_unref(late.offer);
 }
 
-static void a_document_that_is_not_found_is_gone_for_good(void **state)
+static void a_request_for_extents_of_a_missing_document_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct waiter w = {.f = f};
@@ -222,7 +222,7 @@ static void a_document_that_is_not_found_is_gone_for_good(void **state)
 	assert_null(w.offer);
 }
 
-static void snapshots_grow_by_others_of_their_version_alone(void **state)
+static void a_snapshot_takes_more_extents_only_of_its_own_version(void **state)
 {
 	const struct segment behind = {.at = 5, .len = 10, .kind = SEGMENT_HOLE};
 	struct extents_snapshot more = {.refs = 1, .content_seq = 10}, other = {.refs = 1, .content_seq = 11};
@@ -247,13 +247,13 @@ static void snapshots_grow_by_others_of_their_version_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_same_range_is_asked_for_once_and_another_beside_it),
-		TEST(an_answer_becomes_known_content_and_is_offered_while_it_is_told),
-		TEST(an_answer_older_than_an_announced_change_is_offered_and_not_kept),
-		TEST(extents_of_a_newer_version_make_the_attributes_old),
-		TEST(who_knows_of_more_than_the_answer_saw_gets_another_one),
-		TEST(a_document_that_is_not_found_is_gone_for_good),
-		TEST(snapshots_grow_by_others_of_their_version_alone),
+		TEST(extents_of_one_range_are_asked_for_once_and_another_range_separately),
+		TEST(an_answer_with_extents_is_cached_and_offered_only_during_the_callback),
+		TEST(extents_older_than_an_announced_change_are_offered_but_not_cached),
+		TEST(extents_of_a_newer_version_invalidate_the_cached_attributes),
+		TEST(a_caller_that_knows_a_newer_seq_than_the_answer_gets_a_second_answer),
+		TEST(a_request_for_extents_of_a_missing_document_fails_with_estale),
+		TEST(a_snapshot_takes_more_extents_only_of_its_own_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static void drop_bytes(struct fixture *f)
 	file_moves(f->file, FILE_EMPTIED);
 }
 
-static void a_file_is_clean_until_it_is_written_and_after_all_is_stored(void **state)
+static void a_file_is_dirty_from_its_first_write_until_no_dirty_bytes_are_left(void **state)
 {
 	struct fixture *f = *state;
 
@@ -77,7 +77,7 @@ static void a_file_is_clean_until_it_is_written_and_after_all_is_stored(void **s
 	assert_int_equal(f->file->state, FILE_CLEAN);
 }
 
-static void failures_in_a_row_are_counted_until_something_is_stored(void **state)
+static void failures_in_a_row_are_counted_until_a_round_is_stored(void **state)
 {
 	struct fixture *f = *state;
 
@@ -92,7 +92,7 @@ static void failures_in_a_row_are_counted_until_something_is_stored(void **state
 	drop_bytes(f);
 }
 
-static void behind_data_that_were_refused_nothing_is_added(void **state)
+static void a_file_takes_no_writes_from_a_refusal_until_a_round_is_stored(void **state)
 {
 	struct fixture *f = *state;
 
@@ -108,7 +108,7 @@ static void behind_data_that_were_refused_nothing_is_added(void **state)
 	drop_bytes(f);
 }
 
-static void whoever_waits_for_data_that_are_refused_has_not_had_his_turn(void **state)
+static void a_split_file_forgets_that_its_last_round_took_only_jobs(void **state)
 {
 	struct fixture *f = *state;
 
@@ -121,7 +121,7 @@ static void whoever_waits_for_data_that_are_refused_has_not_had_his_turn(void **
 	drop_bytes(f);
 }
 
-static void what_the_store_refused_counts_as_stuck_and_writes_that_wait_do_not(void **state)
+static void refused_bytes_count_as_stuck_and_other_dirty_bytes_do_not(void **state)
 {
 	struct fixture *f = *state;
 	struct file_sums sums = {0};
@@ -158,7 +158,7 @@ static bool ends_the_process(struct file *file, enum file_event event)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-static void what_cannot_happen_in_a_state_ends_the_process(void **state)
+static void an_event_that_is_impossible_in_a_state_aborts_the_process(void **state)
 {
 	struct fixture *f = *state;
 
@@ -174,7 +174,7 @@ static void what_cannot_happen_in_a_state_ends_the_process(void **state)
 	drop_bytes(f);
 }
 
-static void the_file_whose_content_was_used_least_recently_is_given_first(void **state)
+static void file_give_drops_the_least_recently_used_content_but_never_the_only_one(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *other = inodes_get(&f->core.inodes, ITEM_ID(DRIVE, 51));
@@ -201,17 +201,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			a_file_is_clean_until_it_is_written_and_after_all_is_stored, setup, teardown),
+			a_file_is_dirty_from_its_first_write_until_no_dirty_bytes_are_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(failures_in_a_row_are_counted_until_a_round_is_stored, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			failures_in_a_row_are_counted_until_something_is_stored, setup, teardown),
-		cmocka_unit_test_setup_teardown(behind_data_that_were_refused_nothing_is_added, setup, teardown),
+			a_file_takes_no_writes_from_a_refusal_until_a_round_is_stored, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			whoever_waits_for_data_that_are_refused_has_not_had_his_turn, setup, teardown),
+			a_split_file_forgets_that_its_last_round_took_only_jobs, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			what_the_store_refused_counts_as_stuck_and_writes_that_wait_do_not, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_cannot_happen_in_a_state_ends_the_process, setup, teardown),
+			refused_bytes_count_as_stuck_and_other_dirty_bytes_do_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			the_file_whose_content_was_used_least_recently_is_given_first, setup, teardown),
+			an_event_that_is_impossible_in_a_state_aborts_the_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			file_give_drops_the_least_recently_used_content_but_never_the_only_one, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

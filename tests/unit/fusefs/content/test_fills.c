@@ -155,7 +155,7 @@ static bool is_over(struct outcome *o)
 	return done;
 }
 
-static void who_asks_after_a_change_gets_no_answer_from_before(void **state)
+static void attributes_asked_for_after_a_change_do_not_come_from_an_older_answer(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome before, after;
@@ -178,7 +178,7 @@ static void who_asks_after_a_change_gets_no_answer_from_before(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void who_asks_before_anything_changed_shares_an_answer(void **state)
+static void requests_for_attributes_share_one_answer_when_nothing_has_changed(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome one, two;
@@ -193,7 +193,7 @@ static void who_asks_before_anything_changed_shares_an_answer(void **state)
 	assert_int_equal(fault_count(f->store, FAULT_ITEM), 1);
 }
 
-static void who_asks_when_nobody_tells_what_changes_shares_nothing_from_before_him(void **state)
+static void without_a_trusted_journal_a_later_attribute_request_gets_its_own_answer(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome one, two;
@@ -264,7 +264,7 @@ static enum fault_call wait_any(struct fixture *f, struct reading *r)
 	return FAULT_CALLS;
 }
 
-static void a_file_that_changes_all_the_time_is_read_as_it_was_at_one_time(void **state)
+static void a_read_of_a_file_that_changes_meanwhile_returns_one_version(void **state)
 {
 	struct fixture *f = *state;
 	enum fault_call call;
@@ -286,7 +286,7 @@ static void a_file_that_changes_all_the_time_is_read_as_it_was_at_one_time(void 
 	assert_int_equal(read_end(&r, letter), BYTES);
 }
 
-static void what_is_not_stored_yet_lies_over_what_others_change(void **state)
+static void unstored_own_bytes_replace_the_stored_bytes_in_a_read(void **state)
 {
 	struct fixture *f = *state;
 	struct reading r;
@@ -323,7 +323,7 @@ static void tell_size(struct fixture *f)
 	core_unlock(&f->fs->core);
 }
 
-static void a_file_that_is_emptied_and_written_anew_is_not_read_between(void **state)
+static void a_read_skips_the_empty_state_of_a_file_that_is_emptied_and_rewritten(void **state)
 {
 	struct fixture *f = *state;
 	struct reading r;
@@ -337,7 +337,7 @@ static void a_file_that_is_emptied_and_written_anew_is_not_read_between(void **s
 	assert_int_equal(read_end(&r, 'b'), BYTES);
 }
 
-static void a_file_that_is_emptied_and_left_so_is_read_as_empty(void **state)
+static void a_file_that_was_emptied_and_not_rewritten_is_read_as_empty(void **state)
 {
 	struct fixture *f = *state;
 	struct reading r;
@@ -349,7 +349,7 @@ static void a_file_that_is_emptied_and_left_so_is_read_as_empty(void **state)
 	assert_int_equal(read_end(&r, '-'), 0);
 }
 
-static void once_the_kernel_is_told_of_the_end_it_is_the_end(void **state)
+static void a_read_of_an_emptied_file_returns_nothing_once_the_kernel_has_the_new_size(void **state)
 {
 	struct fixture *f = *state;
 	struct reading r;
@@ -385,7 +385,7 @@ static void kernel_maps_direct(struct fixture *f)
 	f->fs->init.flags2 = 1u << 4; /* the bit of FUSE_DIRECT_IO_ALLOW_MMAP */
 }
 
-static void what_others_change_is_read_past_the_pages_of_the_kernel(void **state)
+static void a_file_recently_changed_by_another_client_is_opened_with_direct_io(void **state)
 {
 	struct fixture *f = *state;
 
@@ -401,7 +401,7 @@ static void what_others_change_is_read_past_the_pages_of_the_kernel(void **state
 	assert_false(opens_direct(f, O_RDONLY));
 }
 
-static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void **state)
+static void a_foreign_change_seen_in_attributes_before_the_journal_causes_direct_io(void **state)
 {
 	struct fixture *f = *state;
 
@@ -413,7 +413,7 @@ static void what_others_changed_before_the_journal_tells_it_is_read_so_too(void 
 	assert_true(opens_direct(f, O_RDONLY));
 }
 
-static void what_others_changed_before_it_was_known_here_is_read_past_the_kernels_pages_too(void **state)
+static void a_file_changed_just_before_this_mount_first_saw_it_opens_with_direct_io(void **state)
 {
 	struct fixture *f = *state;
 
@@ -423,7 +423,7 @@ static void what_others_changed_before_it_was_known_here_is_read_past_the_kernel
 	assert_true(opens_direct(f, O_RDONLY));
 }
 
-static void what_others_changed_long_before_it_was_known_here_may_be_read_from_the_kernels_pages(void **state)
+static void a_file_changed_long_before_this_mount_first_saw_it_opens_without_direct_io(void **state)
 {
 	struct fixture *f = *state;
 
@@ -440,7 +440,7 @@ static void what_others_changed_long_before_it_was_known_here_may_be_read_from_t
 	assert_false(opens_direct(f, O_RDONLY));
 }
 
-static void an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file(void **state)
+static void if_the_kernel_cannot_mmap_direct_files_only_o_direct_opens_are_direct(void **state)
 {
 	struct fixture *f = *state;
 
@@ -456,19 +456,19 @@ static void an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(who_asks_after_a_change_gets_no_answer_from_before),
-		TEST(who_asks_before_anything_changed_shares_an_answer),
-		TEST(who_asks_when_nobody_tells_what_changes_shares_nothing_from_before_him),
-		TEST(a_file_that_changes_all_the_time_is_read_as_it_was_at_one_time),
-		TEST(what_is_not_stored_yet_lies_over_what_others_change),
-		TEST(a_file_that_is_emptied_and_written_anew_is_not_read_between),
-		TEST(a_file_that_is_emptied_and_left_so_is_read_as_empty),
-		TEST(once_the_kernel_is_told_of_the_end_it_is_the_end),
-		TEST(what_others_change_is_read_past_the_pages_of_the_kernel),
-		TEST(what_others_changed_before_the_journal_tells_it_is_read_so_too),
-		TEST(what_others_changed_before_it_was_known_here_is_read_past_the_kernels_pages_too),
-		TEST(what_others_changed_long_before_it_was_known_here_may_be_read_from_the_kernels_pages),
-		TEST(an_older_kernel_reads_its_pages_as_it_could_not_map_such_a_file),
+		TEST(attributes_asked_for_after_a_change_do_not_come_from_an_older_answer),
+		TEST(requests_for_attributes_share_one_answer_when_nothing_has_changed),
+		TEST(without_a_trusted_journal_a_later_attribute_request_gets_its_own_answer),
+		TEST(a_read_of_a_file_that_changes_meanwhile_returns_one_version),
+		TEST(unstored_own_bytes_replace_the_stored_bytes_in_a_read),
+		TEST(a_read_skips_the_empty_state_of_a_file_that_is_emptied_and_rewritten),
+		TEST(a_file_that_was_emptied_and_not_rewritten_is_read_as_empty),
+		TEST(a_read_of_an_emptied_file_returns_nothing_once_the_kernel_has_the_new_size),
+		TEST(a_file_recently_changed_by_another_client_is_opened_with_direct_io),
+		TEST(a_foreign_change_seen_in_attributes_before_the_journal_causes_direct_io),
+		TEST(a_file_changed_just_before_this_mount_first_saw_it_opens_with_direct_io),
+		TEST(a_file_changed_long_before_this_mount_first_saw_it_opens_without_direct_io),
+		TEST(if_the_kernel_cannot_mmap_direct_files_only_o_direct_opens_are_direct),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

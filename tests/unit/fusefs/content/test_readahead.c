@@ -161,7 +161,7 @@ static const char *asked(const struct fixture *f)
 
 /* -- one end to the other -- */
 
-static void the_window_doubles_while_the_reader_goes_on_up_to_its_bound(void **state)
+static void the_readahead_window_doubles_with_each_sequential_read_up_to_its_maximum(void **state)
 {
 	struct fixture *f = *state;
 
@@ -175,7 +175,7 @@ static void the_window_doubles_while_the_reader_goes_on_up_to_its_bound(void **s
 	}
 }
 
-static void blocks_ahead_of_the_reader_are_asked_for_each_once(void **state)
+static void each_block_ahead_of_a_sequential_reader_is_asked_for_once(void **state)
 {
 	struct fixture *f = *state;
 
@@ -187,7 +187,7 @@ static void blocks_ahead_of_the_reader_are_asked_for_each_once(void **state)
 	assert_string_equal(asked(f), "abcdef"); /* at this time the reader is at the end of c */
 }
 
-static void nothing_behind_the_end_of_the_file_is_asked_for(void **state)
+static void readahead_asks_for_nothing_past_the_end_of_the_file(void **state)
 {
 	struct fixture *f = *state;
 
@@ -199,7 +199,7 @@ static void nothing_behind_the_end_of_the_file_is_asked_for(void **state)
 	assert_int_equal(f->extents, 0);
 }
 
-static void a_quarter_of_the_cache_is_the_most_that_is_read_ahead(void **state)
+static void the_readahead_window_is_at_most_a_quarter_of_the_cache(void **state)
 {
 	struct fixture *f = *state;
 
@@ -210,7 +210,7 @@ static void a_quarter_of_the_cache_is_the_most_that_is_read_ahead(void **state)
 	assert_int_equal(f->ahead.window, 2 * MIB);
 }
 
-static void requests_of_one_read_ahead_may_come_in_another_order(void **state)
+static void kernel_readahead_requests_in_another_order_still_count_as_sequential(void **state)
 {
 	struct fixture *f = *state;
 
@@ -223,7 +223,7 @@ static void requests_of_one_read_ahead_may_come_in_another_order(void **state)
 	assert_int_equal(f->ahead.next, 512 * 1024);
 }
 
-static void a_jump_ends_it_in_either_direction(void **state)
+static void a_jump_forward_or_backward_ends_a_sequential_read(void **state)
 {
 	struct fixture *f = *state;
 
@@ -237,7 +237,7 @@ static void a_jump_ends_it_in_either_direction(void **state)
 	assert_false(readahead_is_sequential(&f->ahead));
 }
 
-static void extents_that_are_not_known_are_asked_for_and_no_block_behind_them(void **state)
+static void readahead_asks_once_for_unknown_extents_and_for_no_blocks_beyond_them(void **state)
 {
 	struct fixture *f = *state;
 
@@ -249,7 +249,7 @@ static void extents_that_are_not_known_are_asked_for_and_no_block_behind_them(vo
 	assert_int_equal(f->extents_from, BLOCK);
 }
 
-static void of_a_file_whose_attributes_are_not_valid_nothing_is_asked_for(void **state)
+static void readahead_asks_for_no_blocks_of_a_file_with_invalid_attributes(void **state)
 {
 	struct fixture *f = *state;
 
@@ -284,7 +284,7 @@ static bool is_passed(const struct fixture *f, char letter)
 	return passed;
 }
 
-static void a_block_that_lies_wholly_behind_the_reader_is_passed(void **state)
+static void a_block_is_passed_when_the_reader_is_well_past_it_or_closes_the_file(void **state)
 {
 	struct fixture *f = *state;
 
@@ -305,7 +305,7 @@ static void a_block_that_lies_wholly_behind_the_reader_is_passed(void **state)
 	assert_true(is_passed(f, 'b')); /* no more requests will come */
 }
 
-static void a_reader_past_the_kernels_pages_passes_nothing(void **state)
+static void a_direct_io_reader_passes_no_blocks(void **state)
 {
 	struct fixture *f = *state;
 
@@ -319,7 +319,7 @@ static void a_reader_past_the_kernels_pages_passes_nothing(void **state)
 
 /* -- at random -- */
 
-static void many_misses_all_over_bring_whole_blocks_up_to_the_size_of_the_file(void **state)
+static void many_random_misses_fetch_whole_blocks_up_to_the_size_of_the_file_in_total(void **state)
 {
 	struct fixture *f = *state;
 
@@ -342,7 +342,7 @@ static void many_misses_all_over_bring_whole_blocks_up_to_the_size_of_the_file(v
 	assert_string_equal(asked(f), "ab");
 }
 
-static void a_file_larger_than_the_cache_is_read_in_pieces_only(void **state)
+static void random_misses_in_a_file_larger_than_the_cache_fetch_no_whole_blocks(void **state)
 {
 	struct fixture *f = *state;
 
@@ -353,7 +353,7 @@ static void a_file_larger_than_the_cache_is_read_in_pieces_only(void **state)
 	assert_string_equal(asked(f), "");
 }
 
-static void a_reader_in_order_has_no_use_for_it(void **state)
+static void misses_of_a_sequential_reader_do_not_count_as_random_misses(void **state)
 {
 	struct fixture *f = *state;
 
@@ -370,19 +370,19 @@ static void a_reader_in_order_has_no_use_for_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_window_doubles_while_the_reader_goes_on_up_to_its_bound),
-		TEST(blocks_ahead_of_the_reader_are_asked_for_each_once),
-		TEST(nothing_behind_the_end_of_the_file_is_asked_for),
-		TEST(a_quarter_of_the_cache_is_the_most_that_is_read_ahead),
-		TEST(requests_of_one_read_ahead_may_come_in_another_order),
-		TEST(a_jump_ends_it_in_either_direction),
-		TEST(extents_that_are_not_known_are_asked_for_and_no_block_behind_them),
-		TEST(of_a_file_whose_attributes_are_not_valid_nothing_is_asked_for),
-		TEST(a_block_that_lies_wholly_behind_the_reader_is_passed),
-		TEST(a_reader_past_the_kernels_pages_passes_nothing),
-		TEST(many_misses_all_over_bring_whole_blocks_up_to_the_size_of_the_file),
-		TEST(a_file_larger_than_the_cache_is_read_in_pieces_only),
-		TEST(a_reader_in_order_has_no_use_for_it),
+		TEST(the_readahead_window_doubles_with_each_sequential_read_up_to_its_maximum),
+		TEST(each_block_ahead_of_a_sequential_reader_is_asked_for_once),
+		TEST(readahead_asks_for_nothing_past_the_end_of_the_file),
+		TEST(the_readahead_window_is_at_most_a_quarter_of_the_cache),
+		TEST(kernel_readahead_requests_in_another_order_still_count_as_sequential),
+		TEST(a_jump_forward_or_backward_ends_a_sequential_read),
+		TEST(readahead_asks_once_for_unknown_extents_and_for_no_blocks_beyond_them),
+		TEST(readahead_asks_for_no_blocks_of_a_file_with_invalid_attributes),
+		TEST(a_block_is_passed_when_the_reader_is_well_past_it_or_closes_the_file),
+		TEST(a_direct_io_reader_passes_no_blocks),
+		TEST(many_random_misses_fetch_whole_blocks_up_to_the_size_of_the_file_in_total),
+		TEST(random_misses_in_a_file_larger_than_the_cache_fetch_no_whole_blocks),
+		TEST(misses_of_a_sequential_reader_do_not_count_as_random_misses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

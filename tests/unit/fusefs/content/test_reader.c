@@ -237,7 +237,7 @@ static size_t cached(struct fixture *f)
 
 /* ---- tests ---- */
 
-static void while_the_journal_does_not_reach_us_files_can_be_read(void **state)
+static void reads_return_current_bytes_while_the_journal_cannot_be_read(void **state)
 {
 	struct fixture *f = *state;
 	struct op_extent extent;
@@ -254,7 +254,7 @@ static void while_the_journal_does_not_reach_us_files_can_be_read(void **state)
 	assert_int_equal(read_at(f, NULL, 5 * MIB + 7, 4096), 0);
 }
 
-static void random_read_asks_for_the_piece_it_touches(void **state)
+static void a_random_read_fetches_only_the_piece_that_it_touches_and_caches_it(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -268,7 +268,7 @@ static void random_read_asks_for_the_piece_it_touches(void **state)
 	assert_int_equal(cached(f), BLOCKS_PIECE_BYTES);
 }
 
-static void random_read_over_pieces_asks_once_for_all_of_them(void **state)
+static void a_random_read_fetches_each_range_of_missing_pieces_with_one_request(void **state)
 {
 	struct fixture *f = *state;
 
@@ -281,7 +281,7 @@ static void random_read_over_pieces_asks_once_for_all_of_them(void **state)
 	assert_int_equal(counts_of(f).block_bytes, MIB);
 }
 
-static void small_block_comes_whole(void **state)
+static void a_read_from_a_small_block_fetches_the_whole_block(void **state)
 {
 	struct fixture *f = *state;
 
@@ -289,7 +289,7 @@ static void small_block_comes_whole(void **state)
 	assert_int_equal(counts_of(f).block_bytes, SMALL_BYTES);
 }
 
-static void sequential_reader_fetches_whole_blocks_ahead(void **state)
+static void a_sequential_reader_fetches_every_block_whole_and_once(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -334,7 +334,7 @@ static void close_file(struct fixture *f, struct handle *h)
 	core_unlock(&f->fs->core);
 }
 
-static void handles_that_are_never_released_go_with_the_fs(void **state)
+static void handles_end_frees_handles_that_were_never_released(void **state)
 {
 	struct fixture *f = *state;
 
@@ -348,7 +348,7 @@ static void handles_that_are_never_released_go_with_the_fs(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void sequential_reader_passes_blocks_when_none_of_its_requests_can_still_come(void **state)
+static void a_sequential_reader_passes_a_block_1_mib_after_its_end_or_at_close(void **state)
 {
 	struct fixture *f = *state;
 	struct handle *h = open_file(f, O_RDONLY);
@@ -363,7 +363,7 @@ static void sequential_reader_passes_blocks_when_none_of_its_requests_can_still_
 	assert_int_equal(passed(f), 8 * MIB);
 }
 
-static void reader_that_begins_inside_a_block_does_not_pass_it(void **state)
+static void a_reader_that_begins_inside_a_block_does_not_pass_that_block(void **state)
 {
 	struct fixture *f = *state;
 	struct handle *h = open_file(f, O_RDONLY);
@@ -374,7 +374,7 @@ static void reader_that_begins_inside_a_block_does_not_pass_it(void **state)
 	assert_int_equal(passed(f), 4 * MIB);
 }
 
-static void reader_whose_pages_the_kernel_does_not_keep_passes_nothing(void **state)
+static void an_o_direct_reader_passes_no_blocks(void **state)
 {
 	struct fixture *f = *state;
 	struct handle *h = open_file(f, O_RDONLY | O_DIRECT);
@@ -386,7 +386,7 @@ static void reader_whose_pages_the_kernel_does_not_keep_passes_nothing(void **st
 
 /* Reads a file again and again that does not fit into the cache. Its blocks reuse each other's memory, and must
  * always have the right bytes. */
-static void blocks_in_the_memory_of_others_give_the_right_bytes(void **state)
+static void blocks_that_reuse_the_memory_of_evicted_blocks_have_the_right_bytes(void **state)
 {
 	struct fixture *f = *state;
 
@@ -400,7 +400,7 @@ static void blocks_in_the_memory_of_others_give_the_right_bytes(void **state)
 	}
 }
 
-static void whole_block_takes_the_place_of_its_pieces(void **state)
+static void a_whole_block_replaces_its_pieces_in_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -413,7 +413,7 @@ static void whole_block_takes_the_place_of_its_pieces(void **state)
 	assert_int_equal(counts_of(f).block_gets, 2);
 }
 
-static void those_who_want_the_same_piece_share_one_request(void **state)
+static void concurrent_readers_of_the_same_piece_share_one_request(void **state)
 {
 	struct fixture *f = *state;
 	struct reading a, b, c;
@@ -432,7 +432,7 @@ static void those_who_want_the_same_piece_share_one_request(void **state)
 	assert_int_equal(counts_of(f).block_gets, 3);
 }
 
-static void piece_that_comes_after_its_whole_block_is_not_kept(void **state)
+static void a_piece_that_arrives_after_its_whole_block_is_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -485,7 +485,7 @@ static void wait_quiet(struct fixture *f)
 	assert_true(core_wait_quiet(&f->fs->core, clock_mono_ns() + WAIT_MS * NS_PER_MS));
 }
 
-static void many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for(void **state)
+static void many_random_reads_fetch_whole_blocks_without_waiting_for_them(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -509,7 +509,7 @@ static void many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for(vo
 	assert_int_equal(counts_of(f).block_gets, gets + 3);
 }
 
-static void only_some_whole_blocks_are_on_their_way_beside_reads(void **state)
+static void at_most_blocks_spare_max_whole_blocks_are_fetched_beside_random_reads(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -526,7 +526,7 @@ static void only_some_whole_blocks_are_on_their_way_beside_reads(void **state)
 		assert_int_equal(read_end(f, &r[i]), 0);
 }
 
-static void reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only(void **state)
+static void random_reads_of_a_file_larger_than_the_cache_fetch_pieces_only(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -538,7 +538,7 @@ static void reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only(vo
 	assert_int_equal(counts_of(f).block_bytes, OFTEN_BYTES + 20 * BLOCKS_PIECE_BYTES);
 }
 
-static void reads_at_random_bring_no_more_than_the_file_once(void **state)
+static void whole_blocks_fetched_for_random_reads_total_at_most_the_file_size(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -550,7 +550,7 @@ static void reads_at_random_bring_no_more_than_the_file_once(void **state)
 	assert_int_equal(counts_of(f).block_bytes, OFTEN_BYTES + BLOCKS_PIECE_BYTES);
 }
 
-static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void **state)
+static void a_failed_piece_fetch_fails_the_read_and_the_next_read_fetches_it_again(void **state)
 {
 	struct fixture *f = *state;
 
@@ -562,7 +562,7 @@ static void piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again(void 
 
 /* Random and sequential reads in turn. The bytes are the same whether a block is cached in pieces, whole, or was
  * evicted. */
-static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
+static void mixed_random_and_sequential_reads_return_the_right_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct readahead ahead = {0};
@@ -587,29 +587,29 @@ static void pieces_and_whole_blocks_give_the_same_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(while_the_journal_does_not_reach_us_files_can_be_read),
-		TEST(random_read_asks_for_the_piece_it_touches),
-		TEST(random_read_over_pieces_asks_once_for_all_of_them),
-		TEST(small_block_comes_whole),
-		TEST(sequential_reader_fetches_whole_blocks_ahead),
-		TEST(handles_that_are_never_released_go_with_the_fs),
-		TEST(sequential_reader_passes_blocks_when_none_of_its_requests_can_still_come),
-		TEST(reader_that_begins_inside_a_block_does_not_pass_it),
-		TEST(reader_whose_pages_the_kernel_does_not_keep_passes_nothing),
+		TEST(reads_return_current_bytes_while_the_journal_cannot_be_read),
+		TEST(a_random_read_fetches_only_the_piece_that_it_touches_and_caches_it),
+		TEST(a_random_read_fetches_each_range_of_missing_pieces_with_one_request),
+		TEST(a_read_from_a_small_block_fetches_the_whole_block),
+		TEST(a_sequential_reader_fetches_every_block_whole_and_once),
+		TEST(handles_end_frees_handles_that_were_never_released),
+		TEST(a_sequential_reader_passes_a_block_1_mib_after_its_end_or_at_close),
+		TEST(a_reader_that_begins_inside_a_block_does_not_pass_that_block),
+		TEST(an_o_direct_reader_passes_no_blocks),
+		cmocka_unit_test_setup_teardown(blocks_that_reuse_the_memory_of_evicted_blocks_have_the_right_bytes,
+			setup_tight_cache, teardown),
+		TEST(a_whole_block_replaces_its_pieces_in_the_cache),
+		TEST(concurrent_readers_of_the_same_piece_share_one_request),
+		TEST(a_piece_that_arrives_after_its_whole_block_is_not_cached),
+		TEST(many_random_reads_fetch_whole_blocks_without_waiting_for_them),
+		TEST(at_most_blocks_spare_max_whole_blocks_are_fetched_beside_random_reads),
 		cmocka_unit_test_setup_teardown(
-			blocks_in_the_memory_of_others_give_the_right_bytes, setup_tight_cache, teardown),
-		TEST(whole_block_takes_the_place_of_its_pieces),
-		TEST(those_who_want_the_same_piece_share_one_request),
-		TEST(piece_that_comes_after_its_whole_block_is_not_kept),
-		TEST(many_reads_at_random_bring_whole_blocks_that_they_do_not_wait_for),
-		TEST(only_some_whole_blocks_are_on_their_way_beside_reads),
+			random_reads_of_a_file_larger_than_the_cache_fetch_pieces_only, setup_tight_cache, teardown),
+		TEST(whole_blocks_fetched_for_random_reads_total_at_most_the_file_size),
+		TEST(a_failed_piece_fetch_fails_the_read_and_the_next_read_fetches_it_again),
+		TEST(mixed_random_and_sequential_reads_return_the_right_bytes),
 		cmocka_unit_test_setup_teardown(
-			reads_at_random_of_a_file_larger_than_the_cache_bring_pieces_only, setup_tight_cache, teardown),
-		TEST(reads_at_random_bring_no_more_than_the_file_once),
-		TEST(piece_that_cannot_be_had_fails_the_read_and_is_asked_for_again),
-		TEST(pieces_and_whole_blocks_give_the_same_bytes),
-		cmocka_unit_test_setup_teardown(
-			pieces_and_whole_blocks_give_the_same_bytes, setup_small_cache, teardown),
+			mixed_random_and_sequential_reads_return_the_right_bytes, setup_small_cache, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static void answer(struct fixture *f, int error, const struct item *item, int64_
 
 /* -- answers -- */
 
-static void an_answer_becomes_what_is_known_and_may_be_kept(void **state)
+static void attributes_from_an_answer_become_valid_and_fresh(void **state)
 {
 	const struct item item = item_of(100, 10);
 	struct fixture *f = *state;
@@ -128,7 +128,7 @@ static void an_answer_becomes_what_is_known_and_may_be_kept(void **state)
 	core_unlock(&f->core);
 }
 
-static void an_answer_that_is_older_than_an_announced_change_is_not_kept(void **state)
+static void attributes_older_than_an_announced_change_are_not_cached(void **state)
 {
 	const struct item item = item_of(100, 10);
 	struct fixture *f = *state;
@@ -146,7 +146,7 @@ static void an_answer_that_is_older_than_an_announced_change_is_not_kept(void **
 	core_unlock(&f->core);
 }
 
-static void an_answer_that_is_older_than_what_is_known_changes_nothing(void **state)
+static void an_answer_older_than_the_cached_attributes_changes_nothing(void **state)
 {
 	const struct item newer = item_of(200, 12), older = item_of(100, 10);
 	struct fixture *f = *state;
@@ -161,7 +161,7 @@ static void an_answer_that_is_older_than_what_is_known_changes_nothing(void **st
 	core_unlock(&f->core);
 }
 
-static void other_content_is_a_foreign_change_only_where_others_are_at_work(void **state)
+static void a_content_change_counts_as_foreign_only_while_other_clients_are_active(void **state)
 {
 	const struct item first = item_of(100, 10), second = item_of(100, 11), third = item_of(100, 12);
 	struct fixture *f = *state;
@@ -182,7 +182,7 @@ static void other_content_is_a_foreign_change_only_where_others_are_at_work(void
 
 /* -- own changes -- */
 
-static void an_own_change_makes_older_answers_worthless_and_tells_of_the_mode(void **state)
+static void an_own_change_outdates_older_answers_and_reports_a_change_of_mode(void **state)
 {
 	const struct item before = item_of(100, 10);
 	struct op_result result = {.has_item = true, .item = item_of(300, 12)};
@@ -207,7 +207,7 @@ static void an_own_change_makes_older_answers_worthless_and_tells_of_the_mode(vo
 	core_unlock(&f->core);
 }
 
-static void the_change_that_an_op_is_has_the_highest_seq_of_what_it_changed(void **state)
+static void attributes_seq_of_returns_the_highest_seq_in_the_result_of_an_op(void **state)
 {
 	const struct op_result nothing = {.has_item = false};
 	struct op_result result = {.has_item = true, .item = item_of(0, 12), .dir_count = 2};
@@ -222,7 +222,7 @@ static void the_change_that_an_op_is_has_the_highest_seq_of_what_it_changed(void
 	assert_int_equal(attributes_seq_of(&result), 11);
 }
 
-static void a_document_changed_now_as_long_as_it_is_of_the_newest_change(void **state)
+static void attributes_changed_now_holds_for_the_newest_changed_document_for_one_tick(void **state)
 {
 	const struct op_result mine = {.has_item = true, .item = item_of(100, 10)};
 	struct op_result another = mine;
@@ -258,7 +258,7 @@ static void on_ready(void *cookie, int error)
 	t->error = error;
 }
 
-static void who_wants_the_same_attributes_at_once_shares_one_question(void **state)
+static void concurrent_refreshes_of_the_same_attributes_share_one_store_request(void **state)
 {
 	const struct item item = item_of(100, 10);
 	struct told first = {0}, second = {0};
@@ -282,7 +282,7 @@ static void who_wants_the_same_attributes_at_once_shares_one_question(void **sta
 	core_unlock(&f->core);
 }
 
-static void who_knows_of_more_than_the_answer_saw_gets_another_one(void **state)
+static void a_refresh_that_knows_a_newer_seq_than_the_answer_gets_a_second_answer(void **state)
 {
 	const struct item old = item_of(100, 10), now = item_of(200, 20);
 	struct told early = {0}, late = {0};
@@ -308,7 +308,7 @@ static void who_knows_of_more_than_the_answer_saw_gets_another_one(void **state)
 	core_unlock(&f->core);
 }
 
-static void a_failure_is_told_to_all_and_the_next_one_asks_anew(void **state)
+static void a_failed_refresh_is_reported_to_all_its_callers_and_the_next_asks_again(void **state)
 {
 	struct told first = {0}, second = {0}, later = {0};
 	struct fixture *f = *state;
@@ -337,16 +337,16 @@ static void a_failure_is_told_to_all_and_the_next_one_asks_anew(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_answer_becomes_what_is_known_and_may_be_kept),
-		TEST(an_answer_that_is_older_than_an_announced_change_is_not_kept),
-		TEST(an_answer_that_is_older_than_what_is_known_changes_nothing),
-		TEST(other_content_is_a_foreign_change_only_where_others_are_at_work),
-		TEST(an_own_change_makes_older_answers_worthless_and_tells_of_the_mode),
-		cmocka_unit_test(the_change_that_an_op_is_has_the_highest_seq_of_what_it_changed),
-		TEST(a_document_changed_now_as_long_as_it_is_of_the_newest_change),
-		TEST(who_wants_the_same_attributes_at_once_shares_one_question),
-		TEST(who_knows_of_more_than_the_answer_saw_gets_another_one),
-		TEST(a_failure_is_told_to_all_and_the_next_one_asks_anew),
+		TEST(attributes_from_an_answer_become_valid_and_fresh),
+		TEST(attributes_older_than_an_announced_change_are_not_cached),
+		TEST(an_answer_older_than_the_cached_attributes_changes_nothing),
+		TEST(a_content_change_counts_as_foreign_only_while_other_clients_are_active),
+		TEST(an_own_change_outdates_older_answers_and_reports_a_change_of_mode),
+		cmocka_unit_test(attributes_seq_of_returns_the_highest_seq_in_the_result_of_an_op),
+		TEST(attributes_changed_now_holds_for_the_newest_changed_document_for_one_tick),
+		TEST(concurrent_refreshes_of_the_same_attributes_share_one_store_request),
+		TEST(a_refresh_that_knows_a_newer_seq_than_the_answer_gets_a_second_answer),
+		TEST(a_failed_refresh_is_reported_to_all_its_callers_and_the_next_asks_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

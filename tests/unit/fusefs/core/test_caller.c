@@ -27,7 +27,7 @@ static bool dying(const char *text)
 	return caller_status_is_dying(span_str(text));
 }
 
-static void sigkill_pending_for_the_thread_or_the_process_is_the_end(void **state)
+static void a_pending_sigkill_or_a_dead_thread_means_that_the_caller_is_dying(void **state)
 {
 	(void)state;
 	assert_true(dying(STATUS(WAITS, "0", KILL, NONE, NONE, NONE, NONE)));
@@ -36,7 +36,7 @@ static void sigkill_pending_for_the_thread_or_the_process_is_the_end(void **stat
 	assert_true(dying(STATUS("X (dead)", "0", NONE, NONE, NONE, NONE, NONE)));
 }
 
-static void any_other_signal_is_not(void **state)
+static void a_pending_sigalrm_or_a_tracing_stop_does_not_mean_a_dying_caller(void **state)
 {
 	(void)state;
 	assert_false(dying(STATUS(WAITS, "0", NONE, NONE, NONE, NONE, NONE)));
@@ -45,7 +45,7 @@ static void any_other_signal_is_not(void **state)
 	assert_false(dying(STATUS("t (tracing stop)", "7", NONE, NONE, NONE, NONE, NONE)));
 }
 
-static void a_core_dump_is_unless_somebody_handles_or_holds_it_back(void **state)
+static void a_pending_sigquit_means_dying_unless_handled_ignored_blocked_or_traced(void **state)
 {
 	(void)state;
 	assert_true(dying(STATUS(WAITS, "0", NONE, QUIT, NONE, NONE, NONE)));
@@ -56,7 +56,7 @@ static void a_core_dump_is_unless_somebody_handles_or_holds_it_back(void **state
 	assert_true(dying(STATUS(WAITS, "7", KILL, NONE, NONE, NONE, NONE)));
 }
 
-static void what_makes_no_sense_is_a_caller_that_lives(void **state)
+static void a_malformed_status_counts_as_a_living_caller(void **state)
 {
 	(void)state;
 	assert_false(caller_status_is_dying(span_of(NULL, 0)));
@@ -69,7 +69,7 @@ static void what_makes_no_sense_is_a_caller_that_lives(void **state)
 	assert_true(dying("SigPnd:\t0000000000000100"));
 }
 
-static void a_thread_that_is_gone_is_told_from_one_that_lives(void **state)
+static void caller_is_dying_tells_a_killed_process_from_a_living_one(void **state)
 {
 	pid_t child = fork();
 
@@ -92,11 +92,11 @@ static void a_thread_that_is_gone_is_told_from_one_that_lives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sigkill_pending_for_the_thread_or_the_process_is_the_end),
-		cmocka_unit_test(any_other_signal_is_not),
-		cmocka_unit_test(a_core_dump_is_unless_somebody_handles_or_holds_it_back),
-		cmocka_unit_test(what_makes_no_sense_is_a_caller_that_lives),
-		cmocka_unit_test(a_thread_that_is_gone_is_told_from_one_that_lives),
+		cmocka_unit_test(a_pending_sigkill_or_a_dead_thread_means_that_the_caller_is_dying),
+		cmocka_unit_test(a_pending_sigalrm_or_a_tracing_stop_does_not_mean_a_dying_caller),
+		cmocka_unit_test(a_pending_sigquit_means_dying_unless_handled_ignored_blocked_or_traced),
+		cmocka_unit_test(a_malformed_status_counts_as_a_living_caller),
+		cmocka_unit_test(caller_is_dying_tells_a_killed_process_from_a_living_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,7 @@ static void run(struct later *later)
 	core_unlock(&w->f->core);
 }
 
-static void what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of(void **state)
+static void work_left_for_later_runs_in_order_after_the_lock_is_released(void **state)
 {
 	struct fixture *f = *state;
 	struct work a = {.later.run = run, .f = f, .what = 'a'}, b = {.later.run = run, .f = f, .what = 'b'};
@@ -104,7 +104,7 @@ static void what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of(
 	assert_string_equal(f->said, "lalbl"); /* the hook runs at each unlock, before the work left for later */
 }
 
-static void what_runs_later_may_leave_more(void **state)
+static void work_that_runs_later_may_leave_itself_for_later_again(void **state)
 {
 	struct fixture *f = *state;
 	struct work a = {.later.run = run, .f = f, .what = 'a', .again = true};
@@ -115,7 +115,7 @@ static void what_runs_later_may_leave_more(void **state)
 	assert_string_equal(f->said, "lalal");
 }
 
-static void who_holds_the_lock_for_long_can_have_it_run_in_between(void **state)
+static void core_run_later_runs_waiting_work_in_the_middle_of_a_locked_section(void **state)
 {
 	struct fixture *f = *state;
 	struct work a = {.later.run = run, .f = f, .what = 'a'};
@@ -131,7 +131,7 @@ static void who_holds_the_lock_for_long_can_have_it_run_in_between(void **state)
 
 /* -- calls -- */
 
-static void core_is_not_quiet_as_long_as_a_call_has_not_come_back(void **state)
+static void the_core_is_quiet_only_after_the_last_call_is_over(void **state)
 {
 	struct fixture *f = *state;
 
@@ -157,7 +157,7 @@ static void *end_call(void *cookie)
 	return NULL;
 }
 
-static void who_waits_for_quiet_is_woken_by_the_last_call(void **state)
+static void a_thread_that_waits_for_quiet_is_woken_by_the_end_of_the_last_call(void **state)
 {
 	struct fixture *f = *state;
 	pthread_t thread;
@@ -172,7 +172,7 @@ static void who_waits_for_quiet_is_woken_by_the_last_call(void **state)
 
 /* -- others at work -- */
 
-static void a_mount_alone_is_not_shared_and_another_mount_makes_it_so(void **state)
+static void a_mount_alone_is_not_shared_and_another_mount_makes_it_shared(void **state)
 {
 	struct fixture *f = *state;
 
@@ -183,7 +183,7 @@ static void a_mount_alone_is_not_shared_and_another_mount_makes_it_so(void **sta
 	core_unlock(&f->core);
 }
 
-static void a_drive_of_which_nobody_tells_counts_as_shared(void **state)
+static void a_drive_counts_as_shared_while_its_journal_is_not_followed(void **state)
 {
 	struct fixture *f = *state;
 
@@ -197,7 +197,7 @@ static void a_drive_of_which_nobody_tells_counts_as_shared(void **state)
 	core_unlock(&f->core);
 }
 
-static void a_foreign_change_makes_it_shared_for_a_while(void **state)
+static void a_foreign_change_makes_the_drive_count_as_shared_for_a_limited_time(void **state)
 {
 	struct fixture *f = *state;
 
@@ -211,7 +211,7 @@ static void a_foreign_change_makes_it_shared_for_a_while(void **state)
 	core_unlock(&f->core);
 }
 
-static void a_foreign_change_in_one_folder_says_nothing_of_another(void **state)
+static void a_foreign_change_makes_only_its_own_folder_count_as_shared(void **state)
 {
 	struct inode there = {0}, elsewhere = {0};
 	struct fixture *f = *state;
@@ -226,7 +226,7 @@ static void a_foreign_change_in_one_folder_says_nothing_of_another(void **state)
 	core_unlock(&f->core);
 }
 
-static void a_file_is_contended_until_nobody_changed_it_for_a_while(void **state)
+static void a_file_counts_as_contended_for_a_limited_time_after_a_foreign_change(void **state)
 {
 	struct fixture *f = *state;
 	struct inode file = {0};
@@ -240,7 +240,7 @@ static void a_file_is_contended_until_nobody_changed_it_for_a_while(void **state
 	core_unlock(&f->core);
 }
 
-static void a_position_is_settled_only_when_it_was_seen_long_enough_ago(void **state)
+static void a_position_is_settled_core_contended_s_seconds_after_it_was_seen(void **state)
 {
 	struct fixture *f = *state;
 
@@ -261,7 +261,7 @@ static void a_position_is_settled_only_when_it_was_seen_long_enough_ago(void **s
 
 /* -- pages -- */
 
-static void pages_that_are_given_up_are_known_to_be_right_no_more(void **state)
+static void core_drop_pages_resets_the_seq_of_the_pages_and_calls_the_hook(void **state)
 {
 	struct inode file = {.pages_seq = 12};
 	struct fixture *f = *state;
@@ -278,19 +278,19 @@ static void pages_that_are_given_up_are_known_to_be_right_no_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_left_for_later_runs_in_its_order_once_the_lock_is_let_go_of),
-		TEST(what_runs_later_may_leave_more),
-		TEST(who_holds_the_lock_for_long_can_have_it_run_in_between),
-		TEST(core_is_not_quiet_as_long_as_a_call_has_not_come_back),
-		TEST(who_waits_for_quiet_is_woken_by_the_last_call),
-		TEST(a_mount_alone_is_not_shared_and_another_mount_makes_it_so),
+		TEST(work_left_for_later_runs_in_order_after_the_lock_is_released),
+		TEST(work_that_runs_later_may_leave_itself_for_later_again),
+		TEST(core_run_later_runs_waiting_work_in_the_middle_of_a_locked_section),
+		TEST(the_core_is_quiet_only_after_the_last_call_is_over),
+		TEST(a_thread_that_waits_for_quiet_is_woken_by_the_end_of_the_last_call),
+		TEST(a_mount_alone_is_not_shared_and_another_mount_makes_it_shared),
 		cmocka_unit_test_setup_teardown(
-			a_drive_of_which_nobody_tells_counts_as_shared, setup_following, teardown),
-		TEST(a_foreign_change_makes_it_shared_for_a_while),
-		TEST(a_foreign_change_in_one_folder_says_nothing_of_another),
-		TEST(a_file_is_contended_until_nobody_changed_it_for_a_while),
-		TEST(a_position_is_settled_only_when_it_was_seen_long_enough_ago),
-		TEST(pages_that_are_given_up_are_known_to_be_right_no_more),
+			a_drive_counts_as_shared_while_its_journal_is_not_followed, setup_following, teardown),
+		TEST(a_foreign_change_makes_the_drive_count_as_shared_for_a_limited_time),
+		TEST(a_foreign_change_makes_only_its_own_folder_count_as_shared),
+		TEST(a_file_counts_as_contended_for_a_limited_time_after_a_foreign_change),
+		TEST(a_position_is_settled_core_contended_s_seconds_after_it_was_seen),
+		TEST(core_drop_pages_resets_the_seq_of_the_pages_and_calls_the_hook),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ static void await_over(const struct reader *r)
 	assert_true(r->over);
 }
 
-static void who_is_held_goes_when_his_time_has_come_and_not_before_others(void **state)
+static void a_hold_ends_at_its_due_time_and_a_later_hold_stays(void **state)
 {
 	struct fixture *f = *state;
 	struct reader late = reader_of(f, &f->a, NEVER), due = reader_of(f, &f->b, clock_mono_ns());
@@ -93,7 +93,7 @@ static void who_is_held_goes_when_his_time_has_come_and_not_before_others(void *
 	core_unlock(&f->core);
 }
 
-static void news_of_a_document_let_go_of_those_who_wait_for_it_alone(void **state)
+static void holds_release_ends_all_holds_of_its_document_and_no_others(void **state)
 {
 	struct fixture *f = *state;
 	struct reader first = reader_of(f, &f->a, NEVER), second = reader_of(f, &f->a, NEVER),
@@ -111,7 +111,7 @@ static void news_of_a_document_let_go_of_those_who_wait_for_it_alone(void **stat
 	core_unlock(&f->core);
 }
 
-static void who_was_taken_out_is_told_nothing(void **state)
+static void a_dropped_hold_is_never_called_back(void **state)
 {
 	struct fixture *f = *state;
 	struct reader gone = reader_of(f, &f->a, NEVER), mark = reader_of(f, &f->a, NEVER);
@@ -127,7 +127,7 @@ static void who_was_taken_out_is_told_nothing(void **state)
 	core_unlock(&f->core);
 }
 
-static void nobody_is_held_once_it_was_stopped(void **state)
+static void holds_add_refuses_a_hold_after_the_stop(void **state)
 {
 	struct fixture *f = *state;
 	struct reader r = reader_of(f, &f->a, NEVER);
@@ -146,10 +146,10 @@ static void nobody_is_held_once_it_was_stopped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(who_is_held_goes_when_his_time_has_come_and_not_before_others),
-		TEST(news_of_a_document_let_go_of_those_who_wait_for_it_alone),
-		TEST(who_was_taken_out_is_told_nothing),
-		TEST(nobody_is_held_once_it_was_stopped),
+		TEST(a_hold_ends_at_its_due_time_and_a_later_hold_stays),
+		TEST(holds_release_ends_all_holds_of_its_document_and_no_others),
+		TEST(a_dropped_hold_is_never_called_back),
+		TEST(holds_add_refuses_a_hold_after_the_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

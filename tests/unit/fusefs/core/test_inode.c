@@ -27,7 +27,7 @@ static struct item file_item(int64_t id, int64_t size, int64_t seq)
 		.content_seq = seq};
 }
 
-static void an_inode_goes_when_neither_the_kernel_nor_anybody_here_knows_it(void **state)
+static void an_inode_is_freed_when_no_lookups_and_no_references_are_left(void **state)
 {
 	struct inodes t;
 	struct inode *a;
@@ -50,7 +50,7 @@ static void an_inode_goes_when_neither_the_kernel_nor_anybody_here_knows_it(void
 	inodes_fini(&t);
 }
 
-static void a_kernel_that_forgets_too_much_takes_nothing_from_others(void **state)
+static void a_forget_of_too_many_lookups_does_not_take_other_references(void **state)
 {
 	struct inodes t;
 	struct inode *a;
@@ -66,7 +66,7 @@ static void a_kernel_that_forgets_too_much_takes_nothing_from_others(void **stat
 	inodes_fini(&t);
 }
 
-static void an_older_answer_does_not_replace_a_newer_one(void **state)
+static void an_older_answer_does_not_replace_newer_attributes(void **state)
 {
 	struct item newer = file_item(7, 20, 12), older = file_item(7, 10, 9);
 	struct inodes t;
@@ -82,7 +82,7 @@ static void an_older_answer_does_not_replace_a_newer_one(void **state)
 	inodes_fini(&t);
 }
 
-static void a_change_that_is_in_the_answer_already_takes_nothing_away(void **state)
+static void attributes_stay_valid_until_a_change_newer_than_they_are_or_a_new_epoch(void **state)
 {
 	struct item item = file_item(7, 20, 12);
 	struct inodes t;
@@ -107,10 +107,10 @@ static void a_change_that_is_in_the_answer_already_takes_nothing_away(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_inode_goes_when_neither_the_kernel_nor_anybody_here_knows_it),
-		cmocka_unit_test(a_kernel_that_forgets_too_much_takes_nothing_from_others),
-		cmocka_unit_test(an_older_answer_does_not_replace_a_newer_one),
-		cmocka_unit_test(a_change_that_is_in_the_answer_already_takes_nothing_away),
+		cmocka_unit_test(an_inode_is_freed_when_no_lookups_and_no_references_are_left),
+		cmocka_unit_test(a_forget_of_too_many_lookups_does_not_take_other_references),
+		cmocka_unit_test(an_older_answer_does_not_replace_newer_attributes),
+		cmocka_unit_test(attributes_stay_valid_until_a_change_newer_than_they_are_or_a_new_epoch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 static const bool all[KEPT_KINDS] = {true, true, true, true};
 
-static void who_has_most_for_his_weight_gives(void **state)
+static void the_kind_of_cache_with_the_most_bytes_for_its_weight_evicts_first(void **state)
 {
 	const size_t bytes[KEPT_KINDS] = {
 		[KEPT_CONTENT] = 39, [KEPT_NAMES] = 41, [KEPT_LISTINGS] = 10, [KEPT_XATTRS] = 10};
@@ -25,7 +25,7 @@ static void who_has_most_for_his_weight_gives(void **state)
 
 /* -- lists in the order of use -- */
 
-static void the_one_that_was_used_longest_ago_goes_first(void **state)
+static void kept_oldest_returns_the_least_recently_used_entry(void **state)
 {
 	struct kept_item a = {0}, b = {0}, c = {0};
 	struct kept k = {0};
@@ -41,7 +41,7 @@ static void the_one_that_was_used_longest_ago_goes_first(void **state)
 	assert_int_equal(kept_bytes(&k, KEPT_CONTENT), 60);
 }
 
-static void what_grows_or_shrinks_counts_with_what_it_has_then(void **state)
+static void an_entry_that_grows_or_shrinks_is_counted_with_its_new_size(void **state)
 {
 	struct kept_item a = {0}, b = {0};
 	struct kept k = {0};
@@ -56,7 +56,7 @@ static void what_grows_or_shrinks_counts_with_what_it_has_then(void **state)
 	assert_int_equal(kept_bytes(&k, KEPT_XATTRS), 15);
 }
 
-static void what_has_nothing_is_not_kept_and_use_does_not_make_it_so(void **state)
+static void an_entry_with_no_bytes_is_not_listed_even_after_a_use(void **state)
 {
 	struct kept_item a = {0}, b = {0};
 	struct kept k = {0};
@@ -72,7 +72,7 @@ static void what_has_nothing_is_not_kept_and_use_does_not_make_it_so(void **stat
 	assert_int_equal(kept_bytes(&k, KEPT_LISTINGS), 10);
 }
 
-static void the_last_one_is_never_given_and_kinds_do_not_mix(void **state)
+static void kept_oldest_never_returns_the_only_entry_of_a_kind(void **state)
 {
 	struct kept_item a = {0}, b = {0};
 	struct kept k = {0};
@@ -89,11 +89,11 @@ static void the_last_one_is_never_given_and_kinds_do_not_mix(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_has_most_for_his_weight_gives),
-		cmocka_unit_test(the_one_that_was_used_longest_ago_goes_first),
-		cmocka_unit_test(what_grows_or_shrinks_counts_with_what_it_has_then),
-		cmocka_unit_test(what_has_nothing_is_not_kept_and_use_does_not_make_it_so),
-		cmocka_unit_test(the_last_one_is_never_given_and_kinds_do_not_mix),
+		cmocka_unit_test(the_kind_of_cache_with_the_most_bytes_for_its_weight_evicts_first),
+		cmocka_unit_test(kept_oldest_returns_the_least_recently_used_entry),
+		cmocka_unit_test(an_entry_that_grows_or_shrinks_is_counted_with_its_new_size),
+		cmocka_unit_test(an_entry_with_no_bytes_is_not_listed_even_after_a_use),
+		cmocka_unit_test(kept_oldest_never_returns_the_only_entry_of_a_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

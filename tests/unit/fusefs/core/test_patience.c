@@ -14,7 +14,7 @@ static enum patience_verdict verdict(enum patience_call call, bool interrupted, 
 		call, &(struct patience_case){.interrupted = interrupted, .dying = dying, .silent_ns = silent_ns});
 }
 
-static void a_signal_ends_nothing_but_the_wait_for_a_lock_while_the_store_answers(void **state)
+static void a_signal_ends_only_waits_for_locks_while_the_store_answers(void **state)
 {
 	(void)state;
 	for (int call = 0; call < PATIENCE_CALLS; call++)
@@ -22,7 +22,7 @@ static void a_signal_ends_nothing_but_the_wait_for_a_lock_while_the_store_answer
 			verdict(call, true, false, 0), call == PATIENCE_LOCK ? PATIENCE_INTERRUPT : PATIENCE_WAIT);
 }
 
-static void without_a_signal_everybody_waits_until_the_outage_is_over(void **state)
+static void without_a_signal_every_call_waits_until_the_outage_limit(void **state)
 {
 	(void)state;
 	for (int call = 0; call < PATIENCE_CALLS; call++) {
@@ -31,14 +31,14 @@ static void without_a_signal_everybody_waits_until_the_outage_is_over(void **sta
 	}
 }
 
-static void who_is_dying_is_let_go_whatever_the_call(void **state)
+static void every_call_of_a_dying_caller_ends_at_once(void **state)
 {
 	(void)state;
 	for (int call = 0; call < PATIENCE_CALLS; call++)
 		assert_int_equal(verdict(call, true, true, 0), PATIENCE_LET_GO);
 }
 
-static void a_silent_store_lets_a_signal_end_what_posix_lets_be_interrupted(void **state)
+static void a_signal_ends_calls_that_posix_lets_be_interrupted_when_the_store_is_silent(void **state)
 {
 	static const enum patience_call may[] = {
 		PATIENCE_OPEN, PATIENCE_READ, PATIENCE_WRITE, PATIENCE_TRUNCATE, PATIENCE_STATFS};
@@ -50,14 +50,14 @@ static void a_silent_store_lets_a_signal_end_what_posix_lets_be_interrupted(void
 	}
 }
 
-static void close_fsync_and_calls_without_eintr_go_on_through_silence(void **state)
+static void close_fsync_and_calls_without_eintr_ignore_a_signal_until_the_outage_limit(void **state)
 {
 	(void)state;
 	assert_int_equal(verdict(PATIENCE_STORE, true, false, PATIENCE_OUTAGE_NS - MS), PATIENCE_WAIT);
 	assert_int_equal(verdict(PATIENCE_OTHER, true, false, PATIENCE_OUTAGE_NS - MS), PATIENCE_WAIT);
 }
 
-static void an_outage_ends_every_wait_for_the_store_but_not_one_for_a_lock(void **state)
+static void an_outage_ends_every_wait_except_the_wait_for_a_lock(void **state)
 {
 	(void)state;
 	for (int call = 0; call < PATIENCE_CALLS; call++)
@@ -65,7 +65,7 @@ static void an_outage_ends_every_wait_for_the_store_but_not_one_for_a_lock(void 
 			call == PATIENCE_LOCK ? PATIENCE_WAIT : PATIENCE_GIVE_UP);
 }
 
-static void the_store_is_silent_since_who_asks_began_or_it_answered_last(void **state)
+static void store_silent_ns_counts_from_the_start_of_the_call_or_the_last_answer(void **state)
 {
 	struct store s = {0};
 
@@ -83,13 +83,13 @@ static void the_store_is_silent_since_who_asks_began_or_it_answered_last(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_signal_ends_nothing_but_the_wait_for_a_lock_while_the_store_answers),
-		cmocka_unit_test(without_a_signal_everybody_waits_until_the_outage_is_over),
-		cmocka_unit_test(who_is_dying_is_let_go_whatever_the_call),
-		cmocka_unit_test(a_silent_store_lets_a_signal_end_what_posix_lets_be_interrupted),
-		cmocka_unit_test(close_fsync_and_calls_without_eintr_go_on_through_silence),
-		cmocka_unit_test(an_outage_ends_every_wait_for_the_store_but_not_one_for_a_lock),
-		cmocka_unit_test(the_store_is_silent_since_who_asks_began_or_it_answered_last),
+		cmocka_unit_test(a_signal_ends_only_waits_for_locks_while_the_store_answers),
+		cmocka_unit_test(without_a_signal_every_call_waits_until_the_outage_limit),
+		cmocka_unit_test(every_call_of_a_dying_caller_ends_at_once),
+		cmocka_unit_test(a_signal_ends_calls_that_posix_lets_be_interrupted_when_the_store_is_silent),
+		cmocka_unit_test(close_fsync_and_calls_without_eintr_ignore_a_signal_until_the_outage_limit),
+		cmocka_unit_test(an_outage_ends_every_wait_except_the_wait_for_a_lock),
+		cmocka_unit_test(store_silent_ns_counts_from_the_start_of_the_call_or_the_last_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

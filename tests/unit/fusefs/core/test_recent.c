@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-static void an_answer_stands_unless_it_is_older_than_a_change_of_the_same(void **state)
+static void an_answer_may_be_cached_unless_it_predates_a_recent_change_of_its_subject(void **state)
 {
 	struct recent r = {0};
 
@@ -23,7 +23,7 @@ static void an_answer_stands_unless_it_is_older_than_a_change_of_the_same(void *
 	assert_true(recent_folder_stands(&r, 12, 1));
 }
 
-static void what_was_forgotten_counts_as_a_change_of_everything(void **state)
+static void a_change_that_was_dropped_from_the_full_list_outdates_every_older_answer(void **state)
 {
 	struct recent r = {0};
 
@@ -34,7 +34,7 @@ static void what_was_forgotten_counts_as_a_change_of_everything(void **state)
 	assert_true(recent_document_stands(&r, 10, 7));
 }
 
-static void after_a_reset_only_answers_from_then_on_stand(void **state)
+static void after_a_reset_only_answers_from_the_new_position_on_may_be_cached(void **state)
 {
 	struct recent r = {0};
 
@@ -50,9 +50,9 @@ static void after_a_reset_only_answers_from_then_on_stand(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_stands_unless_it_is_older_than_a_change_of_the_same),
-		cmocka_unit_test(what_was_forgotten_counts_as_a_change_of_everything),
-		cmocka_unit_test(after_a_reset_only_answers_from_then_on_stand),
+		cmocka_unit_test(an_answer_may_be_cached_unless_it_predates_a_recent_change_of_its_subject),
+		cmocka_unit_test(a_change_that_was_dropped_from_the_full_list_outdates_every_older_answer),
+		cmocka_unit_test(after_a_reset_only_answers_from_the_new_position_on_may_be_cached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 
 /* -- what goes where -- */
 
-static void a_small_write_goes_inline_with_one_batch(void **state)
+static void a_small_write_is_stored_inline_with_one_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct mem_counts before = counts(f);
@@ -26,7 +26,7 @@ static void a_small_write_goes_inline_with_one_batch(void **state)
 	check_range(f, 0, 10 * KIB);
 }
 
-static void a_large_write_goes_in_blocks_and_one_op(void **state)
+static void a_large_write_is_stored_as_blocks_and_one_op(void **state)
 {
 	struct fixture *f = *state;
 	struct mem_counts before = counts(f);
@@ -39,7 +39,7 @@ static void a_large_write_goes_in_blocks_and_one_op(void **state)
 	check_range(f, 0, 9 * MIB);
 }
 
-static void many_small_ranges_share_blocks(void **state)
+static void many_small_ranges_are_stored_in_one_block(void **state)
 {
 	struct fixture *f = *state;
 
@@ -51,7 +51,7 @@ static void many_small_ranges_share_blocks(void **state)
 		check_range(f, i * 8192, 1000);
 }
 
-static void a_file_that_was_stored_costs_nothing_again(void **state)
+static void a_sync_of_a_stored_file_sends_no_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct mem_counts before;
@@ -63,7 +63,7 @@ static void a_file_that_was_stored_costs_nothing_again(void **state)
 	assert_int_equal(counts(f).batches, before.batches);
 }
 
-static void content_and_attributes_are_one_op(void **state)
+static void a_write_and_a_change_of_attributes_are_sent_as_one_op(void **state)
 {
 	struct fixture *f = *state;
 	struct mem_counts before = counts(f);
@@ -86,7 +86,7 @@ static void content_and_attributes_are_one_op(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void what_was_seen_as_the_time_of_change_stays(void **state)
+static void a_ctime_that_stat_has_shown_stays_after_the_data_is_stored(void **state)
 {
 	struct fixture *f = *state;
 	struct stat seen, stored;
@@ -106,7 +106,7 @@ static void what_was_seen_as_the_time_of_change_stays(void **state)
 
 /* -- order -- */
 
-static void what_is_flushing_is_still_read_and_what_was_written_since_hides_it(void **state)
+static void a_read_shows_bytes_being_flushed_covered_by_bytes_written_since(void **state)
 {
 	struct fixture *f = *state;
 	char data[8];
@@ -132,7 +132,7 @@ static void what_is_flushing_is_still_read_and_what_was_written_since_hides_it(v
 	assert_memory_equal(data + 2, "XY", 2);
 }
 
-static void a_truncation_waits_for_the_round_before_it(void **state)
+static void a_truncation_waits_for_the_round_in_flight(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = truncate_to(f, 10);
@@ -153,7 +153,7 @@ static void a_truncation_waits_for_the_round_before_it(void **state)
 	assert_int_equal(read_at(f, 0, data, 64, false), 10);
 }
 
-static void a_truncation_cuts_what_was_written_before_it_and_not_what_comes_after(void **state)
+static void a_truncation_cuts_earlier_writes_and_not_later_ones(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = truncate_to(f, 10);
@@ -171,7 +171,7 @@ static void a_truncation_cuts_what_was_written_before_it_and_not_what_comes_afte
 	assert_int_equal(data[20], byte_at(20));
 }
 
-static void a_job_that_waits_can_be_withdrawn_but_not_one_on_its_way(void **state)
+static void a_waiting_job_can_be_withdrawn_and_a_sent_job_cannot(void **state)
 {
 	struct fixture *f = *state;
 	struct op shorter = truncate_to(f, 10), longer = truncate_to(f, 100);
@@ -198,7 +198,7 @@ static void a_job_that_waits_can_be_withdrawn_but_not_one_on_its_way(void **stat
 
 /* -- failures -- */
 
-static void what_could_not_be_stored_stays_and_is_stored_later(void **state)
+static void data_of_a_failed_batch_stays_dirty_and_is_stored_by_the_next_sync(void **state)
 {
 	struct fixture *f = *state;
 
@@ -213,7 +213,7 @@ static void what_could_not_be_stored_stays_and_is_stored_later(void **state)
 	check_range(f, 0, 64);
 }
 
-static void an_upload_that_failed_is_made_again(void **state)
+static void a_failed_upload_fails_the_sync_and_the_next_sync_repeats_it(void **state)
 {
 	struct fixture *f = *state;
 
@@ -239,7 +239,7 @@ static void each_handle_reports_a_failure_once(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void an_outage_is_told_to_who_waits_and_to_nobody_later(void **state)
+static void an_outage_fails_the_waiting_sync_and_is_not_reported_again_later(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t seen = 0;
@@ -254,7 +254,7 @@ static void an_outage_is_told_to_who_waits_and_to_nobody_later(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void blocks_that_were_collected_meanwhile_are_uploaded_again(void **state)
+static void blocks_that_are_missing_in_the_store_are_uploaded_again(void **state)
 {
 	struct fixture *f = *state;
 
@@ -267,7 +267,7 @@ static void blocks_that_were_collected_meanwhile_are_uploaded_again(void **state
 	check_range(f, 0, 100 * KIB);
 }
 
-static void data_without_quota_does_not_hold_up_other_changes(void **state)
+static void data_over_the_quota_does_not_block_other_changes_of_the_file(void **state)
 {
 	struct fixture *f = *state;
 	struct op chmod_op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = f->inode->id, .mode = 0600};
@@ -286,7 +286,7 @@ static void data_without_quota_does_not_hold_up_other_changes(void **state)
 	assert_int_equal(sync_file(f), 0);
 }
 
-static void data_that_nobody_wants_is_dropped_with_the_last_handle(void **state)
+static void refused_data_is_dropped_when_the_last_handle_is_released(void **state)
 {
 	struct fixture *f = *state;
 
@@ -341,25 +341,25 @@ static void a_write_without_room_waits_until_something_is_stored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_small_write_goes_inline_with_one_batch),
-		CASE(a_large_write_goes_in_blocks_and_one_op),
-		CASE(many_small_ranges_share_blocks),
-		CASE(a_file_that_was_stored_costs_nothing_again),
-		CASE(content_and_attributes_are_one_op),
-		CASE(what_was_seen_as_the_time_of_change_stays),
-		CASE(what_is_flushing_is_still_read_and_what_was_written_since_hides_it),
-		CASE(a_truncation_waits_for_the_round_before_it),
-		CASE(a_truncation_cuts_what_was_written_before_it_and_not_what_comes_after),
-		CASE(a_job_that_waits_can_be_withdrawn_but_not_one_on_its_way),
-		CASE(what_could_not_be_stored_stays_and_is_stored_later),
-		CASE(an_upload_that_failed_is_made_again),
+		CASE(a_small_write_is_stored_inline_with_one_batch),
+		CASE(a_large_write_is_stored_as_blocks_and_one_op),
+		CASE(many_small_ranges_are_stored_in_one_block),
+		CASE(a_sync_of_a_stored_file_sends_no_batch),
+		CASE(a_write_and_a_change_of_attributes_are_sent_as_one_op),
+		CASE(a_ctime_that_stat_has_shown_stays_after_the_data_is_stored),
+		CASE(a_read_shows_bytes_being_flushed_covered_by_bytes_written_since),
+		CASE(a_truncation_waits_for_the_round_in_flight),
+		CASE(a_truncation_cuts_earlier_writes_and_not_later_ones),
+		CASE(a_waiting_job_can_be_withdrawn_and_a_sent_job_cannot),
+		CASE(data_of_a_failed_batch_stays_dirty_and_is_stored_by_the_next_sync),
+		CASE(a_failed_upload_fails_the_sync_and_the_next_sync_repeats_it),
 		CASE(each_handle_reports_a_failure_once),
-		CASE(an_outage_is_told_to_who_waits_and_to_nobody_later),
-		CASE(blocks_that_were_collected_meanwhile_are_uploaded_again),
+		CASE(an_outage_fails_the_waiting_sync_and_is_not_reported_again_later),
+		CASE(blocks_that_are_missing_in_the_store_are_uploaded_again),
 		cmocka_unit_test_setup_teardown(
-			data_without_quota_does_not_hold_up_other_changes, setup_small, teardown),
+			data_over_the_quota_does_not_block_other_changes_of_the_file, setup_small, teardown),
 		cmocka_unit_test_setup_teardown(
-			data_that_nobody_wants_is_dropped_with_the_last_handle, setup_small, teardown),
+			refused_data_is_dropped_when_the_last_handle_is_released, setup_small, teardown),
 		CASE(a_write_without_room_waits_until_something_is_stored),
 	};
 

@@ -86,7 +86,7 @@ static int64_t size_of(struct fixture *f)
 
 /* -- where appends go -- */
 
-static void appends_of_one_round_are_one_op_and_are_read_before_it(void **state)
+static void appends_of_one_round_become_one_op_and_are_readable_before_it(void **state)
 {
 	struct fixture *f = *state;
 	struct mem_counts before = counts(f);
@@ -101,7 +101,7 @@ static void appends_of_one_round_are_one_op_and_are_read_before_it(void **state)
 	assert_reads(f, "one two three", false);
 }
 
-static void an_append_goes_behind_what_others_appended_meanwhile(void **state)
+static void an_append_is_stored_after_data_that_another_mount_appended_meanwhile(void **state)
 {
 	struct fixture *f = *state;
 
@@ -116,7 +116,7 @@ static void an_append_goes_behind_what_others_appended_meanwhile(void **state)
 	assert_reads(f, "mine 1, theirs 1, mine 2, ", false);
 }
 
-static void what_is_appended_moves_with_the_end_when_that_is_learnt(void **state)
+static void unstored_appended_data_moves_when_the_mount_learns_of_a_new_end(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -142,7 +142,7 @@ static void what_is_appended_moves_with_the_end_when_that_is_learnt(void **state
 	assert_reads(f, "mine 1, theirs, mine 2, ; theirsmine 3", false);
 }
 
-static void what_has_its_place_goes_before_what_was_appended(void **state)
+static void writes_at_an_offset_are_sent_before_appended_data_in_one_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct mem_counts before = counts(f);
@@ -156,7 +156,7 @@ static void what_has_its_place_goes_before_what_was_appended(void **state)
 	assert_reads(f, "BEGin end", false);
 }
 
-static void a_write_into_what_was_appended_waits_until_that_has_its_place(void **state)
+static void a_write_into_unstored_appended_bytes_is_stored_after_the_append(void **state)
 {
 	struct fixture *f = *state;
 	struct flush_data into = {.at = 4, .from = "XX", .size = 2};
@@ -176,7 +176,7 @@ static void a_write_into_what_was_appended_waits_until_that_has_its_place(void *
 	assert_reads(f, "fourXXve", false);
 }
 
-static void appends_that_go_through_keep_their_order_and_lie_behind_others(void **state)
+static void write_through_appends_keep_their_order_and_follow_foreign_appends(void **state)
 {
 	struct fixture *f = *state;
 	const struct flush_data parts[] = {{.from = "b", .size = 1, .append = true},
@@ -194,7 +194,7 @@ static void appends_that_go_through_keep_their_order_and_lie_behind_others(void 
 	assert_reads(f, "A-bcd", false);
 }
 
-static void a_truncation_after_an_append_is_an_op_of_its_own(void **state)
+static void a_truncation_after_an_append_cuts_the_appended_bytes_at_its_size(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = truncate_to(f, 6);
@@ -211,7 +211,7 @@ static void a_truncation_after_an_append_is_an_op_of_its_own(void **state)
 	assert_reads(f, "fourfi!", false);
 }
 
-static void a_large_append_goes_in_blocks_behind_what_others_appended(void **state)
+static void a_large_append_is_stored_after_data_that_another_mount_appended(void **state)
 {
 	struct fixture *f = *state;
 	char *data = malloc(9 * (size_t)MIB + 1);
@@ -236,7 +236,7 @@ static void a_large_append_goes_in_blocks_behind_what_others_appended(void **sta
 
 /* -- what fails -- */
 
-static void an_append_that_did_not_happen_is_sent_again(void **state)
+static void an_append_that_failed_is_sent_again_by_the_next_sync(void **state)
 {
 	struct fixture *f = *state;
 
@@ -248,7 +248,7 @@ static void an_append_that_did_not_happen_is_sent_again(void **state)
 	assert_reads(f, "once", false);
 }
 
-static void an_append_in_doubt_is_told_and_never_sent_again(void **state)
+static void an_append_in_doubt_fails_the_sync_and_is_never_sent_again(void **state)
 {
 	struct fixture *f = *state;
 
@@ -267,16 +267,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(appends_of_one_round_are_one_op_and_are_read_before_it),
-		TEST(an_append_goes_behind_what_others_appended_meanwhile),
-		TEST(what_is_appended_moves_with_the_end_when_that_is_learnt),
-		TEST(what_has_its_place_goes_before_what_was_appended),
-		TEST(a_write_into_what_was_appended_waits_until_that_has_its_place),
-		TEST(appends_that_go_through_keep_their_order_and_lie_behind_others),
-		TEST(a_truncation_after_an_append_is_an_op_of_its_own),
-		TEST(a_large_append_goes_in_blocks_behind_what_others_appended),
-		TEST(an_append_that_did_not_happen_is_sent_again),
-		TEST(an_append_in_doubt_is_told_and_never_sent_again),
+		TEST(appends_of_one_round_become_one_op_and_are_readable_before_it),
+		TEST(an_append_is_stored_after_data_that_another_mount_appended_meanwhile),
+		TEST(unstored_appended_data_moves_when_the_mount_learns_of_a_new_end),
+		TEST(writes_at_an_offset_are_sent_before_appended_data_in_one_batch),
+		TEST(a_write_into_unstored_appended_bytes_is_stored_after_the_append),
+		TEST(write_through_appends_keep_their_order_and_follow_foreign_appends),
+		TEST(a_truncation_after_an_append_cuts_the_appended_bytes_at_its_size),
+		TEST(a_large_append_is_stored_after_data_that_another_mount_appended),
+		TEST(an_append_that_failed_is_sent_again_by_the_next_sync),
+		TEST(an_append_in_doubt_fails_the_sync_and_is_never_sent_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,7 +132,7 @@ static void come_due(struct fixture *f)
 
 /* -- rounds -- */
 
-static void a_round_that_is_due_leaves_a_write_that_may_go_on(void **state)
+static void a_due_round_leaves_out_an_unfinished_append_which_stays_in_one_piece(void **state)
 {
 	struct fixture *f = *state;
 
@@ -152,7 +152,7 @@ static void a_round_that_is_due_leaves_a_write_that_may_go_on(void **state)
 	assert_runs(f, "acb", (const size_t[]){100, 3, 2 * PAGE - 100});
 }
 
-static void when_there_is_nothing_else_no_round_begins_before_the_write_is_over(void **state)
+static void a_due_round_does_not_begin_while_an_unfinished_append_is_the_only_data(void **state)
 {
 	struct fixture *f = *state;
 
@@ -171,7 +171,7 @@ static void when_there_is_nothing_else_no_round_begins_before_the_write_is_over(
 	assert_runs(f, "b", (const size_t[]){2 * PAGE});
 }
 
-static void a_write_with_a_place_says_that_the_append_before_it_is_over(void **state)
+static void a_write_at_an_offset_ends_the_append_before_it(void **state)
 {
 	struct fixture *f = *state;
 
@@ -184,7 +184,7 @@ static void a_write_with_a_place_says_that_the_append_before_it_is_over(void **s
 	assert_int_equal(bytes_of(f, false), 0);
 }
 
-static void alone_nothing_is_left_for_later(void **state)
+static void a_mount_alone_does_not_wait_for_more_parts_of_an_append(void **state)
 {
 	struct fixture *f = *state;
 
@@ -197,7 +197,7 @@ static void alone_nothing_is_left_for_later(void **state)
 	assert_int_equal(bytes_of(f, false), 0);
 }
 
-static void a_write_of_more_than_is_kept_together_is_not_waited_for(void **state)
+static void an_append_beyond_its_maximum_size_is_flushed_at_once(void **state)
 {
 	struct fixture *f = *state;
 
@@ -209,7 +209,7 @@ static void a_write_of_more_than_is_kept_together_is_not_waited_for(void **state
 
 /* -- who waits -- */
 
-static void who_waits_in_the_midst_of_a_write_gets_all_of_it_in_one_piece(void **state)
+static void a_sync_during_an_append_waits_for_its_end_and_stores_it_in_one_piece(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -227,7 +227,7 @@ static void who_waits_in_the_midst_of_a_write_gets_all_of_it_in_one_piece(void *
 	assert_runs(f, "ab", (const size_t[]){PAGE, PAGE + 10});
 }
 
-static void who_waits_is_not_kept_by_a_write_that_began_later(void **state)
+static void a_sync_does_not_wait_for_an_append_that_began_after_it(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -243,7 +243,7 @@ static void who_waits_is_not_kept_by_a_write_that_began_later(void **state)
 	assert_int_equal(bytes_of(f, false), PAGE);
 }
 
-static void who_waits_is_not_kept_by_a_record(void **state)
+static void a_sync_flushes_at_once_after_an_append_that_ends_inside_a_page(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -255,7 +255,7 @@ static void who_waits_is_not_kept_by_a_record(void **state)
 	assert_int_equal(outcome_wait(&o), 0);
 }
 
-static void who_waits_is_kept_for_a_moment_only_when_no_part_follows(void **state)
+static void a_sync_waits_only_a_moment_when_no_further_part_of_an_append_follows(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -300,7 +300,7 @@ static void begin_to_wait(struct fixture *f, struct waiting *w)
 	core_unlock(&f->fs->core);
 }
 
-static void a_part_that_waits_for_room_does_not_tear_the_write(void **state)
+static void a_part_that_waits_for_room_keeps_the_earlier_parts_out_of_the_round(void **state)
 {
 	struct fixture *f = *state;
 	struct waiting w;
@@ -321,7 +321,7 @@ static void a_part_that_waits_for_room_does_not_tear_the_write(void **state)
 	let_batches_go(f);
 }
 
-static void when_nothing_else_makes_room_the_beginning_of_a_write_goes(void **state)
+static void the_first_part_of_an_append_is_flushed_when_nothing_else_makes_room(void **state)
 {
 	struct fixture *f = *state;
 	struct waiting w;
@@ -339,17 +339,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_shared, teardown_shared)
 	const struct CMUnitTest tests[] = {
-		TEST(a_round_that_is_due_leaves_a_write_that_may_go_on),
-		TEST(when_there_is_nothing_else_no_round_begins_before_the_write_is_over),
-		TEST(a_write_with_a_place_says_that_the_append_before_it_is_over),
-		TEST(alone_nothing_is_left_for_later),
-		TEST(a_write_of_more_than_is_kept_together_is_not_waited_for),
-		TEST(who_waits_in_the_midst_of_a_write_gets_all_of_it_in_one_piece),
-		TEST(who_waits_is_not_kept_by_a_write_that_began_later),
-		TEST(who_waits_is_not_kept_by_a_record),
-		TEST(who_waits_is_kept_for_a_moment_only_when_no_part_follows),
-		TEST(a_part_that_waits_for_room_does_not_tear_the_write),
-		TEST(when_nothing_else_makes_room_the_beginning_of_a_write_goes),
+		TEST(a_due_round_leaves_out_an_unfinished_append_which_stays_in_one_piece),
+		TEST(a_due_round_does_not_begin_while_an_unfinished_append_is_the_only_data),
+		TEST(a_write_at_an_offset_ends_the_append_before_it),
+		TEST(a_mount_alone_does_not_wait_for_more_parts_of_an_append),
+		TEST(an_append_beyond_its_maximum_size_is_flushed_at_once),
+		TEST(a_sync_during_an_append_waits_for_its_end_and_stores_it_in_one_piece),
+		TEST(a_sync_does_not_wait_for_an_append_that_began_after_it),
+		TEST(a_sync_flushes_at_once_after_an_append_that_ends_inside_a_page),
+		TEST(a_sync_waits_only_a_moment_when_no_further_part_of_an_append_follows),
+		TEST(a_part_that_waits_for_room_keeps_the_earlier_parts_out_of_the_round),
+		TEST(the_first_part_of_an_append_is_flushed_when_nothing_else_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,7 @@ static void check_bytes(struct fixture *f, int64_t at, char with, size_t size)
 
 /* -- writes that the store answers -- */
 
-static void a_write_that_is_refused_takes_nothing_along(void **state)
+static void a_refused_write_through_does_not_affect_accepted_data(void **state)
 {
 	struct fixture *f = *state;
 
@@ -107,7 +107,7 @@ static void a_write_that_is_refused_takes_nothing_along(void **state)
 	check_idle(f);
 }
 
-static void a_write_that_is_refused_leaves_nobody_waiting(void **state)
+static void after_a_refused_write_through_the_file_is_clean_and_a_sync_succeeds(void **state)
 {
 	struct fixture *f = *state;
 
@@ -117,7 +117,7 @@ static void a_write_that_is_refused_leaves_nobody_waiting(void **state)
 	assert_int_equal(f->inode->attr.size, 0);
 }
 
-static void what_was_accepted_goes_before_a_write_that_the_store_answers(void **state)
+static void accepted_data_is_stored_before_a_later_write_through(void **state)
 {
 	struct fixture *f = *state;
 
@@ -128,7 +128,7 @@ static void what_was_accepted_goes_before_a_write_that_the_store_answers(void **
 	check_idle(f);
 }
 
-static void writes_that_wait_together_go_in_one_batch_in_their_order(void **state)
+static void writes_through_that_wait_together_are_sent_in_order_in_one_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct through t[4];
@@ -154,7 +154,7 @@ static void writes_that_wait_together_go_in_one_batch_in_their_order(void **stat
 	check_idle(f);
 }
 
-static void of_writes_that_were_refused_together_each_has_its_own_answer(void **state)
+static void each_of_several_writes_through_in_one_refused_batch_gets_its_own_result(void **state)
 {
 	static char large[200 * KIB];
 	struct fixture *f = *state;
@@ -182,7 +182,7 @@ static void of_writes_that_were_refused_together_each_has_its_own_answer(void **
 	check_idle(f);
 }
 
-static void a_write_that_waits_can_be_given_up_and_never_was(void **state)
+static void a_waiting_write_through_can_be_withdrawn_and_is_never_stored(void **state)
 {
 	struct fixture *f = *state;
 	struct through t[2];
@@ -204,7 +204,7 @@ static void a_write_that_waits_can_be_given_up_and_never_was(void **state)
 
 /* -- data that was accepted, and is refused -- */
 
-static void a_write_that_fits_is_stored_beside_data_that_do_not(void **state)
+static void a_write_through_that_fits_is_stored_beside_refused_data(void **state)
 {
 	struct fixture *f = *state;
 	char data[8];
@@ -225,7 +225,7 @@ static void a_write_that_fits_is_stored_beside_data_that_do_not(void **state)
 	assert_memory_equal(data, "\0\0\0\0ABCD", 8);
 }
 
-static void data_that_are_dropped_leave_the_pages_and_the_attributes(void **state)
+static void dropping_refused_data_invalidates_kernel_pages_and_restores_the_size(void **state)
 {
 	struct fixture *f = *state;
 	int64_t pages_seq;
@@ -254,7 +254,7 @@ static void data_that_are_dropped_leave_the_pages_and_the_attributes(void **stat
 	check_range(f, 0, 4096);
 }
 
-static void data_that_were_refused_are_stored_when_there_is_room(void **state)
+static void refused_data_is_stored_by_a_sync_once_the_store_has_room(void **state)
 {
 	struct fixture *f = *state;
 
@@ -268,7 +268,7 @@ static void data_that_were_refused_are_stored_when_there_is_room(void **state)
 	check_idle(f);
 }
 
-static void whoever_waits_for_data_that_are_cut_away_is_told(void **state)
+static void a_sync_that_waits_for_refused_data_succeeds_when_a_truncation_cuts_it(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = truncate_to(f, 0);
@@ -286,7 +286,7 @@ static void whoever_waits_for_data_that_are_cut_away_is_told(void **state)
 	check_idle(f);
 }
 
-static void whoever_waits_for_refused_data_is_told_though_jobs_keep_coming(void **state)
+static void a_sync_of_refused_data_fails_in_time_although_jobs_keep_arriving(void **state)
 {
 	struct fixture *f = *state;
 	struct through t[2];
@@ -312,7 +312,7 @@ static void whoever_waits_for_refused_data_is_told_though_jobs_keep_coming(void 
 static const int refusals[] = {-EDQUOT, -ENOSPC, -EFBIG, -ESTALE, -EIO, -ERR_SESSION_GONE, -ERR_UNAVAILABLE};
 #define REFUSALS (sizeof(refusals) / sizeof(*refusals))
 
-static void every_refusal_is_told_by_every_way_to_store(void **state)
+static void every_kind_of_refusal_is_reported_by_every_way_to_store(void **state)
 {
 	struct fixture *f = *state;
 	struct op longer = truncate_to(f, 50000), clone = {.kind = OP_CLONE, .id = f->inode->id, .to = f->inode->id},
@@ -365,7 +365,7 @@ static void on_room(struct room_wait *wait, int error)
 	outcome_tell(&((struct waiting *)wait)->outcome, error);
 }
 
-static void a_document_that_is_not_found_is_stale_to_who_has_it_open(void **state)
+static void sync_and_write_of_a_document_that_no_longer_exists_fail_with_estale(void **state)
 {
 	struct fixture *f = *state;
 
@@ -377,7 +377,7 @@ static void a_document_that_is_not_found_is_stale_to_who_has_it_open(void **stat
 	check_idle(f);
 }
 
-static void what_is_refused_takes_no_room_from_others(void **state)
+static void refused_data_does_not_count_against_the_room_for_other_writes(void **state)
 {
 	struct fixture *f = *state;
 
@@ -396,7 +396,7 @@ static void what_is_refused_takes_no_room_from_others(void **state)
 	check_idle(f);
 }
 
-static void who_waits_for_room_that_cannot_come_is_told_why(void **state)
+static void a_hopeless_wait_for_room_fails_with_the_error_of_the_refused_data(void **state)
 {
 	struct fixture *f = *state;
 	struct waiting w;
@@ -517,7 +517,7 @@ static void step_full(struct fixture *f, struct model *m)
 		fault_clear(f->store);
 }
 
-static void in_any_order_what_is_shown_is_what_was_promised(void **state)
+static void reads_match_a_model_through_random_writes_truncations_and_refusals(void **state)
 {
 	struct fixture *f = *state;
 	static struct model m;
@@ -552,22 +552,22 @@ static void in_any_order_what_is_shown_is_what_was_promised(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SMALL(a_write_that_is_refused_takes_nothing_along),
-		SMALL(a_write_that_is_refused_leaves_nobody_waiting),
-		CASE(what_was_accepted_goes_before_a_write_that_the_store_answers),
-		CASE(writes_that_wait_together_go_in_one_batch_in_their_order),
-		SMALL(of_writes_that_were_refused_together_each_has_its_own_answer),
-		CASE(a_write_that_waits_can_be_given_up_and_never_was),
-		SMALL(a_write_that_fits_is_stored_beside_data_that_do_not),
-		SMALL(data_that_are_dropped_leave_the_pages_and_the_attributes),
-		CASE(data_that_were_refused_are_stored_when_there_is_room),
-		SMALL(whoever_waits_for_data_that_are_cut_away_is_told),
-		SMALL(whoever_waits_for_refused_data_is_told_though_jobs_keep_coming),
-		CASE(every_refusal_is_told_by_every_way_to_store),
-		CASE(a_document_that_is_not_found_is_stale_to_who_has_it_open),
-		CASE(what_is_refused_takes_no_room_from_others),
-		CASE(who_waits_for_room_that_cannot_come_is_told_why),
-		CASE(in_any_order_what_is_shown_is_what_was_promised),
+		SMALL(a_refused_write_through_does_not_affect_accepted_data),
+		SMALL(after_a_refused_write_through_the_file_is_clean_and_a_sync_succeeds),
+		CASE(accepted_data_is_stored_before_a_later_write_through),
+		CASE(writes_through_that_wait_together_are_sent_in_order_in_one_batch),
+		SMALL(each_of_several_writes_through_in_one_refused_batch_gets_its_own_result),
+		CASE(a_waiting_write_through_can_be_withdrawn_and_is_never_stored),
+		SMALL(a_write_through_that_fits_is_stored_beside_refused_data),
+		SMALL(dropping_refused_data_invalidates_kernel_pages_and_restores_the_size),
+		CASE(refused_data_is_stored_by_a_sync_once_the_store_has_room),
+		SMALL(a_sync_that_waits_for_refused_data_succeeds_when_a_truncation_cuts_it),
+		SMALL(a_sync_of_refused_data_fails_in_time_although_jobs_keep_arriving),
+		CASE(every_kind_of_refusal_is_reported_by_every_way_to_store),
+		CASE(sync_and_write_of_a_document_that_no_longer_exists_fail_with_estale),
+		CASE(refused_data_does_not_count_against_the_room_for_other_writes),
+		CASE(a_hopeless_wait_for_room_fails_with_the_error_of_the_refused_data),
+		CASE(reads_match_a_model_through_random_writes_truncations_and_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,7 @@ static void has_extent(const struct op *op, size_t n, int64_t at, const char *te
 
 /* -- content -- */
 
-static void what_has_its_place_is_one_write_with_its_time(void **state)
+static void dirty_ranges_become_one_write_op_with_their_mtime(void **state)
 {
 	struct fixture *f = *state;
 
@@ -111,7 +111,7 @@ static void what_has_its_place_is_one_write_with_its_time(void **state)
 	has_extent(&f->ops[0], 1, 100, "de");
 }
 
-static void what_was_appended_goes_behind_it_and_counts_from_the_end(void **state)
+static void appended_bytes_become_an_append_op_after_the_write_with_offsets_from_zero(void **state)
 {
 	struct fixture *f = *state;
 
@@ -127,7 +127,7 @@ static void what_was_appended_goes_behind_it_and_counts_from_the_end(void **stat
 	assert_int_equal(f->round.assumed, 13); /* the place that the mount assumed for it */
 }
 
-static void what_was_only_appended_is_one_op(void **state)
+static void a_round_with_only_appended_bytes_is_one_append_op(void **state)
 {
 	struct fixture *f = *state;
 
@@ -142,7 +142,7 @@ static void tag_free(struct dirty_tag *tag)
 	(void)tag;
 }
 
-static void bytes_that_were_uploaded_are_named_by_their_block(void **state)
+static void uploaded_bytes_are_sent_as_a_reference_to_their_block(void **state)
 {
 	struct upload upload = {.tag = {.refs = 2, .free = tag_free}, .size = 10, .sha256 = {0xab, 0xcd}};
 	struct fixture *f = *state;
@@ -159,7 +159,7 @@ static void bytes_that_were_uploaded_are_named_by_their_block(void **state)
 	dirty_fini(&f->file->flushing); /* before `upload`, which it refers to, goes out of scope */
 }
 
-static void of_a_block_that_holds_both_the_appended_bytes_begin_further_on(void **state)
+static void write_and_append_op_refer_to_different_parts_of_a_shared_block(void **state)
 {
 	struct upload upload = {.tag = {.refs = 2, .free = tag_free}, .size = 6};
 	struct fixture *f = *state;
@@ -175,7 +175,7 @@ static void of_a_block_that_holds_both_the_appended_bytes_begin_further_on(void 
 	dirty_fini(&f->file->flushing);
 }
 
-static void set_id_bits_go_with_content_and_not_without(void **state)
+static void a_round_drops_set_id_bits_only_if_it_has_content(void **state)
 {
 	const struct op chmod_op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = ID, .mode = 0755};
 	struct fixture *f = *state;
@@ -195,7 +195,7 @@ static void set_id_bits_go_with_content_and_not_without(void **state)
 
 /* -- with a job -- */
 
-static void a_change_of_attributes_is_said_by_the_write(void **state)
+static void a_change_of_attributes_is_merged_into_the_write_op(void **state)
 {
 	const struct op op = {.kind = OP_SETATTR,
 		.fields = OP_HAS_MODE | OP_HAS_SIZE | OP_HAS_MTIME,
@@ -216,7 +216,7 @@ static void a_change_of_attributes_is_said_by_the_write(void **state)
 	assert_int_equal(f->ops[0].mtime, 77); /* the job came after the data */
 }
 
-static void the_size_is_not_said_by_an_append(void **state)
+static void a_change_of_size_is_not_merged_into_an_append_op(void **state)
 {
 	const struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = ID, .size = 5};
 	struct fixture *f = *state;
@@ -230,7 +230,7 @@ static void the_size_is_not_said_by_an_append(void **state)
 	assert_int_equal(f->ops[1].size, 5);
 }
 
-static void another_kind_of_change_goes_behind_the_data(void **state)
+static void a_job_that_punches_a_hole_is_sent_after_the_data(void **state)
 {
 	struct op_extent hole = {.at = 0, .len = 10, .kind = OP_EXTENT_HOLE};
 	const struct op op = {.kind = OP_WRITE, .id = ID, .extents = &hole, .extent_count = 1};
@@ -244,7 +244,7 @@ static void another_kind_of_change_goes_behind_the_data(void **state)
 	assert_ptr_equal(f->ops[2].extents, &hole);
 }
 
-static void a_job_without_data_is_sent_as_it_is(void **state)
+static void a_round_with_a_job_and_no_data_sends_only_the_op_of_the_job(void **state)
 {
 	const struct op op = {.kind = OP_CLONE, .id = ID, .to = ID + 1, .len = 10};
 	struct fixture *f = *state;
@@ -258,7 +258,7 @@ static void a_job_without_data_is_sent_as_it_is(void **state)
 
 /* -- the time of change -- */
 
-static void a_time_of_change_that_somebody_saw_is_set_behind_the_data(void **state)
+static void a_ctime_that_was_shown_is_set_by_another_op_after_the_data(void **state)
 {
 	struct fixture *f = *state;
 
@@ -274,7 +274,7 @@ static void a_time_of_change_that_somebody_saw_is_set_behind_the_data(void **sta
 	assert_int_equal(f->ops[1].ctime, MTIME + 5);
 }
 
-static void a_job_sets_a_time_of_change_of_its_own(void **state)
+static void a_round_with_a_job_does_not_set_the_shown_ctime(void **state)
 {
 	const struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = ID, .mode = 0600};
 	struct fixture *f = *state;
@@ -291,18 +291,18 @@ static void a_job_sets_a_time_of_change_of_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_has_its_place_is_one_write_with_its_time),
-		TEST(what_was_appended_goes_behind_it_and_counts_from_the_end),
-		TEST(what_was_only_appended_is_one_op),
-		TEST(bytes_that_were_uploaded_are_named_by_their_block),
-		TEST(of_a_block_that_holds_both_the_appended_bytes_begin_further_on),
-		TEST(set_id_bits_go_with_content_and_not_without),
-		TEST(a_change_of_attributes_is_said_by_the_write),
-		TEST(the_size_is_not_said_by_an_append),
-		TEST(another_kind_of_change_goes_behind_the_data),
-		TEST(a_job_without_data_is_sent_as_it_is),
-		TEST(a_time_of_change_that_somebody_saw_is_set_behind_the_data),
-		TEST(a_job_sets_a_time_of_change_of_its_own),
+		TEST(dirty_ranges_become_one_write_op_with_their_mtime),
+		TEST(appended_bytes_become_an_append_op_after_the_write_with_offsets_from_zero),
+		TEST(a_round_with_only_appended_bytes_is_one_append_op),
+		TEST(uploaded_bytes_are_sent_as_a_reference_to_their_block),
+		TEST(write_and_append_op_refer_to_different_parts_of_a_shared_block),
+		TEST(a_round_drops_set_id_bits_only_if_it_has_content),
+		TEST(a_change_of_attributes_is_merged_into_the_write_op),
+		TEST(a_change_of_size_is_not_merged_into_an_append_op),
+		TEST(a_job_that_punches_a_hole_is_sent_after_the_data),
+		TEST(a_round_with_a_job_and_no_data_sends_only_the_op_of_the_job),
+		TEST(a_ctime_that_was_shown_is_set_by_another_op_after_the_data),
+		TEST(a_round_with_a_job_does_not_set_the_shown_ctime),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,7 @@ static void copy(struct fixture *f, const struct file *from, struct file *to, st
 		to->size = r.to_at + r.len;
 }
 
-static void what_is_cut_away_is_gone_also_when_the_file_grows_again(void **state)
+static void bytes_cut_by_a_truncation_stay_zero_when_the_file_grows_again(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -104,7 +104,7 @@ static void what_is_cut_away_is_gone_also_when_the_file_grows_again(void **state
 	free(file);
 }
 
-static void a_truncation_comes_behind_what_was_written_before_it_and_before_what_comes_after(void **state)
+static void a_truncation_applies_after_earlier_writes_and_before_later_ones(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -116,7 +116,7 @@ static void a_truncation_comes_behind_what_was_written_before_it_and_before_what
 	free(file);
 }
 
-static void a_hole_is_known_to_be_one_over_what_was_stored_and_what_was_not(void **state)
+static void a_punched_hole_reads_as_zeros_over_stored_and_unstored_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -131,7 +131,7 @@ static void a_hole_is_known_to_be_one_over_what_was_stored_and_what_was_not(void
 	free(file);
 }
 
-static void room_that_is_reserved_changes_no_bytes(void **state)
+static void reserving_space_extends_the_file_and_changes_no_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -143,7 +143,7 @@ static void room_that_is_reserved_changes_no_bytes(void **state)
 	free(file);
 }
 
-static void what_was_copied_is_known_without_asking(void **state)
+static void copied_content_is_read_without_asking_the_store_for_extents(void **state)
 {
 	struct fixture *f = *state;
 	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
@@ -158,7 +158,7 @@ static void what_was_copied_is_known_without_asking(void **state)
 	free(to);
 }
 
-static void a_copy_makes_its_target_longer(void **state)
+static void a_copy_to_an_offset_past_the_end_extends_its_target(void **state)
 {
 	struct fixture *f = *state;
 	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
@@ -170,7 +170,7 @@ static void a_copy_makes_its_target_longer(void **state)
 	free(to);
 }
 
-static void a_copy_takes_what_is_dirty_in_the_source_and_goes_over_what_is_dirty_in_the_target(void **state)
+static void a_copy_includes_unstored_source_bytes_and_replaces_unstored_target_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
@@ -184,7 +184,7 @@ static void a_copy_takes_what_is_dirty_in_the_source_and_goes_over_what_is_dirty
 	free(to);
 }
 
-static void a_file_may_be_copied_into_itself(void **state)
+static void a_range_can_be_copied_within_one_file(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -195,7 +195,7 @@ static void a_file_may_be_copied_into_itself(void **state)
 	free(file);
 }
 
-static void a_copy_of_a_source_that_is_not_known_is_fetched(void **state)
+static void the_target_of_a_copy_is_right_when_the_source_was_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
@@ -207,7 +207,7 @@ static void a_copy_of_a_source_that_is_not_known_is_fetched(void **state)
 	free(to);
 }
 
-static void a_hole_is_copied_as_one(void **state)
+static void a_copy_of_a_hole_reads_as_zeros(void **state)
 {
 	struct fixture *f = *state;
 	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
@@ -229,7 +229,7 @@ static void refuse_what_is_dirty(struct fixture *f, const struct file *file)
 	fault_clear(f->store);
 }
 
-static void a_truncation_cuts_what_was_refused_before_it(void **state)
+static void a_truncation_cuts_bytes_that_the_store_has_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -242,7 +242,7 @@ static void a_truncation_cuts_what_was_refused_before_it(void **state)
 	free(file);
 }
 
-static void a_hole_cuts_what_was_refused_before_it(void **state)
+static void a_punched_hole_removes_bytes_that_the_store_has_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -258,7 +258,7 @@ static void a_hole_cuts_what_was_refused_before_it(void **state)
 	free(file);
 }
 
-static void a_copy_goes_over_what_was_refused_before_it(void **state)
+static void a_copy_replaces_bytes_that_the_store_has_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct file *from = file_stored(f, "from"), *to = file_stored(f, "to");
@@ -271,7 +271,7 @@ static void a_copy_goes_over_what_was_refused_before_it(void **state)
 	free(to);
 }
 
-static void a_write_behind_what_was_refused_is_stored_and_goes_over_it(void **state)
+static void a_write_over_bytes_that_the_store_has_refused_is_stored(void **state)
 {
 	struct fixture *f = *state;
 	struct file *file = file_stored(f, "a");
@@ -289,20 +289,20 @@ static void a_write_behind_what_was_refused_is_stored_and_goes_over_it(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_cut_away_is_gone_also_when_the_file_grows_again),
-		TEST(a_truncation_comes_behind_what_was_written_before_it_and_before_what_comes_after),
-		TEST(a_hole_is_known_to_be_one_over_what_was_stored_and_what_was_not),
-		TEST(room_that_is_reserved_changes_no_bytes),
-		TEST(what_was_copied_is_known_without_asking),
-		TEST(a_copy_makes_its_target_longer),
-		TEST(a_copy_takes_what_is_dirty_in_the_source_and_goes_over_what_is_dirty_in_the_target),
-		TEST(a_file_may_be_copied_into_itself),
-		TEST(a_copy_of_a_source_that_is_not_known_is_fetched),
-		TEST(a_hole_is_copied_as_one),
-		TEST(a_truncation_cuts_what_was_refused_before_it),
-		TEST(a_hole_cuts_what_was_refused_before_it),
-		TEST(a_copy_goes_over_what_was_refused_before_it),
-		TEST(a_write_behind_what_was_refused_is_stored_and_goes_over_it),
+		TEST(bytes_cut_by_a_truncation_stay_zero_when_the_file_grows_again),
+		TEST(a_truncation_applies_after_earlier_writes_and_before_later_ones),
+		TEST(a_punched_hole_reads_as_zeros_over_stored_and_unstored_bytes),
+		TEST(reserving_space_extends_the_file_and_changes_no_bytes),
+		TEST(copied_content_is_read_without_asking_the_store_for_extents),
+		TEST(a_copy_to_an_offset_past_the_end_extends_its_target),
+		TEST(a_copy_includes_unstored_source_bytes_and_replaces_unstored_target_bytes),
+		TEST(a_range_can_be_copied_within_one_file),
+		TEST(the_target_of_a_copy_is_right_when_the_source_was_not_cached),
+		TEST(a_copy_of_a_hole_reads_as_zeros),
+		TEST(a_truncation_cuts_bytes_that_the_store_has_refused),
+		TEST(a_punched_hole_removes_bytes_that_the_store_has_refused),
+		TEST(a_copy_replaces_bytes_that_the_store_has_refused),
+		TEST(a_write_over_bytes_that_the_store_has_refused_is_stored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void a_copy_stands_without_what_it_was_made_of(void **state)
+static void a_copy_of_ops_does_not_depend_on_the_memory_of_the_original(void **state)
 {
 	char name[] = "name", target[] = "target", first[] = "first bytes", second[] = "more";
 	struct op_extent extents[] = {
@@ -47,7 +47,7 @@ static void a_copy_stands_without_what_it_was_made_of(void **state)
 	free(copy); /* frees everything that was copied */
 }
 
-static void content_is_counted_and_so_is_everything_together(void **state)
+static void op_copy_data_size_counts_content_and_op_copy_bytes_counts_everything(void **state)
 {
 	struct op_extent extents[] = {
 		{.len = 11, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("first bytes")},
@@ -65,7 +65,7 @@ static void content_is_counted_and_so_is_everything_together(void **state)
 	assert_int_equal(op_copy_bytes(ops, 0), 0);
 }
 
-static void ops_that_point_to_nothing_have_a_copy_too(void **state)
+static void an_op_that_points_to_nothing_can_be_copied(void **state)
 {
 	const struct op op = {.kind = OP_SETATTR, .id = 9, .fields = OP_HAS_MODE, .mode = 0600};
 	struct op *copy = op_copy(&op, 1);
@@ -81,9 +81,9 @@ static void ops_that_point_to_nothing_have_a_copy_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_copy_stands_without_what_it_was_made_of),
-		cmocka_unit_test(content_is_counted_and_so_is_everything_together),
-		cmocka_unit_test(ops_that_point_to_nothing_have_a_copy_too),
+		cmocka_unit_test(a_copy_of_ops_does_not_depend_on_the_memory_of_the_original),
+		cmocka_unit_test(op_copy_data_size_counts_content_and_op_copy_bytes_counts_everything),
+		cmocka_unit_test(an_op_that_points_to_nothing_can_be_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

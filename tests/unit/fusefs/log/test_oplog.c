@@ -135,7 +135,7 @@ static uint64_t batches(struct fixture *f)
 	return counts.batches;
 }
 
-static void oplog_append_alone_is_sent_at_once_and_tells_its_result(void **state)
+static void oplog_append_sends_a_single_op_at_once_and_reports_its_result(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome o;
@@ -151,7 +151,7 @@ static void oplog_append_alone_is_sent_at_once_and_tells_its_result(void **state
 	assert_int_equal(batches(f), 1);
 }
 
-static void oplog_append_while_one_is_under_way_goes_with_the_next_in_order(void **state)
+static void oplog_append_during_a_batch_in_flight_is_sent_in_order_with_the_next_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, o[5];
@@ -178,7 +178,7 @@ static void oplog_append_while_one_is_under_way_goes_with_the_next_in_order(void
 }
 
 /* So many calls are more than the threads that a machine could give a test, and they fill many batches. */
-static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
+static void oplog_append_queues_thousands_of_calls_in_order_while_the_store_stalls(void **state)
 {
 	enum { CALLS = 10000, CANCELLED = 7000 };
 	struct fixture *f = *state;
@@ -206,7 +206,7 @@ static void oplog_append_waits_its_turn_while_the_store_stalls(void **state)
 	free(o);
 }
 
-static void oplog_append_of_more_bytes_than_it_holds_is_refused(void **state)
+static void oplog_append_is_refused_when_the_queue_has_its_maximum_of_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, o, *many = calloc(OPLOG_BYTES_MAX / XATTR_VALUE_BYTES_MAX, sizeof(*many));
@@ -243,7 +243,7 @@ static void oplog_append_of_more_bytes_than_it_holds_is_refused(void **state)
 	free(many);
 }
 
-static void oplog_batch_with_a_refused_op_refuses_only_that_one(void **state)
+static void oplog_refusal_of_one_op_in_a_batch_fails_only_that_op(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, good[2], bad;
@@ -263,7 +263,7 @@ static void oplog_batch_with_a_refused_op_refuses_only_that_one(void **state)
 	assert_int_equal(batches(f), 3);
 }
 
-static void oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone(void **state)
+static void oplog_finds_the_refused_op_by_sending_each_alone_if_no_index_is_given(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, o[3];
@@ -289,7 +289,7 @@ static void oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone(v
 	assert_int_equal(outcome_wait(&o[2]), 0);
 }
 
-static void oplog_group_is_refused_as_a_whole_and_leaves_nothing(void **state)
+static void oplog_group_with_a_refused_op_is_refused_whole_and_stores_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct op group[2] = {create_op("one"), create_op("one")};
@@ -306,7 +306,7 @@ static void oplog_group_is_refused_as_a_whole_and_leaves_nothing(void **state)
 	assert_int_equal(outcome_wait(&after), 0);
 }
 
-static void oplog_group_gets_its_own_results(void **state)
+static void oplog_group_gets_the_results_of_its_own_ops(void **state)
 {
 	struct fixture *f = *state;
 	struct op group[2] = {create_op("g1"), create_op("g2")};
@@ -326,7 +326,7 @@ static void oplog_group_gets_its_own_results(void **state)
 	assert_int_equal(o.ids[1], before.ids[0] + 2);
 }
 
-static void oplog_withdraw_of_a_waiting_group_never_sends_it(void **state)
+static void oplog_withdraw_keeps_a_waiting_group_from_being_sent(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, o, next;
@@ -360,7 +360,7 @@ static void oplog_withdraw_of_a_sent_group_changes_nothing(void **state)
 	assert_int_equal(outcome_wait(&o), 0);
 }
 
-static void oplog_outage_fails_what_was_sent_and_later_ops_try_again(void **state)
+static void oplog_fails_the_groups_of_a_failed_batch_and_sends_later_ops(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome first, o[2], later;
@@ -381,7 +381,7 @@ static void oplog_outage_fails_what_was_sent_and_later_ops_try_again(void **stat
 	assert_int_equal(outcome_wait(&later), 0);
 }
 
-static void oplog_what_waits_behind_an_outage_does_not_begin_anew(void **state)
+static void oplog_fails_waiting_groups_unsent_when_their_outage_time_is_over(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome sent, waits, young, later;
@@ -407,7 +407,7 @@ static void oplog_what_waits_behind_an_outage_does_not_begin_anew(void **state)
 	assert_int_equal(outcome_wait(&later), 0); /* the name was not taken */
 }
 
-static void oplog_group_counts_from_the_call_that_it_is_for(void **state)
+static void oplog_counts_the_outage_time_of_a_group_from_the_start_of_its_call(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome sent, old, young;
@@ -429,7 +429,7 @@ static void oplog_group_counts_from_the_call_that_it_is_for(void **state)
 	assert_int_equal(outcome_wait(&sent), 0);
 }
 
-static void oplog_after_an_outage_one_group_goes_first(void **state)
+static void oplog_sends_a_single_group_first_after_an_unanswered_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome sent, o[3];
@@ -454,7 +454,7 @@ static void oplog_after_an_outage_one_group_goes_first(void **state)
 	assert_int_equal(outcome_wait(&o[2]), 0);
 }
 
-static void oplog_append_beyond_the_limits_is_refused(void **state)
+static void oplog_append_refuses_empty_and_oversized_groups_and_a_full_queue(void **state)
 {
 	struct fixture *f = *state;
 	struct op *many = calloc(OPS_PER_BATCH_MAX + 1, sizeof(*many));
@@ -495,7 +495,7 @@ static void on_reply(void *cookie, const struct store_batch_reply *reply)
 	u->quota = reply->quota;
 }
 
-static void oplog_answers_say_how_full_the_drive_is_before_their_callbacks(void **state)
+static void oplog_reports_the_usage_of_the_drive_before_the_callbacks_of_a_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_DATA, .data = span_of("0123456789", 10)};
@@ -563,7 +563,7 @@ static void *writer_main(void *cookie)
 	return NULL;
 }
 
-static void oplog_many_writers_share_batches_and_lose_nothing(void **state)
+static void oplog_applies_every_op_of_many_concurrent_writers_once(void **state)
 {
 	struct fixture *f = *state;
 	struct writer writers[8];
@@ -586,24 +586,24 @@ static void oplog_many_writers_share_batches_and_lose_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(oplog_append_alone_is_sent_at_once_and_tells_its_result),
-		TEST(oplog_append_while_one_is_under_way_goes_with_the_next_in_order),
-		TEST(oplog_append_waits_its_turn_while_the_store_stalls),
-		TEST(oplog_append_of_more_bytes_than_it_holds_is_refused),
-		TEST(oplog_batch_with_a_refused_op_refuses_only_that_one),
-		TEST(oplog_refusal_without_index_finds_the_guilty_by_sending_each_alone),
-		TEST(oplog_group_is_refused_as_a_whole_and_leaves_nothing),
-		TEST(oplog_group_gets_its_own_results),
-		TEST(oplog_withdraw_of_a_waiting_group_never_sends_it),
+		TEST(oplog_append_sends_a_single_op_at_once_and_reports_its_result),
+		TEST(oplog_append_during_a_batch_in_flight_is_sent_in_order_with_the_next_batch),
+		TEST(oplog_append_queues_thousands_of_calls_in_order_while_the_store_stalls),
+		TEST(oplog_append_is_refused_when_the_queue_has_its_maximum_of_bytes),
+		TEST(oplog_refusal_of_one_op_in_a_batch_fails_only_that_op),
+		TEST(oplog_finds_the_refused_op_by_sending_each_alone_if_no_index_is_given),
+		TEST(oplog_group_with_a_refused_op_is_refused_whole_and_stores_nothing),
+		TEST(oplog_group_gets_the_results_of_its_own_ops),
+		TEST(oplog_withdraw_keeps_a_waiting_group_from_being_sent),
 		TEST(oplog_withdraw_of_a_sent_group_changes_nothing),
-		TEST(oplog_outage_fails_what_was_sent_and_later_ops_try_again),
-		TEST(oplog_what_waits_behind_an_outage_does_not_begin_anew),
-		TEST(oplog_group_counts_from_the_call_that_it_is_for),
-		TEST(oplog_after_an_outage_one_group_goes_first),
-		TEST(oplog_append_beyond_the_limits_is_refused),
-		TEST(oplog_answers_say_how_full_the_drive_is_before_their_callbacks),
+		TEST(oplog_fails_the_groups_of_a_failed_batch_and_sends_later_ops),
+		TEST(oplog_fails_waiting_groups_unsent_when_their_outage_time_is_over),
+		TEST(oplog_counts_the_outage_time_of_a_group_from_the_start_of_its_call),
+		TEST(oplog_sends_a_single_group_first_after_an_unanswered_batch),
+		TEST(oplog_append_refuses_empty_and_oversized_groups_and_a_full_queue),
+		TEST(oplog_reports_the_usage_of_the_drive_before_the_callbacks_of_a_batch),
 		TEST(oplog_drain_waits_for_answers_and_refuses_appends),
-		TEST(oplog_many_writers_share_batches_and_lose_nothing),
+		TEST(oplog_applies_every_op_of_many_concurrent_writers_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

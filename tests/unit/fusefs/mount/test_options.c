@@ -81,7 +81,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
 	assert_int_equal(chmod(path, mode), 0);
 }
 
-static void options_parse_takes_a_persons_form(void **state)
+static void options_parse_takes_the_command_line_of_nephos_mount(void **state)
 {
 	struct fixture *f = *state;
 
@@ -101,7 +101,7 @@ static void options_parse_takes_a_persons_form(void **state)
 	assert_string_equal(f->o.fuse.data, "nosuid");
 }
 
-static void options_parse_takes_the_form_of_mount_fuse3(void **state)
+static void options_parse_takes_the_command_line_of_mount_fuse3(void **state)
 {
 	struct fixture *f = *state;
 
@@ -113,7 +113,7 @@ static void options_parse_takes_the_form_of_mount_fuse3(void **state)
 	assert_null(f->o.drive);
 }
 
-static void options_parse_takes_the_form_of_a_mount_helper(void **state)
+static void options_parse_takes_the_command_line_of_a_mount_helper(void **state)
 {
 	struct fixture *f = *state;
 
@@ -140,7 +140,7 @@ static void options_parse_takes_a_drive_by_its_name(void **state)
 	assert_string_equal(f->o.drive, "caf\xc3\xa9 /");
 }
 
-static void options_parse_takes_masks(void **state)
+static void options_parse_takes_umask_fmask_and_dmask(void **state)
 {
 	struct fixture *f = *state;
 
@@ -154,7 +154,7 @@ static void options_parse_takes_masks(void **state)
 	assert_int_equal(f->o.folder_mask, 0);
 }
 
-static void options_parse_the_last_of_ro_and_rw_counts(void **state)
+static void options_parse_lets_the_last_of_ro_and_rw_count(void **state)
 {
 	struct fixture *f = *state;
 
@@ -164,7 +164,7 @@ static void options_parse_the_last_of_ro_and_rw_counts(void **state)
 	assert_false(f->o.read_only);
 }
 
-static void options_parse_takes_what_mount_says_when_it_remounts(void **state)
+static void options_parse_takes_the_options_that_mount_passes_for_a_remount(void **state)
 {
 	struct fixture *f = *state;
 
@@ -176,7 +176,7 @@ static void options_parse_takes_what_mount_says_when_it_remounts(void **state)
 	assert_false(f->o.read_only);
 }
 
-static void options_parse_without_url_is_for_the_credentials_to_say(void **state)
+static void options_parse_accepts_a_command_line_without_a_url(void **state)
 {
 	struct fixture *f = *state;
 
@@ -188,7 +188,7 @@ static void options_parse_without_url_is_for_the_credentials_to_say(void **state
 	assert_true(f->o.help);
 }
 
-static void options_parse_refuses_and_says_what(void **state)
+static void options_parse_refuses_bad_arguments_with_a_message_about_the_mistake(void **state)
 {
 	static const struct {
 		const char *line, *why;
@@ -240,7 +240,7 @@ static void options_parse_refuses_and_says_what(void **state)
 	}
 }
 
-static void options_find_key_reads_the_file_that_is_named(void **state)
+static void options_find_key_reads_the_credentials_file_that_the_option_names(void **state)
 {
 	struct fixture *f = *state;
 	char line[256];
@@ -268,7 +268,7 @@ static void options_find_key_reads_the_file_that_is_named(void **state)
 	assert_string_equal(f->o.urls[0], "http://other:1");
 }
 
-static void options_find_key_refuses_a_file_that_others_can_read(void **state)
+static void options_find_key_refuses_a_credentials_file_that_others_can_read(void **state)
 {
 	struct fixture *f = *state;
 	char line[256];
@@ -281,7 +281,7 @@ static void options_find_key_refuses_a_file_that_others_can_read(void **state)
 	assert_null(f->o.token);
 }
 
-static void options_find_key_with_a_file_that_has_none_says_so(void **state)
+static void options_find_key_fails_if_the_named_file_is_missing_or_has_no_token(void **state)
 {
 	struct fixture *f = *state;
 	char line[256];
@@ -298,7 +298,7 @@ static void options_find_key_with_a_file_that_has_none_says_so(void **state)
 	assert_non_null(strstr(f->why.data, f->file));
 }
 
-static void options_find_key_takes_the_environment(void **state)
+static void options_find_key_takes_token_and_url_from_the_environment(void **state)
 {
 	struct fixture *f = *state;
 
@@ -330,7 +330,7 @@ static void options_find_key_gives_a_logins_key_to_its_own_store_only(void **sta
 	assert_non_null(strstr(f->why.data, "no key"));
 }
 
-static void options_find_key_takes_the_keyring(void **state)
+static void options_find_key_takes_the_token_from_the_kernel_keyring(void **state)
 {
 	struct fixture *f = *state;
 	long key = syscall(SYS_add_key, "user", "nephos:http://ring:1", "ringed", 6, KEY_SPEC_SESSION_KEYRING);
@@ -348,21 +348,21 @@ static void options_find_key_takes_the_keyring(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(options_parse_takes_a_persons_form),
-		TEST(options_parse_takes_the_form_of_mount_fuse3),
+		TEST(options_parse_takes_the_command_line_of_nephos_mount),
+		TEST(options_parse_takes_the_command_line_of_mount_fuse3),
 		TEST(options_parse_takes_a_drive_by_its_name),
-		TEST(options_parse_takes_masks),
-		TEST(options_parse_the_last_of_ro_and_rw_counts),
-		TEST(options_parse_takes_what_mount_says_when_it_remounts),
-		TEST(options_parse_takes_the_form_of_a_mount_helper),
-		TEST(options_parse_without_url_is_for_the_credentials_to_say),
-		TEST(options_parse_refuses_and_says_what),
-		TEST(options_find_key_reads_the_file_that_is_named),
-		TEST(options_find_key_refuses_a_file_that_others_can_read),
-		TEST(options_find_key_with_a_file_that_has_none_says_so),
-		TEST(options_find_key_takes_the_environment),
+		TEST(options_parse_takes_umask_fmask_and_dmask),
+		TEST(options_parse_lets_the_last_of_ro_and_rw_count),
+		TEST(options_parse_takes_the_options_that_mount_passes_for_a_remount),
+		TEST(options_parse_takes_the_command_line_of_a_mount_helper),
+		TEST(options_parse_accepts_a_command_line_without_a_url),
+		TEST(options_parse_refuses_bad_arguments_with_a_message_about_the_mistake),
+		TEST(options_find_key_reads_the_credentials_file_that_the_option_names),
+		TEST(options_find_key_refuses_a_credentials_file_that_others_can_read),
+		TEST(options_find_key_fails_if_the_named_file_is_missing_or_has_no_token),
+		TEST(options_find_key_takes_token_and_url_from_the_environment),
 		TEST(options_find_key_gives_a_logins_key_to_its_own_store_only),
-		TEST(options_find_key_takes_the_keyring),
+		TEST(options_find_key_takes_the_token_from_the_kernel_keyring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

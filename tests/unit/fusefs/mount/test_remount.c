@@ -27,7 +27,7 @@ static unsigned long flags_of(unsigned long now, const char *line)
 	return taken;
 }
 
-static void remount_flags_keep_what_is_not_named(void **state)
+static void remount_flags_keep_the_flags_that_no_option_names(void **state)
 {
 	(void)state;
 	assert_int_equal(flags_of(ST_NOSUID | ST_NODEV, "remount,ro"), MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV);
@@ -35,14 +35,14 @@ static void remount_flags_keep_what_is_not_named(void **state)
 		flags_of(ST_RDONLY | ST_NOEXEC | ST_NOATIME, "remount,rw"), MS_REMOUNT | MS_NOEXEC | MS_NOATIME);
 }
 
-static void remount_flags_take_what_is_named_and_the_last_word_counts(void **state)
+static void remount_flags_follow_the_options_and_the_last_of_two_opposites_counts(void **state)
 {
 	(void)state;
 	assert_int_equal(flags_of(ST_NOSUID, "remount,suid,noexec"), MS_REMOUNT | MS_NOEXEC);
 	assert_int_equal(flags_of(0, "remount,noexec,exec,nodev"), MS_REMOUNT | MS_NODEV);
 }
 
-static void remount_of_what_is_no_mount_of_ours_says_so(void **state)
+static void remount_of_a_directory_that_is_no_nephos_mount_fails_with_a_message(void **state)
 {
 	struct mount_options o = {.directory = (char *)"/"};
 	struct buf why;
@@ -61,9 +61,9 @@ static void remount_of_what_is_no_mount_of_ours_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(remount_flags_keep_what_is_not_named),
-		cmocka_unit_test(remount_flags_take_what_is_named_and_the_last_word_counts),
-		cmocka_unit_test(remount_of_what_is_no_mount_of_ours_says_so),
+		cmocka_unit_test(remount_flags_keep_the_flags_that_no_option_names),
+		cmocka_unit_test(remount_flags_follow_the_options_and_the_last_of_two_opposites_counts),
+		cmocka_unit_test(remount_of_a_directory_that_is_no_nephos_mount_fails_with_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 
-static void all_entries_come_in_order_and_their_places_stay(void **state)
+static void a_listing_has_all_entries_in_order_at_stable_offsets(void **state)
 {
 	struct fixture *f = *state;
 	struct listing_entry entry;
@@ -18,7 +18,7 @@ static void all_entries_come_in_order_and_their_places_stay(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void a_folder_that_was_listed_is_complete(void **state)
+static void a_folder_is_complete_after_it_was_listed_to_its_end(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *inode = NULL;
@@ -36,7 +36,7 @@ static void a_folder_that_was_listed_is_complete(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void while_it_is_unchanged_a_folder_is_listed_from_here(void **state)
+static void an_unchanged_folder_is_listed_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct listing *l;
@@ -55,7 +55,7 @@ static void while_it_is_unchanged_a_folder_is_listed_from_here(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void what_another_made_is_asked_for_and_listed_anew(void **state)
+static void a_name_made_by_another_mount_is_unknown_and_listed_after_a_rewind(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *inode = NULL;
@@ -78,7 +78,7 @@ static void what_another_made_is_asked_for_and_listed_anew(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void a_listing_that_began_before_a_change_does_not_make_complete(void **state)
+static void a_listing_that_began_before_a_change_does_not_make_its_folder_complete(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *inode = NULL;
@@ -100,7 +100,7 @@ static void a_listing_that_began_before_a_change_does_not_make_complete(void **s
 	core_unlock(&f->fs->core);
 }
 
-static void a_page_from_before_a_reset_teaches_nothing(void **state)
+static void a_page_requested_before_a_journal_reset_is_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	const struct store_changes reset = {.reset = true, .last = {.seq = 1000000}};
@@ -151,7 +151,7 @@ static void a_listing_older_than_the_attributes_of_its_folder_is_not_kept(void *
 	core_unlock(&f->fs->core);
 }
 
-static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **state)
+static void a_change_of_a_document_keeps_its_name_and_the_folder_attributes_cached(void **state)
 {
 	static const enum op_kind kinds[] = {OP_WRITE, OP_SETATTR, OP_SETXATTR, OP_REMOVEXATTR, OP_CLONE};
 	struct fixture *f = *state;
@@ -174,7 +174,7 @@ static void what_changes_a_document_leaves_its_name_and_its_folder_known(void **
 	core_unlock(&f->fs->core);
 }
 
-static void who_closes_early_leaves_nothing_behind(void **state)
+static void a_listing_can_be_closed_while_its_first_page_is_in_flight(void **state)
 {
 	struct fixture *f = *state;
 	struct listing *l;
@@ -185,7 +185,7 @@ static void who_closes_early_leaves_nothing_behind(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void names_asked_for_one_by_one_bring_the_whole_folder(void **state)
+static void repeated_misses_of_names_in_a_folder_fetch_the_whole_folder(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t before = pages(f);
@@ -205,7 +205,7 @@ static void names_asked_for_one_by_one_bring_the_whole_folder(void **state)
 
 /* -- from what is known -- */
 
-static void a_folder_made_here_is_listed_without_asking_the_store(void **state)
+static void a_folder_made_by_this_mount_is_listed_without_asking_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -224,7 +224,7 @@ static void a_folder_made_here_is_listed_without_asking_the_store(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void a_listing_has_the_order_of_the_store(void **state)
+static void a_listing_from_cached_names_has_the_order_of_the_store(void **state)
 {
 	const char *const names[] = {"b", "a.c", "\xff", "a", "B", "ab", "a\x01", "\xc3\xa4", "a-"};
 	char known[TEXT_MAX], asked[TEXT_MAX];
@@ -251,7 +251,7 @@ static void a_listing_has_the_order_of_the_store(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
+static void after_a_foreign_change_of_one_name_the_store_is_asked_for_the_listing(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -270,7 +270,7 @@ static void after_anothers_change_of_one_name_the_store_is_asked(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void while_others_are_at_work_in_a_folder_each_who_lists_it_asks(void **state)
+static void during_foreign_changes_in_a_folder_every_listing_asks_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -294,7 +294,7 @@ static void while_others_are_at_work_in_a_folder_each_who_lists_it_asks(void **s
 	core_unlock(&f->fs->core);
 }
 
-static void with_others_on_the_drive_what_was_made_here_is_asked_for_once(void **state)
+static void with_other_mounts_a_new_folder_is_fetched_once_and_then_listed_from_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -310,7 +310,7 @@ static void with_others_on_the_drive_what_was_made_here_is_asked_for_once(void *
 	core_unlock(&f->fs->core);
 }
 
-static void what_the_journal_brings_late_ends_what_is_kept(void **state)
+static void a_late_journal_entry_ends_the_use_of_a_cached_listing(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -328,7 +328,7 @@ static void what_the_journal_brings_late_ends_what_is_kept(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void a_listing_is_kept_once_the_journal_has_come_so_far(void **state)
+static void a_listing_is_cached_while_the_journal_has_been_followed_to_its_position(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -355,7 +355,7 @@ static void a_listing_is_kept_once_the_journal_has_come_so_far(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void who_reads_it_sees_what_it_was_until_he_rewinds(void **state)
+static void an_open_listing_does_not_change_until_it_is_rewound(void **state)
 {
 	struct fixture *f = *state;
 	struct listing_entry entry;
@@ -385,7 +385,7 @@ static void who_reads_it_sees_what_it_was_until_he_rewinds(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void hundreds_of_absent_names_are_passed_by_but_not_thousands(void **state)
+static void a_folder_with_too_many_cached_absent_names_is_listed_by_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -405,7 +405,7 @@ static void hundreds_of_absent_names_are_passed_by_but_not_thousands(void **stat
 	core_unlock(&f->fs->core);
 }
 
-static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state)
+static void a_folder_is_listed_by_the_store_after_one_of_its_names_was_evicted(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder;
@@ -423,7 +423,7 @@ static void a_folder_that_lost_a_name_for_lack_of_room_is_asked_for(void **state
 	core_unlock(&f->fs->core);
 }
 
-static void without_news_of_the_drive_the_store_is_asked(void **state)
+static void while_the_journal_is_not_followed_every_listing_asks_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder, *other;
@@ -448,7 +448,7 @@ static void without_news_of_the_drive_the_store_is_asked(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void a_page_is_fetched_when_it_brings_attributes_that_are_not_known(void **state)
+static void a_listing_asks_the_store_if_the_attributes_of_an_entry_are_not_valid(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *folder, *file;
@@ -467,7 +467,7 @@ static void a_page_is_fetched_when_it_brings_attributes_that_are_not_known(void 
 	core_unlock(&f->fs->core);
 }
 
-static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **state)
+static void a_folder_that_another_mount_changed_or_that_is_gone_is_listed_by_the_store(void **state)
 {
 	struct op gone = {.kind = OP_RMDIR, .parent = ITEM_ROOT(7), .name = SPAN_LITERAL("made")};
 	struct fixture *f = *state;
@@ -494,29 +494,29 @@ static void a_folder_that_another_changed_or_that_is_gone_is_asked_for(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(all_entries_come_in_order_and_their_places_stay),
-		CASE(a_folder_that_was_listed_is_complete),
-		CASE(while_it_is_unchanged_a_folder_is_listed_from_here),
-		CASE(what_another_made_is_asked_for_and_listed_anew),
-		CASE(a_listing_that_began_before_a_change_does_not_make_complete),
-		CASE(a_page_from_before_a_reset_teaches_nothing),
+		CASE(a_listing_has_all_entries_in_order_at_stable_offsets),
+		CASE(a_folder_is_complete_after_it_was_listed_to_its_end),
+		CASE(an_unchanged_folder_is_listed_from_the_cache),
+		CASE(a_name_made_by_another_mount_is_unknown_and_listed_after_a_rewind),
+		CASE(a_listing_that_began_before_a_change_does_not_make_its_folder_complete),
+		CASE(a_page_requested_before_a_journal_reset_is_not_cached),
 		CASE(a_listing_older_than_the_attributes_of_its_folder_is_not_kept),
-		CASE(what_changes_a_document_leaves_its_name_and_its_folder_known),
-		CASE(who_closes_early_leaves_nothing_behind),
-		CASE(names_asked_for_one_by_one_bring_the_whole_folder),
-		CASE(a_folder_made_here_is_listed_without_asking_the_store),
-		CASE(a_listing_has_the_order_of_the_store),
-		CASE(after_anothers_change_of_one_name_the_store_is_asked),
-		CASE(while_others_are_at_work_in_a_folder_each_who_lists_it_asks),
-		CASE(with_others_on_the_drive_what_was_made_here_is_asked_for_once),
-		CASE(what_the_journal_brings_late_ends_what_is_kept),
-		CASE(a_listing_is_kept_once_the_journal_has_come_so_far),
-		CASE(who_reads_it_sees_what_it_was_until_he_rewinds),
-		CASE(hundreds_of_absent_names_are_passed_by_but_not_thousands),
-		CASE(a_folder_that_lost_a_name_for_lack_of_room_is_asked_for),
-		CASE(without_news_of_the_drive_the_store_is_asked),
-		CASE(a_page_is_fetched_when_it_brings_attributes_that_are_not_known),
-		CASE(a_folder_that_another_changed_or_that_is_gone_is_asked_for),
+		CASE(a_change_of_a_document_keeps_its_name_and_the_folder_attributes_cached),
+		CASE(a_listing_can_be_closed_while_its_first_page_is_in_flight),
+		CASE(repeated_misses_of_names_in_a_folder_fetch_the_whole_folder),
+		CASE(a_folder_made_by_this_mount_is_listed_without_asking_the_store),
+		CASE(a_listing_from_cached_names_has_the_order_of_the_store),
+		CASE(after_a_foreign_change_of_one_name_the_store_is_asked_for_the_listing),
+		CASE(during_foreign_changes_in_a_folder_every_listing_asks_the_store),
+		CASE(with_other_mounts_a_new_folder_is_fetched_once_and_then_listed_from_cache),
+		CASE(a_late_journal_entry_ends_the_use_of_a_cached_listing),
+		CASE(a_listing_is_cached_while_the_journal_has_been_followed_to_its_position),
+		CASE(an_open_listing_does_not_change_until_it_is_rewound),
+		CASE(a_folder_with_too_many_cached_absent_names_is_listed_by_the_store),
+		CASE(a_folder_is_listed_by_the_store_after_one_of_its_names_was_evicted),
+		CASE(while_the_journal_is_not_followed_every_listing_asks_the_store),
+		CASE(a_listing_asks_the_store_if_the_attributes_of_an_entry_are_not_valid),
+		CASE(a_folder_that_another_mount_changed_or_that_is_gone_is_listed_by_the_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

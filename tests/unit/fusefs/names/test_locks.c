@@ -20,7 +20,7 @@ static int set(struct locks *l, uint64_t owner, int64_t start, int64_t end, bool
 	return locks_set(l, &k);
 }
 
-static void shared_locks_share_and_exclusive_ones_do_not(void **state)
+static void shared_locks_coexist_and_exclusive_locks_conflict(void **state)
 {
 	struct locks l;
 
@@ -34,7 +34,7 @@ static void shared_locks_share_and_exclusive_ones_do_not(void **state)
 	locks_fini(&l);
 }
 
-static void what_was_unlocked_in_the_middle_is_free_and_the_ends_are_not(void **state)
+static void unlocking_the_middle_of_a_range_leaves_both_ends_locked(void **state)
 {
 	struct locks l;
 
@@ -48,7 +48,7 @@ static void what_was_unlocked_in_the_middle_is_free_and_the_ends_are_not(void **
 	locks_fini(&l);
 }
 
-static void ranges_that_touch_become_one(void **state)
+static void adjacent_ranges_of_one_owner_are_joined_into_one(void **state)
 {
 	struct locks l;
 
@@ -62,7 +62,7 @@ static void ranges_that_touch_become_one(void **state)
 	locks_fini(&l);
 }
 
-static void an_owner_changes_the_kind_of_a_part(void **state)
+static void an_owner_can_convert_a_part_of_its_exclusive_lock_to_shared(void **state)
 {
 	struct locks l;
 
@@ -75,7 +75,7 @@ static void an_owner_changes_the_kind_of_a_part(void **state)
 	locks_fini(&l);
 }
 
-static void what_is_in_the_way_is_what_lies_first_not_what_was_set_first(void **state)
+static void locks_test_returns_the_first_conflicting_range_not_the_oldest(void **state)
 {
 	struct lock all = range(2, 0, INT64_MAX, true), reader = range(2, 0, INT64_MAX, false);
 	struct locks l;
@@ -96,7 +96,7 @@ static void what_is_in_the_way_is_what_lies_first_not_what_was_set_first(void **
 	locks_fini(&l);
 }
 
-static void who_waits_gets_it_when_it_is_free(void **state)
+static void locks_next_returns_a_waiter_once_its_range_is_free(void **state)
 {
 	struct lock w = range(2, 0, 9, true);
 	struct locks l;
@@ -115,7 +115,7 @@ static void who_waits_gets_it_when_it_is_free(void **state)
 	locks_fini(&l);
 }
 
-static void who_gave_up_is_not_waited_for(void **state)
+static void locks_next_does_not_return_a_cancelled_waiter(void **state)
 {
 	struct lock w = range(2, 0, 9, true);
 	struct locks l;
@@ -134,7 +134,7 @@ static void who_gave_up_is_not_waited_for(void **state)
 	locks_fini(&l);
 }
 
-static void a_circle_of_two_is_refused(void **state)
+static void a_wait_that_would_make_two_owners_deadlock_is_refused(void **state)
 {
 	struct lock first = range(1, 10, 19, true), second = range(2, 0, 9, true);
 	struct locks l;
@@ -151,7 +151,7 @@ static void a_circle_of_two_is_refused(void **state)
 	locks_fini(&l);
 }
 
-static void two_who_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other(void **state)
+static void two_owners_of_a_shared_flock_can_both_wait_to_make_it_exclusive(void **state)
 {
 	struct lock first = range(1, 0, INT64_MAX, true), second = range(2, 0, INT64_MAX, true);
 	struct locks l;
@@ -171,7 +171,7 @@ static void two_who_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_ot
 	locks_fini(&l);
 }
 
-static void the_union_is_what_others_see_whoever_has_it(void **state)
+static void locks_union_joins_the_ranges_of_all_owners_by_kind(void **state)
 {
 	struct store_lock_range *list = NULL;
 	struct locks l, copy;
@@ -201,7 +201,7 @@ static void the_union_is_what_others_see_whoever_has_it(void **state)
 	locks_fini(&copy);
 }
 
-static void what_was_asked_for_with_an_open_file_goes_with_it(void **state)
+static void locks_unset_via_removes_only_the_locks_of_one_open_file(void **state)
 {
 	struct lock first = range(1, 0, 9, true), second = range(1, 20, 29, true);
 	struct locks l;
@@ -224,17 +224,17 @@ static void what_was_asked_for_with_an_open_file_goes_with_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shared_locks_share_and_exclusive_ones_do_not),
-		cmocka_unit_test(what_was_unlocked_in_the_middle_is_free_and_the_ends_are_not),
-		cmocka_unit_test(ranges_that_touch_become_one),
-		cmocka_unit_test(an_owner_changes_the_kind_of_a_part),
-		cmocka_unit_test(what_is_in_the_way_is_what_lies_first_not_what_was_set_first),
-		cmocka_unit_test(who_waits_gets_it_when_it_is_free),
-		cmocka_unit_test(who_gave_up_is_not_waited_for),
-		cmocka_unit_test(a_circle_of_two_is_refused),
-		cmocka_unit_test(the_union_is_what_others_see_whoever_has_it),
-		cmocka_unit_test(what_was_asked_for_with_an_open_file_goes_with_it),
-		cmocka_unit_test(two_who_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other),
+		cmocka_unit_test(shared_locks_coexist_and_exclusive_locks_conflict),
+		cmocka_unit_test(unlocking_the_middle_of_a_range_leaves_both_ends_locked),
+		cmocka_unit_test(adjacent_ranges_of_one_owner_are_joined_into_one),
+		cmocka_unit_test(an_owner_can_convert_a_part_of_its_exclusive_lock_to_shared),
+		cmocka_unit_test(locks_test_returns_the_first_conflicting_range_not_the_oldest),
+		cmocka_unit_test(locks_next_returns_a_waiter_once_its_range_is_free),
+		cmocka_unit_test(locks_next_does_not_return_a_cancelled_waiter),
+		cmocka_unit_test(a_wait_that_would_make_two_owners_deadlock_is_refused),
+		cmocka_unit_test(locks_union_joins_the_ranges_of_all_owners_by_kind),
+		cmocka_unit_test(locks_unset_via_removes_only_the_locks_of_one_open_file),
+		cmocka_unit_test(two_owners_of_a_shared_flock_can_both_wait_to_make_it_exclusive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

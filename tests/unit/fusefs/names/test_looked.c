@@ -28,7 +28,7 @@ static void up(struct looked *l, pid_t tid, const char *name, int64_t id, enum l
 	looked_up(l, tid, &(struct looked_answer){.folder = FOLDER, .name = span_str(name), .id = id, .how = how});
 }
 
-static void an_open_goes_by_what_its_thread_looked_up_last_and_once(void **state)
+static void an_open_uses_the_last_lookup_of_its_own_thread_once(void **state)
 {
 	struct looked *l = *state;
 	const struct looked_name *name;
@@ -44,7 +44,7 @@ static void an_open_goes_by_what_its_thread_looked_up_last_and_once(void **state
 	assert_int_equal(looked_take(l, TID + 1, 2, &name), LOOKED_ASKED);
 }
 
-static void nothing_is_known_of_another_document_or_of_a_thread_that_lost_its_place(void **state)
+static void looked_take_finds_nothing_for_another_document_or_an_evicted_thread(void **state)
 {
 	struct looked *l = *state;
 	const struct looked_name *name;
@@ -56,7 +56,7 @@ static void nothing_is_known_of_another_document_or_of_a_thread_that_lost_its_pl
 	assert_int_equal(looked_take(l, TID, 2, &name), LOOKED_NOT);
 }
 
-static void what_is_looked_up_again_after_an_open_was_sent_back_counts_as_asked_for(void **state)
+static void after_an_open_was_sent_back_the_next_lookup_of_its_name_counts_as_asked(void **state)
 {
 	struct looked *l = *state;
 	const struct looked_name *name;
@@ -79,7 +79,7 @@ static void what_is_looked_up_again_after_an_open_was_sent_back_counts_as_asked_
 	assert_int_equal(looked_take(l, TID, 3, &name), LOOKED_KNOWN);
 }
 
-static void folders_and_names_in_vain_do_not_take_the_place_of_a_document(void **state)
+static void lookups_of_folders_and_absent_names_do_not_replace_the_lookup_of_a_document(void **state)
 {
 	struct looked *l = *state;
 	const struct looked_name *name;
@@ -99,10 +99,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(an_open_goes_by_what_its_thread_looked_up_last_and_once),
-		TEST(nothing_is_known_of_another_document_or_of_a_thread_that_lost_its_place),
-		TEST(folders_and_names_in_vain_do_not_take_the_place_of_a_document),
-		TEST(what_is_looked_up_again_after_an_open_was_sent_back_counts_as_asked_for),
+		TEST(an_open_uses_the_last_lookup_of_its_own_thread_once),
+		TEST(looked_take_finds_nothing_for_another_document_or_an_evicted_thread),
+		TEST(lookups_of_folders_and_absent_names_do_not_replace_the_lookup_of_a_document),
+		TEST(after_an_open_was_sent_back_the_next_lookup_of_its_name_counts_as_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static enum name_state find(struct table *t, const char *name)
 	return names_find(&t->names, 1, span_str(name), &inode);
 }
 
-static void a_name_is_known_until_a_later_change_of_it(void **state)
+static void a_cached_name_is_known_until_a_later_change_of_it(void **state)
 {
 	struct table t;
 
@@ -64,7 +64,7 @@ static void a_name_is_known_until_a_later_change_of_it(void **state)
 	table_fini(&t);
 }
 
-static void in_a_complete_folder_what_is_not_known_does_not_exist(void **state)
+static void in_a_complete_folder_a_name_that_is_not_cached_counts_as_absent(void **state)
 {
 	struct table t;
 
@@ -83,7 +83,7 @@ static void in_a_complete_folder_what_is_not_known_does_not_exist(void **state)
 	table_fini(&t);
 }
 
-static void a_folder_that_lost_a_name_for_lack_of_room_is_not_complete(void **state)
+static void a_folder_is_not_complete_after_one_of_its_names_was_evicted(void **state)
 {
 	struct table t;
 	char name[8];
@@ -139,7 +139,7 @@ static const char *error(int number)
 	return text;
 }
 
-static void the_names_of_a_complete_folder_are_listed_by_their_bytes(void **state)
+static void the_names_of_a_complete_folder_are_listed_in_byte_order(void **state)
 {
 	const char *const names[] = {"b", "a.c", "\xff", "a", "B", "ab", "a\x01", "a/c"};
 	struct table t;
@@ -156,7 +156,7 @@ static void the_names_of_a_complete_folder_are_listed_by_their_bytes(void **stat
 	table_fini(&t);
 }
 
-static void a_folder_with_a_name_that_is_not_known_is_not_listed(void **state)
+static void a_folder_with_an_unknown_name_cannot_be_listed_from_the_cache(void **state)
 {
 	struct table t;
 
@@ -179,7 +179,7 @@ static void a_folder_with_a_name_that_is_not_known_is_not_listed(void **state)
 	table_fini(&t);
 }
 
-static void absent_names_count_for_what_is_too_many_to_list(void **state)
+static void absent_names_count_towards_the_maximum_of_names_list(void **state)
 {
 	struct table t;
 	char name[8];
@@ -197,7 +197,7 @@ static void absent_names_count_for_what_is_too_many_to_list(void **state)
 	table_fini(&t);
 }
 
-static void a_folder_whose_names_went_for_lack_of_room_is_not_listed(void **state)
+static void a_folder_whose_names_were_evicted_cannot_be_listed_from_the_cache(void **state)
 {
 	struct table t;
 	char name[8];
@@ -224,7 +224,7 @@ static void a_folder_whose_names_went_for_lack_of_room_is_not_listed(void **stat
 	table_fini(&t);
 }
 
-static void what_is_contradicted_is_not_known_until_a_later_answer(void **state)
+static void a_contradicted_name_stays_unknown_until_a_later_answer(void **state)
 {
 	struct table t;
 
@@ -248,7 +248,7 @@ static void what_is_contradicted_is_not_known_until_a_later_answer(void **state)
 	table_fini(&t);
 }
 
-static void a_folder_is_empty_when_all_is_known_and_nothing_is_there(void **state)
+static void names_is_empty_holds_for_a_complete_folder_without_present_names(void **state)
 {
 	struct table t;
 
@@ -269,15 +269,15 @@ static void a_folder_is_empty_when_all_is_known_and_nothing_is_there(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_name_is_known_until_a_later_change_of_it),
-		cmocka_unit_test(in_a_complete_folder_what_is_not_known_does_not_exist),
-		cmocka_unit_test(a_folder_that_lost_a_name_for_lack_of_room_is_not_complete),
-		cmocka_unit_test(what_is_contradicted_is_not_known_until_a_later_answer),
-		cmocka_unit_test(a_folder_is_empty_when_all_is_known_and_nothing_is_there),
-		cmocka_unit_test(the_names_of_a_complete_folder_are_listed_by_their_bytes),
-		cmocka_unit_test(a_folder_with_a_name_that_is_not_known_is_not_listed),
-		cmocka_unit_test(absent_names_count_for_what_is_too_many_to_list),
-		cmocka_unit_test(a_folder_whose_names_went_for_lack_of_room_is_not_listed),
+		cmocka_unit_test(a_cached_name_is_known_until_a_later_change_of_it),
+		cmocka_unit_test(in_a_complete_folder_a_name_that_is_not_cached_counts_as_absent),
+		cmocka_unit_test(a_folder_is_not_complete_after_one_of_its_names_was_evicted),
+		cmocka_unit_test(a_contradicted_name_stays_unknown_until_a_later_answer),
+		cmocka_unit_test(names_is_empty_holds_for_a_complete_folder_without_present_names),
+		cmocka_unit_test(the_names_of_a_complete_folder_are_listed_in_byte_order),
+		cmocka_unit_test(a_folder_with_an_unknown_name_cannot_be_listed_from_the_cache),
+		cmocka_unit_test(absent_names_count_towards_the_maximum_of_names_list),
+		cmocka_unit_test(a_folder_whose_names_were_evicted_cannot_be_listed_from_the_cache),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

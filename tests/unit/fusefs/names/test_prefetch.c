@@ -72,7 +72,7 @@ static uint64_t fetches(struct fixture *f)
 	return talk_counts(f).extents;
 }
 
-static void the_first_file_brings_nobody_along(void **state)
+static void reading_the_first_file_of_a_folder_prefetches_nothing(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t before = pages(f);
@@ -81,7 +81,7 @@ static void the_first_file_brings_nobody_along(void **state)
 	assert_int_equal(pages(f), before);
 }
 
-static void the_second_brings_a_page_of_others_along(void **state)
+static void reading_a_second_file_prefetches_a_page_of_the_next_files(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t before = pages(f);
@@ -95,7 +95,7 @@ static void the_second_brings_a_page_of_others_along(void **state)
 	assert_int_equal(pages(f), before + 1);
 }
 
-static void the_next_page_goes_on_behind_the_last_and_is_twice_as_large(void **state)
+static void the_second_prefetched_page_follows_the_first_and_is_twice_as_large(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t before = pages(f);
@@ -111,7 +111,7 @@ static void the_next_page_goes_on_behind_the_last_and_is_twice_as_large(void **s
 	assert_int_equal(pages(f), before + 3);
 }
 
-static void a_page_of_which_nobody_read_anything_is_the_last(void **state)
+static void no_page_follows_a_prefetched_page_that_was_not_read(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t before = pages(f);
@@ -121,7 +121,7 @@ static void a_page_of_which_nobody_read_anything_is_the_last(void **state)
 	assert_int_equal(pages(f), before + 1);
 }
 
-static void a_page_of_which_little_was_read_is_followed_by_a_small_one(void **state)
+static void a_page_of_the_same_size_follows_a_prefetched_page_that_was_little_read(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t before = pages(f);
@@ -137,7 +137,7 @@ static void a_page_of_which_little_was_read_is_followed_by_a_small_one(void **st
 	assert_int_equal(pages(f), before + 3);
 }
 
-static void behind_the_last_entry_nothing_is_asked_for_again(void **state)
+static void once_the_whole_folder_was_prefetched_no_page_is_asked_for_again(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t before;
@@ -149,7 +149,7 @@ static void behind_the_last_entry_nothing_is_asked_for_again(void **state)
 	assert_int_equal(pages(f), before);
 }
 
-static void a_page_that_does_not_come_is_not_asked_for_again_at_once(void **state)
+static void a_failed_prefetch_is_not_repeated_for_the_next_files(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t before;
@@ -161,7 +161,7 @@ static void a_page_that_does_not_come_is_not_asked_for_again_at_once(void **stat
 	assert_int_equal(fault_count(f->store, FAULT_CHILDREN), before);
 }
 
-static void only_one_page_is_under_way(void **state)
+static void at_most_one_prefetched_page_is_in_flight(void **state)
 {
 	struct fixture *f = *state;
 	char name[16];
@@ -175,7 +175,7 @@ static void only_one_page_is_under_way(void **state)
 	assert_int_equal(fault_release(f->store, FAULT_CHILDREN), 1);
 }
 
-static void the_folder_may_be_forgotten_while_a_page_of_it_comes(void **state)
+static void a_folder_can_be_forgotten_while_a_prefetch_of_it_is_in_flight(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -204,15 +204,15 @@ static void the_folder_may_be_forgotten_while_a_page_of_it_comes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_first_file_brings_nobody_along),
-		TEST(the_second_brings_a_page_of_others_along),
-		TEST(the_next_page_goes_on_behind_the_last_and_is_twice_as_large),
-		TEST(a_page_of_which_nobody_read_anything_is_the_last),
-		TEST(a_page_of_which_little_was_read_is_followed_by_a_small_one),
-		TEST(behind_the_last_entry_nothing_is_asked_for_again),
-		TEST(a_page_that_does_not_come_is_not_asked_for_again_at_once),
-		TEST(only_one_page_is_under_way),
-		TEST(the_folder_may_be_forgotten_while_a_page_of_it_comes),
+		TEST(reading_the_first_file_of_a_folder_prefetches_nothing),
+		TEST(reading_a_second_file_prefetches_a_page_of_the_next_files),
+		TEST(the_second_prefetched_page_follows_the_first_and_is_twice_as_large),
+		TEST(no_page_follows_a_prefetched_page_that_was_not_read),
+		TEST(a_page_of_the_same_size_follows_a_prefetched_page_that_was_little_read),
+		TEST(once_the_whole_folder_was_prefetched_no_page_is_asked_for_again),
+		TEST(a_failed_prefetch_is_not_repeated_for_the_next_files),
+		TEST(at_most_one_prefetched_page_is_in_flight),
+		TEST(a_folder_can_be_forgotten_while_a_prefetch_of_it_is_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

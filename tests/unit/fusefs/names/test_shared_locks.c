@@ -176,7 +176,7 @@ static void wait_until_away(struct store *store, size_t count)
 
 /* -- between mounts -- */
 
-static void what_one_mount_holds_the_other_does_not_get(void **state)
+static void a_lock_held_by_one_mount_conflicts_with_requests_of_another_mount(void **state)
 {
 	struct two *t = *state;
 
@@ -192,7 +192,7 @@ static void what_one_mount_holds_the_other_does_not_get(void **state)
 	assert_int_equal(lock(asked_of_b(t), 2, 0, 0, true), 0);
 }
 
-static void what_changes_nothing_for_others_is_not_asked_for(void **state)
+static void lock_changes_that_do_not_concern_other_mounts_are_not_sent_to_the_store(void **state)
 {
 	struct two *t = *state;
 	uint64_t before;
@@ -213,7 +213,7 @@ static void what_changes_nothing_for_others_is_not_asked_for(void **state)
 	core_unlock(&t->a->fs->core);
 }
 
-static void who_waits_for_another_mount_gets_it_when_that_lets_go(void **state)
+static void a_waiting_request_gets_the_lock_when_the_other_mount_unlocks(void **state)
 {
 	struct two *t = *state;
 	struct asked waiter = asked_of_b(t);
@@ -227,7 +227,7 @@ static void who_waits_for_another_mount_gets_it_when_that_lets_go(void **state)
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, false), -EAGAIN);
 }
 
-static void those_who_want_the_same_wait_at_the_store_as_one(void **state)
+static void many_waiters_for_one_range_make_one_wait_request_to_the_store(void **state)
 {
 	struct two *t = *state;
 	struct asked waiters[50];
@@ -246,7 +246,7 @@ static void those_who_want_the_same_wait_at_the_store_as_one(void **state)
 		assert_int_equal(outcome_wait(&waiters[i].outcome), 0);
 }
 
-static void who_stops_waiting_does_not_get_it(void **state)
+static void a_cancelled_lock_wait_does_not_get_the_lock(void **state)
 {
 	struct two *t = *state;
 	struct asked waiter = asked_of_b(t);
@@ -262,7 +262,7 @@ static void who_stops_waiting_does_not_get_it(void **state)
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 9, true), 0);
 }
 
-static void who_stops_while_the_store_is_asked_does_not_keep_it(void **state)
+static void a_lock_granted_after_its_request_was_cancelled_is_given_back(void **state)
 {
 	struct two *t = *state;
 	struct asked waiter = asked_of_b(t), after = asked_of_b(t);
@@ -284,7 +284,7 @@ static void who_stops_while_the_store_is_asked_does_not_keep_it(void **state)
 	assert_int_equal(lock(asked_of_a(t), 1, 100, 100, true), -EAGAIN);
 }
 
-static void two_mounts_that_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other(void **state)
+static void two_mounts_that_share_a_flock_can_both_wait_to_make_it_exclusive(void **state)
 {
 	struct two *t = *state;
 	struct asked one = asked_of_a(t), two = asked_of_b(t), over;
@@ -307,7 +307,7 @@ static void two_mounts_that_share_a_flock_and_both_want_it_alone_do_not_wait_for
 	assert_int_equal(outcome_wait(&over.outcome), 0);
 }
 
-static void a_flock_that_cannot_be_converted_at_once_is_given_up_as_on_a_local_disk(void **state)
+static void a_flock_conversion_that_fails_gives_up_the_shared_lock(void **state)
 {
 	struct two *t = *state;
 
@@ -321,7 +321,7 @@ static void a_flock_that_cannot_be_converted_at_once_is_given_up_as_on_a_local_d
 		assert_int_equal(lock_flock(asked_of_b(t), 1, false), 0);
 }
 
-static void the_locks_of_an_open_file_go_with_it(void **state)
+static void closing_a_file_releases_only_the_locks_made_through_it(void **state)
 {
 	struct two *t = *state;
 	struct asked closes = asked_of_a(t);
@@ -344,7 +344,7 @@ static size_t read_b(struct two *t, char *ret, size_t size)
 	return read_at(&b, 0, ret, size, false);
 }
 
-static void who_gets_the_lock_sees_what_was_written_before_it_was_let_go(void **state)
+static void a_mount_that_gets_a_lock_reads_what_was_written_before_the_unlock(void **state)
 {
 	struct two *t = *state;
 	char data[4];
@@ -366,7 +366,7 @@ static void who_gets_the_lock_sees_what_was_written_before_it_was_let_go(void **
 	}
 }
 
-static void what_is_dirty_stays_so_while_nothing_exclusive_is_let_go_of(void **state)
+static void dirty_data_is_stored_when_an_exclusive_lock_is_downgraded_not_before(void **state)
 {
 	struct two *t = *state;
 
@@ -384,7 +384,7 @@ static void what_is_dirty_stays_so_while_nothing_exclusive_is_let_go_of(void **s
 
 /* -- failures -- */
 
-static void a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_is_held(void **state)
+static void a_lost_lock_answer_fails_the_request_and_the_lock_is_released_later(void **state)
 {
 	struct two *t = *state;
 
@@ -400,7 +400,7 @@ static void a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_i
 	assert_int_equal(lock(asked_of_a(t), 1, 0, 0, true), -EAGAIN);
 }
 
-static void an_unlock_is_done_here_when_the_store_is_away(void **state)
+static void an_unlock_succeeds_although_the_request_to_the_store_fails(void **state)
 {
 	struct two *t = *state;
 
@@ -412,7 +412,7 @@ static void an_unlock_is_done_here_when_the_store_is_away(void **state)
 	assert_int_equal(lock(asked_of_b(t), 1, 0, 9, true), 0);
 }
 
-static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_was_written_is_dropped(void **state)
+static void lost_locks_mark_open_handles_and_drop_the_unstored_data_of_the_file(void **state)
 {
 	struct two *t = *state;
 	struct fixture b = {.fs = t->b.fs, .inode = t->b.inode};
@@ -443,7 +443,7 @@ static void whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_w
 	assert_int_equal(sync_file(&b), 0);
 }
 
-static void a_lock_that_is_asked_for_is_the_first_to_hear_that_the_others_are_lost(void **state)
+static void a_lock_request_that_finds_the_locks_lost_fails_and_marks_open_handles(void **state)
 {
 	struct two *t = *state;
 
@@ -459,21 +459,21 @@ static void a_lock_that_is_asked_for_is_the_first_to_hear_that_the_others_are_lo
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_two(what_one_mount_holds_the_other_does_not_get),
-		with_two(what_changes_nothing_for_others_is_not_asked_for),
-		with_two(who_waits_for_another_mount_gets_it_when_that_lets_go),
-		with_two(those_who_want_the_same_wait_at_the_store_as_one),
-		with_two(who_stops_waiting_does_not_get_it),
-		with_two(who_stops_while_the_store_is_asked_does_not_keep_it),
-		with_two(two_mounts_that_share_a_flock_and_both_want_it_alone_do_not_wait_for_each_other),
-		with_two(a_flock_that_cannot_be_converted_at_once_is_given_up_as_on_a_local_disk),
-		with_two(the_locks_of_an_open_file_go_with_it),
-		with_two(who_gets_the_lock_sees_what_was_written_before_it_was_let_go),
-		with_two(what_is_dirty_stays_so_while_nothing_exclusive_is_let_go_of),
-		with_two(a_store_that_does_not_answer_gives_no_locks_and_is_told_later_what_is_held),
-		with_two(an_unlock_is_done_here_when_the_store_is_away),
-		with_two(whoever_has_the_file_open_when_its_locks_are_lost_is_told_and_what_was_written_is_dropped),
-		with_two(a_lock_that_is_asked_for_is_the_first_to_hear_that_the_others_are_lost),
+		with_two(a_lock_held_by_one_mount_conflicts_with_requests_of_another_mount),
+		with_two(lock_changes_that_do_not_concern_other_mounts_are_not_sent_to_the_store),
+		with_two(a_waiting_request_gets_the_lock_when_the_other_mount_unlocks),
+		with_two(many_waiters_for_one_range_make_one_wait_request_to_the_store),
+		with_two(a_cancelled_lock_wait_does_not_get_the_lock),
+		with_two(a_lock_granted_after_its_request_was_cancelled_is_given_back),
+		with_two(two_mounts_that_share_a_flock_can_both_wait_to_make_it_exclusive),
+		with_two(a_flock_conversion_that_fails_gives_up_the_shared_lock),
+		with_two(closing_a_file_releases_only_the_locks_made_through_it),
+		with_two(a_mount_that_gets_a_lock_reads_what_was_written_before_the_unlock),
+		with_two(dirty_data_is_stored_when_an_exclusive_lock_is_downgraded_not_before),
+		with_two(a_lost_lock_answer_fails_the_request_and_the_lock_is_released_later),
+		with_two(an_unlock_succeeds_although_the_request_to_the_store_fails),
+		with_two(lost_locks_mark_open_handles_and_drop_the_unstored_data_of_the_file),
+		with_two(a_lock_request_that_finds_the_locks_lost_fails_and_marks_open_handles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static void xattrs_are_replaced_removed_and_listed(void **state)
+static void cached_xattrs_can_be_replaced_listed_and_removed(void **state)
 {
 	struct xattrs *x = xattrs_new();
 	char names[64];
@@ -30,7 +30,7 @@ static void xattrs_are_replaced_removed_and_listed(void **state)
 	xattrs_free(x);
 }
 
-static void all_that_a_document_may_have_is_taken(void **state)
+static void xattrs_add_takes_up_to_the_maximum_of_a_document_and_refuses_more(void **state)
 {
 	static const char value[XATTR_VALUE_BYTES_MAX];
 	struct xattrs *x = xattrs_new();
@@ -52,8 +52,8 @@ static void all_that_a_document_may_have_is_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(xattrs_are_replaced_removed_and_listed),
-		cmocka_unit_test(all_that_a_document_may_have_is_taken),
+		cmocka_unit_test(cached_xattrs_can_be_replaced_listed_and_removed),
+		cmocka_unit_test(xattrs_add_takes_up_to_the_maximum_of_a_document_and_refuses_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static void make_known(struct fixture *f, const char *name)
 
 /* -- trust -- */
 
-static void nothing_is_kept_before_somebody_tells_what_changes(void **state)
+static void nothing_is_cached_before_the_first_answer_of_the_journal(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -74,7 +74,7 @@ static void nothing_is_kept_before_somebody_tells_what_changes(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups + 1);
 }
 
-static void who_asks_while_nobody_tells_wakes_the_one_who_does(void **state)
+static void a_lookup_wakes_the_journal_poll_while_the_journal_is_not_followed(void **state)
 {
 	struct fixture *f = *state;
 	unsigned woken = 0;
@@ -86,7 +86,7 @@ static void who_asks_while_nobody_tells_wakes_the_one_who_does(void **state)
 	fs_set_waker(f->fs, NULL, NULL);
 }
 
-static void a_poll_that_was_sent_long_ago_proves_nothing(void **state)
+static void a_journal_answer_to_a_poll_sent_long_ago_allows_no_caching(void **state)
 {
 	struct fixture *f = *state;
 	const struct store_changes changes = {.last = {INCARNATION, 0}, .counted = true};
@@ -100,7 +100,7 @@ static void a_poll_that_was_sent_long_ago_proves_nothing(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups + 1);
 }
 
-static void a_poll_with_more_behind_it_proves_nothing(void **state)
+static void a_journal_answer_with_more_changes_to_come_allows_no_caching(void **state)
 {
 	struct fixture *f = *state;
 	const struct store_changes changes = {.last = {INCARNATION, 0}, .counted = true, .more = true};
@@ -114,7 +114,7 @@ static void a_poll_with_more_behind_it_proves_nothing(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups + 1);
 }
 
-static void while_other_mounts_are_there_the_kernel_keeps_nothing(void **state)
+static void the_kernel_may_keep_no_entries_while_other_mounts_use_the_drive(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -128,7 +128,7 @@ static void while_other_mounts_are_there_the_kernel_keeps_nothing(void **state)
 
 /* -- names -- */
 
-static void a_name_that_somebody_removed_is_dropped_here_and_by_the_kernel(void **state)
+static void a_name_removed_by_another_mount_is_dropped_from_mount_and_kernel(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -141,7 +141,7 @@ static void a_name_that_somebody_removed_is_dropped_here_and_by_the_kernel(void 
 	assert_true(fake_is_absent(k, fake_lookup(k, ROOT, "a")));
 }
 
-static void a_name_that_somebody_made_is_found_though_it_was_known_not_to_exist(void **state)
+static void a_name_made_by_another_mount_is_found_after_it_was_cached_as_absent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -157,7 +157,7 @@ static void a_name_that_somebody_made_is_found_though_it_was_known_not_to_exist(
 	assert_int_equal(talk_node(f, "a"), id);
 }
 
-static void a_rename_by_somebody_drops_both_names(void **state)
+static void a_rename_by_another_mount_drops_both_names(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -186,7 +186,7 @@ static void a_rename_by_somebody_drops_both_names(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, b))->nlink, 0);
 }
 
-static void a_change_of_a_kind_that_is_not_known_may_have_changed_the_name(void **state)
+static void a_change_of_an_unknown_kind_drops_the_name_that_it_reports(void **state)
 {
 	struct fixture *f = *state;
 	struct store_change c;
@@ -201,7 +201,7 @@ static void a_change_of_a_kind_that_is_not_known_may_have_changed_the_name(void 
 	assert_int_equal(talk_counts(f).lookups, lookups + 1);
 }
 
-static void own_changes_drop_nothing(void **state)
+static void own_changes_in_the_journal_drop_nothing_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct store_change c;
@@ -217,7 +217,7 @@ static void own_changes_drop_nothing(void **state)
 
 /* -- documents -- */
 
-static void attributes_that_somebody_changed_are_asked_for_again(void **state)
+static void attributes_changed_by_another_mount_are_dropped_and_fetched_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -234,7 +234,7 @@ static void attributes_that_somebody_changed_are_asked_for_again(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, (uint64_t)c.id))->mode, S_IFREG | 0600);
 }
 
-static void content_that_somebody_changed_is_dropped_here_and_by_the_kernel(void **state)
+static void content_changed_by_another_mount_is_dropped_from_mount_and_kernel(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -252,7 +252,7 @@ static void content_that_somebody_changed_is_dropped_here_and_by_the_kernel(void
 	talk_check_content(f, handle, "theirs");
 }
 
-static void what_is_dirty_here_stays_over_what_somebody_stored(void **state)
+static void unstored_own_bytes_stay_over_content_stored_by_another_mount(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -272,7 +272,7 @@ static void what_is_dirty_here_stays_over_what_somebody_stored(void **state)
 	talk_check_content(f, handle, "thMINE, longer");
 }
 
-static void xattrs_that_somebody_changed_are_asked_for_again(void **state)
+static void xattrs_changed_by_another_mount_are_fetched_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -290,7 +290,7 @@ static void xattrs_that_somebody_changed_are_asked_for_again(void **state)
 	fake_check_bytes(k, fake_getxattr(k, (uint64_t)c.id, "user.x", 10), "theirs", 6);
 }
 
-static void an_open_file_that_lost_its_name_is_told_to_the_store_while_it_is_open(void **state)
+static void an_open_file_without_a_name_is_reported_as_held_until_it_is_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct store_change c;
@@ -311,7 +311,7 @@ static void an_open_file_that_lost_its_name_is_told_to_the_store_while_it_is_ope
 
 /* -- a journal that does not reach back -- */
 
-static void everything_is_asked_for_again_when_the_journal_was_lost(void **state)
+static void after_a_lost_journal_names_attributes_and_content_are_fetched_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -337,22 +337,22 @@ static void everything_is_asked_for_again_when_the_journal_was_lost(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNTOLD(nothing_is_kept_before_somebody_tells_what_changes),
-		UNTOLD(who_asks_while_nobody_tells_wakes_the_one_who_does),
-		UNTOLD(a_poll_that_was_sent_long_ago_proves_nothing),
-		UNTOLD(a_poll_with_more_behind_it_proves_nothing),
-		UNTOLD(while_other_mounts_are_there_the_kernel_keeps_nothing),
-		TEST(a_name_that_somebody_removed_is_dropped_here_and_by_the_kernel),
-		TEST(a_name_that_somebody_made_is_found_though_it_was_known_not_to_exist),
-		TEST(a_rename_by_somebody_drops_both_names),
-		TEST(a_change_of_a_kind_that_is_not_known_may_have_changed_the_name),
-		TEST(own_changes_drop_nothing),
-		TEST(attributes_that_somebody_changed_are_asked_for_again),
-		TEST(content_that_somebody_changed_is_dropped_here_and_by_the_kernel),
-		TEST(what_is_dirty_here_stays_over_what_somebody_stored),
-		TEST(xattrs_that_somebody_changed_are_asked_for_again),
-		TEST(an_open_file_that_lost_its_name_is_told_to_the_store_while_it_is_open),
-		TEST(everything_is_asked_for_again_when_the_journal_was_lost),
+		UNTOLD(nothing_is_cached_before_the_first_answer_of_the_journal),
+		UNTOLD(a_lookup_wakes_the_journal_poll_while_the_journal_is_not_followed),
+		UNTOLD(a_journal_answer_to_a_poll_sent_long_ago_allows_no_caching),
+		UNTOLD(a_journal_answer_with_more_changes_to_come_allows_no_caching),
+		UNTOLD(the_kernel_may_keep_no_entries_while_other_mounts_use_the_drive),
+		TEST(a_name_removed_by_another_mount_is_dropped_from_mount_and_kernel),
+		TEST(a_name_made_by_another_mount_is_found_after_it_was_cached_as_absent),
+		TEST(a_rename_by_another_mount_drops_both_names),
+		TEST(a_change_of_an_unknown_kind_drops_the_name_that_it_reports),
+		TEST(own_changes_in_the_journal_drop_nothing_from_the_cache),
+		TEST(attributes_changed_by_another_mount_are_dropped_and_fetched_again),
+		TEST(content_changed_by_another_mount_is_dropped_from_mount_and_kernel),
+		TEST(unstored_own_bytes_stay_over_content_stored_by_another_mount),
+		TEST(xattrs_changed_by_another_mount_are_fetched_again),
+		TEST(an_open_file_without_a_name_is_reported_as_held_until_it_is_closed),
+		TEST(after_a_lost_journal_names_attributes_and_content_are_fetched_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

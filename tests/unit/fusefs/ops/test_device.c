@@ -49,7 +49,7 @@ static void assert_translated(uint32_t opcode, size_t size, size_t returned)
 	assert_int_equal(request.head.pid, 3);
 }
 
-static void statx_becomes_a_getattr_with_a_mark(void **state)
+static void device_request_turns_statx_into_a_getattr_with_a_marked_handle(void **state)
 {
 	static const char in[24];
 	size_t size = send(STATX_OPCODE, in, sizeof(in), sizeof(request));
@@ -62,7 +62,7 @@ static void statx_becomes_a_getattr_with_a_mark(void **state)
 	assert_int_equal(got.fh, DEVICE_STATX);
 }
 
-static void syncfs_becomes_an_fsync_of_a_folder_with_a_mark(void **state)
+static void device_request_turns_syncfs_into_an_fsyncdir_with_a_marked_handle(void **state)
 {
 	static const char in[8];
 	size_t size = send(FUSE_SYNCFS, in, sizeof(in), sizeof(request));
@@ -74,7 +74,7 @@ static void syncfs_becomes_an_fsync_of_a_folder_with_a_mark(void **state)
 	assert_int_equal(got.fh, DEVICE_SYNCFS);
 }
 
-static void tmpfile_becomes_a_create_of_a_name_that_nothing_can_have(void **state)
+static void device_request_turns_tmpfile_into_a_create_with_an_impossible_name(void **state)
 {
 	struct {
 		struct fuse_create_in create;
@@ -90,7 +90,7 @@ static void tmpfile_becomes_a_create_of_a_name_that_nothing_can_have(void **stat
 	assert_string_equal((const char *)body() + sizeof(got), DEVICE_NO_NAME);
 }
 
-static void what_is_too_short_or_has_no_room_is_left_as_it_is(void **state)
+static void device_request_does_not_change_requests_that_are_short_or_lack_room(void **state)
 {
 	static const char in[64];
 	static const struct {
@@ -131,7 +131,7 @@ static int answer(uint32_t offered, uint32_t offered2, struct fuse_init_out *out
 	return count;
 }
 
-static void a_kernel_that_can_map_files_of_o_direct_is_told_to(void **state)
+static void the_init_reply_turns_on_mmap_of_o_direct_files_if_the_kernel_offers_it(void **state)
 {
 	struct fuse_init_out out = {
 		.flags = FUSE_ASYNC_READ, .flags2 = 0xffff /* to be ignored: the library did not set FUSE_INIT_EXT */};
@@ -145,7 +145,7 @@ static void a_kernel_that_can_map_files_of_o_direct_is_told_to(void **state)
 	assert_int_equal(out.flags2, MMAP_FLAG2 | 1);
 }
 
-static void other_kernels_and_other_answers_get_what_the_library_says(void **state)
+static void the_init_reply_stays_unchanged_without_the_offer_or_for_another_request(void **state)
 {
 	struct fuse_init_out out = {.flags = FUSE_ASYNC_READ};
 
@@ -158,12 +158,12 @@ static void other_kernels_and_other_answers_get_what_the_library_says(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(statx_becomes_a_getattr_with_a_mark),
-		cmocka_unit_test(syncfs_becomes_an_fsync_of_a_folder_with_a_mark),
-		cmocka_unit_test(tmpfile_becomes_a_create_of_a_name_that_nothing_can_have),
-		cmocka_unit_test(what_is_too_short_or_has_no_room_is_left_as_it_is),
-		cmocka_unit_test(a_kernel_that_can_map_files_of_o_direct_is_told_to),
-		cmocka_unit_test(other_kernels_and_other_answers_get_what_the_library_says),
+		cmocka_unit_test(device_request_turns_statx_into_a_getattr_with_a_marked_handle),
+		cmocka_unit_test(device_request_turns_syncfs_into_an_fsyncdir_with_a_marked_handle),
+		cmocka_unit_test(device_request_turns_tmpfile_into_a_create_with_an_impossible_name),
+		cmocka_unit_test(device_request_does_not_change_requests_that_are_short_or_lack_room),
+		cmocka_unit_test(the_init_reply_turns_on_mmap_of_o_direct_files_if_the_kernel_offers_it),
+		cmocka_unit_test(the_init_reply_stays_unchanged_without_the_offer_or_for_another_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ static void change(struct fixture *f, struct store *through, const char *name)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static void follow_is_answered_at_once_then_waits(void **state)
+static void follow_gets_its_first_answer_at_once_and_without_changes(void **state)
 {
 	struct fixture *f = *state;
 
@@ -179,7 +179,7 @@ static void follow_is_answered_at_once_then_waits(void **state)
 	assert_int_equal(told(f, &f->foreign) + told(f, &f->own), 0);
 }
 
-static void follow_tells_changes_of_others_and_our_own_in_order(void **state)
+static void follow_reports_foreign_and_own_changes_in_order(void **state)
 {
 	struct fixture *f = *state;
 
@@ -192,7 +192,7 @@ static void follow_tells_changes_of_others_and_our_own_in_order(void **state)
 	assert_int_equal(told(f, &f->foreign), 2);
 }
 
-static void follow_of_a_forgotten_journal_resets_and_goes_on(void **state)
+static void follow_reports_one_reset_of_a_forgotten_journal_and_then_goes_on(void **state)
 {
 	struct fixture *f = *state;
 
@@ -205,7 +205,7 @@ static void follow_of_a_forgotten_journal_resets_and_goes_on(void **state)
 	assert_int_equal(told(f, &f->resets), 1);
 }
 
-static void follow_names_what_is_held_and_a_new_one_soon(void **state)
+static void follow_ends_a_long_poll_to_name_a_newly_held_document(void **state)
 {
 	struct fixture *f = *state;
 
@@ -228,7 +228,7 @@ static void follow_names_what_is_held_and_a_new_one_soon(void **state)
 	assert_int_equal(told(f, &f->answers), 1); /* no change: the long poll ended only for the new document */
 }
 
-static void follow_says_since_when_it_fails_and_goes_on_where_it_was(void **state)
+static void follow_counts_the_silent_time_of_failed_polls_and_then_loses_no_change(void **state)
 {
 	struct fixture *f = *state;
 
@@ -254,7 +254,7 @@ static void use(struct fixture *f, bool used)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static void follow_of_a_mount_in_use_is_answered_again_and_again(void **state)
+static void follow_polls_again_and_again_while_the_mount_is_in_use(void **state)
 {
 	struct fixture *f = *state;
 
@@ -264,7 +264,7 @@ static void follow_of_a_mount_in_use_is_answered_again_and_again(void **state)
 	assert_int_equal(told(f, &f->foreign) + told(f, &f->own), 0);
 }
 
-static void follow_that_is_idle_is_woken_by_who_needs_to_know(void **state)
+static void follow_wake_ends_the_long_poll_of_an_idle_mount(void **state)
 {
 	struct fixture *f = *state;
 
@@ -276,7 +276,7 @@ static void follow_that_is_idle_is_woken_by_who_needs_to_know(void **state)
 	wait_told(f, &f->answers, 3);
 }
 
-static void follow_survives_short_failures_unnoticed(void **state)
+static void follow_delivers_changes_after_three_failed_polls(void **state)
 {
 	struct fixture *f = *state;
 
@@ -288,7 +288,7 @@ static void follow_survives_short_failures_unnoticed(void **state)
 	wait_told(f, &f->foreign, 1);
 }
 
-static void follow_free_ends_the_poll_under_way(void **state)
+static void follow_free_ends_the_poll_in_flight(void **state)
 {
 	struct fixture *f = *state;
 
@@ -303,15 +303,15 @@ static void follow_free_ends_the_poll_under_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(follow_is_answered_at_once_then_waits),
-		TEST(follow_tells_changes_of_others_and_our_own_in_order),
-		TEST(follow_of_a_forgotten_journal_resets_and_goes_on),
-		TEST(follow_names_what_is_held_and_a_new_one_soon),
-		TEST(follow_says_since_when_it_fails_and_goes_on_where_it_was),
-		TEST(follow_of_a_mount_in_use_is_answered_again_and_again),
-		TEST(follow_that_is_idle_is_woken_by_who_needs_to_know),
-		TEST(follow_survives_short_failures_unnoticed),
-		TEST(follow_free_ends_the_poll_under_way),
+		TEST(follow_gets_its_first_answer_at_once_and_without_changes),
+		TEST(follow_reports_foreign_and_own_changes_in_order),
+		TEST(follow_reports_one_reset_of_a_forgotten_journal_and_then_goes_on),
+		TEST(follow_ends_a_long_poll_to_name_a_newly_held_document),
+		TEST(follow_counts_the_silent_time_of_failed_polls_and_then_loses_no_change),
+		TEST(follow_polls_again_and_again_while_the_mount_is_in_use),
+		TEST(follow_wake_ends_the_long_poll_of_an_idle_mount),
+		TEST(follow_delivers_changes_after_three_failed_polls),
+		TEST(follow_free_ends_the_poll_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

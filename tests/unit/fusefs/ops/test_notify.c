@@ -118,7 +118,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void a_change_of_content_does_not_wait_behind_names(void **state)
+static void a_notice_of_content_does_not_wait_for_notices_of_names(void **state)
 {
 	struct kernel *k = *state;
 
@@ -135,7 +135,7 @@ static void a_change_of_content_does_not_wait_behind_names(void **state)
 	await(k, &k->entries, FOLDERS - 1);
 }
 
-static void a_name_does_not_wait_behind_a_folder_that_is_busy(void **state)
+static void a_notice_of_a_name_does_not_wait_for_another_folder_that_is_busy(void **state)
 {
 	struct kernel *k = *state;
 	char name[16];
@@ -154,7 +154,7 @@ static void a_name_does_not_wait_behind_a_folder_that_is_busy(void **state)
 	assert_string_equal(k->last, "f999");
 }
 
-static void what_waits_already_is_told_once(void **state)
+static void a_notice_that_is_still_queued_is_not_queued_twice(void **state)
 {
 	struct kernel *k = *state;
 
@@ -171,7 +171,7 @@ static void what_waits_already_is_told_once(void **state)
 	await(k, &k->entries, 4);
 }
 
-static void what_does_not_fit_is_counted_and_the_rest_is_told(void **state)
+static void a_full_queue_counts_lost_notices_and_delivers_the_others(void **state)
 {
 	struct kernel *k = *state;
 	char name[16];
@@ -198,7 +198,7 @@ static void on_done(void *cookie)
 	count(k, &k->dones);
 }
 
-static void who_waits_for_a_notice_hears_of_it_and_of_the_end(void **state)
+static void notify_then_calls_back_after_the_notice_of_content_or_attributes(void **state)
 {
 	struct kernel *k = *state;
 
@@ -215,11 +215,11 @@ static void who_waits_for_a_notice_hears_of_it_and_of_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_change_of_content_does_not_wait_behind_names),
-		TEST(a_name_does_not_wait_behind_a_folder_that_is_busy),
-		TEST(what_waits_already_is_told_once),
-		TEST(who_waits_for_a_notice_hears_of_it_and_of_the_end),
-		TEST(what_does_not_fit_is_counted_and_the_rest_is_told),
+		TEST(a_notice_of_content_does_not_wait_for_notices_of_names),
+		TEST(a_notice_of_a_name_does_not_wait_for_another_folder_that_is_busy),
+		TEST(a_notice_that_is_still_queued_is_not_queued_twice),
+		TEST(notify_then_calls_back_after_the_notice_of_content_or_attributes),
+		TEST(a_full_queue_counts_lost_notices_and_delivers_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static const struct fuse_init_out *init_of(struct fixture *f, uint32_t flags)
 	return (const void *)a->body;
 }
 
-static void the_mount_takes_of_a_kernel_what_it_needs_and_nothing_else(void **state)
+static void init_takes_the_needed_flags_and_neither_writeback_nor_killpriv(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t flags = init_of(f, ANY_FLAG)->flags;
@@ -36,7 +36,7 @@ static void the_mount_takes_of_a_kernel_what_it_needs_and_nothing_else(void **st
 	assert_false(flags & FUSE_HANDLE_KILLPRIV);
 }
 
-static void a_kernel_that_can_do_little_is_asked_for_little(void **state)
+static void init_asks_an_old_kernel_only_for_flags_that_it_offers(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t flags = init_of(f, FUSE_ASYNC_READ)->flags;
@@ -45,7 +45,7 @@ static void a_kernel_that_can_do_little_is_asked_for_little(void **state)
 	assert_false(flags & (FUSE_POSIX_ACL | FUSE_DO_READDIRPLUS | FUSE_POSIX_LOCKS));
 }
 
-static void a_mount_that_shows_one_owner_leaves_permissions_to_the_kernel(void **state)
+static void a_mount_that_shows_one_owner_takes_neither_acls_nor_dont_mask(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t flags = init_of(f, ANY_FLAG)->flags;
@@ -54,7 +54,7 @@ static void a_mount_that_shows_one_owner_leaves_permissions_to_the_kernel(void *
 	assert_false(flags & FUSE_DONT_MASK);
 }
 
-static void what_is_under_way_is_bounded(void **state)
+static void init_sets_the_limits_of_write_size_and_background_requests(void **state)
 {
 	struct fixture *f = *state;
 	const struct fuse_init_out *out = init_of(f, ANY_FLAG);
@@ -65,7 +65,7 @@ static void what_is_under_way_is_bounded(void **state)
 	assert_int_equal(out->time_gran, 1);
 }
 
-static void a_request_that_nobody_answers_is_not_understood(void **state)
+static void a_request_without_a_handler_gets_enosys(void **state)
 {
 	struct fixture *f = *state;
 	const struct fuse_bmap_in in = {.block = 1};
@@ -74,7 +74,7 @@ static void a_request_that_nobody_answers_is_not_understood(void **state)
 	assert_int_equal(fake_error(&f->kernel, fake_send(&f->kernel, 4000, ROOT, &in, sizeof(in))), ENOSYS);
 }
 
-static void answers_come_in_the_order_of_the_stores(void **state)
+static void a_request_is_answered_while_an_earlier_one_waits_for_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -91,7 +91,7 @@ static void answers_come_in_the_order_of_the_stores(void **state)
 	(void)fake_entry(k, slow);
 }
 
-static void a_signal_that_comes_after_the_answer_changes_nothing(void **state)
+static void a_signal_after_the_answer_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -102,7 +102,7 @@ static void a_signal_that_comes_after_the_answer_changes_nothing(void **state)
 	assert_true(S_ISDIR(fake_entry(k, fake_lookup(k, ROOT, "a"))->attr.mode));
 }
 
-static void a_second_signal_is_no_news(void **state)
+static void a_second_signal_does_not_end_a_lookup(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -118,7 +118,7 @@ static void a_second_signal_is_no_news(void **state)
 	assert_true(fake_is_absent(k, asked));
 }
 
-static void signals_reach_the_request_that_they_are_for(void **state)
+static void a_signal_ends_only_the_request_that_it_is_for(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -138,7 +138,7 @@ static void signals_reach_the_request_that_they_are_for(void **state)
 	assert_int_equal(fake_error(k, third), 0);
 }
 
-static void many_requests_wait_at_once_and_each_is_answered(void **state)
+static void five_hundred_requests_wait_at_once_and_each_is_answered(void **state)
 {
 	enum { MANY = 500 };
 	struct fixture *f = *state;
@@ -159,7 +159,7 @@ static void many_requests_wait_at_once_and_each_is_answered(void **state)
 		assert_int_equal(fake_error(k, asked[i]), 0);
 }
 
-static void the_end_of_an_outage_is_noticed_without_anybody_asking(void **state)
+static void a_long_wait_does_not_end_while_the_store_answers_other_requests(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -188,17 +188,17 @@ static void the_end_of_an_outage_is_noticed_without_anybody_asking(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_mount_takes_of_a_kernel_what_it_needs_and_nothing_else),
-		TEST(a_kernel_that_can_do_little_is_asked_for_little),
-		OWNED(a_mount_that_shows_one_owner_leaves_permissions_to_the_kernel),
-		TEST(what_is_under_way_is_bounded),
-		TEST(a_request_that_nobody_answers_is_not_understood),
-		TEST(answers_come_in_the_order_of_the_stores),
-		TEST(a_signal_that_comes_after_the_answer_changes_nothing),
-		TEST(a_second_signal_is_no_news),
-		TEST(signals_reach_the_request_that_they_are_for),
-		TEST(many_requests_wait_at_once_and_each_is_answered),
-		TEST(the_end_of_an_outage_is_noticed_without_anybody_asking),
+		TEST(init_takes_the_needed_flags_and_neither_writeback_nor_killpriv),
+		TEST(init_asks_an_old_kernel_only_for_flags_that_it_offers),
+		OWNED(a_mount_that_shows_one_owner_takes_neither_acls_nor_dont_mask),
+		TEST(init_sets_the_limits_of_write_size_and_background_requests),
+		TEST(a_request_without_a_handler_gets_enosys),
+		TEST(a_request_is_answered_while_an_earlier_one_waits_for_the_store),
+		TEST(a_signal_after_the_answer_changes_nothing),
+		TEST(a_second_signal_does_not_end_a_lookup),
+		TEST(a_signal_ends_only_the_request_that_it_is_for),
+		TEST(five_hundred_requests_wait_at_once_and_each_is_answered),
+		TEST(a_long_wait_does_not_end_while_the_store_answers_other_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

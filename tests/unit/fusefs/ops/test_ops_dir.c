@@ -94,7 +94,7 @@ static void entries_have_the_number_and_the_type_of_their_documents(void **state
 	assert_int_equal(entry->off, 3);
 }
 
-static void what_is_listed_with_its_attributes_is_remembered_as_if_it_was_looked_up(void **state)
+static void an_entry_of_readdirplus_counts_as_a_lookup_and_caches_the_name(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -126,7 +126,7 @@ static void readdirplus_gives_no_node_for_the_folder_itself_and_its_parent(void 
 	assert_int_equal(dot->dirent.namelen, 1);
 }
 
-static void a_folder_is_read_on_from_where_an_answer_ended(void **state)
+static void a_readdir_continues_at_the_offset_where_the_last_answer_ended(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -145,7 +145,7 @@ static void a_folder_is_read_on_from_where_an_answer_ended(void **state)
 	assert_int_equal(fake_answer(k, fake_readdir(k, handle, next, 64))->size, 0);
 }
 
-static void behind_the_last_entry_there_is_nothing(void **state)
+static void a_readdir_past_the_last_entry_returns_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -179,7 +179,7 @@ static void a_folder_of_many_pages_is_listed_whole(void **state)
 	assert_string_equal(found, expected);
 }
 
-static void a_folder_that_is_read_from_its_start_again_shows_what_is_there_now(void **state)
+static void a_readdir_from_the_start_again_shows_the_present_entries(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t handle;
@@ -193,7 +193,7 @@ static void a_folder_that_is_read_from_its_start_again_shows_what_is_there_now(v
 
 /* -- others at work -- */
 
-static void a_folder_made_here_shows_what_others_have_put_into_it(void **state)
+static void a_folder_made_by_this_mount_lists_entries_that_others_put_into_it(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t folder = talk_make_folder(f, ROOT, "folder");
@@ -202,7 +202,7 @@ static void a_folder_made_here_shows_what_others_have_put_into_it(void **state)
 	check_names(f, open_folder(f, folder), false, ". .. theirs ");
 }
 
-static void who_cannot_remove_a_folder_finds_what_is_in_it(void **state)
+static void a_failed_rmdir_makes_the_foreign_entries_of_the_folder_visible(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -216,7 +216,7 @@ static void who_cannot_remove_a_folder_finds_what_is_in_it(void **state)
 	assert_int_equal(fake_error(k, fake_rmdir(k, ROOT, "folder")), 0);
 }
 
-static void who_cannot_replace_a_folder_finds_what_is_in_it(void **state)
+static void a_failed_rename_over_a_folder_makes_its_foreign_entries_visible(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -229,7 +229,7 @@ static void who_cannot_replace_a_folder_finds_what_is_in_it(void **state)
 	check_names(f, open_folder(f, folder), false, ". .. theirs ");
 }
 
-static void a_folder_that_is_not_empty_as_far_as_is_known_stays_known(void **state)
+static void an_rmdir_refused_for_a_cached_entry_keeps_the_cached_listing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -242,7 +242,7 @@ static void a_folder_that_is_not_empty_as_far_as_is_known_stays_known(void **sta
 	assert_int_equal(talk_counts(f).children, pages);
 }
 
-static void a_node_that_is_not_known_is_no_open_folder(void **state)
+static void opendir_of_an_unknown_node_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 
@@ -250,7 +250,7 @@ static void a_node_that_is_not_known_is_no_open_folder(void **state)
 	assert_int_equal(talk_open_count(f), 0);
 }
 
-static void a_folder_that_is_gone_lists_nothing_or_says_so(void **state)
+static void readdir_of_a_removed_folder_lists_nothing_or_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -264,7 +264,7 @@ static void a_folder_that_is_gone_lists_nothing_or_says_so(void **state)
 	assert_true(a->error == ENOENT || (a->error == 0 && a->size == 0));
 }
 
-static void why_a_folder_cannot_be_listed_is_what_the_caller_hears(void **state)
+static void a_failure_to_fetch_a_listing_is_the_error_of_readdir(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -277,7 +277,7 @@ static void why_a_folder_cannot_be_listed_is_what_the_caller_hears(void **state)
 	check_names(f, handle, false, ". .. a b c ");
 }
 
-static void the_first_answer_waits_until_it_has_more_than_the_dots(void **state)
+static void the_first_readdir_answer_waits_for_entries_beyond_the_dots(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -295,7 +295,7 @@ static void the_first_answer_waits_until_it_has_more_than_the_dots(void **state)
 	assert_string_equal(found, ". .. a b c ");
 }
 
-static void a_signal_does_not_end_the_reading_of_a_folder(void **state)
+static void a_signal_does_not_end_readdir(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -312,7 +312,7 @@ static void a_signal_does_not_end_the_reading_of_a_folder(void **state)
 	assert_int_equal(fake_error(k, asked), 0);
 }
 
-static void a_folder_may_be_closed_by_who_died_while_it_is_read(void **state)
+static void a_folder_can_be_closed_after_its_caller_died_during_readdir(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -332,7 +332,7 @@ static void a_folder_may_be_closed_by_who_died_while_it_is_read(void **state)
 	assert_int_equal(talk_open_count(f), 0);
 }
 
-static void a_folder_that_the_kernel_never_heard_to_be_open_is_not(void **state)
+static void an_opendir_whose_answer_the_kernel_did_not_get_leaves_nothing_open(void **state)
 {
 	struct fixture *f = *state;
 
@@ -350,23 +350,23 @@ int main(void)
 		TEST(a_folder_lists_itself_its_parent_and_its_entries),
 		TEST(an_empty_folder_lists_itself_and_its_parent),
 		TEST(entries_have_the_number_and_the_type_of_their_documents),
-		TEST(what_is_listed_with_its_attributes_is_remembered_as_if_it_was_looked_up),
+		TEST(an_entry_of_readdirplus_counts_as_a_lookup_and_caches_the_name),
 		TEST(readdirplus_gives_no_node_for_the_folder_itself_and_its_parent),
-		TEST(a_folder_is_read_on_from_where_an_answer_ended),
-		TEST(behind_the_last_entry_there_is_nothing),
+		TEST(a_readdir_continues_at_the_offset_where_the_last_answer_ended),
+		TEST(a_readdir_past_the_last_entry_returns_nothing),
 		TEST(a_folder_of_many_pages_is_listed_whole),
-		TEST(a_folder_that_is_read_from_its_start_again_shows_what_is_there_now),
-		SHARED(a_folder_made_here_shows_what_others_have_put_into_it),
-		TEST(who_cannot_remove_a_folder_finds_what_is_in_it),
-		TEST(who_cannot_replace_a_folder_finds_what_is_in_it),
-		TEST(a_folder_that_is_not_empty_as_far_as_is_known_stays_known),
-		TEST(a_node_that_is_not_known_is_no_open_folder),
-		TEST(a_folder_that_is_gone_lists_nothing_or_says_so),
-		TEST(why_a_folder_cannot_be_listed_is_what_the_caller_hears),
-		TEST(the_first_answer_waits_until_it_has_more_than_the_dots),
-		TEST(a_signal_does_not_end_the_reading_of_a_folder),
-		TEST(a_folder_may_be_closed_by_who_died_while_it_is_read),
-		TEST(a_folder_that_the_kernel_never_heard_to_be_open_is_not),
+		TEST(a_readdir_from_the_start_again_shows_the_present_entries),
+		SHARED(a_folder_made_by_this_mount_lists_entries_that_others_put_into_it),
+		TEST(a_failed_rmdir_makes_the_foreign_entries_of_the_folder_visible),
+		TEST(a_failed_rename_over_a_folder_makes_its_foreign_entries_visible),
+		TEST(an_rmdir_refused_for_a_cached_entry_keeps_the_cached_listing),
+		TEST(opendir_of_an_unknown_node_fails_with_estale),
+		TEST(readdir_of_a_removed_folder_lists_nothing_or_fails_with_enoent),
+		TEST(a_failure_to_fetch_a_listing_is_the_error_of_readdir),
+		TEST(the_first_readdir_answer_waits_for_entries_beyond_the_dots),
+		TEST(a_signal_does_not_end_readdir),
+		TEST(a_folder_can_be_closed_after_its_caller_died_during_readdir),
+		TEST(an_opendir_whose_answer_the_kernel_did_not_get_leaves_nothing_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void a_document_is_found_by_its_number(void **state)
 	assert_int_equal(talk_lookups(f, file), 1);
 }
 
-static void a_document_that_is_known_is_found_without_asking(void **state)
+static void a_cached_document_is_found_by_its_number_without_asking_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -63,7 +63,7 @@ static void the_root_is_found_by_its_number(void **state)
 	assert_int_equal(fake_entry(&f->kernel, self_of(f, (uint64_t)ITEM_ROOT(DRIVE)))->nodeid, ROOT);
 }
 
-static void a_number_that_was_made_up_finds_nothing(void **state)
+static void an_invalid_or_unknown_number_finds_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -91,7 +91,7 @@ static void a_document_without_a_name_is_found_while_it_is_open(void **state)
 	assert_int_equal(fake_error(k, self_of(f, file)), ENOENT);
 }
 
-static void the_parent_of_a_folder_is_found(void **state)
+static void a_lookup_of_dotdot_in_a_folder_finds_its_parent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -106,7 +106,7 @@ static void the_parent_of_a_folder_is_found(void **state)
 	assert_int_equal(fake_entry(k, parent_of(f, inner))->nodeid, outer);
 }
 
-static void a_file_has_no_parent(void **state)
+static void a_lookup_of_dotdot_in_a_file_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -114,7 +114,7 @@ static void a_file_has_no_parent(void **state)
 	assert_int_equal(fake_error(&f->kernel, parent_of(f, file)), ENOENT);
 }
 
-static void a_folder_that_is_gone_has_no_parent(void **state)
+static void a_lookup_of_dotdot_in_a_removed_folder_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -124,14 +124,14 @@ static void a_folder_that_is_gone_has_no_parent(void **state)
 	assert_int_equal(fake_error(k, parent_of(f, folder)), ENOENT);
 }
 
-static void the_parent_of_the_root_is_the_root(void **state)
+static void a_lookup_of_dotdot_in_the_root_finds_the_root(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(fake_entry(&f->kernel, parent_of(f, ROOT))->nodeid, ROOT);
 }
 
-static void what_the_store_does_not_tell_is_an_error(void **state)
+static void a_failure_of_the_store_is_the_error_of_a_lookup_by_number(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -150,7 +150,7 @@ static void what_the_store_does_not_tell_is_an_error(void **state)
 	assert_int_equal(fake_entry(k, parent_of(f, inner))->nodeid, outer);
 }
 
-static void who_dies_while_a_document_is_looked_for_is_let_go(void **state)
+static void a_lookup_by_number_of_a_dying_caller_ends_at_once_and_counts_no_lookup(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -177,16 +177,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_document_is_found_by_its_number),
-		TEST(a_document_that_is_known_is_found_without_asking),
+		TEST(a_cached_document_is_found_by_its_number_without_asking_the_store),
 		TEST(the_root_is_found_by_its_number),
-		TEST(a_number_that_was_made_up_finds_nothing),
+		TEST(an_invalid_or_unknown_number_finds_nothing),
 		TEST(a_document_without_a_name_is_found_while_it_is_open),
-		TEST(the_parent_of_a_folder_is_found),
-		TEST(a_file_has_no_parent),
-		TEST(a_folder_that_is_gone_has_no_parent),
-		TEST(the_parent_of_the_root_is_the_root),
-		TEST(what_the_store_does_not_tell_is_an_error),
-		TEST(who_dies_while_a_document_is_looked_for_is_let_go),
+		TEST(a_lookup_of_dotdot_in_a_folder_finds_its_parent),
+		TEST(a_lookup_of_dotdot_in_a_file_fails_with_enoent),
+		TEST(a_lookup_of_dotdot_in_a_removed_folder_fails_with_enoent),
+		TEST(a_lookup_of_dotdot_in_the_root_finds_the_root),
+		TEST(a_failure_of_the_store_is_the_error_of_a_lookup_by_number),
+		TEST(a_lookup_by_number_of_a_dying_caller_ends_at_once_and_counts_no_lookup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static uint64_t open_block(struct fixture *f, const char *name, char *data)
 
 /* -- READ -- */
 
-static void what_was_written_is_read_before_it_is_stored(void **state)
+static void unstored_bytes_are_read_without_sending_a_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -55,7 +55,7 @@ static void what_was_written_is_read_before_it_is_stored(void **state)
 	assert_int_equal(talk_counts(f).batches, batches);
 }
 
-static void there_is_nothing_to_read_behind_the_end(void **state)
+static void a_read_past_the_end_returns_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -68,7 +68,7 @@ static void there_is_nothing_to_read_behind_the_end(void **state)
 	fake_check_bytes(k, fake_read(k, handle, INT64_MAX, 100), "", 0);
 }
 
-static void a_small_file_comes_with_its_lookup(void **state)
+static void the_content_of_a_small_file_arrives_with_its_lookup(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t file;
@@ -79,7 +79,7 @@ static void a_small_file_comes_with_its_lookup(void **state)
 	assert_int_equal(talk_counts(f).extents, extents);
 }
 
-static void content_that_is_not_here_is_fetched(void **state)
+static void a_read_fetches_content_that_is_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -93,7 +93,7 @@ static void content_that_is_not_here_is_fetched(void **state)
 	free(data);
 }
 
-static void what_is_dirty_lies_over_what_is_fetched(void **state)
+static void a_read_shows_unstored_bytes_over_fetched_content(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -109,7 +109,7 @@ static void what_is_dirty_lies_over_what_is_fetched(void **state)
 	free(data);
 }
 
-static void why_content_cannot_be_fetched_is_what_the_reader_hears(void **state)
+static void a_failure_to_fetch_a_block_is_the_error_of_the_read(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -125,7 +125,7 @@ static void why_content_cannot_be_fetched_is_what_the_reader_hears(void **state)
 	free(data);
 }
 
-static void where_content_lies_may_be_unknown(void **state)
+static void a_failure_to_fetch_extents_is_the_error_of_the_read(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -162,7 +162,7 @@ static void a_signal_ends_a_read_once_the_store_is_silent(void **state)
 	free(data);
 }
 
-static void a_file_may_be_closed_by_who_died_while_it_was_read(void **state)
+static void a_file_can_be_closed_after_its_caller_died_during_a_read(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -184,7 +184,7 @@ static void a_file_may_be_closed_by_who_died_while_it_was_read(void **state)
 	free(data);
 }
 
-static void a_read_ends_when_the_store_was_silent_for_an_outage(void **state)
+static void a_read_fails_with_eio_when_the_store_is_silent_for_an_outage(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -202,7 +202,7 @@ static void a_read_ends_when_the_store_was_silent_for_an_outage(void **state)
 }
 
 /* As the kernel does after a read-ahead that failed. */
-static void a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one(void **state)
+static void a_read_repeated_after_an_outage_fails_at_once_with_eio(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -221,7 +221,7 @@ static void a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one
 	free(data);
 }
 
-static void a_read_that_asked_again_ends_with_its_own_outage_while_others_are_answered(void **state)
+static void a_read_whose_request_was_repeated_fails_after_its_own_outage_time(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -241,7 +241,7 @@ static void a_read_that_asked_again_ends_with_its_own_outage_while_others_are_an
 	free(data);
 }
 
-static void a_file_that_lost_its_locks_is_not_read_and_not_stored(void **state)
+static void a_handle_that_lost_its_locks_can_neither_read_nor_write_nor_sync(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -262,7 +262,7 @@ static void a_file_that_lost_its_locks_is_not_read_and_not_stored(void **state)
 
 /* -- FSYNC and FLUSH -- */
 
-static void fsync_stores_what_was_written(void **state)
+static void fsync_stores_the_written_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -274,7 +274,7 @@ static void fsync_stores_what_was_written(void **state)
 	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
 }
 
-static void close_stores_what_was_written(void **state)
+static void close_stores_the_written_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -286,7 +286,7 @@ static void close_stores_what_was_written(void **state)
 	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
 }
 
-static void where_nothing_is_dirty_nothing_is_sent(void **state)
+static void fsync_and_close_send_nothing_when_no_data_is_dirty(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -298,7 +298,7 @@ static void where_nothing_is_dirty_nothing_is_sent(void **state)
 	assert_int_equal(talk_counts(f).batches, batches);
 }
 
-static void a_failure_is_reported_once_to_each_who_has_the_file_open(void **state)
+static void a_failed_batch_is_reported_once_to_each_handle_of_the_file(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -313,7 +313,7 @@ static void a_failure_is_reported_once_to_each_who_has_the_file_open(void **stat
 	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
 }
 
-static void who_opens_a_file_after_a_failure_does_not_hear_of_it(void **state)
+static void a_handle_opened_after_a_failed_batch_does_not_report_the_failure(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -349,7 +349,7 @@ static void a_signal_ends_neither_fsync_nor_close(void **state)
 	assert_int_equal(fake_error(k, asked[1]), 0);
 }
 
-static void a_close_ends_with_the_outage_and_the_data_goes_on_to_be_stored(void **state)
+static void a_close_fails_after_an_outage_and_its_data_is_stored_later(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -369,7 +369,7 @@ static void a_close_ends_with_the_outage_and_the_data_goes_on_to_be_stored(void 
 	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
 }
 
-static void who_closes_late_in_an_outage_of_others_waits_for_his_own(void **state)
+static void an_fsync_that_begins_late_in_an_outage_sends_the_data_once_more(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -389,7 +389,7 @@ static void who_closes_late_in_an_outage_of_others_waits_for_his_own(void **stat
 	assert_int_equal(talk_size_elsewhere(f, "a"), 5);
 }
 
-static void close_lets_go_of_the_locks_of_its_owner_and_then_stores(void **state)
+static void close_releases_the_locks_of_its_owner_and_stores_the_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -406,7 +406,7 @@ static void close_lets_go_of_the_locks_of_its_owner_and_then_stores(void **state
 	assert_int_equal(fake_error(k, fake_lock(k, FUSE_SETLK, &theirs)), 0);
 }
 
-static void close_with_locks_reports_what_failed_before(void **state)
+static void a_close_with_locks_reports_a_failed_batch_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -434,7 +434,7 @@ static void a_released_file_is_not_open(void **state)
 	assert_int_equal(talk_open_count(f), 0);
 }
 
-static void a_file_may_be_released_with_dirty_data_which_is_stored_later(void **state)
+static void dirty_data_of_a_released_file_is_stored_later(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -451,31 +451,31 @@ static void a_file_may_be_released_with_dirty_data_which_is_stored_later(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_written_is_read_before_it_is_stored),
-		TEST(there_is_nothing_to_read_behind_the_end),
-		TEST(a_small_file_comes_with_its_lookup),
-		TEST(content_that_is_not_here_is_fetched),
-		TEST(what_is_dirty_lies_over_what_is_fetched),
-		TEST(why_content_cannot_be_fetched_is_what_the_reader_hears),
-		TEST(where_content_lies_may_be_unknown),
+		TEST(unstored_bytes_are_read_without_sending_a_batch),
+		TEST(a_read_past_the_end_returns_nothing),
+		TEST(the_content_of_a_small_file_arrives_with_its_lookup),
+		TEST(a_read_fetches_content_that_is_not_cached),
+		TEST(a_read_shows_unstored_bytes_over_fetched_content),
+		TEST(a_failure_to_fetch_a_block_is_the_error_of_the_read),
+		TEST(a_failure_to_fetch_extents_is_the_error_of_the_read),
 		TEST(a_signal_ends_a_read_once_the_store_is_silent),
-		TEST(a_file_may_be_closed_by_who_died_while_it_was_read),
-		TEST(a_read_ends_when_the_store_was_silent_for_an_outage),
-		TEST(a_read_that_is_asked_for_once_more_after_an_outage_has_no_second_one),
-		TEST(a_read_that_asked_again_ends_with_its_own_outage_while_others_are_answered),
-		TEST(a_file_that_lost_its_locks_is_not_read_and_not_stored),
-		TEST(fsync_stores_what_was_written),
-		TEST(close_stores_what_was_written),
-		TEST(where_nothing_is_dirty_nothing_is_sent),
-		TEST(a_failure_is_reported_once_to_each_who_has_the_file_open),
-		TEST(who_opens_a_file_after_a_failure_does_not_hear_of_it),
+		TEST(a_file_can_be_closed_after_its_caller_died_during_a_read),
+		TEST(a_read_fails_with_eio_when_the_store_is_silent_for_an_outage),
+		TEST(a_read_repeated_after_an_outage_fails_at_once_with_eio),
+		TEST(a_read_whose_request_was_repeated_fails_after_its_own_outage_time),
+		TEST(a_handle_that_lost_its_locks_can_neither_read_nor_write_nor_sync),
+		TEST(fsync_stores_the_written_data),
+		TEST(close_stores_the_written_data),
+		TEST(fsync_and_close_send_nothing_when_no_data_is_dirty),
+		TEST(a_failed_batch_is_reported_once_to_each_handle_of_the_file),
+		TEST(a_handle_opened_after_a_failed_batch_does_not_report_the_failure),
 		TEST(a_signal_ends_neither_fsync_nor_close),
-		TEST(a_close_ends_with_the_outage_and_the_data_goes_on_to_be_stored),
-		TEST(who_closes_late_in_an_outage_of_others_waits_for_his_own),
-		TEST(close_lets_go_of_the_locks_of_its_owner_and_then_stores),
-		TEST(close_with_locks_reports_what_failed_before),
+		TEST(a_close_fails_after_an_outage_and_its_data_is_stored_later),
+		TEST(an_fsync_that_begins_late_in_an_outage_sends_the_data_once_more),
+		TEST(close_releases_the_locks_of_its_owner_and_stores_the_data),
+		TEST(a_close_with_locks_reports_a_failed_batch_once),
 		TEST(a_released_file_is_not_open),
-		TEST(a_file_may_be_released_with_dirty_data_which_is_stored_later),
+		TEST(dirty_data_of_a_released_file_is_stored_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

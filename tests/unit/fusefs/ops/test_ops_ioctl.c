@@ -58,14 +58,14 @@ static uint32_t flags_in(struct fixture *f, uint64_t unique)
 	return flags;
 }
 
-static void a_document_has_no_flags_at_first(void **state)
+static void a_new_document_has_no_flags(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(flags_in(f, get(f, talk_make_file(f, ROOT, "a"))), 0);
 }
 
-static void flags_are_read_as_they_were_set_in_both_ways_to_ask(void **state)
+static void flags_that_were_set_are_read_back_by_both_kinds_of_ioctl(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -85,7 +85,7 @@ static void flags_are_read_as_they_were_set_in_both_ways_to_ask(void **state)
 	assert_int_equal(flags_in(f, get(f, file)), 0);
 }
 
-static void flags_of_a_document_that_is_not_known_are_asked_for(void **state)
+static void flags_that_are_not_cached_are_fetched_from_the_store(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_protected(f, "a", ITEM_IMMUTABLE);
@@ -106,7 +106,7 @@ static void only_root_sets_flags(void **state)
 	assert_int_equal(flags_in(f, get(f, file)), 0);
 }
 
-static void flags_that_nobody_keeps_are_refused(void **state)
+static void unsupported_flags_are_refused_with_eopnotsupp(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -123,7 +123,7 @@ static void flags_that_nobody_keeps_are_refused(void **state)
 	assert_int_equal(flags_in(f, get(f, file)), 0);
 }
 
-static void what_is_too_short_is_no_request(void **state)
+static void an_ioctl_with_too_few_bytes_is_refused_with_einval(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -137,7 +137,7 @@ static void what_is_too_short_is_no_request(void **state)
 	assert_int_equal(fake_error(k, fake_send(k, FUSE_IOCTL, file, &none_x, sizeof(none_x))), EINVAL);
 }
 
-static void another_command_is_for_no_one_here(void **state)
+static void an_unknown_ioctl_command_gets_enotty(void **state)
 {
 	struct fixture *f = *state;
 
@@ -145,7 +145,7 @@ static void another_command_is_for_no_one_here(void **state)
 		fake_error(&f->kernel, ask(f, talk_make_file(f, ROOT, "a"), FS_IOC_GETVERSION, NULL, 0)), ENOTTY);
 }
 
-static void a_document_that_does_not_exist_has_no_flags(void **state)
+static void flags_of_a_missing_document_can_neither_be_read_nor_set(void **state)
 {
 	struct fixture *f = *state;
 
@@ -153,7 +153,7 @@ static void a_document_that_does_not_exist_has_no_flags(void **state)
 	assert_int_equal(fake_error(&f->kernel, set(f, NO_SUCH_NODE, FS_APPEND_FL)), ESTALE);
 }
 
-static void flags_that_the_store_refuses_stay_as_they_were(void **state)
+static void flags_stay_unchanged_when_the_store_refuses_new_ones(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -168,7 +168,7 @@ static void flags_that_the_store_refuses_stay_as_they_were(void **state)
 	assert_int_equal(flags_in(f, get(f, file)), 0); /* asked once more: the outage began before this call */
 }
 
-static void what_was_written_is_stored_before_a_file_becomes_immutable(void **state)
+static void unstored_data_is_stored_before_a_file_becomes_immutable(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -182,7 +182,7 @@ static void what_was_written_is_stored_before_a_file_becomes_immutable(void **st
 	talk_check_content(f, handle, "written before");
 }
 
-static void a_signal_does_not_end_either_way(void **state)
+static void a_signal_does_not_end_the_setting_of_flags(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -205,17 +205,17 @@ static void a_signal_does_not_end_either_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_document_has_no_flags_at_first),
-		TEST(flags_are_read_as_they_were_set_in_both_ways_to_ask),
-		TEST(flags_of_a_document_that_is_not_known_are_asked_for),
+		TEST(a_new_document_has_no_flags),
+		TEST(flags_that_were_set_are_read_back_by_both_kinds_of_ioctl),
+		TEST(flags_that_are_not_cached_are_fetched_from_the_store),
 		TEST(only_root_sets_flags),
-		TEST(flags_that_nobody_keeps_are_refused),
-		TEST(what_is_too_short_is_no_request),
-		TEST(another_command_is_for_no_one_here),
-		TEST(a_document_that_does_not_exist_has_no_flags),
-		TEST(flags_that_the_store_refuses_stay_as_they_were),
-		TEST(what_was_written_is_stored_before_a_file_becomes_immutable),
-		TEST(a_signal_does_not_end_either_way),
+		TEST(unsupported_flags_are_refused_with_eopnotsupp),
+		TEST(an_ioctl_with_too_few_bytes_is_refused_with_einval),
+		TEST(an_unknown_ioctl_command_gets_enotty),
+		TEST(flags_of_a_missing_document_can_neither_be_read_nor_set),
+		TEST(flags_stay_unchanged_when_the_store_refuses_new_ones),
+		TEST(unstored_data_is_stored_before_a_file_becomes_immutable),
+		TEST(a_signal_does_not_end_the_setting_of_flags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

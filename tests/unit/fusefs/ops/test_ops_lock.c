@@ -68,7 +68,7 @@ static void lock_elsewhere(struct fixture *f)
 
 /* -- taking and letting go -- */
 
-static void a_lock_is_taken_and_let_go(void **state)
+static void a_lock_conflicts_with_other_owners_until_the_unlock(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -81,7 +81,7 @@ static void a_lock_is_taken_and_let_go(void **state)
 	assert_int_equal(fake_error(k, lock(f, handle, SECOND, F_WRLCK)), 0);
 }
 
-static void readers_share_a_lock(void **state)
+static void shared_locks_coexist_and_block_an_exclusive_lock(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -92,7 +92,7 @@ static void readers_share_a_lock(void **state)
 	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), EAGAIN);
 }
 
-static void ranges_that_do_not_meet_are_no_matter_to_each_other(void **state)
+static void locks_conflict_only_if_their_ranges_overlap(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -106,7 +106,7 @@ static void ranges_that_do_not_meet_are_no_matter_to_each_other(void **state)
 	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &both)), EAGAIN);
 }
 
-static void flock_and_posix_locks_do_not_see_each_other(void **state)
+static void flock_and_posix_locks_do_not_conflict_with_each_other(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -119,7 +119,7 @@ static void flock_and_posix_locks_do_not_see_each_other(void **state)
 	assert_int_equal(fake_error(k, flock_of(f, other, SECOND, F_RDLCK)), 0);
 }
 
-static void who_waits_for_a_lock_gets_it_when_it_is_let_go(void **state)
+static void a_waiting_lock_request_is_granted_at_the_unlock(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -148,7 +148,7 @@ static void a_signal_ends_the_wait_for_a_lock_at_once(void **state)
 	assert_int_equal(fake_error(k, lock(f, handle, FIRST, F_WRLCK)), 0);
 }
 
-static void a_signal_does_not_end_a_lock_that_nobody_is_known_to_hold(void **state)
+static void a_signal_does_not_end_a_lock_request_without_a_known_conflict(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -164,7 +164,7 @@ static void a_signal_does_not_end_a_lock_that_nobody_is_known_to_hold(void **sta
 	assert_int_equal(fake_error(k, asked), 0);
 }
 
-static void the_locks_of_an_open_file_go_with_it(void **state)
+static void closing_a_handle_releases_its_flock_and_posix_locks(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -189,7 +189,7 @@ static void a_lock_that_another_mount_holds_is_refused(void **state)
 	assert_int_equal(fake_error(k, lock_as(f, FUSE_SETLK, handle, &free_part)), 0);
 }
 
-static void a_store_that_is_away_gives_no_locks(void **state)
+static void a_lock_request_fails_while_the_store_cannot_be_reached(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -201,7 +201,7 @@ static void a_store_that_is_away_gives_no_locks(void **state)
 	assert_int_equal(fake_error(k, lock_sleeping(f, handle, FIRST, F_WRLCK)), 0);
 }
 
-static void locks_of_this_machine_only_are_not_told_to_the_store(void **state)
+static void local_locks_are_not_sent_to_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -215,7 +215,7 @@ static void locks_of_this_machine_only_are_not_told_to_the_store(void **state)
 	assert_int_equal(talk_counts(f).locks, locks);
 }
 
-static void a_file_that_lost_its_locks_gets_no_new_ones_but_lets_go_of_them(void **state)
+static void a_handle_that_lost_its_locks_can_unlock_and_cannot_lock(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -231,7 +231,7 @@ static void a_file_that_lost_its_locks_gets_no_new_ones_but_lets_go_of_them(void
 
 /* -- looking -- */
 
-static void what_is_in_the_way_is_told(void **state)
+static void getlk_returns_the_conflicting_lock(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -248,7 +248,7 @@ static void what_is_in_the_way_is_told(void **state)
 	assert_int_equal(lk->pid, PID);
 }
 
-static void where_nothing_is_in_the_way_that_is_told(void **state)
+static void getlk_returns_unlocked_if_no_lock_conflicts(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t handle = open_new(f);
@@ -258,7 +258,7 @@ static void where_nothing_is_in_the_way_that_is_told(void **state)
 		F_UNLCK);
 }
 
-static void of_a_lock_here_and_one_elsewhere_the_first_is_told(void **state)
+static void getlk_returns_the_first_of_a_local_and_a_foreign_conflict(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -278,7 +278,7 @@ static void of_a_lock_here_and_one_elsewhere_the_first_is_told(void **state)
 	assert_int_equal(found(f, lock_as(f, FUSE_GETLK, handle, &wanted))->start, 5);
 }
 
-static void a_look_that_the_store_does_not_answer_tells_what_is_known_here(void **state)
+static void getlk_without_an_answer_of_the_store_returns_a_local_conflict_or_enolck(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -291,7 +291,7 @@ static void a_look_that_the_store_does_not_answer_tells_what_is_known_here(void 
 	assert_int_equal(found(f, lock_as(f, FUSE_GETLK, handle, &wanted))->type, F_WRLCK);
 }
 
-static void a_look_of_who_is_dying_is_answered_at_once(void **state)
+static void a_getlk_of_a_dying_caller_ends_at_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -312,23 +312,23 @@ static void a_look_of_who_is_dying_is_answered_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_lock_is_taken_and_let_go),
-		TEST(readers_share_a_lock),
-		TEST(ranges_that_do_not_meet_are_no_matter_to_each_other),
-		TEST(flock_and_posix_locks_do_not_see_each_other),
-		TEST(who_waits_for_a_lock_gets_it_when_it_is_let_go),
+		TEST(a_lock_conflicts_with_other_owners_until_the_unlock),
+		TEST(shared_locks_coexist_and_block_an_exclusive_lock),
+		TEST(locks_conflict_only_if_their_ranges_overlap),
+		TEST(flock_and_posix_locks_do_not_conflict_with_each_other),
+		TEST(a_waiting_lock_request_is_granted_at_the_unlock),
 		TEST(a_signal_ends_the_wait_for_a_lock_at_once),
-		TEST(a_signal_does_not_end_a_lock_that_nobody_is_known_to_hold),
-		TEST(the_locks_of_an_open_file_go_with_it),
+		TEST(a_signal_does_not_end_a_lock_request_without_a_known_conflict),
+		TEST(closing_a_handle_releases_its_flock_and_posix_locks),
 		TEST(a_lock_that_another_mount_holds_is_refused),
-		TEST(a_store_that_is_away_gives_no_locks),
-		LOCAL(locks_of_this_machine_only_are_not_told_to_the_store),
-		TEST(a_file_that_lost_its_locks_gets_no_new_ones_but_lets_go_of_them),
-		TEST(what_is_in_the_way_is_told),
-		TEST(where_nothing_is_in_the_way_that_is_told),
-		TEST(of_a_lock_here_and_one_elsewhere_the_first_is_told),
-		TEST(a_look_that_the_store_does_not_answer_tells_what_is_known_here),
-		TEST(a_look_of_who_is_dying_is_answered_at_once),
+		TEST(a_lock_request_fails_while_the_store_cannot_be_reached),
+		LOCAL(local_locks_are_not_sent_to_the_store),
+		TEST(a_handle_that_lost_its_locks_can_unlock_and_cannot_lock),
+		TEST(getlk_returns_the_conflicting_lock),
+		TEST(getlk_returns_unlocked_if_no_lock_conflicts),
+		TEST(getlk_returns_the_first_of_a_local_and_a_foreign_conflict),
+		TEST(getlk_without_an_answer_of_the_store_returns_a_local_conflict_or_enolck),
+		TEST(a_getlk_of_a_dying_caller_ends_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ static const char *long_name(void)
 
 /* -- MKNOD and MKDIR -- */
 
-static void what_is_made_belongs_to_who_asked_for_it(void **state)
+static void a_new_file_belongs_to_the_user_and_group_of_the_caller(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -37,7 +37,7 @@ static void what_is_made_belongs_to_who_asked_for_it(void **state)
 	assert_int_equal(fake_entry(k, fake_lookup(k, ROOT, "file"))->nodeid, entry->nodeid);
 }
 
-static void what_is_made_belongs_to_the_owner_of_a_mount_that_has_one(void **state)
+static void a_new_folder_belongs_to_the_owner_of_a_mount_that_shows_one_owner(void **state)
 {
 	struct fixture *f = *state;
 	const struct fuse_entry_out *entry;
@@ -48,7 +48,7 @@ static void what_is_made_belongs_to_the_owner_of_a_mount_that_has_one(void **sta
 	assert_int_equal(entry->attr.gid, OWNER);
 }
 
-static void the_umask_takes_permissions_away(void **state)
+static void the_umask_is_applied_to_folders_and_files_but_not_to_symlinks(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -59,7 +59,7 @@ static void the_umask_takes_permissions_away(void **state)
 	assert_int_equal(fake_entry(k, fake_symlink(k, ROOT, "link", "x"))->attr.mode, S_IFLNK | 0777);
 }
 
-static void a_device_keeps_its_number(void **state)
+static void a_device_node_keeps_its_major_and_minor_number(void **state)
 {
 	struct fixture *f = *state;
 	const struct fuse_entry_out *entry =
@@ -70,7 +70,7 @@ static void a_device_keeps_its_number(void **state)
 	assert_int_equal(minor(entry->attr.rdev), 65);
 }
 
-static void a_fifo_has_no_number(void **state)
+static void a_fifo_has_no_device_number(void **state)
 {
 	struct fixture *f = *state;
 	const struct fuse_entry_out *entry =
@@ -89,7 +89,7 @@ static void a_new_folder_has_two_links_and_its_parent_one_more(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, ROOT))->nlink, before + 1);
 }
 
-static void a_name_that_exists_is_not_made_again(void **state)
+static void mknod_mkdir_symlink_and_create_of_an_existing_name_fail_with_eexist(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -121,7 +121,7 @@ static uint64_t make_in_the_way(struct fake_kernel *k, int kind, uint64_t folder
 	}
 }
 
-static void whose_name_is_taken_finds_what_is_in_his_way(void **state)
+static void after_eexist_a_lookup_finds_the_document_that_another_mount_made(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -141,7 +141,7 @@ static void whose_name_is_taken_finds_what_is_in_his_way(void **state)
 	}
 }
 
-static void a_name_of_256_bytes_is_too_long_for_every_kind(void **state)
+static void a_name_of_256_bytes_is_refused_for_every_kind_of_document(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -156,14 +156,14 @@ static void a_name_of_256_bytes_is_too_long_for_every_kind(void **state)
 	assert_int_equal(talk_counts(f).batches, batches);
 }
 
-static void a_name_of_255_bytes_is_made(void **state)
+static void a_name_of_255_bytes_is_accepted(void **state)
 {
 	struct fixture *f = *state;
 
 	(void)talk_make_file(f, ROOT, long_name() + 1);
 }
 
-static void a_name_that_names_nothing_is_refused(void **state)
+static void an_empty_name_a_slash_and_dotdot_are_refused_as_names(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -173,7 +173,7 @@ static void a_name_that_names_nothing_is_refused(void **state)
 	assert_int_equal(fake_error(k, fake_mkdir(k, ROOT, "..", 0755)), EINVAL);
 }
 
-static void nothing_is_made_in_a_folder_that_does_not_exist(void **state)
+static void mkdir_and_create_in_a_missing_folder_fail_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -182,7 +182,7 @@ static void nothing_is_made_in_a_folder_that_does_not_exist(void **state)
 	assert_int_equal(fake_error(k, fake_create(k, NO_SUCH_NODE, "a", S_IFREG | 0644, O_RDWR)), ENOENT);
 }
 
-static void nothing_is_made_in_a_file(void **state)
+static void mkdir_in_a_file_fails_with_enotdir(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -190,7 +190,7 @@ static void nothing_is_made_in_a_file(void **state)
 	assert_int_equal(fake_error(&f->kernel, fake_mkdir(&f->kernel, file, "b", 0755)), ENOTDIR);
 }
 
-static void why_the_store_refuses_a_name_is_what_the_caller_hears(void **state)
+static void an_error_of_the_store_becomes_the_errno_of_mkdir(void **state)
 {
 	static const struct {
 		int error, heard;
@@ -207,7 +207,7 @@ static void why_the_store_refuses_a_name_is_what_the_caller_hears(void **state)
 	}
 }
 
-static void a_name_that_was_made_though_its_answer_was_lost_is_found(void **state)
+static void a_folder_whose_mkdir_was_in_doubt_is_found_by_a_lookup(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -232,7 +232,7 @@ static void a_signal_does_not_end_mkdir(void **state)
 	assert_true(S_ISDIR(fake_entry(k, asked)->attr.mode));
 }
 
-static void a_new_folder_is_known_to_be_empty_without_asking(void **state)
+static void a_new_folder_is_known_to_be_empty_without_asking_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -243,7 +243,7 @@ static void a_new_folder_is_known_to_be_empty_without_asking(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void the_folder_may_be_forgotten_while_a_name_is_made_in_it(void **state)
+static void a_folder_can_be_forgotten_while_a_name_is_made_in_it(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -260,7 +260,7 @@ static void the_folder_may_be_forgotten_while_a_name_is_made_in_it(void **state)
 
 /* -- SYMLINK -- */
 
-static void a_symlink_is_read_as_it_was_made(void **state)
+static void readlink_returns_the_target_that_a_symlink_was_made_with(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -269,7 +269,7 @@ static void a_symlink_is_read_as_it_was_made(void **state)
 	fake_check_bytes(k, fake_send(k, FUSE_READLINK, link, NULL, 0), "over/there", 10);
 }
 
-static void a_target_longer_than_any_path_is_refused(void **state)
+static void a_symlink_target_longer_than_any_path_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -284,7 +284,7 @@ static void a_target_longer_than_any_path_is_refused(void **state)
 
 /* -- LINK -- */
 
-static void a_second_name_is_the_same_document(void **state)
+static void a_hard_link_names_the_same_document(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -296,7 +296,7 @@ static void a_second_name_is_the_same_document(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 2);
 }
 
-static void a_folder_gets_no_second_name(void **state)
+static void a_hard_link_to_a_folder_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t folder = talk_make_folder(f, ROOT, "a");
@@ -304,14 +304,14 @@ static void a_folder_gets_no_second_name(void **state)
 	assert_int_equal(fake_error(&f->kernel, fake_link(&f->kernel, folder, ROOT, "b")), EPERM);
 }
 
-static void a_document_that_does_not_exist_gets_no_name(void **state)
+static void a_hard_link_to_a_missing_document_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(fake_error(&f->kernel, fake_link(&f->kernel, NO_SUCH_NODE, ROOT, "b")), ENOENT);
 }
 
-static void a_second_name_may_not_be_one_that_exists(void **state)
+static void a_hard_link_under_an_existing_name_fails_with_eexist(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -320,7 +320,7 @@ static void a_second_name_may_not_be_one_that_exists(void **state)
 	assert_int_equal(fake_error(&f->kernel, fake_link(&f->kernel, file, ROOT, "b")), EEXIST);
 }
 
-static void a_name_that_somebody_else_removed_gets_no_second_one(void **state)
+static void a_hard_link_to_a_file_that_another_mount_removed_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -333,7 +333,7 @@ static void a_name_that_somebody_else_removed_gets_no_second_one(void **state)
 
 /* -- CREATE -- */
 
-static void a_created_file_is_open(void **state)
+static void a_created_file_is_open_for_reading_and_writing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -346,7 +346,7 @@ static void a_created_file_is_open(void **state)
 	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
 }
 
-static void a_file_that_somebody_else_made_first_is_opened(void **state)
+static void create_opens_a_file_that_another_mount_made_first(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -357,7 +357,7 @@ static void a_file_that_somebody_else_made_first_is_opened(void **state)
 	assert_int_equal(node, theirs);
 }
 
-static void a_file_that_somebody_else_made_first_is_emptied_where_that_was_asked_for(void **state)
+static void create_with_o_trunc_empties_a_file_that_another_mount_made_first(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -370,7 +370,7 @@ static void a_file_that_somebody_else_made_first_is_emptied_where_that_was_asked
 	talk_check_content(f, handle, "");
 }
 
-static void what_somebody_else_made_first_is_not_opened_unless_it_is_a_file(void **state)
+static void create_does_not_open_a_folder_or_fifo_that_another_mount_made_first(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -381,7 +381,7 @@ static void what_somebody_else_made_first_is_not_opened_unless_it_is_a_file(void
 	assert_int_equal(fake_error(k, fake_create(k, ROOT, "fifo", S_IFREG | 0600, O_RDWR)), EEXIST);
 }
 
-static void a_file_that_went_before_it_could_be_opened_is_made_after_all(void **state)
+static void create_makes_a_new_file_if_a_foreign_one_is_removed_before_the_open(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -397,7 +397,7 @@ static void a_file_that_went_before_it_could_be_opened_is_made_after_all(void **
 	assert_int_not_equal(node, theirs);
 }
 
-static void a_create_that_cannot_see_what_was_there_first_fails(void **state)
+static void create_fails_with_eio_if_the_existing_name_cannot_be_looked_up(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -407,7 +407,7 @@ static void a_create_that_cannot_see_what_was_there_first_fails(void **state)
 	assert_int_equal(fake_error(k, fake_create(k, ROOT, "a", S_IFREG | 0600, O_RDWR)), EIO);
 }
 
-static void a_create_whose_emptying_is_refused_opens_nothing(void **state)
+static void create_with_o_trunc_fails_if_the_store_refuses_the_truncation(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -419,7 +419,7 @@ static void a_create_whose_emptying_is_refused_opens_nothing(void **state)
 	assert_int_equal(fake_error(k, fake_create(k, ROOT, "a", S_IFREG | 0600, O_RDWR | O_TRUNC)), EACCES);
 }
 
-static void a_protected_file_that_was_there_first_is_not_opened_for_writing(void **state)
+static void create_opens_an_immutable_file_made_first_by_others_only_for_reading(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -433,7 +433,7 @@ static void a_protected_file_that_was_there_first_is_not_opened_for_writing(void
 	(void)fake_created(k, fake_create(k, ROOT, "a", S_IFREG | 0600, O_RDONLY), NULL);
 }
 
-static void a_file_that_another_user_made_first_is_left_to_the_kernel_to_look_up(void **state)
+static void create_of_a_file_that_another_user_made_first_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -447,7 +447,7 @@ static void a_file_that_another_user_made_first_is_left_to_the_kernel_to_look_up
 	(void)fake_created(k, fake_create(k, ROOT, "secret", S_IFREG | 0600, O_RDONLY), NULL);
 }
 
-static void a_file_that_its_owner_made_first_is_opened_as_far_as_its_mode_says(void **state)
+static void create_opens_an_existing_file_only_as_far_as_its_mode_allows_its_owner(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -464,7 +464,7 @@ static void a_file_that_its_owner_made_first_is_opened_as_far_as_its_mode_says(v
 	(void)fake_created(k, fake_create(k, ROOT, "mine", S_IFREG | 0600, O_RDONLY), NULL);
 }
 
-static void a_signal_ends_an_open_of_a_new_name_once_the_store_is_silent(void **state)
+static void a_signal_ends_a_create_once_the_store_is_silent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -484,7 +484,7 @@ static void a_signal_ends_an_open_of_a_new_name_once_the_store_is_silent(void **
 	assert_true(fake_is_absent(k, fake_lookup(k, ROOT, "a")));
 }
 
-static void a_file_without_a_name_is_made_and_gets_one_later(void **state)
+static void a_tmpfile_has_no_link_and_can_be_given_a_name_later(void **state)
 {
 	const struct fuse_create_in in = {.flags = O_RDWR, .mode = S_IFREG | 0600};
 	struct fixture *f = *state;
@@ -498,7 +498,7 @@ static void a_file_without_a_name_is_made_and_gets_one_later(void **state)
 	talk_check_content(f, handle, "draft");
 }
 
-static void a_kernel_that_hung_up_leaves_no_created_file_open(void **state)
+static void a_create_whose_answer_the_kernel_did_not_get_leaves_no_file_open(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -519,44 +519,44 @@ static void a_kernel_that_hung_up_leaves_no_created_file_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_made_belongs_to_who_asked_for_it),
-		OWNED(what_is_made_belongs_to_the_owner_of_a_mount_that_has_one),
-		TEST(the_umask_takes_permissions_away),
-		TEST(a_device_keeps_its_number),
-		TEST(a_fifo_has_no_number),
+		TEST(a_new_file_belongs_to_the_user_and_group_of_the_caller),
+		OWNED(a_new_folder_belongs_to_the_owner_of_a_mount_that_shows_one_owner),
+		TEST(the_umask_is_applied_to_folders_and_files_but_not_to_symlinks),
+		TEST(a_device_node_keeps_its_major_and_minor_number),
+		TEST(a_fifo_has_no_device_number),
 		TEST(a_new_folder_has_two_links_and_its_parent_one_more),
-		TEST(a_name_that_exists_is_not_made_again),
-		TEST(whose_name_is_taken_finds_what_is_in_his_way),
-		TEST(a_name_of_256_bytes_is_too_long_for_every_kind),
-		TEST(a_name_of_255_bytes_is_made),
-		TEST(a_name_that_names_nothing_is_refused),
-		TEST(nothing_is_made_in_a_folder_that_does_not_exist),
-		TEST(nothing_is_made_in_a_file),
-		TEST(why_the_store_refuses_a_name_is_what_the_caller_hears),
-		TEST(a_name_that_was_made_though_its_answer_was_lost_is_found),
+		TEST(mknod_mkdir_symlink_and_create_of_an_existing_name_fail_with_eexist),
+		TEST(after_eexist_a_lookup_finds_the_document_that_another_mount_made),
+		TEST(a_name_of_256_bytes_is_refused_for_every_kind_of_document),
+		TEST(a_name_of_255_bytes_is_accepted),
+		TEST(an_empty_name_a_slash_and_dotdot_are_refused_as_names),
+		TEST(mkdir_and_create_in_a_missing_folder_fail_with_enoent),
+		TEST(mkdir_in_a_file_fails_with_enotdir),
+		TEST(an_error_of_the_store_becomes_the_errno_of_mkdir),
+		TEST(a_folder_whose_mkdir_was_in_doubt_is_found_by_a_lookup),
 		TEST(a_signal_does_not_end_mkdir),
-		TEST(a_new_folder_is_known_to_be_empty_without_asking),
-		TEST(the_folder_may_be_forgotten_while_a_name_is_made_in_it),
-		TEST(a_symlink_is_read_as_it_was_made),
-		TEST(a_target_longer_than_any_path_is_refused),
-		TEST(a_second_name_is_the_same_document),
-		TEST(a_folder_gets_no_second_name),
-		TEST(a_document_that_does_not_exist_gets_no_name),
-		TEST(a_second_name_may_not_be_one_that_exists),
-		SHARED(a_name_that_somebody_else_removed_gets_no_second_one),
-		TEST(a_created_file_is_open),
-		SHARED(a_file_that_somebody_else_made_first_is_opened),
-		SHARED(a_file_that_somebody_else_made_first_is_emptied_where_that_was_asked_for),
-		SHARED(what_somebody_else_made_first_is_not_opened_unless_it_is_a_file),
-		SHARED(a_file_that_went_before_it_could_be_opened_is_made_after_all),
-		SHARED(a_create_that_cannot_see_what_was_there_first_fails),
-		SHARED(a_create_whose_emptying_is_refused_opens_nothing),
-		SHARED(a_protected_file_that_was_there_first_is_not_opened_for_writing),
-		SHARED(a_file_that_another_user_made_first_is_left_to_the_kernel_to_look_up),
-		SHARED(a_file_that_its_owner_made_first_is_opened_as_far_as_its_mode_says),
-		TEST(a_signal_ends_an_open_of_a_new_name_once_the_store_is_silent),
-		TEST(a_file_without_a_name_is_made_and_gets_one_later),
-		TEST(a_kernel_that_hung_up_leaves_no_created_file_open),
+		TEST(a_new_folder_is_known_to_be_empty_without_asking_the_store),
+		TEST(a_folder_can_be_forgotten_while_a_name_is_made_in_it),
+		TEST(readlink_returns_the_target_that_a_symlink_was_made_with),
+		TEST(a_symlink_target_longer_than_any_path_is_refused),
+		TEST(a_hard_link_names_the_same_document),
+		TEST(a_hard_link_to_a_folder_is_refused),
+		TEST(a_hard_link_to_a_missing_document_fails_with_enoent),
+		TEST(a_hard_link_under_an_existing_name_fails_with_eexist),
+		SHARED(a_hard_link_to_a_file_that_another_mount_removed_fails_with_estale),
+		TEST(a_created_file_is_open_for_reading_and_writing),
+		SHARED(create_opens_a_file_that_another_mount_made_first),
+		SHARED(create_with_o_trunc_empties_a_file_that_another_mount_made_first),
+		SHARED(create_does_not_open_a_folder_or_fifo_that_another_mount_made_first),
+		SHARED(create_makes_a_new_file_if_a_foreign_one_is_removed_before_the_open),
+		SHARED(create_fails_with_eio_if_the_existing_name_cannot_be_looked_up),
+		SHARED(create_with_o_trunc_fails_if_the_store_refuses_the_truncation),
+		SHARED(create_opens_an_immutable_file_made_first_by_others_only_for_reading),
+		SHARED(create_of_a_file_that_another_user_made_first_fails_with_estale),
+		SHARED(create_opens_an_existing_file_only_as_far_as_its_mode_allows_its_owner),
+		TEST(a_signal_ends_a_create_once_the_store_is_silent),
+		TEST(a_tmpfile_has_no_link_and_can_be_given_a_name_later),
+		TEST(a_create_whose_answer_the_kernel_did_not_get_leaves_no_file_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

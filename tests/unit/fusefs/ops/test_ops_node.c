@@ -10,7 +10,7 @@
 
 /* -- LOOKUP -- */
 
-static void a_name_is_asked_for_once(void **state)
+static void a_second_lookup_of_a_name_is_answered_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -23,7 +23,7 @@ static void a_name_is_asked_for_once(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void a_name_that_does_not_exist_is_asked_for_once(void **state)
+static void a_second_lookup_of_an_absent_name_is_answered_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -36,7 +36,7 @@ static void a_name_that_does_not_exist_is_asked_for_once(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void that_a_name_does_not_exist_may_be_kept_by_the_kernel_of_who_is_alone(void **state)
+static void the_kernel_may_keep_absent_names_while_no_other_mount_uses_the_drive(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -50,7 +50,7 @@ static void that_a_name_does_not_exist_may_be_kept_by_the_kernel_of_who_is_alone
 	}
 }
 
-static void nothing_may_be_kept_by_the_kernel_while_others_are_at_work(void **state)
+static void the_kernel_may_keep_no_entries_while_other_mounts_use_the_drive(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -63,7 +63,7 @@ static void nothing_may_be_kept_by_the_kernel_while_others_are_at_work(void **st
 	assert_int_equal(fake_error(k, fake_lookup(k, ROOT, "b")), ENOENT);
 }
 
-static void what_is_found_may_be_kept_by_the_kernel_of_who_is_alone(void **state)
+static void the_kernel_may_keep_found_names_while_no_other_mount_uses_the_drive(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -82,7 +82,7 @@ static void a_lookup_in_a_folder_that_does_not_exist_finds_nothing(void **state)
 	assert_true(fake_is_absent(&f->kernel, fake_lookup(&f->kernel, NO_SUCH_NODE, "a")));
 }
 
-static void a_name_that_cannot_be_is_not_asked_for(void **state)
+static void a_lookup_of_an_invalid_name_is_refused_without_asking_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -97,7 +97,7 @@ static void a_name_that_cannot_be_is_not_asked_for(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void why_a_lookup_failed_is_what_the_caller_hears_and_nothing_is_learnt(void **state)
+static void an_error_of_the_store_becomes_the_errno_of_a_lookup_and_is_not_cached(void **state)
 {
 	static const struct {
 		int error, heard;
@@ -131,7 +131,7 @@ static void a_signal_does_not_end_a_lookup(void **state)
 	(void)fake_entry(k, asked);
 }
 
-static void a_lookup_ends_when_the_store_was_silent_for_an_outage(void **state)
+static void a_lookup_fails_with_eio_when_the_store_is_silent_for_an_outage(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -144,7 +144,7 @@ static void a_lookup_ends_when_the_store_was_silent_for_an_outage(void **state)
 	assert_int_equal(fake_error(k, asked), EIO);
 }
 
-static void a_lookup_of_who_is_dying_is_answered_at_once(void **state)
+static void a_lookup_of_a_dying_caller_ends_at_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -158,7 +158,7 @@ static void a_lookup_of_who_is_dying_is_answered_at_once(void **state)
 	assert_int_equal(fake_error(k, asked), EINTR);
 }
 
-static void an_answer_that_the_kernel_never_got_is_not_counted(void **state)
+static void a_lookup_whose_answer_the_kernel_did_not_get_is_not_counted(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -175,7 +175,7 @@ static void an_answer_that_the_kernel_never_got_is_not_counted(void **state)
 
 /* -- FORGET -- */
 
-static void a_node_is_known_as_long_as_the_kernel_remembers_it(void **state)
+static void a_node_is_referenced_until_the_kernel_forgets_its_last_lookup(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -189,7 +189,7 @@ static void a_node_is_known_as_long_as_the_kernel_remembers_it(void **state)
 	assert_int_equal(talk_lookups(f, file), 0);
 }
 
-static void forgetting_more_than_was_looked_up_forgets_it_all(void **state)
+static void a_forget_of_more_lookups_than_were_made_forgets_all_of_them(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -200,7 +200,7 @@ static void forgetting_more_than_was_looked_up_forgets_it_all(void **state)
 	assert_int_equal(talk_lookups(f, file), 0);
 }
 
-static void nodes_are_forgotten_many_at_once(void **state)
+static void a_batch_forget_forgets_several_nodes(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_file(f, ROOT, "b");
@@ -223,7 +223,7 @@ static void the_root_is_never_forgotten(void **state)
 	assert_true(S_ISDIR(fake_attr(k, fake_getattr(k, ROOT))->mode));
 }
 
-static void a_node_may_be_forgotten_while_its_attributes_are_asked_for(void **state)
+static void a_node_can_be_forgotten_while_its_attributes_are_fetched(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -241,7 +241,7 @@ static void a_node_may_be_forgotten_while_its_attributes_are_asked_for(void **st
 
 /* -- GETATTR -- */
 
-static void attributes_are_asked_for_where_they_are_not_known(void **state)
+static void getattr_fetches_attributes_that_are_not_valid_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -253,7 +253,7 @@ static void attributes_are_asked_for_where_they_are_not_known(void **state)
 	assert_int_equal(talk_counts(f).items, items + 1);
 }
 
-static void several_who_ask_for_attributes_cost_one_request(void **state)
+static void concurrent_getattrs_of_one_file_share_one_request(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -271,14 +271,14 @@ static void several_who_ask_for_attributes_cost_one_request(void **state)
 	assert_int_equal(talk_counts(f).items, items + 1);
 }
 
-static void a_document_that_does_not_exist_has_no_attributes(void **state)
+static void getattr_of_a_missing_document_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(fake_error(&f->kernel, fake_getattr(&f->kernel, NO_SUCH_NODE)), ENOENT);
 }
 
-static void attributes_that_the_store_does_not_give_are_an_error(void **state)
+static void a_failure_of_the_store_is_the_error_of_getattr(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -289,7 +289,7 @@ static void attributes_that_the_store_does_not_give_are_an_error(void **state)
 	(void)fake_attr(k, fake_getattr(k, file));
 }
 
-static void who_joined_an_outage_late_asks_again(void **state)
+static void a_getattr_that_joined_an_outage_late_asks_the_store_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -306,7 +306,7 @@ static void who_joined_an_outage_late_asks_again(void **state)
 	assert_int_equal(fake_attr(k, late)->mode, S_IFREG | 0640);
 }
 
-static void statx_tells_when_a_document_was_made(void **state)
+static void statx_returns_the_creation_time_of_a_document(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -325,7 +325,7 @@ static void statx_tells_when_a_document_was_made(void **state)
 	assert_int_equal(fake_error(k, fake_send(k, FAKE_STATX, NO_SUCH_NODE, in, sizeof(in))), ENOENT);
 }
 
-static void a_statx_that_is_too_short_is_not_understood(void **state)
+static void a_statx_request_that_is_too_short_gets_enosys(void **state)
 {
 	struct fixture *f = *state;
 	const uint32_t in = 0;
@@ -335,7 +335,7 @@ static void a_statx_that_is_too_short_is_not_understood(void **state)
 
 /* -- SETATTR -- */
 
-static void mode_owner_and_times_are_set(void **state)
+static void setattr_sets_mode_owner_and_times(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -361,7 +361,7 @@ static void mode_owner_and_times_are_set(void **state)
 	assert_int_equal(attr->mtimensec, 10);
 }
 
-static void times_become_now(void **state)
+static void setattr_sets_times_to_now(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -377,7 +377,7 @@ static void times_become_now(void **state)
 	assert_true(attr->mtime > 1000000000);
 }
 
-static void a_time_that_is_none_is_refused_and_one_too_far_away_is_the_last_there_is(void **state)
+static void setattr_refuses_an_invalid_time_and_caps_one_in_the_far_future(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -389,7 +389,7 @@ static void a_time_that_is_none_is_refused_and_one_too_far_away_is_the_last_ther
 	assert_true(fake_attr(k, fake_setattr(k, file, &far))->atime >= CLOCK_SECONDS_MAX);
 }
 
-static void a_file_is_cut_and_made_longer(void **state)
+static void truncate_shortens_and_extends_a_file(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -403,7 +403,7 @@ static void a_file_is_cut_and_made_longer(void **state)
 	fake_check_bytes(k, fake_read(k, handle, 0, 100), "abc\0\0", 5);
 }
 
-static void no_file_is_longer_than_the_largest(void **state)
+static void truncate_beyond_the_maximum_file_size_fails_with_efbig(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -413,7 +413,7 @@ static void no_file_is_longer_than_the_largest(void **state)
 	assert_int_equal(fake_error(k, fake_truncate(k, file, UINT64_MAX)), EFBIG);
 }
 
-static void a_folder_has_no_size_to_set(void **state)
+static void truncate_of_a_folder_fails_with_eisdir(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -421,14 +421,14 @@ static void a_folder_has_no_size_to_set(void **state)
 	assert_int_equal(fake_error(k, fake_truncate(k, talk_make_folder(f, ROOT, "a"), 1)), EISDIR);
 }
 
-static void nothing_is_set_of_a_document_that_does_not_exist(void **state)
+static void chmod_of_a_missing_document_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(fake_error(&f->kernel, fake_chmod(&f->kernel, NO_SUCH_NODE, 0600)), ESTALE);
 }
 
-static void what_the_store_refuses_to_set_stays_as_it_was(void **state)
+static void a_chmod_that_the_store_refuses_leaves_the_mode_unchanged(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -439,7 +439,7 @@ static void what_the_store_refuses_to_set_stays_as_it_was(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 0644);
 }
 
-static void a_setattr_that_sets_nothing_tells_the_attributes(void **state)
+static void a_setattr_without_fields_returns_the_attributes_and_sends_no_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -451,7 +451,7 @@ static void a_setattr_that_sets_nothing_tells_the_attributes(void **state)
 	assert_int_equal(talk_counts(f).batches, batches);
 }
 
-static void who_owns_all_of_a_mount_gives_nothing_away(void **state)
+static void a_mount_that_shows_one_owner_refuses_chown_to_others(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -465,7 +465,7 @@ static void who_owns_all_of_a_mount_gives_nothing_away(void **state)
 	assert_int_equal(fake_attr(k, fake_setattr(k, file, &own))->uid, OWNER);
 }
 
-static void times_of_what_is_append_only_may_only_become_now(void **state)
+static void the_mtime_of_an_append_only_file_can_only_be_set_to_now(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -477,7 +477,7 @@ static void times_of_what_is_append_only_may_only_become_now(void **state)
 	assert_int_equal(fake_error(k, fake_setattr(k, file, &now)), 0);
 }
 
-static void a_mode_that_is_set_right_after_the_last_change_costs_nothing(void **state)
+static void a_chmod_to_the_current_mode_right_after_a_change_sends_no_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -496,7 +496,7 @@ static void a_mode_that_is_set_right_after_the_last_change_costs_nothing(void **
 	fail();
 }
 
-static void a_mode_that_is_set_behind_other_work_is_stored(void **state)
+static void a_chmod_that_waits_for_another_chmod_is_stored_after_it(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -513,7 +513,7 @@ static void a_mode_that_is_set_behind_other_work_is_stored(void **state)
 	assert_int_equal(fake_attr(k, second)->mode, S_IFREG | 0644);
 }
 
-static void what_somebody_else_put_in_the_place_of_a_name_is_not_changed_by_it(void **state)
+static void a_chmod_by_a_name_that_another_mount_replaced_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -529,7 +529,7 @@ static void what_somebody_else_put_in_the_place_of_a_name_is_not_changed_by_it(v
 	assert_int_equal(fake_attr(k, fake_chmod(k, theirs, 0600))->mode, S_IFREG | 0600);
 }
 
-static void a_truncation_waits_behind_what_was_written_and_a_signal_ends_it_once_the_store_is_silent(void **state)
+static void a_signal_ends_a_waiting_truncation_once_the_store_is_silent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -550,7 +550,7 @@ static void a_truncation_waits_behind_what_was_written_and_a_signal_ends_it_once
 
 /* -- READLINK -- */
 
-static void the_target_of_a_link_is_asked_for_once(void **state)
+static void a_second_readlink_is_answered_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -570,7 +570,7 @@ static void the_target_of_a_link_is_asked_for_once(void **state)
 	assert_int_equal(talk_counts(f).items, items);
 }
 
-static void what_is_no_link_has_no_target(void **state)
+static void readlink_of_a_file_or_a_missing_node_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -590,7 +590,7 @@ static const struct fuse_kstatfs *statfs_of(struct fake_kernel *k, uint64_t uniq
 	return &out->st;
 }
 
-static void what_is_free_is_what_the_quota_leaves(void **state)
+static void statfs_reports_the_quota_minus_unstored_data_as_free(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -606,7 +606,7 @@ static void what_is_free_is_what_the_quota_leaves(void **state)
 	assert_int_equal(st->bfree, (QUOTA_BYTES - sizeof(data)) / st->bsize);
 }
 
-static void how_full_the_drive_is_may_be_unknown(void **state)
+static void statfs_fails_with_eio_when_the_store_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -631,7 +631,7 @@ static void a_signal_ends_statfs_once_the_store_is_silent(void **state)
 	assert_int_equal(fake_error(k, asked), EINTR);
 }
 
-static void a_signal_that_came_before_its_request_is_remembered(void **state)
+static void a_signal_that_arrives_before_its_request_is_remembered(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -653,51 +653,51 @@ static void a_signal_that_came_before_its_request_is_remembered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_name_is_asked_for_once),
-		TEST(a_name_that_does_not_exist_is_asked_for_once),
-		TEST(that_a_name_does_not_exist_may_be_kept_by_the_kernel_of_who_is_alone),
-		SHARED(nothing_may_be_kept_by_the_kernel_while_others_are_at_work),
-		TEST(what_is_found_may_be_kept_by_the_kernel_of_who_is_alone),
+		TEST(a_second_lookup_of_a_name_is_answered_from_the_cache),
+		TEST(a_second_lookup_of_an_absent_name_is_answered_from_the_cache),
+		TEST(the_kernel_may_keep_absent_names_while_no_other_mount_uses_the_drive),
+		SHARED(the_kernel_may_keep_no_entries_while_other_mounts_use_the_drive),
+		TEST(the_kernel_may_keep_found_names_while_no_other_mount_uses_the_drive),
 		TEST(a_lookup_in_a_folder_that_does_not_exist_finds_nothing),
-		TEST(a_name_that_cannot_be_is_not_asked_for),
-		TEST(why_a_lookup_failed_is_what_the_caller_hears_and_nothing_is_learnt),
+		TEST(a_lookup_of_an_invalid_name_is_refused_without_asking_the_store),
+		TEST(an_error_of_the_store_becomes_the_errno_of_a_lookup_and_is_not_cached),
 		TEST(a_signal_does_not_end_a_lookup),
-		TEST(a_lookup_ends_when_the_store_was_silent_for_an_outage),
-		TEST(a_lookup_of_who_is_dying_is_answered_at_once),
-		TEST(an_answer_that_the_kernel_never_got_is_not_counted),
-		TEST(a_node_is_known_as_long_as_the_kernel_remembers_it),
-		TEST(forgetting_more_than_was_looked_up_forgets_it_all),
-		TEST(nodes_are_forgotten_many_at_once),
+		TEST(a_lookup_fails_with_eio_when_the_store_is_silent_for_an_outage),
+		TEST(a_lookup_of_a_dying_caller_ends_at_once),
+		TEST(a_lookup_whose_answer_the_kernel_did_not_get_is_not_counted),
+		TEST(a_node_is_referenced_until_the_kernel_forgets_its_last_lookup),
+		TEST(a_forget_of_more_lookups_than_were_made_forgets_all_of_them),
+		TEST(a_batch_forget_forgets_several_nodes),
 		TEST(the_root_is_never_forgotten),
-		TEST(a_node_may_be_forgotten_while_its_attributes_are_asked_for),
-		TEST(attributes_are_asked_for_where_they_are_not_known),
-		TEST(several_who_ask_for_attributes_cost_one_request),
-		TEST(a_document_that_does_not_exist_has_no_attributes),
-		TEST(attributes_that_the_store_does_not_give_are_an_error),
-		TEST(who_joined_an_outage_late_asks_again),
-		TEST(statx_tells_when_a_document_was_made),
-		TEST(a_statx_that_is_too_short_is_not_understood),
-		TEST(mode_owner_and_times_are_set),
-		TEST(times_become_now),
-		TEST(a_time_that_is_none_is_refused_and_one_too_far_away_is_the_last_there_is),
-		TEST(a_file_is_cut_and_made_longer),
-		TEST(no_file_is_longer_than_the_largest),
-		TEST(a_folder_has_no_size_to_set),
-		TEST(nothing_is_set_of_a_document_that_does_not_exist),
-		TEST(what_the_store_refuses_to_set_stays_as_it_was),
-		TEST(a_setattr_that_sets_nothing_tells_the_attributes),
-		OWNED(who_owns_all_of_a_mount_gives_nothing_away),
-		TEST(times_of_what_is_append_only_may_only_become_now),
-		TEST(a_mode_that_is_set_right_after_the_last_change_costs_nothing),
-		TEST(a_mode_that_is_set_behind_other_work_is_stored),
-		SHARED(what_somebody_else_put_in_the_place_of_a_name_is_not_changed_by_it),
-		TEST(a_truncation_waits_behind_what_was_written_and_a_signal_ends_it_once_the_store_is_silent),
-		TEST(the_target_of_a_link_is_asked_for_once),
-		TEST(what_is_no_link_has_no_target),
-		SMALL(what_is_free_is_what_the_quota_leaves),
-		TEST(how_full_the_drive_is_may_be_unknown),
+		TEST(a_node_can_be_forgotten_while_its_attributes_are_fetched),
+		TEST(getattr_fetches_attributes_that_are_not_valid_once),
+		TEST(concurrent_getattrs_of_one_file_share_one_request),
+		TEST(getattr_of_a_missing_document_fails_with_enoent),
+		TEST(a_failure_of_the_store_is_the_error_of_getattr),
+		TEST(a_getattr_that_joined_an_outage_late_asks_the_store_again),
+		TEST(statx_returns_the_creation_time_of_a_document),
+		TEST(a_statx_request_that_is_too_short_gets_enosys),
+		TEST(setattr_sets_mode_owner_and_times),
+		TEST(setattr_sets_times_to_now),
+		TEST(setattr_refuses_an_invalid_time_and_caps_one_in_the_far_future),
+		TEST(truncate_shortens_and_extends_a_file),
+		TEST(truncate_beyond_the_maximum_file_size_fails_with_efbig),
+		TEST(truncate_of_a_folder_fails_with_eisdir),
+		TEST(chmod_of_a_missing_document_fails_with_estale),
+		TEST(a_chmod_that_the_store_refuses_leaves_the_mode_unchanged),
+		TEST(a_setattr_without_fields_returns_the_attributes_and_sends_no_batch),
+		OWNED(a_mount_that_shows_one_owner_refuses_chown_to_others),
+		TEST(the_mtime_of_an_append_only_file_can_only_be_set_to_now),
+		TEST(a_chmod_to_the_current_mode_right_after_a_change_sends_no_batch),
+		TEST(a_chmod_that_waits_for_another_chmod_is_stored_after_it),
+		SHARED(a_chmod_by_a_name_that_another_mount_replaced_fails_with_estale),
+		TEST(a_signal_ends_a_waiting_truncation_once_the_store_is_silent),
+		TEST(a_second_readlink_is_answered_from_the_cache),
+		TEST(readlink_of_a_file_or_a_missing_node_fails),
+		SMALL(statfs_reports_the_quota_minus_unstored_data_as_free),
+		TEST(statfs_fails_with_eio_when_the_store_fails),
 		TEST(a_signal_ends_statfs_once_the_store_is_silent),
-		TEST(a_signal_that_came_before_its_request_is_remembered),
+		TEST(a_signal_that_arrives_before_its_request_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static uint64_t look_up_twice(struct fixture *f, const char *name)
 
 /* -- alone -- */
 
-static void a_file_is_opened_without_asking_where_nobody_else_is_at_work(void **state)
+static void an_open_asks_the_store_nothing_while_no_other_mount_uses_the_drive(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -37,7 +37,7 @@ static void a_file_is_opened_without_asking_where_nobody_else_is_at_work(void **
 	assert_int_equal(talk_open_count(f), 1);
 }
 
-static void a_node_that_is_not_known_is_stale(void **state)
+static void an_open_of_an_unknown_node_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 
@@ -45,7 +45,7 @@ static void a_node_that_is_not_known_is_stale(void **state)
 	assert_int_equal(talk_open_count(f), 0);
 }
 
-static void a_file_that_is_truncated_by_open_is_empty(void **state)
+static void a_file_opened_with_o_trunc_is_empty(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -56,7 +56,7 @@ static void a_file_that_is_truncated_by_open_is_empty(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->size, 0);
 }
 
-static void truncation_by_open_clears_the_set_id_bits_unless_root_does_it(void **state)
+static void o_trunc_clears_the_set_id_bits_for_a_user_and_not_for_root(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -70,7 +70,7 @@ static void truncation_by_open_clears_the_set_id_bits_unless_root_does_it(void *
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 0755);
 }
 
-static void a_truncation_that_is_refused_opens_nothing(void **state)
+static void an_open_fails_if_its_truncation_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -81,14 +81,14 @@ static void a_truncation_that_is_refused_opens_nothing(void **state)
 	assert_int_equal(talk_open_count(f), 0);
 }
 
-static void a_document_that_is_gone_is_not_truncated_by_open(void **state)
+static void an_open_with_o_trunc_of_an_unknown_node_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(fake_error(&f->kernel, fake_open(&f->kernel, NO_SUCH_NODE, O_RDWR | O_TRUNC)), ESTALE);
 }
 
-static void a_protected_file_is_opened_as_far_as_its_flags_allow(void **state)
+static void a_protected_file_can_be_opened_only_as_far_as_its_flags_allow(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -105,7 +105,7 @@ static void a_protected_file_is_opened_as_far_as_its_flags_allow(void **state)
 	assert_int_equal(fake_error(k, fake_open(k, append, O_WRONLY | O_APPEND | O_TRUNC)), EPERM);
 }
 
-static void pages_are_kept_by_the_kernel_from_one_open_to_the_next(void **state)
+static void the_kernel_may_keep_pages_from_one_open_to_the_next(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -116,7 +116,7 @@ static void pages_are_kept_by_the_kernel_from_one_open_to_the_next(void **state)
 	assert_true(opened(f, fake_open(k, file, O_RDONLY | O_DIRECT))->open_flags & FOPEN_DIRECT_IO);
 }
 
-static void an_open_that_the_kernel_never_heard_of_leaves_nothing_open(void **state)
+static void an_open_whose_answer_the_kernel_did_not_get_leaves_nothing_open(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -130,7 +130,7 @@ static void an_open_that_the_kernel_never_heard_of_leaves_nothing_open(void **st
 
 /* -- with others at work -- */
 
-static void a_name_that_was_just_asked_for_is_not_asked_for_again(void **state)
+static void an_open_after_a_lookup_in_the_store_does_not_check_the_name_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -143,7 +143,7 @@ static void a_name_that_was_just_asked_for_is_not_asked_for_again(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void a_name_that_was_known_is_asked_for_once_more(void **state)
+static void an_open_after_a_cached_lookup_checks_the_name_once(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t lookups, file;
@@ -155,7 +155,7 @@ static void a_name_that_was_known_is_asked_for_once_more(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups + 1);
 }
 
-static void a_name_that_is_gone_by_now_is_stale_and_the_next_lookup_finds_none(void **state)
+static void an_open_of_a_removed_name_fails_with_estale_and_a_lookup_finds_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -169,7 +169,7 @@ static void a_name_that_is_gone_by_now_is_stale_and_the_next_lookup_finds_none(v
 	assert_true(fake_is_absent(k, fake_lookup(k, ROOT, "a")));
 }
 
-static void a_name_that_is_another_document_by_now_is_stale_and_the_next_lookup_finds_that(void **state)
+static void an_open_of_a_replaced_name_fails_and_a_lookup_finds_the_new_document(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -184,7 +184,7 @@ static void a_name_that_is_another_document_by_now_is_stale_and_the_next_lookup_
 	(void)talk_open(f, other, O_RDONLY);
 }
 
-static void a_node_without_a_name_here_is_opened_while_its_document_has_one(void **state)
+static void a_node_opened_by_number_can_be_opened_again_after_its_name_is_removed(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -197,7 +197,7 @@ static void a_node_without_a_name_here_is_opened_while_its_document_has_one(void
 	(void)talk_open(f, file, O_RDONLY); /* the file is open in this mount */
 }
 
-static void a_node_whose_document_has_no_name_any_more_is_stale(void **state)
+static void an_open_by_number_of_a_removed_document_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = (uint64_t)talk_make_elsewhere(f, "a", S_IFREG | 0644);
@@ -207,7 +207,7 @@ static void a_node_whose_document_has_no_name_any_more_is_stale(void **state)
 	assert_int_equal(fake_error(&f->kernel, fake_open(&f->kernel, NO_SUCH_NODE, O_RDONLY)), ESTALE);
 }
 
-static void a_name_that_cannot_be_checked_is_not_opened(void **state)
+static void an_open_fails_if_its_name_cannot_be_checked(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -240,7 +240,7 @@ static void a_signal_ends_an_open_once_the_store_is_silent(void **state)
 	assert_int_equal(talk_open_count(f), 0);
 }
 
-static void who_dies_while_his_open_is_checked_opens_nothing(void **state)
+static void an_open_of_a_dying_caller_opens_and_truncates_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -259,7 +259,7 @@ static void who_dies_while_his_open_is_checked_opens_nothing(void **state)
 	assert_int_equal(talk_counts(f).batches, 1); /* the batch that created the file: nothing was truncated */
 }
 
-static void a_node_may_be_forgotten_while_its_open_is_checked(void **state)
+static void a_node_can_be_forgotten_while_its_open_is_checked(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -281,25 +281,25 @@ static void a_node_may_be_forgotten_while_its_open_is_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_file_is_opened_without_asking_where_nobody_else_is_at_work),
-		TEST(a_node_that_is_not_known_is_stale),
-		TEST(a_file_that_is_truncated_by_open_is_empty),
-		TEST(truncation_by_open_clears_the_set_id_bits_unless_root_does_it),
-		TEST(a_truncation_that_is_refused_opens_nothing),
-		TEST(a_document_that_is_gone_is_not_truncated_by_open),
-		TEST(a_protected_file_is_opened_as_far_as_its_flags_allow),
-		TEST(pages_are_kept_by_the_kernel_from_one_open_to_the_next),
-		TEST(an_open_that_the_kernel_never_heard_of_leaves_nothing_open),
-		SHARED(a_name_that_was_just_asked_for_is_not_asked_for_again),
-		SHARED(a_name_that_was_known_is_asked_for_once_more),
-		SHARED(a_name_that_is_gone_by_now_is_stale_and_the_next_lookup_finds_none),
-		SHARED(a_name_that_is_another_document_by_now_is_stale_and_the_next_lookup_finds_that),
-		SHARED(a_node_without_a_name_here_is_opened_while_its_document_has_one),
-		SHARED(a_node_whose_document_has_no_name_any_more_is_stale),
-		SHARED(a_name_that_cannot_be_checked_is_not_opened),
+		TEST(an_open_asks_the_store_nothing_while_no_other_mount_uses_the_drive),
+		TEST(an_open_of_an_unknown_node_fails_with_estale),
+		TEST(a_file_opened_with_o_trunc_is_empty),
+		TEST(o_trunc_clears_the_set_id_bits_for_a_user_and_not_for_root),
+		TEST(an_open_fails_if_its_truncation_is_refused),
+		TEST(an_open_with_o_trunc_of_an_unknown_node_fails_with_estale),
+		TEST(a_protected_file_can_be_opened_only_as_far_as_its_flags_allow),
+		TEST(the_kernel_may_keep_pages_from_one_open_to_the_next),
+		TEST(an_open_whose_answer_the_kernel_did_not_get_leaves_nothing_open),
+		SHARED(an_open_after_a_lookup_in_the_store_does_not_check_the_name_again),
+		SHARED(an_open_after_a_cached_lookup_checks_the_name_once),
+		SHARED(an_open_of_a_removed_name_fails_with_estale_and_a_lookup_finds_nothing),
+		SHARED(an_open_of_a_replaced_name_fails_and_a_lookup_finds_the_new_document),
+		SHARED(a_node_opened_by_number_can_be_opened_again_after_its_name_is_removed),
+		SHARED(an_open_by_number_of_a_removed_document_fails_with_estale),
+		SHARED(an_open_fails_if_its_name_cannot_be_checked),
 		SHARED(a_signal_ends_an_open_once_the_store_is_silent),
-		SHARED(who_dies_while_his_open_is_checked_opens_nothing),
-		SHARED(a_node_may_be_forgotten_while_its_open_is_checked),
+		SHARED(an_open_of_a_dying_caller_opens_and_truncates_nothing),
+		SHARED(a_node_can_be_forgotten_while_its_open_is_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

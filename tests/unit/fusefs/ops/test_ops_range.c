@@ -21,7 +21,7 @@ static uint64_t size_of(struct fixture *f, const char *name)
 
 /* -- FALLOCATE -- */
 
-static void room_is_reserved_and_the_file_becomes_longer(void **state)
+static void fallocate_extends_the_file_with_zeros(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -33,7 +33,7 @@ static void room_is_reserved_and_the_file_becomes_longer(void **state)
 	fake_check_bytes(k, fake_read(k, handle, 0, 100), "hello\0\0\0", 8);
 }
 
-static void room_is_reserved_behind_the_end_of_a_file_that_keeps_its_size(void **state)
+static void fallocate_with_keep_size_does_not_change_the_size(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -44,7 +44,7 @@ static void room_is_reserved_behind_the_end_of_a_file_that_keeps_its_size(void *
 	assert_int_equal(size_of(f, "a"), 5);
 }
 
-static void a_hole_is_zeros(void **state)
+static void a_punched_hole_reads_as_zeros(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -55,7 +55,7 @@ static void a_hole_is_zeros(void **state)
 	fake_check_bytes(k, fake_read(k, handle, 0, 100), "ab\0\0ef", 6);
 }
 
-static void a_range_becomes_zeros_and_the_file_longer_unless_it_keeps_its_size(void **state)
+static void zero_range_writes_zeros_and_extends_the_file_without_keep_size(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -68,7 +68,7 @@ static void a_range_becomes_zeros_and_the_file_longer_unless_it_keeps_its_size(v
 	fake_check_bytes(k, fake_read(k, handle, 0, 100), "ab\0\0\0\0\0\0", 8);
 }
 
-static void a_mode_that_nobody_knows_is_refused(void **state)
+static void an_unsupported_fallocate_mode_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -78,7 +78,7 @@ static void a_mode_that_nobody_knows_is_refused(void **state)
 	assert_int_equal(fake_error(k, fake_fallocate(k, handle, FALLOC_FL_PUNCH_HOLE, 0, 4096)), EOPNOTSUPP);
 }
 
-static void a_range_that_is_none_is_refused(void **state)
+static void fallocate_refuses_an_empty_or_too_large_range(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -91,7 +91,7 @@ static void a_range_that_is_none_is_refused(void **state)
 	assert_int_equal(fake_error(k, fake_fallocate(k, handle, 0, INT64_MAX, INT64_MAX)), EFBIG);
 }
 
-static void what_the_store_refuses_to_reserve_changes_nothing(void **state)
+static void a_fallocate_that_the_store_refuses_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -102,7 +102,7 @@ static void what_the_store_refuses_to_reserve_changes_nothing(void **state)
 	assert_int_equal(size_of(f, "a"), 0);
 }
 
-static void what_the_disk_does_not_have_is_not_promised(void **state)
+static void a_fallocate_larger_than_the_known_free_space_asks_the_store_about_it(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -120,7 +120,7 @@ static void what_the_disk_does_not_have_is_not_promised(void **state)
 	assert_true(talk_counts(f).batches > batches);
 }
 
-static void a_hole_asks_nobody_how_full_the_disk_is(void **state)
+static void punching_a_hole_does_not_ask_for_the_free_disk_space(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -153,7 +153,7 @@ static void a_signal_ends_fallocate_once_the_store_is_silent(void **state)
 
 /* -- LSEEK -- */
 
-static void data_and_holes_are_found_in_what_is_not_stored(void **state)
+static void lseek_finds_data_and_holes_in_unstored_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -168,7 +168,7 @@ static void data_and_holes_are_found_in_what_is_not_stored(void **state)
 	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 20, SEEK_HOLE)), 24); /* the end counts as a hole */
 }
 
-static void data_and_holes_are_found_in_what_is_stored(void **state)
+static void lseek_finds_data_and_holes_in_stored_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -184,7 +184,7 @@ static void data_and_holes_are_found_in_what_is_stored(void **state)
 	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_HOLE)), 0);
 }
 
-static void there_is_nothing_to_seek_behind_the_end(void **state)
+static void lseek_for_data_or_a_hole_past_the_end_fails_with_enxio(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -198,7 +198,7 @@ static void there_is_nothing_to_seek_behind_the_end(void **state)
 	assert_int_equal(fake_error(k, fake_lseek(k, handle, 50, SEEK_DATA)), ENXIO); /* only a hole before the end */
 }
 
-static void other_ways_to_seek_are_the_kernels_own(void **state)
+static void lseek_other_than_for_data_and_holes_fails_with_einval(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -209,7 +209,7 @@ static void other_ways_to_seek_are_the_kernels_own(void **state)
 	assert_int_equal(fake_error(k, fake_lseek(k, handle, 0, 77)), EINVAL);
 }
 
-static void what_the_store_does_not_tell_is_not_found(void **state)
+static void a_failure_of_the_store_is_the_error_of_lseek(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -227,7 +227,7 @@ static void what_the_store_does_not_tell_is_not_found(void **state)
 	assert_int_equal(fake_offset(k, fake_lseek(k, handle, 0, SEEK_DATA)), 0);
 }
 
-static void what_may_be_in_a_mapping_is_written_back_before_holes_are_looked_for(void **state)
+static void lseek_for_data_makes_the_kernel_drop_the_pages_of_the_file(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -239,7 +239,7 @@ static void what_may_be_in_a_mapping_is_written_back_before_holes_are_looked_for
 	fake_wait_dropped(k, file);
 }
 
-static void a_seek_of_who_is_dying_is_answered_at_once(void **state)
+static void an_lseek_of_a_dying_caller_ends_at_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -265,7 +265,7 @@ static uint64_t copy(struct fixture *f, uint64_t from, uint64_t to, uint64_t len
 	return fake_copy(&f->kernel, &(struct fuse_copy_file_range_in){.fh_in = from, .fh_out = to, .len = len});
 }
 
-static void a_range_is_copied_from_one_file_to_another(void **state)
+static void copy_file_range_copies_a_range_from_one_file_to_another(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -279,7 +279,7 @@ static void a_range_is_copied_from_one_file_to_another(void **state)
 	talk_check_content(f, from, "abcdef");
 }
 
-static void no_more_is_copied_than_there_is(void **state)
+static void copy_file_range_stops_at_the_end_of_the_source(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -292,7 +292,7 @@ static void no_more_is_copied_than_there_is(void **state)
 	talk_check_content(f, to, "abc");
 }
 
-static void a_copy_that_cannot_be_is_refused(void **state)
+static void copy_file_range_refuses_flags_and_offsets_beyond_the_maximum(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -307,7 +307,7 @@ static void a_copy_that_cannot_be_is_refused(void **state)
 	assert_int_equal(fake_error(k, fake_copy(k, &in)), EFBIG);
 }
 
-static void what_the_store_refuses_to_copy_is_not_copied(void **state)
+static void a_copy_that_the_store_refuses_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -320,7 +320,7 @@ static void what_the_store_refuses_to_copy_is_not_copied(void **state)
 	talk_check_content(f, to, "");
 }
 
-static void what_cannot_be_stored_of_the_source_is_not_copied(void **state)
+static void a_copy_fails_if_the_source_cannot_be_stored(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -332,7 +332,7 @@ static void what_cannot_be_stored_of_the_source_is_not_copied(void **state)
 	talk_check_content(f, to, "");
 }
 
-static void who_copies_late_in_an_outage_of_others_waits_for_his_own(void **state)
+static void a_copy_that_begins_late_in_an_outage_stores_the_source_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -351,7 +351,7 @@ static void who_copies_late_in_an_outage_of_others_waits_for_his_own(void **stat
 	talk_check_content(f, to, "abc");
 }
 
-static void a_file_that_lost_its_locks_is_not_copied_either_way(void **state)
+static void a_handle_that_lost_its_locks_can_be_neither_source_nor_target_of_a_copy(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -363,7 +363,7 @@ static void a_file_that_lost_its_locks_is_not_copied_either_way(void **state)
 	assert_int_equal(fake_error(k, copy(f, other, lost, 3)), EIO);
 }
 
-static void who_dies_in_a_copy_is_let_go(void **state)
+static void a_copy_of_a_dying_caller_ends_at_once_and_copies_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -387,31 +387,31 @@ static void who_dies_in_a_copy_is_let_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(room_is_reserved_and_the_file_becomes_longer),
-		TEST(room_is_reserved_behind_the_end_of_a_file_that_keeps_its_size),
-		TEST(a_hole_is_zeros),
-		TEST(a_range_becomes_zeros_and_the_file_longer_unless_it_keeps_its_size),
-		TEST(a_mode_that_nobody_knows_is_refused),
-		TEST(a_range_that_is_none_is_refused),
-		TEST(what_the_store_refuses_to_reserve_changes_nothing),
-		TEST(what_the_disk_does_not_have_is_not_promised),
-		TEST(a_hole_asks_nobody_how_full_the_disk_is),
+		TEST(fallocate_extends_the_file_with_zeros),
+		TEST(fallocate_with_keep_size_does_not_change_the_size),
+		TEST(a_punched_hole_reads_as_zeros),
+		TEST(zero_range_writes_zeros_and_extends_the_file_without_keep_size),
+		TEST(an_unsupported_fallocate_mode_is_refused),
+		TEST(fallocate_refuses_an_empty_or_too_large_range),
+		TEST(a_fallocate_that_the_store_refuses_changes_nothing),
+		TEST(a_fallocate_larger_than_the_known_free_space_asks_the_store_about_it),
+		TEST(punching_a_hole_does_not_ask_for_the_free_disk_space),
 		TEST(a_signal_ends_fallocate_once_the_store_is_silent),
-		TEST(data_and_holes_are_found_in_what_is_not_stored),
-		TEST(data_and_holes_are_found_in_what_is_stored),
-		TEST(there_is_nothing_to_seek_behind_the_end),
-		TEST(other_ways_to_seek_are_the_kernels_own),
-		TEST(what_the_store_does_not_tell_is_not_found),
-		TEST(what_may_be_in_a_mapping_is_written_back_before_holes_are_looked_for),
-		TEST(a_seek_of_who_is_dying_is_answered_at_once),
-		TEST(a_range_is_copied_from_one_file_to_another),
-		TEST(no_more_is_copied_than_there_is),
-		TEST(a_copy_that_cannot_be_is_refused),
-		TEST(what_the_store_refuses_to_copy_is_not_copied),
-		TEST(what_cannot_be_stored_of_the_source_is_not_copied),
-		TEST(who_copies_late_in_an_outage_of_others_waits_for_his_own),
-		TEST(a_file_that_lost_its_locks_is_not_copied_either_way),
-		TEST(who_dies_in_a_copy_is_let_go),
+		TEST(lseek_finds_data_and_holes_in_unstored_data),
+		TEST(lseek_finds_data_and_holes_in_stored_data),
+		TEST(lseek_for_data_or_a_hole_past_the_end_fails_with_enxio),
+		TEST(lseek_other_than_for_data_and_holes_fails_with_einval),
+		TEST(a_failure_of_the_store_is_the_error_of_lseek),
+		TEST(lseek_for_data_makes_the_kernel_drop_the_pages_of_the_file),
+		TEST(an_lseek_of_a_dying_caller_ends_at_once),
+		TEST(copy_file_range_copies_a_range_from_one_file_to_another),
+		TEST(copy_file_range_stops_at_the_end_of_the_source),
+		TEST(copy_file_range_refuses_flags_and_offsets_beyond_the_maximum),
+		TEST(a_copy_that_the_store_refuses_changes_nothing),
+		TEST(a_copy_fails_if_the_source_cannot_be_stored),
+		TEST(a_copy_that_begins_late_in_an_outage_stores_the_source_again),
+		TEST(a_handle_that_lost_its_locks_can_be_neither_source_nor_target_of_a_copy),
+		TEST(a_copy_of_a_dying_caller_ends_at_once_and_copies_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static uint64_t node_of(struct fixture *f, const char *name)
 
 /* -- UNLINK and RMDIR -- */
 
-static void a_name_that_was_removed_is_not_found_and_not_asked_for(void **state)
+static void a_removed_name_is_absent_without_asking_the_store(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t lookups;
@@ -37,7 +37,7 @@ static void a_name_that_was_removed_is_not_found_and_not_asked_for(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void a_file_that_is_open_outlives_its_name(void **state)
+static void an_open_file_stays_readable_after_unlink_and_close_does_not_wait(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -54,7 +54,7 @@ static void a_file_that_is_open_outlives_its_name(void **state)
 	assert_int_equal(fake_error(k, fake_release(k, handle)), 0);
 }
 
-static void a_document_with_two_names_keeps_the_other(void **state)
+static void unlinking_one_of_two_names_keeps_the_other(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -66,7 +66,7 @@ static void a_document_with_two_names_keeps_the_other(void **state)
 	assert_int_equal(node_of(f, "b"), file);
 }
 
-static void only_an_empty_folder_is_removed(void **state)
+static void rmdir_removes_only_an_empty_folder(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -79,7 +79,7 @@ static void only_an_empty_folder_is_removed(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, folder))->nlink, 0);
 }
 
-static void files_and_folders_are_removed_each_in_their_way(void **state)
+static void rmdir_refuses_a_file_and_unlink_refuses_a_folder(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -90,7 +90,7 @@ static void files_and_folders_are_removed_each_in_their_way(void **state)
 	assert_int_equal(fake_error(k, fake_unlink(k, ROOT, "folder")), EISDIR);
 }
 
-static void what_does_not_exist_is_not_removed(void **state)
+static void unlink_and_rmdir_of_a_missing_name_fail_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -100,7 +100,7 @@ static void what_does_not_exist_is_not_removed(void **state)
 	assert_int_equal(fake_error(k, fake_unlink(k, NO_SUCH_NODE, "a")), ENOENT);
 }
 
-static void what_others_removed_is_not_found_after_it_could_not_be_removed(void **state)
+static void a_failed_removal_makes_names_absent_that_another_mount_has_removed(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -126,7 +126,7 @@ static void what_others_removed_is_not_found_after_it_could_not_be_removed(void 
 	assert_true(is_there(f, "d"));
 }
 
-static void a_name_that_names_nothing_is_not_removed(void **state)
+static void unlink_and_rmdir_refuse_an_invalid_name_without_sending_a_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -141,7 +141,7 @@ static void a_name_that_names_nothing_is_not_removed(void **state)
 	assert_int_equal(talk_counts(f).batches, batches);
 }
 
-static void a_removal_that_is_refused_leaves_the_name(void **state)
+static void a_refused_unlink_leaves_the_name_in_place(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -170,7 +170,7 @@ static void a_signal_does_not_end_unlink(void **state)
 	assert_int_equal(fake_error(k, asked), 0);
 }
 
-static void a_removal_behind_others_ends_with_the_outage_and_does_not_happen(void **state)
+static void an_unsent_unlink_fails_after_an_outage_and_removes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -188,7 +188,7 @@ static void a_removal_behind_others_ends_with_the_outage_and_does_not_happen(voi
 	assert_true(is_there(f, "a"));
 }
 
-static void who_dies_while_a_name_goes_is_let_go_and_the_name_goes(void **state)
+static void an_unlink_of_a_dying_caller_ends_at_once_and_is_still_carried_out(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -208,7 +208,7 @@ static void who_dies_while_a_name_goes_is_let_go_and_the_name_goes(void **state)
 
 /* -- RENAME -- */
 
-static void a_document_has_its_new_name_and_not_its_old_one(void **state)
+static void a_renamed_document_has_its_new_name_and_not_its_old_one(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -221,7 +221,7 @@ static void a_document_has_its_new_name_and_not_its_old_one(void **state)
 	assert_int_equal(talk_counts(f).lookups, lookups);
 }
 
-static void a_document_moves_to_another_folder(void **state)
+static void a_rename_moves_a_document_to_another_folder(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -233,7 +233,7 @@ static void a_document_moves_to_another_folder(void **state)
 	assert_int_equal(fake_entry(k, fake_lookup(k, folder, "b"))->nodeid, file);
 }
 
-static void what_is_replaced_has_no_name_any_more(void **state)
+static void a_document_replaced_by_a_rename_has_no_link_left(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -244,7 +244,7 @@ static void what_is_replaced_has_no_name_any_more(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, b))->nlink, 0);
 }
 
-static void nothing_is_replaced_where_that_was_not_wanted(void **state)
+static void a_rename_with_noreplace_over_an_existing_name_fails_with_eexist(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_file(f, ROOT, "b");
@@ -254,7 +254,7 @@ static void nothing_is_replaced_where_that_was_not_wanted(void **state)
 	assert_int_equal(node_of(f, "b"), b);
 }
 
-static void two_documents_exchange_their_names(void **state)
+static void a_rename_with_exchange_swaps_two_documents(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t a = talk_make_file(f, ROOT, "a"), b = talk_make_folder(f, ROOT, "b");
@@ -265,7 +265,7 @@ static void two_documents_exchange_their_names(void **state)
 	assert_int_equal(fake_error(&f->kernel, rename_in_root(f, "a", "none", RENAME_EXCHANGE)), ENOENT);
 }
 
-static void a_whiteout_is_left_in_the_place_of_the_name(void **state)
+static void a_rename_with_whiteout_leaves_a_whiteout_under_the_old_name(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -291,7 +291,7 @@ static void a_rename_to_another_name_of_the_same_document_does_nothing(void **st
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->nlink, 2);
 }
 
-static void a_folder_does_not_move_into_itself(void **state)
+static void a_rename_of_a_folder_into_itself_fails_with_einval(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -301,7 +301,7 @@ static void a_folder_does_not_move_into_itself(void **state)
 	assert_int_equal(fake_error(k, fake_rename(k, &move)), EINVAL);
 }
 
-static void a_rename_with_a_flag_that_nobody_knows_is_refused(void **state)
+static void a_rename_with_an_unknown_flag_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t file = talk_make_file(f, ROOT, "a");
@@ -310,7 +310,7 @@ static void a_rename_with_a_flag_that_nobody_knows_is_refused(void **state)
 	assert_int_equal(node_of(f, "a"), file);
 }
 
-static void names_that_cannot_be_are_not_renamed(void **state)
+static void a_rename_from_or_to_an_invalid_name_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -325,7 +325,7 @@ static void names_that_cannot_be_are_not_renamed(void **state)
 	assert_int_equal(fake_error(k, rename_in_root(f, "none", "b", 0)), ENOENT);
 }
 
-static void a_rename_that_is_refused_moves_nothing(void **state)
+static void a_refused_rename_moves_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -338,7 +338,7 @@ static void a_rename_that_is_refused_moves_nothing(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, b))->nlink, 1);
 }
 
-static void folders_may_be_forgotten_while_a_name_moves_between_them(void **state)
+static void folders_can_be_forgotten_while_a_rename_between_them_is_in_flight(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -363,30 +363,30 @@ static void folders_may_be_forgotten_while_a_name_moves_between_them(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_name_that_was_removed_is_not_found_and_not_asked_for),
-		TEST(a_file_that_is_open_outlives_its_name),
-		TEST(a_document_with_two_names_keeps_the_other),
-		TEST(only_an_empty_folder_is_removed),
-		TEST(files_and_folders_are_removed_each_in_their_way),
-		TEST(what_does_not_exist_is_not_removed),
-		TEST(what_others_removed_is_not_found_after_it_could_not_be_removed),
-		TEST(a_name_that_names_nothing_is_not_removed),
-		TEST(a_removal_that_is_refused_leaves_the_name),
+		TEST(a_removed_name_is_absent_without_asking_the_store),
+		TEST(an_open_file_stays_readable_after_unlink_and_close_does_not_wait),
+		TEST(unlinking_one_of_two_names_keeps_the_other),
+		TEST(rmdir_removes_only_an_empty_folder),
+		TEST(rmdir_refuses_a_file_and_unlink_refuses_a_folder),
+		TEST(unlink_and_rmdir_of_a_missing_name_fail_with_enoent),
+		TEST(a_failed_removal_makes_names_absent_that_another_mount_has_removed),
+		TEST(unlink_and_rmdir_refuse_an_invalid_name_without_sending_a_batch),
+		TEST(a_refused_unlink_leaves_the_name_in_place),
 		TEST(a_signal_does_not_end_unlink),
-		TEST(a_removal_behind_others_ends_with_the_outage_and_does_not_happen),
-		TEST(who_dies_while_a_name_goes_is_let_go_and_the_name_goes),
-		TEST(a_document_has_its_new_name_and_not_its_old_one),
-		TEST(a_document_moves_to_another_folder),
-		TEST(what_is_replaced_has_no_name_any_more),
-		TEST(nothing_is_replaced_where_that_was_not_wanted),
-		TEST(two_documents_exchange_their_names),
-		TEST(a_whiteout_is_left_in_the_place_of_the_name),
+		TEST(an_unsent_unlink_fails_after_an_outage_and_removes_nothing),
+		TEST(an_unlink_of_a_dying_caller_ends_at_once_and_is_still_carried_out),
+		TEST(a_renamed_document_has_its_new_name_and_not_its_old_one),
+		TEST(a_rename_moves_a_document_to_another_folder),
+		TEST(a_document_replaced_by_a_rename_has_no_link_left),
+		TEST(a_rename_with_noreplace_over_an_existing_name_fails_with_eexist),
+		TEST(a_rename_with_exchange_swaps_two_documents),
+		TEST(a_rename_with_whiteout_leaves_a_whiteout_under_the_old_name),
 		TEST(a_rename_to_another_name_of_the_same_document_does_nothing),
-		TEST(a_folder_does_not_move_into_itself),
-		TEST(a_rename_with_a_flag_that_nobody_knows_is_refused),
-		TEST(names_that_cannot_be_are_not_renamed),
-		TEST(a_rename_that_is_refused_moves_nothing),
-		TEST(folders_may_be_forgotten_while_a_name_moves_between_them),
+		TEST(a_rename_of_a_folder_into_itself_fails_with_einval),
+		TEST(a_rename_with_an_unknown_flag_is_refused),
+		TEST(a_rename_from_or_to_an_invalid_name_is_refused),
+		TEST(a_refused_rename_moves_nothing),
+		TEST(folders_can_be_forgotten_while_a_rename_between_them_is_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -425,14 +425,14 @@ static void storm(struct fixture *f, unsigned seed)
 	free(s);
 }
 
-static void every_request_is_answered_once_and_what_is_read_is_what_is_stored(void **state)
+static void a_storm_of_calls_is_answered_and_reads_match_the_stored_content(void **state)
 {
 	const char *seed = getenv("STORM_SEED");
 
 	storm(*state, seed ? (unsigned)strtoul(seed, NULL, 10) : 1);
 }
 
-static void a_storm_of_calls_ends_in_a_sound_drive_with_others_at_work_too(void **state)
+static void a_storm_of_calls_on_a_shared_drive_reads_the_stored_content(void **state)
 {
 	const char *seed = getenv("STORM_SEED");
 
@@ -445,8 +445,8 @@ static void a_storm_of_calls_ends_in_a_sound_drive_with_others_at_work_too(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(every_request_is_answered_once_and_what_is_read_is_what_is_stored),
-		SHARED(a_storm_of_calls_ends_in_a_sound_drive_with_others_at_work_too),
+		TEST(a_storm_of_calls_is_answered_and_reads_match_the_stored_content),
+		SHARED(a_storm_of_calls_on_a_shared_drive_reads_the_stored_content),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static void fsync_of_the_root_stores_every_file(void **state)
 	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
 }
 
-static void fsync_of_another_folder_has_nothing_to_wait_for(void **state)
+static void fsync_of_a_folder_other_than_the_root_does_not_wait_for_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -57,7 +57,7 @@ static void fsync_of_another_folder_has_nothing_to_wait_for(void **state)
 	assert_int_equal(fake_error(k, fake_fsyncdir(k, folder, handle)), 0);
 }
 
-static void where_nothing_is_dirty_nothing_is_waited_for(void **state)
+static void syncfs_does_not_wait_when_no_data_is_dirty(void **state)
 {
 	struct fixture *f = *state;
 
@@ -65,7 +65,7 @@ static void where_nothing_is_dirty_nothing_is_waited_for(void **state)
 	assert_int_equal(fake_error(&f->kernel, syncfs_of(f)), 0);
 }
 
-static void one_file_that_cannot_be_stored_fails_it_and_the_others_are_stored(void **state)
+static void syncfs_fails_if_one_file_is_refused_and_stores_the_other_one(void **state)
 {
 	struct fixture *f = *state;
 
@@ -77,7 +77,7 @@ static void one_file_that_cannot_be_stored_fails_it_and_the_others_are_stored(vo
 	assert_int_equal(talk_size_elsewhere(f, "a") + talk_size_elsewhere(f, "b"), 11);
 }
 
-static void a_store_that_is_away_fails_it_and_nothing_is_lost(void **state)
+static void syncfs_fails_while_the_store_fails_and_stores_everything_later(void **state)
 {
 	struct fixture *f = *state;
 
@@ -90,7 +90,7 @@ static void a_store_that_is_away_fails_it_and_nothing_is_lost(void **state)
 	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
 }
 
-static void a_signal_does_not_end_it(void **state)
+static void a_signal_does_not_end_syncfs(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -121,7 +121,7 @@ static void a_syncfs_fails_when_an_outage_lasts_too_long(void **state)
 	assert_int_equal(fake_error(k, asked), EIO);
 }
 
-static void who_syncs_late_in_an_outage_of_others_waits_for_his_own(void **state)
+static void a_syncfs_that_begins_late_in_an_outage_sends_the_data_once_more(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -140,7 +140,7 @@ static void who_syncs_late_in_an_outage_of_others_waits_for_his_own(void **state
 	assert_int_equal(talk_size_elsewhere(f, "b"), 6);
 }
 
-static void who_dies_in_it_is_let_go_and_the_data_is_stored(void **state)
+static void a_syncfs_of_a_dying_caller_ends_at_once_and_loses_no_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -166,14 +166,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(syncfs_stores_every_file),
 		TEST(fsync_of_the_root_stores_every_file),
-		TEST(fsync_of_another_folder_has_nothing_to_wait_for),
-		TEST(where_nothing_is_dirty_nothing_is_waited_for),
-		TEST(one_file_that_cannot_be_stored_fails_it_and_the_others_are_stored),
-		TEST(a_store_that_is_away_fails_it_and_nothing_is_lost),
-		TEST(a_signal_does_not_end_it),
+		TEST(fsync_of_a_folder_other_than_the_root_does_not_wait_for_the_store),
+		TEST(syncfs_does_not_wait_when_no_data_is_dirty),
+		TEST(syncfs_fails_if_one_file_is_refused_and_stores_the_other_one),
+		TEST(syncfs_fails_while_the_store_fails_and_stores_everything_later),
+		TEST(a_signal_does_not_end_syncfs),
 		TEST(a_syncfs_fails_when_an_outage_lasts_too_long),
-		TEST(who_syncs_late_in_an_outage_of_others_waits_for_his_own),
-		TEST(who_dies_in_it_is_let_go_and_the_data_is_stored),
+		TEST(a_syncfs_that_begins_late_in_an_outage_sends_the_data_once_more),
+		TEST(a_syncfs_of_a_dying_caller_ends_at_once_and_loses_no_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ static uint64_t fill(struct fixture *f, uint64_t handle)
 	return asked;
 }
 
-static void a_write_is_answered_without_the_store(void **state)
+static void a_write_is_answered_without_sending_a_batch(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t handle = open_new(f, "a", O_RDWR);
@@ -68,7 +68,7 @@ static void a_write_is_answered_without_the_store(void **state)
 	assert_int_equal(talk_counts(f).batches, batches);
 }
 
-static void a_write_of_nothing_writes_nothing(void **state)
+static void a_write_of_no_bytes_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t handle = open_new(f, "a", O_RDWR);
@@ -77,7 +77,7 @@ static void a_write_of_nothing_writes_nothing(void **state)
 	talk_check_content(f, handle, "");
 }
 
-static void nothing_is_written_beyond_the_largest_file(void **state)
+static void a_write_past_the_maximum_file_size_fails_or_is_cut_to_the_part_that_fits(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -89,7 +89,7 @@ static void nothing_is_written_beyond_the_largest_file(void **state)
 	assert_int_equal(fake_written(k, fake_write(k, handle, FILE_BYTES_MAX - 2, "xyz", 3)), 2);
 }
 
-static void an_append_goes_to_the_end_wherever_the_kernel_takes_that_to_be(void **state)
+static void an_append_ignores_the_offset_of_the_kernel_and_writes_at_the_end(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -102,7 +102,7 @@ static void an_append_goes_to_the_end_wherever_the_kernel_takes_that_to_be(void 
 	talk_check_content(f, handle, "onetwo");
 }
 
-static void a_synchronous_write_is_answered_when_it_is_stored(void **state)
+static void a_synchronous_write_is_answered_when_its_data_is_stored(void **state)
 {
 	static const uint32_t flags[] = {O_SYNC, O_DSYNC, O_DIRECT};
 	static const char *const names[] = {"a", "b", "c"};
@@ -114,7 +114,7 @@ static void a_synchronous_write_is_answered_when_it_is_stored(void **state)
 	}
 }
 
-static void a_synchronous_write_that_is_refused_did_not_happen(void **state)
+static void a_refused_synchronous_write_leaves_the_file_unchanged(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -127,7 +127,7 @@ static void a_synchronous_write_that_is_refused_did_not_happen(void **state)
 	assert_int_equal(fake_attr(k, fake_getattr(k, talk_node(f, "a")))->size, 0);
 }
 
-static void a_write_that_may_not_fit_is_refused_by_write(void **state)
+static void a_write_that_may_exceed_the_quota_is_refused_at_once_with_edquot(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -141,7 +141,7 @@ static void a_write_that_may_not_fit_is_refused_by_write(void **state)
 	free(data);
 }
 
-static void a_write_to_a_protected_file_is_refused(void **state)
+static void a_write_to_an_append_only_file_is_accepted_only_at_its_end(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -152,7 +152,7 @@ static void a_write_to_a_protected_file_is_refused(void **state)
 	assert_int_equal(fake_written(k, fake_write(k, append, 3, "x", 1)), 1);
 }
 
-static void what_failed_before_is_told_to_who_writes_next_and_once(void **state)
+static void the_next_write_of_another_handle_reports_a_failed_flush_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -168,7 +168,7 @@ static void what_failed_before_is_told_to_who_writes_next_and_once(void **state)
 
 /* -- pages of a mapping -- */
 
-static void pages_of_a_mapping_are_written_where_they_belong(void **state)
+static void a_page_of_a_mapping_is_written_at_its_offset_despite_o_append(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t handle = open_new(f, "a", O_RDWR | O_APPEND);
@@ -180,7 +180,7 @@ static void pages_of_a_mapping_are_written_where_they_belong(void **state)
 	talk_check_content(f, handle, "Hello");
 }
 
-static void what_failed_before_is_not_told_to_a_mapping(void **state)
+static void a_page_of_a_mapping_does_not_report_an_earlier_failure(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -193,7 +193,7 @@ static void what_failed_before_is_not_told_to_a_mapping(void **state)
 	assert_int_equal(fake_error(k, fake_fsync(k, one)), EIO);
 }
 
-static void the_page_of_a_mapping_that_is_refused_is_dropped_by_the_kernel(void **state)
+static void a_refused_page_of_a_mapping_is_dropped_by_the_kernel(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -211,7 +211,7 @@ static void the_page_of_a_mapping_that_is_refused_is_dropped_by_the_kernel(void 
 
 /* -- no room -- */
 
-static void a_write_that_finds_no_room_waits_for_it(void **state)
+static void a_write_without_room_waits_until_the_store_takes_data(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -242,7 +242,7 @@ static void a_signal_ends_the_wait_for_room_once_the_store_is_silent(void **stat
 	assert_int_equal(fake_attr(k, fake_getattr(k, talk_node(f, "a")))->size, FLUSH_FILE_BYTES_MAX);
 }
 
-static void a_write_that_waits_for_room_hears_why_there_is_none(void **state)
+static void a_write_that_waits_for_room_fails_with_the_error_of_the_upload(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -279,7 +279,7 @@ static void a_direct_write_clears_the_set_id_bits_unless_root_does_it(void **sta
 	assert_int_equal(fake_attr(k, fake_getattr(k, file))->mode, S_IFREG | 0755);
 }
 
-static void a_write_that_is_refused_clears_no_set_id_bits(void **state)
+static void a_refused_write_clears_no_set_id_bits(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -309,23 +309,23 @@ static void a_write_that_is_refused_clears_no_set_id_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_write_is_answered_without_the_store),
-		TEST(a_write_of_nothing_writes_nothing),
-		TEST(nothing_is_written_beyond_the_largest_file),
-		TEST(an_append_goes_to_the_end_wherever_the_kernel_takes_that_to_be),
-		TEST(a_synchronous_write_is_answered_when_it_is_stored),
-		TEST(a_synchronous_write_that_is_refused_did_not_happen),
-		SMALL(a_write_that_may_not_fit_is_refused_by_write),
-		TEST(a_write_to_a_protected_file_is_refused),
-		TEST(what_failed_before_is_told_to_who_writes_next_and_once),
-		TEST(pages_of_a_mapping_are_written_where_they_belong),
-		TEST(what_failed_before_is_not_told_to_a_mapping),
-		SMALL(the_page_of_a_mapping_that_is_refused_is_dropped_by_the_kernel),
-		TEST(a_write_that_finds_no_room_waits_for_it),
+		TEST(a_write_is_answered_without_sending_a_batch),
+		TEST(a_write_of_no_bytes_changes_nothing),
+		TEST(a_write_past_the_maximum_file_size_fails_or_is_cut_to_the_part_that_fits),
+		TEST(an_append_ignores_the_offset_of_the_kernel_and_writes_at_the_end),
+		TEST(a_synchronous_write_is_answered_when_its_data_is_stored),
+		TEST(a_refused_synchronous_write_leaves_the_file_unchanged),
+		SMALL(a_write_that_may_exceed_the_quota_is_refused_at_once_with_edquot),
+		TEST(a_write_to_an_append_only_file_is_accepted_only_at_its_end),
+		TEST(the_next_write_of_another_handle_reports_a_failed_flush_once),
+		TEST(a_page_of_a_mapping_is_written_at_its_offset_despite_o_append),
+		TEST(a_page_of_a_mapping_does_not_report_an_earlier_failure),
+		SMALL(a_refused_page_of_a_mapping_is_dropped_by_the_kernel),
+		TEST(a_write_without_room_waits_until_the_store_takes_data),
 		TEST(a_signal_ends_the_wait_for_room_once_the_store_is_silent),
-		TEST(a_write_that_waits_for_room_hears_why_there_is_none),
+		TEST(a_write_that_waits_for_room_fails_with_the_error_of_the_upload),
 		TEST(a_direct_write_clears_the_set_id_bits_unless_root_does_it),
-		TEST(a_write_that_is_refused_clears_no_set_id_bits),
+		TEST(a_refused_write_clears_no_set_id_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

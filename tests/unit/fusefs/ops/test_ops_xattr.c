@@ -35,7 +35,7 @@ static void set_elsewhere(struct fixture *f, uint64_t node, const char *name, co
 
 /* -- reading -- */
 
-static void a_value_is_read_as_it_was_set(void **state)
+static void getxattr_returns_the_value_that_was_set(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -48,7 +48,7 @@ static void a_value_is_read_as_it_was_set(void **state)
 	assert_int_equal(fake_error(k, fake_getxattr(k, file, "user.color", 3)), ERANGE);
 }
 
-static void a_value_may_be_empty(void **state)
+static void an_xattr_can_have_an_empty_value(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -59,7 +59,7 @@ static void a_value_may_be_empty(void **state)
 	fake_check_bytes(k, fake_getxattr(k, file, "user.flag", 10), "", 0);
 }
 
-static void what_was_not_set_is_not_there(void **state)
+static void getxattr_of_an_unset_name_fails_and_listxattr_lists_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -70,7 +70,7 @@ static void what_was_not_set_is_not_there(void **state)
 	fake_check_bytes(k, fake_listxattr(k, file, 100), "", 0);
 }
 
-static void the_names_are_listed_one_behind_the_other(void **state)
+static void listxattr_returns_all_names_and_refuses_a_short_buffer(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -87,7 +87,7 @@ static void the_names_are_listed_one_behind_the_other(void **state)
 	assert_true(memcmp(a->body, "user.a\0user.bb", 15) == 0 || memcmp(a->body, "user.bb\0user.a", 15) == 0);
 }
 
-static void all_xattrs_of_a_file_are_asked_for_at_once_and_kept(void **state)
+static void all_xattrs_of_a_file_are_fetched_with_one_request_and_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -104,7 +104,7 @@ static void all_xattrs_of_a_file_are_asked_for_at_once_and_kept(void **state)
 	assert_int_equal(talk_counts(f).xattrs, asked + 1);
 }
 
-static void of_a_document_that_has_none_nothing_is_asked(void **state)
+static void getxattr_of_a_file_without_xattrs_does_not_ask_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -114,7 +114,7 @@ static void of_a_document_that_has_none_nothing_is_asked(void **state)
 	assert_int_equal(talk_counts(f).xattrs, asked);
 }
 
-static void a_name_that_cannot_be_is_refused_by_every_request(void **state)
+static void every_xattr_request_refuses_an_invalid_name(void **state)
 {
 	static const struct {
 		const char *name;
@@ -131,7 +131,7 @@ static void a_name_that_cannot_be_is_refused_by_every_request(void **state)
 	}
 }
 
-static void a_name_that_is_too_long_is_refused_by_every_request(void **state)
+static void every_xattr_request_refuses_a_name_that_is_too_long(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -147,7 +147,7 @@ static void a_name_that_is_too_long_is_refused_by_every_request(void **state)
 	fake_check_bytes(k, fake_getxattr(k, file, name, 10), "v", 1);
 }
 
-static void a_document_that_does_not_exist_has_none(void **state)
+static void xattr_requests_for_a_missing_document_fail_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -157,7 +157,7 @@ static void a_document_that_does_not_exist_has_none(void **state)
 	assert_int_equal(fake_error(k, fake_setxattr(k, NO_SUCH_NODE, "user.a", text("v"), 0)), ENOENT);
 }
 
-static void what_the_store_does_not_tell_is_an_error_and_not_kept(void **state)
+static void a_failure_of_the_store_is_the_error_of_getxattr_and_is_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -188,7 +188,7 @@ static void a_signal_does_not_end_getxattr(void **state)
 	fake_check_bytes(k, asked, "1", 1);
 }
 
-static void a_getxattr_of_who_is_dying_is_answered_at_once(void **state)
+static void a_getxattr_of_a_dying_caller_ends_at_once(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -205,7 +205,7 @@ static void a_getxattr_of_who_is_dying_is_answered_at_once(void **state)
 
 /* -- changing -- */
 
-static void a_value_is_created_or_replaced_only_where_that_was_asked_for(void **state)
+static void setxattr_obeys_xattr_create_and_xattr_replace(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -219,7 +219,7 @@ static void a_value_is_created_or_replaced_only_where_that_was_asked_for(void **
 	fake_check_bytes(k, fake_getxattr(k, file, "user.a", 10), "2", 1);
 }
 
-static void the_largest_value_is_taken_and_a_larger_one_is_not(void **state)
+static void setxattr_takes_the_largest_value_and_refuses_a_larger_one(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -236,7 +236,7 @@ static void the_largest_value_is_taken_and_a_larger_one_is_not(void **state)
 	free(value);
 }
 
-static void an_xattr_that_was_removed_is_gone(void **state)
+static void a_removed_xattr_can_neither_be_read_nor_removed_again(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -248,7 +248,7 @@ static void an_xattr_that_was_removed_is_gone(void **state)
 	assert_int_equal(fake_error(k, removexattr_of(f, file, "user.a")), ENODATA);
 }
 
-static void own_changes_are_known_without_asking(void **state)
+static void an_xattr_set_by_this_mount_is_read_without_asking_the_store(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -260,7 +260,7 @@ static void own_changes_are_known_without_asking(void **state)
 	assert_int_equal(talk_counts(f).xattrs, asked);
 }
 
-static void a_change_that_is_refused_changes_nothing(void **state)
+static void a_refused_setxattr_leaves_the_old_value(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -272,7 +272,7 @@ static void a_change_that_is_refused_changes_nothing(void **state)
 	fake_check_bytes(k, fake_getxattr(k, file, "user.a", 10), "1", 1);
 }
 
-static void a_name_that_somebody_else_took_over_is_not_given_attributes(void **state)
+static void setxattr_by_a_name_that_another_mount_replaced_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -284,7 +284,7 @@ static void a_name_that_somebody_else_took_over_is_not_given_attributes(void **s
 	assert_int_equal(fake_error(k, fake_setxattr(k, file, "user.a", text("1"), 0)), ESTALE);
 }
 
-static void what_is_open_is_given_attributes_whatever_its_name_is_now(void **state)
+static void setxattr_works_on_an_open_file_whose_name_another_mount_removed(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -298,7 +298,7 @@ static void what_is_open_is_given_attributes_whatever_its_name_is_now(void **sta
 
 /* -- who sees what -- */
 
-static void trusted_attributes_are_listed_to_root_only(void **state)
+static void listxattr_lists_trusted_xattrs_only_for_root(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -324,7 +324,7 @@ static void a_mount_that_shows_one_owner_has_no_acls(void **state)
 	assert_int_equal(fake_xattr_size(k, fake_listxattr(k, file, 0)), 0);
 }
 
-static void where_no_document_has_any_the_kernel_may_stop_asking(void **state)
+static void getxattr_of_some_names_gets_eopnotsupp_while_no_document_has_xattrs(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -337,7 +337,7 @@ static void where_no_document_has_any_the_kernel_may_stop_asking(void **state)
 	assert_int_equal(fake_error(k, fake_getxattr(k, file, ACL_DEFAULT, 0)), ENODATA);
 }
 
-static void an_acl_that_was_set_is_asked_for_as_the_store_keeps_it(void **state)
+static void an_acl_that_was_set_is_fetched_from_the_store_before_it_is_read(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -365,7 +365,7 @@ static void a_direct_write_drops_the_capability_of_a_file(void **state)
 	assert_int_equal(fake_error(k, fake_getxattr(k, file, "security.capability", 10)), ENODATA);
 }
 
-static void a_capability_that_cannot_be_dropped_is_asked_for_again(void **state)
+static void a_capability_stays_readable_when_the_store_refuses_to_drop_it(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -379,7 +379,7 @@ static void a_capability_that_cannot_be_dropped_is_asked_for_again(void **state)
 	fake_check_bytes(k, fake_getxattr(k, file, "security.capability", 10), "cap", 3);
 }
 
-static void a_write_that_is_refused_drops_no_capability(void **state)
+static void a_refused_write_drops_no_capability(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_kernel *k = &f->kernel;
@@ -404,32 +404,32 @@ static void a_write_that_is_refused_drops_no_capability(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_value_is_read_as_it_was_set),
-		TEST(a_value_may_be_empty),
-		TEST(what_was_not_set_is_not_there),
-		TEST(the_names_are_listed_one_behind_the_other),
-		TEST(all_xattrs_of_a_file_are_asked_for_at_once_and_kept),
-		TEST(of_a_document_that_has_none_nothing_is_asked),
-		TEST(a_name_that_cannot_be_is_refused_by_every_request),
-		TEST(a_name_that_is_too_long_is_refused_by_every_request),
-		TEST(a_document_that_does_not_exist_has_none),
-		TEST(what_the_store_does_not_tell_is_an_error_and_not_kept),
+		TEST(getxattr_returns_the_value_that_was_set),
+		TEST(an_xattr_can_have_an_empty_value),
+		TEST(getxattr_of_an_unset_name_fails_and_listxattr_lists_nothing),
+		TEST(listxattr_returns_all_names_and_refuses_a_short_buffer),
+		TEST(all_xattrs_of_a_file_are_fetched_with_one_request_and_cached),
+		TEST(getxattr_of_a_file_without_xattrs_does_not_ask_the_store),
+		TEST(every_xattr_request_refuses_an_invalid_name),
+		TEST(every_xattr_request_refuses_a_name_that_is_too_long),
+		TEST(xattr_requests_for_a_missing_document_fail_with_enoent),
+		TEST(a_failure_of_the_store_is_the_error_of_getxattr_and_is_not_cached),
 		TEST(a_signal_does_not_end_getxattr),
-		TEST(a_getxattr_of_who_is_dying_is_answered_at_once),
-		TEST(a_value_is_created_or_replaced_only_where_that_was_asked_for),
-		TEST(the_largest_value_is_taken_and_a_larger_one_is_not),
-		TEST(an_xattr_that_was_removed_is_gone),
-		TEST(own_changes_are_known_without_asking),
-		TEST(a_change_that_is_refused_changes_nothing),
-		SHARED(a_name_that_somebody_else_took_over_is_not_given_attributes),
-		SHARED(what_is_open_is_given_attributes_whatever_its_name_is_now),
-		TEST(trusted_attributes_are_listed_to_root_only),
+		TEST(a_getxattr_of_a_dying_caller_ends_at_once),
+		TEST(setxattr_obeys_xattr_create_and_xattr_replace),
+		TEST(setxattr_takes_the_largest_value_and_refuses_a_larger_one),
+		TEST(a_removed_xattr_can_neither_be_read_nor_removed_again),
+		TEST(an_xattr_set_by_this_mount_is_read_without_asking_the_store),
+		TEST(a_refused_setxattr_leaves_the_old_value),
+		SHARED(setxattr_by_a_name_that_another_mount_replaced_fails_with_estale),
+		SHARED(setxattr_works_on_an_open_file_whose_name_another_mount_removed),
+		TEST(listxattr_lists_trusted_xattrs_only_for_root),
 		OWNED(a_mount_that_shows_one_owner_has_no_acls),
-		BARE(where_no_document_has_any_the_kernel_may_stop_asking),
-		TEST(an_acl_that_was_set_is_asked_for_as_the_store_keeps_it),
+		BARE(getxattr_of_some_names_gets_eopnotsupp_while_no_document_has_xattrs),
+		TEST(an_acl_that_was_set_is_fetched_from_the_store_before_it_is_read),
 		TEST(a_direct_write_drops_the_capability_of_a_file),
-		TEST(a_capability_that_cannot_be_dropped_is_asked_for_again),
-		TEST(a_write_that_is_refused_drops_no_capability),
+		TEST(a_capability_stays_readable_when_the_store_refuses_to_drop_it),
+		TEST(a_refused_write_drops_no_capability),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,7 +295,7 @@ static void session_loop_reads_interrupts_while_two_hundred_calls_are_blocked(vo
 	wait_for(f, &f->interrupted, CALLERS);
 }
 
-static void session_loop_reads_on_while_a_large_request_holds_its_thread(void **state)
+static void session_loop_reads_requests_while_a_large_read_blocks_its_thread(void **state)
 {
 	struct fixture *f = *state;
 	unsigned whole = 0;
@@ -310,7 +310,7 @@ static void session_loop_reads_on_while_a_large_request_holds_its_thread(void **
 	assert_int_equal(whole, 1);
 }
 
-static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
+static void session_loop_reports_the_end_once_after_an_unmount(void **state)
 {
 	struct fixture *f = *state;
 
@@ -326,7 +326,7 @@ static void session_loop_tells_the_end_once_when_it_is_unmounted(void **state)
 	assert_int_equal(f->ends, 1); /* no reader is left that could report it again */
 }
 
-static void session_loop_stop_ends_readers_of_a_session_that_goes_on(void **state)
+static void session_loop_stop_ends_the_readers_of_a_session_still_mounted(void **state)
 {
 	struct fixture *f = *state;
 
@@ -337,7 +337,7 @@ static void session_loop_stop_ends_readers_of_a_session_that_goes_on(void **stat
 	assert_int_equal(f->ends, 1);
 }
 
-static void kernel_set_read_ahead_is_seen_in_the_device(void **state)
+static void kernel_set_read_ahead_succeeds_for_a_mounted_session(void **state)
 {
 	struct fixture *f = *state;
 
@@ -347,7 +347,7 @@ static void kernel_set_read_ahead_is_seen_in_the_device(void **state)
 	assert_int_equal(kernel_set_read_ahead(f->directory, fuse_session_fd(f->session)), 0);
 }
 
-static void kernel_mount_point_takes_off_what_a_dead_mount_left(void **state)
+static void kernel_mount_point_unmounts_the_remains_of_a_dead_mount(void **state)
 {
 	struct fixture *f = *state;
 	char *path = NULL;
@@ -374,11 +374,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(session_loop_reads_interrupts_while_two_hundred_calls_are_blocked),
-		TEST(session_loop_reads_on_while_a_large_request_holds_its_thread),
-		TEST(session_loop_tells_the_end_once_when_it_is_unmounted),
-		TEST(session_loop_stop_ends_readers_of_a_session_that_goes_on),
-		TEST(kernel_set_read_ahead_is_seen_in_the_device),
-		TEST(kernel_mount_point_takes_off_what_a_dead_mount_left),
+		TEST(session_loop_reads_requests_while_a_large_read_blocks_its_thread),
+		TEST(session_loop_reports_the_end_once_after_an_unmount),
+		TEST(session_loop_stop_ends_the_readers_of_a_session_still_mounted),
+		TEST(kernel_set_read_ahead_succeeds_for_a_mounted_session),
+		TEST(kernel_mount_point_unmounts_the_remains_of_a_dead_mount),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static struct inode *know(struct fixture *f, int n, size_t content, size_t xattr
 	return inode;
 }
 
-static void many_files_with_content_and_xattrs_stay_within_the_bound(void **state)
+static void many_files_with_content_and_xattrs_stay_within_the_memory_bound(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *last = NULL;
@@ -120,7 +120,7 @@ static void many_files_with_content_and_xattrs_stay_within_the_bound(void **stat
 	core_unlock(&f->fs->core);
 }
 
-static void a_file_without_content_is_gone_and_one_that_is_open_stays(void **state)
+static void evicting_content_frees_a_closed_file_and_keeps_an_open_one(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *idle, *open;
@@ -141,7 +141,7 @@ static void a_file_without_content_is_gone_and_one_that_is_open_stays(void **sta
 	core_unlock(&f->fs->core);
 }
 
-static void what_is_kept_is_counted_and_not_twice(void **state)
+static void cached_data_is_counted_once_and_subtracted_when_it_is_evicted(void **state)
 {
 	struct fixture *f = *state;
 	struct inode *inode;
@@ -204,7 +204,7 @@ static void await_told(struct told *told, size_t count)
 
 #define MANY (2 * (int)PRUNE_BATCH)
 
-static void the_kernel_is_told_of_documents_whose_names_went(void **state)
+static void the_kernel_is_asked_to_forget_documents_whose_names_were_evicted(void **state)
 {
 	struct told told;
 	struct fixture *f = *state;
@@ -234,7 +234,7 @@ static void the_kernel_is_told_of_documents_whose_names_went(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void an_older_kernel_is_not_told(void **state)
+static void a_kernel_before_7_45_is_not_asked_to_forget_documents(void **state)
 {
 	struct told told;
 	struct fixture *f = *state;
@@ -253,7 +253,7 @@ static void an_older_kernel_is_not_told(void **state)
 	core_unlock(&f->fs->core);
 }
 
-static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state)
+static void a_folder_is_queued_for_pruning_again_after_its_last_name_is_evicted(void **state)
 {
 	struct told told;
 	struct fixture *f = *state;
@@ -280,7 +280,7 @@ static void a_folder_is_told_of_again_when_the_last_name_in_it_went(void **state
 	core_unlock(&f->fs->core);
 }
 
-static void inodes_that_are_held_leave_less_for_the_rest_but_never_nothing(void **state)
+static void inodes_held_by_the_kernel_shrink_the_memory_bound_down_to_a_minimum(void **state)
 {
 	struct fixture *f = *state;
 	const size_t before = f->fs->core.inodes.count, left = trim_max(f->fs);
@@ -303,7 +303,7 @@ static void inodes_that_are_held_leave_less_for_the_rest_but_never_nothing(void 
 	core_unlock(&f->fs->core);
 }
 
-static void long_targets_of_symlinks_count_and_are_given_back(void **state)
+static void symlink_targets_count_as_memory_of_names_and_are_freed_with_them(void **state)
 {
 	struct fixture *f = *state;
 	char target[2000], name[32];
@@ -340,14 +340,14 @@ static void long_targets_of_symlinks_count_and_are_given_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(many_files_with_content_and_xattrs_stay_within_the_bound),
-		TEST(a_file_without_content_is_gone_and_one_that_is_open_stays),
-		TEST(what_is_kept_is_counted_and_not_twice),
-		TEST(the_kernel_is_told_of_documents_whose_names_went),
-		TEST(an_older_kernel_is_not_told),
-		TEST(a_folder_is_told_of_again_when_the_last_name_in_it_went),
-		TEST(long_targets_of_symlinks_count_and_are_given_back),
-		TEST(inodes_that_are_held_leave_less_for_the_rest_but_never_nothing),
+		TEST(many_files_with_content_and_xattrs_stay_within_the_memory_bound),
+		TEST(evicting_content_frees_a_closed_file_and_keeps_an_open_one),
+		TEST(cached_data_is_counted_once_and_subtracted_when_it_is_evicted),
+		TEST(the_kernel_is_asked_to_forget_documents_whose_names_were_evicted),
+		TEST(a_kernel_before_7_45_is_not_asked_to_forget_documents),
+		TEST(a_folder_is_queued_for_pruning_again_after_its_last_name_is_evicted),
+		TEST(symlink_targets_count_as_memory_of_names_and_are_freed_with_them),
+		TEST(inodes_held_by_the_kernel_shrink_the_memory_bound_down_to_a_minimum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static int ask_with(struct front *f, const char *target, const char *fields)
 	return wire_ask(f->port, request, text, sizeof(text));
 }
 
-static void only_a_good_bearer_token_opens_the_door(void **state)
+static void a_request_without_a_valid_bearer_token_gets_401(void **state)
 {
 	static const struct {
 		const char *target, *fields;
@@ -53,7 +53,7 @@ static void only_a_good_bearer_token_opens_the_door(void **state)
 	}
 }
 
-static void a_stranger_may_log_in_and_is_nobody(void **state)
+static void a_login_is_passed_on_without_identity_and_with_the_seen_address(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(
@@ -76,7 +76,7 @@ static void a_stranger_may_log_in_and_is_nobody(void **state)
 	assert_null(strstr(text, "Nephos-User"));
 }
 
-static void a_token_is_asked_for_once_until_it_is_forgotten(void **state)
+static void the_user_service_is_asked_again_about_a_forgotten_token(void **state)
 {
 	struct front *f = *state;
 	static const char *const bodies[] = {"{\"token_ids\":[\"k1\"]}", "{\"user_id\":\"1\"}"};
@@ -89,7 +89,7 @@ static void a_token_is_asked_for_once_until_it_is_forgotten(void **state)
 	}
 }
 
-static void forget_refuses_what_it_does_not_understand(void **state)
+static void a_malformed_notice_of_ended_tokens_gets_400_or_422(void **state)
 {
 	struct front *f = *state;
 	static const char *const bodies[] = {
@@ -101,7 +101,7 @@ static void forget_refuses_what_it_does_not_understand(void **state)
 	}
 }
 
-static void a_silent_user_service_is_passed_over(void **state)
+static void a_token_is_checked_by_another_user_service_when_one_is_silent(void **state)
 {
 	struct front *f = *state;
 	uint16_t port;
@@ -125,7 +125,7 @@ static void leave(struct front *f, const char *name)
 	assert_int_equal(front_tell(f, "POST /internal/v1/registry", body, text, sizeof(text)), 200);
 }
 
-static void without_a_user_service_it_says_503_and_open_pages_stay(void **state)
+static void without_a_user_service_requests_get_503_and_healthz_still_answers_200(void **state)
 {
 	struct front *f = *state;
 	front_remove(f, "u");
@@ -142,12 +142,12 @@ static void without_a_user_service_it_says_503_and_open_pages_stay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_a_good_bearer_token_opens_the_door),
-		cmocka_unit_test(a_stranger_may_log_in_and_is_nobody),
-		cmocka_unit_test(a_token_is_asked_for_once_until_it_is_forgotten),
-		cmocka_unit_test(forget_refuses_what_it_does_not_understand),
-		cmocka_unit_test(a_silent_user_service_is_passed_over),
-		cmocka_unit_test(without_a_user_service_it_says_503_and_open_pages_stay),
+		cmocka_unit_test(a_request_without_a_valid_bearer_token_gets_401),
+		cmocka_unit_test(a_login_is_passed_on_without_identity_and_with_the_seen_address),
+		cmocka_unit_test(the_user_service_is_asked_again_about_a_forgotten_token),
+		cmocka_unit_test(a_malformed_notice_of_ended_tokens_gets_400_or_422),
+		cmocka_unit_test(a_token_is_checked_by_another_user_service_when_one_is_silent),
+		cmocka_unit_test(without_a_user_service_requests_get_503_and_healthz_still_answers_200),
 	};
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static void a_client_is_where_his_connection_or_a_named_proxy_says(void **state)
+static void the_client_address_is_that_of_the_peer_or_named_by_trusted_proxies(void **state)
 {
 	static const struct {
 		const char *trusted, *peer, *forwarded, *is;
@@ -67,7 +67,7 @@ static void a_malformed_list_of_proxies_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_client_is_where_his_connection_or_a_named_proxy_says),
+		cmocka_unit_test(the_client_address_is_that_of_the_peer_or_named_by_trusted_proxies),
 		cmocka_unit_test(a_malformed_list_of_proxies_is_refused),
 	};
 

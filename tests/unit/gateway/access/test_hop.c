@@ -25,7 +25,7 @@ static char text[65536];
 
 /* ---- what is read ---- */
 
-static void the_way_of_a_request_is_an_epoch_and_a_name(void **state)
+static void hop_parse_takes_an_epoch_and_a_gateway_name_and_nothing_else(void **state)
 {
 	static const char *const wrong[] = {"", " ", "1", "1 ", " a", "a 1", "0 a", "01 a", "-1 a", "+1 a", "1  a",
 		"1 a ", "1\ta", "1 a b", "1 a/b", "1 \xc3\xa4", "9223372036854775808 a", "18446744073709551617 a",
@@ -54,7 +54,7 @@ static void the_way_of_a_request_is_an_epoch_and_a_name(void **state)
 	assert_int_equal(epoch, 7); /* a wrong value leaves *epoch as it was */
 }
 
-static void who_asks_is_said_in_four_fields_that_are_all_there(void **state)
+static void hop_identity_needs_all_four_fields_with_valid_values(void **state)
 {
 	const struct hop_fields good = {.user = "5", .name = "anna%20%C3%A4", .admin = "1", .token_id = "k7"};
 	struct token_identity identity = {0};
@@ -127,7 +127,7 @@ static int ask_as(struct front *f, const char *kind, const char *line, const cha
 	return status;
 }
 
-static void what_a_gateway_passes_on_is_asked_of_the_services_for_that_user(void **state)
+static void a_hopped_request_goes_to_the_service_with_the_identity_of_its_user(void **state)
 {
 	assert_int_equal(
 		ask_as(*state, "gateway", ECHO_LINE, HOPPED "Nephos-Trace: abc\r\nNephos-Floor: 1.2\r\n"), 200);
@@ -141,7 +141,7 @@ static void what_a_gateway_passes_on_is_asked_of_the_services_for_that_user(void
 	assert_null(strstr(text, "Nephos-Hop"));
 }
 
-static void a_body_that_is_passed_on_arrives_whatever_tokens_ended_meanwhile(void **state)
+static void a_hopped_request_with_a_body_is_passed_on_without_a_token_question(void **state)
 {
 	struct front *f = *state;
 	int asked = gate_count(&f->service.asked);
@@ -154,7 +154,7 @@ static void a_body_that_is_passed_on_arrives_whatever_tokens_ended_meanwhile(voi
 
 /* A request that was passed on ends with its token only by the gateway that sent it: it goes on here when the user
  * service says that a token with this id has ended. */
-static void what_was_passed_on_is_not_ended_with_a_token_that_is_not_here(void **state)
+static void a_hopped_request_is_not_ended_by_a_notice_about_its_token(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came);
@@ -169,7 +169,7 @@ static void what_was_passed_on_is_not_ended_with_a_token_that_is_not_here(void *
 	close(fd);
 }
 
-static void who_is_no_gateway_gets_what_strangers_get(void **state)
+static void the_ring_listener_answers_401_to_peers_that_are_not_gateways(void **state)
 {
 	static const char *const lines[] = {ECHO_LINE, "POST /api/v2/docs/echo/a", "OPTIONS /api/v2/docs/echo/a",
 		"GET /api/v1/docs/1", "GET /api/v2/docs/docs", "DELETE /api/v2/docs/echo/a"};
@@ -188,7 +188,7 @@ static void who_is_no_gateway_gets_what_strangers_get(void **state)
 	assert_int_equal(ask_as(f, "gateway", "OPTIONS /api/v2/docs/echo/a", ""), 400);
 }
 
-static void a_hop_that_is_none_is_refused(void **state)
+static void a_malformed_hop_gets_400_and_a_hop_in_the_gateways_own_name_gets_508(void **state)
 {
 	static const struct {
 		const char *fields;
@@ -216,7 +216,7 @@ static void a_hop_that_is_none_is_refused(void **state)
 	}
 }
 
-static void nothing_but_the_docs_routes_is_there(void **state)
+static void user_internal_and_status_routes_get_404_at_the_ring_listener(void **state)
 {
 	static const char *const lines[] = {"GET /api/v2/user/me", "POST /internal/v1/registry",
 		"GET /internal/v1/registry", "POST /internal/v1/tokens/forget", "GET /status", "GET /metrics",
@@ -228,7 +228,7 @@ static void nothing_but_the_docs_routes_is_there(void **state)
 	}
 }
 
-static void on_the_public_listener_a_hop_is_nothing(void **state)
+static void the_public_listener_ignores_a_hop_field_of_a_client(void **state)
 {
 	struct front *f = *state;
 
@@ -254,7 +254,7 @@ static int start(struct front *f, const char *address, const char *advertise, st
 	return gateway_start(&options, why, ret);
 }
 
-static void an_address_that_others_cannot_go_to_is_refused_with_what_to_say(void **state)
+static void an_unusable_ring_address_is_refused_with_the_name_of_the_option(void **state)
 {
 	static const struct {
 		const char *address, *advertise, *why;
@@ -279,7 +279,7 @@ static void an_address_that_others_cannot_go_to_is_refused_with_what_to_say(void
 	}
 }
 
-static void the_others_are_told_where_it_listens_or_what_was_said(void **state)
+static void the_hop_url_is_the_listening_address_or_the_advertised_url(void **state)
 {
 	static const struct {
 		const char *address, *advertise, *url;
@@ -311,17 +311,17 @@ static void the_others_are_told_where_it_listens_or_what_was_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_way_of_a_request_is_an_epoch_and_a_name),
-		cmocka_unit_test(who_asks_is_said_in_four_fields_that_are_all_there),
-		cmocka_unit_test(what_a_gateway_passes_on_is_asked_of_the_services_for_that_user),
-		cmocka_unit_test(a_body_that_is_passed_on_arrives_whatever_tokens_ended_meanwhile),
-		cmocka_unit_test(what_was_passed_on_is_not_ended_with_a_token_that_is_not_here),
-		cmocka_unit_test(who_is_no_gateway_gets_what_strangers_get),
-		cmocka_unit_test(a_hop_that_is_none_is_refused),
-		cmocka_unit_test(nothing_but_the_docs_routes_is_there),
-		cmocka_unit_test(on_the_public_listener_a_hop_is_nothing),
-		cmocka_unit_test(an_address_that_others_cannot_go_to_is_refused_with_what_to_say),
-		cmocka_unit_test(the_others_are_told_where_it_listens_or_what_was_said),
+		cmocka_unit_test(hop_parse_takes_an_epoch_and_a_gateway_name_and_nothing_else),
+		cmocka_unit_test(hop_identity_needs_all_four_fields_with_valid_values),
+		cmocka_unit_test(a_hopped_request_goes_to_the_service_with_the_identity_of_its_user),
+		cmocka_unit_test(a_hopped_request_with_a_body_is_passed_on_without_a_token_question),
+		cmocka_unit_test(a_hopped_request_is_not_ended_by_a_notice_about_its_token),
+		cmocka_unit_test(the_ring_listener_answers_401_to_peers_that_are_not_gateways),
+		cmocka_unit_test(a_malformed_hop_gets_400_and_a_hop_in_the_gateways_own_name_gets_508),
+		cmocka_unit_test(user_internal_and_status_routes_get_404_at_the_ring_listener),
+		cmocka_unit_test(the_public_listener_ignores_a_hop_field_of_a_client),
+		cmocka_unit_test(an_unusable_ring_address_is_refused_with_the_name_of_the_option),
+		cmocka_unit_test(the_hop_url_is_the_listening_address_or_the_advertised_url),
 	};
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);
 }

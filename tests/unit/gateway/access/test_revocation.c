@@ -99,7 +99,7 @@ static void a_poll_and_a_stream_end_with_their_token(void **state)
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
-static void polls_and_streams_of_another_token_go_on(void **state)
+static void a_poll_of_another_token_goes_on_after_a_revocation(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came);
@@ -112,7 +112,7 @@ static void polls_and_streams_of_another_token_go_on(void **state)
 	is_refused(fd, 200);
 }
 
-static void the_last_byte_of_an_upload_does_not_go_on(void **state)
+static void an_upload_gets_401_when_its_token_ends_before_its_last_byte(void **state)
 {
 	struct front *f = *state;
 	int closed = gate_count(&f->service.closed);
@@ -124,7 +124,7 @@ static void the_last_byte_of_an_upload_does_not_go_on(void **state)
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
-static void a_body_that_was_being_collected_does_not_go_on_after_its_token(void **state)
+static void a_request_whose_token_ends_during_its_body_never_reaches_the_service(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came), asked = gate_count(&f->service.asked);
@@ -142,7 +142,7 @@ static void a_body_that_was_being_collected_does_not_go_on_after_its_token(void 
 	assert_int_equal(gate_count(&f->service.came), came);
 }
 
-static void a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on(void **state)
+static void an_upload_goes_on_after_a_change_of_its_user_if_its_token_is_valid(void **state)
 {
 	struct front *f = *state;
 	int asked = gate_count(&f->service.asked);
@@ -156,7 +156,7 @@ static void a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on(vo
 	is_refused(fd, 200);
 }
 
-static void of_a_user_who_was_changed_what_is_still_good_goes_on(void **state)
+static void a_poll_goes_on_after_a_change_of_its_user_if_its_token_is_valid(void **state)
 {
 	struct front *f = *state;
 	int asked = gate_count(&f->service.asked);
@@ -168,7 +168,7 @@ static void of_a_user_who_was_changed_what_is_still_good_goes_on(void **state)
 	is_refused(poll, 200);
 }
 
-static void of_a_user_who_was_changed_what_is_not_good_any_more_ends(void **state)
+static void a_poll_and_an_upload_get_401_when_a_change_of_the_user_ends_the_token(void **state)
 {
 	struct front *f = *state;
 	int poll = begin_poll(f), upload = begin_upload(f);
@@ -180,7 +180,7 @@ static void of_a_user_who_was_changed_what_is_not_good_any_more_ends(void **stat
 	is_refused(upload, 401);
 }
 
-static void a_token_that_ended_without_a_word_is_found_out(void **state)
+static void a_poll_and_a_stream_end_when_their_token_ends_without_a_notice(void **state)
 {
 	struct front *f = *state;
 	int poll = begin_poll(f), stream = begin_stream(f);
@@ -209,14 +209,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_poll_and_a_stream_end_with_their_token),
-		TEST(polls_and_streams_of_another_token_go_on),
+		TEST(a_poll_of_another_token_goes_on_after_a_revocation),
 		TEST(a_request_that_ends_its_own_token_is_answered),
-		TEST(the_last_byte_of_an_upload_does_not_go_on),
-		TEST(a_body_that_was_being_collected_does_not_go_on_after_its_token),
-		TEST(a_request_let_in_when_other_tokens_end_is_asked_about_and_goes_on),
-		TEST(of_a_user_who_was_changed_what_is_still_good_goes_on),
-		TEST(of_a_user_who_was_changed_what_is_not_good_any_more_ends),
-		TEST(a_token_that_ended_without_a_word_is_found_out),
+		TEST(an_upload_gets_401_when_its_token_ends_before_its_last_byte),
+		TEST(a_request_whose_token_ends_during_its_body_never_reaches_the_service),
+		TEST(an_upload_goes_on_after_a_change_of_its_user_if_its_token_is_valid),
+		TEST(a_poll_goes_on_after_a_change_of_its_user_if_its_token_is_valid),
+		TEST(a_poll_and_an_upload_get_401_when_a_change_of_the_user_ends_the_token),
+		TEST(a_poll_and_a_stream_end_when_their_token_ends_without_a_notice),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);

@@ -36,7 +36,7 @@ static unsigned take_all(struct share_policy *p, enum share_lane lane, int64_t u
 	return count;
 }
 
-static void the_first_user_takes_half_of_a_lane_and_each_next_half_of_the_rest(void **state)
+static void each_user_may_take_at_most_half_of_what_is_left_of_a_lane(void **state)
 {
 	assert_int_equal(take_all(*state, SHARE_REQUESTS, 1, 0), SHARE_REQUESTS_MAX / 2);
 	assert_int_equal(take_all(*state, SHARE_REQUESTS, 2, 0), SHARE_REQUESTS_MAX / 4);
@@ -44,21 +44,21 @@ static void the_first_user_takes_half_of_a_lane_and_each_next_half_of_the_rest(v
 	assert_int_equal(take_all(*state, SHARE_REQUESTS, 1, 0), 0);
 }
 
-static void a_user_with_little_finds_room_however_many_are_greedy(void **state)
+static void a_new_user_gets_a_request_share_beside_nine_greedy_users(void **state)
 {
 	for (int64_t user = 1; user <= 9; user++)
 		(void)take_all(*state, SHARE_REQUESTS, user, 0);
 	assert_int_equal(share_policy_take(*state, &(struct share_claim){SHARE_REQUESTS, 100, 0, 1}), 0);
 }
 
-static void a_lane_never_takes_more_than_it_has(void **state)
+static void shares_taken_by_4000_greedy_users_stay_within_the_lane(void **state)
 {
 	for (int64_t user = 1; user <= 4000; user++)
 		(void)take_all(*state, SHARE_REQUESTS, user, 0);
 	assert_in_range(share_policy_taken(*state, SHARE_REQUESTS), SHARE_REQUESTS_MAX - 10, SHARE_REQUESTS_MAX);
 }
 
-static void polls_of_a_user_and_of_one_of_its_drives_have_limits(void **state)
+static void polls_are_limited_for_each_user_and_for_each_of_the_users_drives(void **state)
 {
 	assert_int_equal(take_all(*state, SHARE_POLLS, 1, 7), SHARE_POLLS_PER_DRIVE);
 	assert_int_equal(take_all(*state, SHARE_POLLS, 1, 8), SHARE_POLLS_PER_USER - SHARE_POLLS_PER_DRIVE);
@@ -66,7 +66,7 @@ static void polls_of_a_user_and_of_one_of_its_drives_have_limits(void **state)
 	assert_int_equal(take_all(*state, SHARE_POLLS, 2, 7), SHARE_POLLS_PER_DRIVE);
 }
 
-static void polls_keep_away_neither_a_mount_nor_its_lock_waits_nor_requests(void **state)
+static void exhausted_polls_leave_room_for_mounts_lock_waits_and_requests(void **state)
 {
 	(void)take_all(*state, SHARE_POLLS, 1, 7);
 	(void)take_all(*state, SHARE_POLLS, 1, 8);
@@ -75,7 +75,7 @@ static void polls_keep_away_neither_a_mount_nor_its_lock_waits_nor_requests(void
 	assert_int_equal(share_policy_take(*state, &(struct share_claim){SHARE_REQUESTS, 1, 0, 1}), 0);
 }
 
-static void one_session_has_few_polls_and_leaves_room_for_the_next(void **state)
+static void polls_of_mounts_are_limited_for_each_session_separately(void **state)
 {
 	assert_int_equal(take_all(*state, SHARE_MOUNTS, 1, 3), SHARE_MOUNTS_PER_SESSION);
 	assert_int_equal(take_all(*state, SHARE_MOUNTS, 1, 4), SHARE_MOUNTS_PER_SESSION);
@@ -94,7 +94,7 @@ static void a_share_that_is_given_back_can_be_taken_again(void **state)
 	assert_int_equal(take_all(*state, SHARE_POLLS, 1, 7), SHARE_POLLS_PER_DRIVE);
 }
 
-static void bytes_are_taken_by_the_piece_and_given_back_at_once(void **state)
+static void body_bytes_taken_in_pieces_can_be_given_back_in_one_step(void **state)
 {
 	const struct share_claim piece = {SHARE_BODIES, 1, 0, 64u << 20};
 	const struct share_claim whole = {SHARE_BODIES, 1, 0, 128u << 20};
@@ -120,14 +120,14 @@ static void a_refused_claim_takes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_first_user_takes_half_of_a_lane_and_each_next_half_of_the_rest),
-		TEST(a_user_with_little_finds_room_however_many_are_greedy),
-		TEST(a_lane_never_takes_more_than_it_has),
-		TEST(polls_of_a_user_and_of_one_of_its_drives_have_limits),
-		TEST(polls_keep_away_neither_a_mount_nor_its_lock_waits_nor_requests),
-		TEST(one_session_has_few_polls_and_leaves_room_for_the_next),
+		TEST(each_user_may_take_at_most_half_of_what_is_left_of_a_lane),
+		TEST(a_new_user_gets_a_request_share_beside_nine_greedy_users),
+		TEST(shares_taken_by_4000_greedy_users_stay_within_the_lane),
+		TEST(polls_are_limited_for_each_user_and_for_each_of_the_users_drives),
+		TEST(exhausted_polls_leave_room_for_mounts_lock_waits_and_requests),
+		TEST(polls_of_mounts_are_limited_for_each_session_separately),
 		TEST(a_share_that_is_given_back_can_be_taken_again),
-		TEST(bytes_are_taken_by_the_piece_and_given_back_at_once),
+		TEST(body_bytes_taken_in_pieces_can_be_given_back_in_one_step),
 		TEST(a_refused_claim_takes_nothing),
 	};
 

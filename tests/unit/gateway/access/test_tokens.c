@@ -24,7 +24,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void token_is_known_for_five_seconds_after_it_was_asked_for(void **state)
+static void a_token_is_cached_for_five_seconds_after_it_was_asked_about(void **state)
 {
 	struct tokens *t = *state;
 	struct token_identity got;
@@ -37,7 +37,7 @@ static void token_is_known_for_five_seconds_after_it_was_asked_for(void **state)
 	assert_false(tokens_get(t, span_str("secre"), 1000, &got));
 }
 
-static void revoked_token_is_forgotten_and_others_are_not(void **state)
+static void a_revoked_token_is_forgotten_and_other_tokens_are_not(void **state)
 {
 	struct tokens *t = *state;
 	struct token_identity got, other = ANNA;
@@ -51,7 +51,7 @@ static void revoked_token_is_forgotten_and_others_are_not(void **state)
 	assert_false(tokens_get(t, span_str("two"), 1, &got));
 }
 
-static void answer_that_was_asked_for_before_a_revocation_is_not_remembered(void **state)
+static void an_answer_requested_before_a_revocation_is_not_cached(void **state)
 {
 	struct tokens *t = *state;
 	struct token_identity got;
@@ -61,7 +61,7 @@ static void answer_that_was_asked_for_before_a_revocation_is_not_remembered(void
 	assert_false(tokens_get(t, span_str("secret"), 1, &got));
 }
 
-static void the_oldest_token_falls_out_of_a_full_cache(void **state)
+static void a_full_cache_evicts_the_oldest_token(void **state)
 {
 	struct tokens *t = *state;
 	struct token_identity got;
@@ -79,11 +79,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			token_is_known_for_five_seconds_after_it_was_asked_for, setup, teardown),
-		cmocka_unit_test_setup_teardown(revoked_token_is_forgotten_and_others_are_not, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			answer_that_was_asked_for_before_a_revocation_is_not_remembered, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_oldest_token_falls_out_of_a_full_cache, setup, teardown),
+			a_token_is_cached_for_five_seconds_after_it_was_asked_about, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_revoked_token_is_forgotten_and_other_tokens_are_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_answer_requested_before_a_revocation_is_not_cached, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_cache_evicts_the_oldest_token, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

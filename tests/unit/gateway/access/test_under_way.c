@@ -62,7 +62,7 @@ static void add(struct under_way *u, struct request *r, int64_t user, const char
 	assert_int_equal(under_way_add(u, &r->entry, &identity, span_str(id)), 0);
 }
 
-static void the_end_of_a_token_ends_what_came_under_it_and_nothing_else(void **state)
+static void the_end_of_a_token_ends_its_requests_and_no_others(void **state)
 {
 	struct request mine[2], other, yours;
 
@@ -85,7 +85,7 @@ static void the_end_of_a_token_ends_what_came_under_it_and_nothing_else(void **s
 	under_way_remove(*state, &yours.entry);
 }
 
-static void a_request_that_is_about_to_go_is_left_alone(void **state)
+static void a_request_that_is_being_removed_is_not_ended_with_its_token(void **state)
 {
 	struct request r;
 
@@ -96,7 +96,7 @@ static void a_request_that_is_about_to_go_is_left_alone(void **state)
 	under_way_remove(*state, &r.entry);
 }
 
-static void a_token_is_asked_about_once_when_it_was_not_confirmed_for_long(void **state)
+static void a_token_is_asked_about_once_when_its_confirmation_is_too_old(void **state)
 {
 	struct request r, young;
 	struct under_way_doubt doubt, another;
@@ -115,7 +115,7 @@ static void a_token_is_asked_about_once_when_it_was_not_confirmed_for_long(void 
 	under_way_remove(*state, &young.entry);
 }
 
-static void a_newer_request_under_a_token_that_was_asked_about_saves_the_question(void **state)
+static void a_newer_request_with_the_same_token_confirms_the_older_one(void **state)
 {
 	struct request old, fresh;
 	struct under_way_doubt doubt;
@@ -128,7 +128,7 @@ static void a_newer_request_under_a_token_that_was_asked_about_saves_the_questio
 	under_way_remove(*state, &fresh.entry);
 }
 
-static void a_token_nobody_could_judge_is_asked_about_again_and_not_confirmed(void **state)
+static void a_token_without_a_verdict_is_asked_about_again_and_not_confirmed(void **state)
 {
 	struct request r;
 	struct under_way_doubt doubt;
@@ -141,7 +141,7 @@ static void a_token_nobody_could_judge_is_asked_about_again_and_not_confirmed(vo
 	under_way_remove(*state, &r.entry);
 }
 
-static void after_a_change_of_its_user_only_what_was_asked_later_counts(void **state)
+static void after_a_change_of_a_user_only_later_answers_confirm_the_users_tokens(void **state)
 {
 	struct request r, late;
 	struct under_way_doubt doubt;
@@ -162,7 +162,7 @@ static void after_a_change_of_its_user_only_what_was_asked_later_counts(void **s
 	under_way_remove(*state, &late.entry);
 }
 
-static void a_question_from_before_a_change_does_not_confirm_what_came_after(void **state)
+static void the_answer_to_a_question_before_a_change_of_the_user_confirms_nothing(void **state)
 {
 	struct request r;
 	struct under_way_doubt doubt;
@@ -176,7 +176,7 @@ static void a_question_from_before_a_change_does_not_confirm_what_came_after(voi
 	under_way_remove(*state, &r.entry);
 }
 
-static void a_request_of_nobody_needs_no_token(void **state)
+static void a_request_without_a_user_always_counts_as_confirmed(void **state)
 {
 	struct request r = {0};
 
@@ -189,14 +189,14 @@ static void a_request_of_nobody_needs_no_token(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_end_of_a_token_ends_what_came_under_it_and_nothing_else),
-		TEST(a_request_that_is_about_to_go_is_left_alone),
-		TEST(a_token_is_asked_about_once_when_it_was_not_confirmed_for_long),
-		TEST(a_newer_request_under_a_token_that_was_asked_about_saves_the_question),
-		TEST(a_token_nobody_could_judge_is_asked_about_again_and_not_confirmed),
-		TEST(after_a_change_of_its_user_only_what_was_asked_later_counts),
-		TEST(a_question_from_before_a_change_does_not_confirm_what_came_after),
-		TEST(a_request_of_nobody_needs_no_token),
+		TEST(the_end_of_a_token_ends_its_requests_and_no_others),
+		TEST(a_request_that_is_being_removed_is_not_ended_with_its_token),
+		TEST(a_token_is_asked_about_once_when_its_confirmation_is_too_old),
+		TEST(a_newer_request_with_the_same_token_confirms_the_older_one),
+		TEST(a_token_without_a_verdict_is_asked_about_again_and_not_confirmed),
+		TEST(after_a_change_of_a_user_only_later_answers_confirm_the_users_tokens),
+		TEST(the_answer_to_a_question_before_a_change_of_the_user_confirms_nothing),
+		TEST(a_request_without_a_user_always_counts_as_confirmed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static void a_block_is_right_when_it_is_whole_and_has_its_hash(void **state)
 	block_unref(NULL);
 }
 
-static void what_is_put_is_found_by_its_hash(void **state)
+static void a_block_that_was_put_is_found_by_its_hash(void **state)
 {
 	struct block_cache *c = cache_of(ROOM);
 	struct block_cache_counters now;
@@ -96,7 +96,7 @@ static void what_is_put_is_found_by_its_hash(void **state)
 	block_cache_free(c);
 }
 
-static void bytes_are_bounded_with_all_that_belongs_to_a_block(void **state)
+static void the_bytes_of_a_block_cache_never_exceed_its_room(void **state)
 {
 	struct block_cache *c = cache_of(ROOM);
 	struct block_cache_counters now;
@@ -116,7 +116,7 @@ static void bytes_are_bounded_with_all_that_belongs_to_a_block(void **state)
 	block_cache_free(c);
 }
 
-static void what_was_read_again_outlives_a_walk_over_much(void **state)
+static void blocks_that_were_read_again_survive_300_later_blocks(void **state)
 {
 	struct block_cache *c = cache_of(ROOM);
 	int left = 0;
@@ -134,7 +134,7 @@ static void what_was_read_again_outlives_a_walk_over_much(void **state)
 	block_cache_free(c);
 }
 
-static void a_block_that_fell_out_stays_with_who_holds_it(void **state)
+static void an_evicted_block_stays_intact_for_its_holder(void **state)
 {
 	struct block_cache *c = cache_of(ROOM);
 	struct block *b = make(1, MIB), *held;
@@ -166,7 +166,7 @@ static void a_block_cache_without_room_keeps_nothing(void **state)
 	block_cache_free(NULL);
 }
 
-static void the_second_part_of_a_block_is_known_to_be_the_second(void **state)
+static void block_cache_wanted_before_recognises_the_second_request_for_a_block(void **state)
 {
 	struct block_cache *c = cache_of(ROOM);
 	const uint8_t some[SHA256_BYTES] = {3}, other[SHA256_BYTES] = {4};
@@ -183,12 +183,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_is_right_when_it_is_whole_and_has_its_hash),
-		cmocka_unit_test(what_is_put_is_found_by_its_hash),
-		cmocka_unit_test(bytes_are_bounded_with_all_that_belongs_to_a_block),
-		cmocka_unit_test(what_was_read_again_outlives_a_walk_over_much),
-		cmocka_unit_test(a_block_that_fell_out_stays_with_who_holds_it),
+		cmocka_unit_test(a_block_that_was_put_is_found_by_its_hash),
+		cmocka_unit_test(the_bytes_of_a_block_cache_never_exceed_its_room),
+		cmocka_unit_test(blocks_that_were_read_again_survive_300_later_blocks),
+		cmocka_unit_test(an_evicted_block_stays_intact_for_its_holder),
 		cmocka_unit_test(a_block_cache_without_room_keeps_nothing),
-		cmocka_unit_test(the_second_part_of_a_block_is_known_to_be_the_second),
+		cmocka_unit_test(block_cache_wanted_before_recognises_the_second_request_for_a_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

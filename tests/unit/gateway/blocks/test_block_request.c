@@ -15,7 +15,7 @@
 
 #define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-static void a_hash_is_the_last_segment(void **state)
+static void the_hash_of_a_block_is_the_last_segment_of_its_path(void **state)
 {
 	static const char *const NONE[] = {"", "/", "/blocks/", "/blocks/" HEX "0", "/blocks/" HEX "/", "/blacks/" HEX,
 		"/blocks/x" HEX, "/blocks?/blocks/" HEX, HEX, "/blocks/%65" HEX};
@@ -31,7 +31,7 @@ static void a_hash_is_the_last_segment(void **state)
 	assert_string_equal(text, HEX);
 }
 
-static void one_part_of_a_bounded_length_is_understood(void **state)
+static void only_a_single_range_of_at_most_1_mib_is_accepted(void **state)
 {
 	static const char *const NONE[] = {"", "bytes", "bytes=", "bytes=-", "bytes=1-", "bytes=-1", "bytes=2-1",
 		"bytes=0-1,3-4", "bytes= 0-1", "bytes=0-1048576", "bytes=0-4194304", "bytes=0-99999999999999999999",
@@ -50,7 +50,7 @@ static void one_part_of_a_bounded_length_is_understood(void **state)
 	assert_true(part.from == 3145728 && part.len == 1048576);
 }
 
-static void a_capability_is_for_one_block_of_one_drive(void **state)
+static void a_capability_is_valid_for_one_block_of_one_drive_only(void **state)
 {
 	const uint8_t key[SHA256_BYTES] = {9}, other_key[SHA256_BYTES] = {8};
 	struct cluster *cluster = NULL, *strangers = NULL;
@@ -99,7 +99,7 @@ static void a_capability_is_for_one_block_of_one_drive(void **state)
 	cluster_free(strangers);
 }
 
-static void a_gateway_whose_clock_is_behind_makes_capabilities_that_hold(void **state)
+static void a_gateway_whose_clock_is_behind_signs_capabilities_that_are_valid(void **state)
 {
 	const uint8_t key[SHA256_BYTES] = {9}, sha256[SHA256_BYTES] = {1};
 	struct cluster *cluster = NULL;
@@ -130,10 +130,10 @@ static void a_gateway_whose_clock_is_behind_makes_capabilities_that_hold(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_hash_is_the_last_segment),
-		cmocka_unit_test(one_part_of_a_bounded_length_is_understood),
-		cmocka_unit_test(a_capability_is_for_one_block_of_one_drive),
-		cmocka_unit_test(a_gateway_whose_clock_is_behind_makes_capabilities_that_hold),
+		cmocka_unit_test(the_hash_of_a_block_is_the_last_segment_of_its_path),
+		cmocka_unit_test(only_a_single_range_of_at_most_1_mib_is_accepted),
+		cmocka_unit_test(a_capability_is_valid_for_one_block_of_one_drive_only),
+		cmocka_unit_test(a_gateway_whose_clock_is_behind_signs_capabilities_that_are_valid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,7 @@ static int tear_down(void **state)
 
 /* ---- keeping ---- */
 
-static void an_answer_is_found_under_its_key_with_all_that_it_was(void **state)
+static void an_answer_is_found_under_its_key_with_status_seq_head_and_body(void **state)
 {
 	struct answer *a;
 
@@ -139,7 +139,7 @@ static void an_answer_is_found_under_its_key_with_all_that_it_was(void **state)
 	answer_unref(a);
 }
 
-static void another_key_finds_nothing_be_it_only_longer(void **state)
+static void a_prefix_or_an_extension_of_a_key_finds_nothing(void **state)
 {
 	put(*state, &(struct put){.key = "key", .document = 1, .seq = 1});
 	assert_false(has(*state, "ke"));
@@ -147,7 +147,7 @@ static void another_key_finds_nothing_be_it_only_longer(void **state)
 	assert_false(has(*state, ""));
 }
 
-static void a_later_answer_takes_the_place_of_an_earlier_one_and_not_the_other_way(void **state)
+static void a_later_answer_replaces_an_earlier_one_and_not_the_other_way_round(void **state)
 {
 	struct answer *a;
 
@@ -161,7 +161,7 @@ static void a_later_answer_takes_the_place_of_an_earlier_one_and_not_the_other_w
 	assert_int_equal(count(*state).entries, 1);
 }
 
-static void an_answer_is_gone_when_its_lifetime_is_over(void **state)
+static void an_answer_expires_at_the_end_of_its_lifetime(void **state)
 {
 	put(*state, &(struct put){.key = "k", .document = 1, .seq = 1, .lifetime_s = 300, .asked_ns = NS_PER_S});
 	assert_true(has_at(*state, "k", 301 * NS_PER_S - 1));
@@ -170,7 +170,7 @@ static void an_answer_is_gone_when_its_lifetime_is_over(void **state)
 	assert_int_equal(count(*state).entries, 0);
 }
 
-static void an_answer_made_from_more_than_tags_can_say_is_not_kept(void **state)
+static void an_answer_with_more_tags_than_a_list_holds_is_not_kept(void **state)
 {
 	assert_int_equal(put(*state, &(struct put){.key = "k", .document = 1, .seq = 1, .more_tags = TAG_LIST_MAX}),
 		CACHE_UNTAGGED);
@@ -180,7 +180,7 @@ static void an_answer_made_from_more_than_tags_can_say_is_not_kept(void **state)
 
 /* ---- dropping ---- */
 
-static void a_change_drops_what_was_made_from_it_and_nothing_else(void **state)
+static void a_drop_of_a_tag_removes_the_entries_with_that_tag_and_no_others(void **state)
 {
 	put(*state, &(struct put){.key = "a", .document = 1, .seq = 1});
 	put(*state, &(struct put){.key = "b", .document = 1, .seq = 1, .more_tags = 3});
@@ -194,7 +194,7 @@ static void a_change_drops_what_was_made_from_it_and_nothing_else(void **state)
 	assert_int_equal(count(*state).dropped, 2);
 }
 
-static void every_tag_of_an_entry_drops_it(void **state)
+static void a_drop_of_any_of_its_tags_removes_an_entry(void **state)
 {
 	for (int64_t i = 0; i < 5; i++) {
 		put(*state, &(struct put){.key = "k", .document = 1, .seq = 10 + i, .more_tags = 5});
@@ -204,7 +204,7 @@ static void every_tag_of_an_entry_drops_it(void **state)
 	}
 }
 
-static void many_tags_at_once_are_all_dropped(void **state)
+static void a_drop_of_700_tags_removes_the_entries_of_the_first_and_the_last_tag(void **state)
 {
 	struct tag tags[700];
 
@@ -217,7 +217,7 @@ static void many_tags_at_once_are_all_dropped(void **state)
 	assert_false(has(*state, "last"));
 }
 
-static void an_entry_that_saw_the_change_stays_when_the_change_is_told_late(void **state)
+static void an_entry_that_saw_a_change_survives_the_late_drop_for_that_change(void **state)
 {
 	put(*state, &(struct put){.key = "k", .document = 1, .seq = 7});
 	drop(*state, 1, 7);
@@ -226,7 +226,7 @@ static void an_entry_that_saw_the_change_stays_when_the_change_is_told_late(void
 	assert_false(has(*state, "k"));
 }
 
-static void an_answer_that_was_on_its_way_while_its_tag_was_dropped_is_not_kept(void **state)
+static void an_answer_requested_before_a_drop_is_kept_only_if_it_saw_the_change(void **state)
 {
 	const uint64_t sent = cache_fence(*state);
 
@@ -239,7 +239,7 @@ static void an_answer_that_was_on_its_way_while_its_tag_was_dropped_is_not_kept(
 		CACHE_KEPT);
 }
 
-static void an_answer_is_whole_while_it_is_read_although_its_entry_is_dropped(void **state)
+static void an_answer_stays_whole_for_its_reader_when_its_entry_is_dropped(void **state)
 {
 	struct answer *a;
 
@@ -255,7 +255,7 @@ static void an_answer_is_whole_while_it_is_read_although_its_entry_is_dropped(vo
 
 /* ---- forgetting ---- */
 
-static void a_drive_is_forgotten_with_what_is_on_its_way(void **state)
+static void cache_forget_drive_removes_the_entries_and_refuses_answers_in_flight(void **state)
 {
 	const uint64_t sent = cache_fence(*state);
 
@@ -271,7 +271,7 @@ static void a_drive_is_forgotten_with_what_is_on_its_way(void **state)
 	assert_int_equal(count(*state).forgotten, 1);
 }
 
-static void a_user_is_forgotten_with_what_is_on_its_way_to_him(void **state)
+static void cache_forget_user_removes_the_entries_and_refuses_answers_in_flight(void **state)
 {
 	const uint64_t sent = cache_fence(*state);
 
@@ -287,7 +287,7 @@ static void a_user_is_forgotten_with_what_is_on_its_way_to_him(void **state)
 		CACHE_FENCED);
 }
 
-static void all_is_forgotten_with_what_is_on_its_way(void **state)
+static void cache_forget_all_removes_all_entries_and_refuses_answers_in_flight(void **state)
 {
 	const uint64_t sent = cache_fence(*state);
 	const uint64_t empty = count(*state).bytes;
@@ -315,7 +315,7 @@ static void a_cache_is_at_least_1_mib_and_at_most_1_tib(void **state)
 	assert_null(c);
 }
 
-static void a_large_answer_is_kept_when_it_is_asked_for_a_second_time(void **state)
+static void an_answer_of_1_mib_is_kept_only_when_it_is_put_a_second_time(void **state)
 {
 	const struct put large = {.key = "k", .document = 1, .seq = 1, .body_bytes = 1024 * 1024};
 
@@ -369,7 +369,7 @@ static int how_many(struct cache *c, int first, int last)
 	return there;
 }
 
-static void what_was_read_twice_outlives_what_was_not(void **state)
+static void entries_that_were_read_twice_survive_4000_later_puts(void **state)
 {
 	fill_up(*state, 1, 200, 1);
 	for (int i = 0; i < 2; i++)
@@ -380,7 +380,7 @@ static void what_was_read_twice_outlives_what_was_not(void **state)
 	assert_true(count(*state).bytes <= CACHE_BYTES_MIN);
 }
 
-static void what_comes_back_soon_stays_longer_than_what_comes_once(void **state)
+static void an_entry_that_is_put_again_soon_after_its_eviction_survives_3000_puts(void **state)
 {
 	fill_up(*state, 1, 2000, 1);
 	assert_false(has(*state, "1100"));
@@ -389,7 +389,7 @@ static void what_comes_back_soon_stays_longer_than_what_comes_once(void **state)
 	assert_true(has(*state, "1100"));
 }
 
-static void what_was_worth_keeping_is_so_after_a_change(void **state)
+static void an_entry_that_was_read_before_its_drop_outlives_unread_ones_afterwards(void **state)
 {
 	put(*state, &(struct put){.key = "hot", .document = 1, .seq = 1});
 	assert_true(has(*state, "hot"));
@@ -401,7 +401,7 @@ static void what_was_worth_keeping_is_so_after_a_change(void **state)
 
 /* ---- counting ---- */
 
-static void hits_and_misses_are_counted_by_kind_and_fills_by_what_became_of_them(void **state)
+static void hits_and_misses_are_counted_by_kind_and_fills_by_verdict(void **state)
 {
 	struct cache_counters c;
 
@@ -423,28 +423,28 @@ static void hits_and_misses_are_counted_by_kind_and_fills_by_what_became_of_them
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(an_answer_is_found_under_its_key_with_all_that_it_was),
-		test(another_key_finds_nothing_be_it_only_longer),
-		test(a_later_answer_takes_the_place_of_an_earlier_one_and_not_the_other_way),
-		test(an_answer_is_gone_when_its_lifetime_is_over),
-		test(an_answer_made_from_more_than_tags_can_say_is_not_kept),
-		test(a_change_drops_what_was_made_from_it_and_nothing_else),
-		test(every_tag_of_an_entry_drops_it),
-		test(many_tags_at_once_are_all_dropped),
-		test(an_entry_that_saw_the_change_stays_when_the_change_is_told_late),
-		test(an_answer_that_was_on_its_way_while_its_tag_was_dropped_is_not_kept),
-		test(an_answer_is_whole_while_it_is_read_although_its_entry_is_dropped),
-		test(a_drive_is_forgotten_with_what_is_on_its_way),
-		test(a_user_is_forgotten_with_what_is_on_its_way_to_him),
-		test(all_is_forgotten_with_what_is_on_its_way),
+		test(an_answer_is_found_under_its_key_with_status_seq_head_and_body),
+		test(a_prefix_or_an_extension_of_a_key_finds_nothing),
+		test(a_later_answer_replaces_an_earlier_one_and_not_the_other_way_round),
+		test(an_answer_expires_at_the_end_of_its_lifetime),
+		test(an_answer_with_more_tags_than_a_list_holds_is_not_kept),
+		test(a_drop_of_a_tag_removes_the_entries_with_that_tag_and_no_others),
+		test(a_drop_of_any_of_its_tags_removes_an_entry),
+		test(a_drop_of_700_tags_removes_the_entries_of_the_first_and_the_last_tag),
+		test(an_entry_that_saw_a_change_survives_the_late_drop_for_that_change),
+		test(an_answer_requested_before_a_drop_is_kept_only_if_it_saw_the_change),
+		test(an_answer_stays_whole_for_its_reader_when_its_entry_is_dropped),
+		test(cache_forget_drive_removes_the_entries_and_refuses_answers_in_flight),
+		test(cache_forget_user_removes_the_entries_and_refuses_answers_in_flight),
+		test(cache_forget_all_removes_all_entries_and_refuses_answers_in_flight),
 		test(a_cache_is_at_least_1_mib_and_at_most_1_tib),
-		test(a_large_answer_is_kept_when_it_is_asked_for_a_second_time),
+		test(an_answer_of_1_mib_is_kept_only_when_it_is_put_a_second_time),
 		test(an_answer_over_1_mib_is_never_kept),
 		small_test(an_answer_over_an_eighth_of_the_cache_is_never_kept),
-		small_test(what_was_read_twice_outlives_what_was_not),
-		small_test(what_comes_back_soon_stays_longer_than_what_comes_once),
-		small_test(what_was_worth_keeping_is_so_after_a_change),
-		test(hits_and_misses_are_counted_by_kind_and_fills_by_what_became_of_them),
+		small_test(entries_that_were_read_twice_survive_4000_later_puts),
+		small_test(an_entry_that_is_put_again_soon_after_its_eviction_survives_3000_puts),
+		small_test(an_entry_that_was_read_before_its_drop_outlives_unread_ones_afterwards),
+		test(hits_and_misses_are_counted_by_kind_and_fills_by_verdict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ static void drop(int64_t document, int64_t seq)
 	cache_drop(c, &tag, 1, seq);
 }
 
-static void a_copy_is_what_it_was_at_its_home(void **state)
+static void cache_copy_of_gives_the_entry_as_it_is_kept_and_nothing_after_a_drop(void **state)
 {
 	struct cache_walk at = {0};
 	struct cache_mark marks[4];
@@ -149,7 +149,7 @@ static void a_copy_is_what_it_was_at_its_home(void **state)
 	assert_null(cache_copy_of(c, &heard_last));
 }
 
-static void a_walk_comes_by_all_that_is_there(void **state)
+static void cache_walk_visits_every_entry(void **state)
 {
 	struct cache_walk at = {0};
 	struct cache_mark marks[16];
@@ -168,7 +168,7 @@ static void a_walk_comes_by_all_that_is_there(void **state)
 	assert_int_equal(found, count().entries);
 }
 
-static void a_copy_is_read_as_others_and_is_none_any_more(void **state)
+static void a_copy_counts_as_an_ordinary_entry_once_it_was_read(void **state)
 {
 	(void)state;
 	assert_int_equal(copy(&(struct copying){"key", 2, 40}), CACHE_KEPT);
@@ -181,7 +181,7 @@ static void a_copy_is_read_as_others_and_is_none_any_more(void **state)
 	assert_int_equal(count().entries, 1);
 }
 
-static void what_it_has_need_not_be_copied(void **state)
+static void only_copies_newer_than_the_cached_entry_are_wanted_and_kept(void **state)
 {
 	(void)state;
 	assert_false(cache_has(c, span_str("key"), 40, 0));
@@ -194,7 +194,7 @@ static void what_it_has_need_not_be_copied(void **state)
 	assert_int_equal(copy(&(struct copying){"key", 2, 40}), CACHE_SUPERSEDED);
 }
 
-static void a_copy_that_was_overtaken_is_refused(void **state)
+static void a_copy_older_than_a_drop_or_a_forgotten_drive_is_refused(void **state)
 {
 	(void)state;
 	const uint64_t before = cache_fence(c);
@@ -208,7 +208,7 @@ static void a_copy_that_was_overtaken_is_refused(void **state)
 	assert_int_equal(count().fills[CACHE_FENCED], 0);
 }
 
-static void copies_are_dropped_and_forgotten_as_others(void **state)
+static void copies_are_removed_by_drops_and_with_forgotten_users_and_drives(void **state)
 {
 	(void)state;
 	const uint64_t sent = cache_fence(c);
@@ -225,7 +225,7 @@ static void copies_are_dropped_and_forgotten_as_others(void **state)
 	assert_int_equal(count().copies, 0);
 }
 
-static void a_copy_ends_with_its_lifetime(void **state)
+static void a_copy_expires_at_the_end_of_its_lifetime(void **state)
 {
 	(void)state;
 	assert_int_equal(copy(&(struct copying){"key", 2, 40, .expires_ns = 1}), CACHE_KEPT);
@@ -262,7 +262,7 @@ static void copy_many(const char *prefix, int n, unsigned reads)
 	}
 }
 
-static void copies_have_the_room_that_nobody_wants_and_a_third_of_what_others_do(void **state)
+static void copies_fill_free_memory_and_shrink_to_about_a_third_beside_own_entries(void **state)
 {
 	(void)state;
 	copy_many("copy", 1000, 0);
@@ -280,7 +280,7 @@ static void copies_have_the_room_that_nobody_wants_and_a_third_of_what_others_do
 	assert_true(count().copy_bytes < all / 2 && count().copy_bytes > all / 4);
 }
 
-static void what_is_read_often_at_its_home_stays_longer(void **state)
+static void copies_that_were_read_often_at_their_home_outlive_unread_copies(void **state)
 {
 	(void)state;
 	fill_many("own", 1000, true);
@@ -303,15 +303,15 @@ static void what_is_read_often_at_its_home_stays_longer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(a_copy_is_what_it_was_at_its_home),
-		test(a_walk_comes_by_all_that_is_there),
-		test(a_copy_is_read_as_others_and_is_none_any_more),
-		test(what_it_has_need_not_be_copied),
-		test(a_copy_that_was_overtaken_is_refused),
-		test(copies_are_dropped_and_forgotten_as_others),
-		test(a_copy_ends_with_its_lifetime),
-		test(copies_have_the_room_that_nobody_wants_and_a_third_of_what_others_do),
-		test(what_is_read_often_at_its_home_stays_longer),
+		test(cache_copy_of_gives_the_entry_as_it_is_kept_and_nothing_after_a_drop),
+		test(cache_walk_visits_every_entry),
+		test(a_copy_counts_as_an_ordinary_entry_once_it_was_read),
+		test(only_copies_newer_than_the_cached_entry_are_wanted_and_kept),
+		test(a_copy_older_than_a_drop_or_a_forgotten_drive_is_refused),
+		test(copies_are_removed_by_drops_and_with_forgotten_users_and_drives),
+		test(a_copy_expires_at_the_end_of_its_lifetime),
+		test(copies_fill_free_memory_and_shrink_to_about_a_third_beside_own_entries),
+		test(copies_that_were_read_often_at_their_home_outlive_unread_copies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,20 +121,20 @@ static void fill_with(size_t limit, size_t body_max, size_t tags_max)
 	assert_int_equal(taken, before);
 }
 
-static void many_small_answers_take_no_more_than_the_cache_may(void **state)
+static void many_small_answers_take_no_more_memory_than_the_limit_of_the_cache(void **state)
 {
 	(void)state;
 	fill_with(CACHE_BYTES_MIN, 400, 8);
 	fill_with(2 * CACHE_SHARD_BYTES, 1500, 8);
 }
 
-static void large_answers_take_no_more_than_the_cache_may(void **state)
+static void large_answers_take_no_more_memory_than_the_limit_of_the_cache(void **state)
 {
 	(void)state;
 	fill_with(CACHE_SHARD_BYTES, 300000, 8);
 }
 
-static void answers_with_many_tags_take_no_more_than_the_cache_may(void **state)
+static void answers_with_many_tags_take_no_more_memory_than_the_limit_of_the_cache(void **state)
 {
 	(void)state;
 	fill_with(CACHE_SHARD_BYTES, 400, TAG_LIST_MAX);
@@ -143,9 +143,9 @@ static void answers_with_many_tags_take_no_more_than_the_cache_may(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(many_small_answers_take_no_more_than_the_cache_may),
-		cmocka_unit_test(large_answers_take_no_more_than_the_cache_may),
-		cmocka_unit_test(answers_with_many_tags_take_no_more_than_the_cache_may),
+		cmocka_unit_test(many_small_answers_take_no_more_memory_than_the_limit_of_the_cache),
+		cmocka_unit_test(large_answers_take_no_more_memory_than_the_limit_of_the_cache),
+		cmocka_unit_test(answers_with_many_tags_take_no_more_memory_than_the_limit_of_the_cache),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

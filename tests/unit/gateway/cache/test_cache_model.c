@@ -285,14 +285,14 @@ static void walk(uint64_t seed, bool exact)
 	free(w);
 }
 
-static void a_cache_that_holds_all_says_what_a_naive_map_says(void **state)
+static void a_cache_without_evictions_gives_the_same_answers_as_a_naive_map(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
 		walk(seed, true);
 }
 
-static void a_cache_that_is_too_small_has_less_than_a_naive_map_and_nothing_else(void **state)
+static void a_cache_with_evictions_has_fewer_entries_than_a_naive_map_and_no_others(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
@@ -419,7 +419,7 @@ static void *change_and_tell(void *cookie)
 	return NULL;
 }
 
-static void no_reader_sees_what_was_there_before_a_change_that_he_knows_of(void **state)
+static void no_thread_reads_content_older_than_a_change_acknowledged_before_the_read(void **state)
 {
 	static struct store s;
 	struct filler fillers[FILLERS + 1];
@@ -446,9 +446,9 @@ static void no_reader_sees_what_was_there_before_a_change_that_he_knows_of(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_cache_that_holds_all_says_what_a_naive_map_says),
-		cmocka_unit_test(a_cache_that_is_too_small_has_less_than_a_naive_map_and_nothing_else),
-		cmocka_unit_test(no_reader_sees_what_was_there_before_a_change_that_he_knows_of),
+		cmocka_unit_test(a_cache_without_evictions_gives_the_same_answers_as_a_naive_map),
+		cmocka_unit_test(a_cache_with_evictions_has_fewer_entries_than_a_naive_map_and_no_others),
+		cmocka_unit_test(no_thread_reads_content_older_than_a_change_acknowledged_before_the_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,12 +36,12 @@ static enum fence_verdict check(struct fence *f, uint64_t drive, uint64_t key, i
 	return fence_check(f, keys, 2, seq, sent);
 }
 
-static void an_answer_stands_when_nothing_was_dropped(void **state)
+static void an_answer_passes_the_fence_when_nothing_was_dropped(void **state)
 {
 	assert_int_equal(check(*state, DRIVE, 1, 1, fence_now(*state)), FENCE_STANDS);
 }
 
-static void an_answer_from_before_the_drop_of_one_of_its_tags_does_not_stand(void **state)
+static void an_answer_older_than_the_drop_of_one_of_its_tags_is_refused(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -50,7 +50,7 @@ static void an_answer_from_before_the_drop_of_one_of_its_tags_does_not_stand(voi
 	assert_int_equal(check(*state, DRIVE, 2, 6, sent), FENCE_STANDS);
 }
 
-static void an_answer_that_saw_the_change_stands_although_it_was_asked_for_before(void **state)
+static void an_answer_that_saw_a_change_passes_although_it_was_requested_before(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -58,7 +58,7 @@ static void an_answer_that_saw_the_change_stands_although_it_was_asked_for_befor
 	assert_int_equal(check(*state, DRIVE, 1, 7, sent), FENCE_STANDS);
 }
 
-static void of_two_drops_the_later_position_counts_in_whatever_order_they_come(void **state)
+static void a_drop_at_an_earlier_position_does_not_replace_a_later_one(void **state)
 {
 	drop(*state, 1, 9);
 	drop(*state, 1, 7);
@@ -72,7 +72,7 @@ static void drop_many(struct fence *f)
 		drop(f, key, 7);
 }
 
-static void what_was_asked_for_before_a_forgotten_drop_does_not_stand_whatever_it_was_made_from(void **state)
+static void an_answer_requested_before_a_forgotten_drop_is_refused_for_any_tag(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -81,7 +81,7 @@ static void what_was_asked_for_before_a_forgotten_drop_does_not_stand_whatever_i
 	assert_int_equal(check(*state, DRIVE, 1000000, 1, fence_now(*state)), FENCE_STANDS);
 }
 
-static void no_late_answer_slips_through_by_being_forgotten(void **state)
+static void an_answer_older_than_a_drop_is_refused_even_if_the_drop_is_forgotten(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -90,7 +90,7 @@ static void no_late_answer_slips_through_by_being_forgotten(void **state)
 		assert_int_not_equal(check(*state, DRIVE, key, 6, sent), FENCE_STANDS);
 }
 
-static void a_tag_that_is_dropped_again_and_again_makes_nothing_be_forgotten(void **state)
+static void dropping_one_tag_10000_times_makes_the_fence_forget_nothing(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -99,7 +99,7 @@ static void a_tag_that_is_dropped_again_and_again_makes_nothing_be_forgotten(voi
 	assert_int_equal(check(*state, DRIVE, 2, 0, sent), FENCE_STANDS);
 }
 
-static void what_was_asked_for_before_its_drive_was_forgotten_does_not_stand(void **state)
+static void an_answer_requested_before_its_drive_was_forgotten_is_refused(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -109,7 +109,7 @@ static void what_was_asked_for_before_its_drive_was_forgotten_does_not_stand(voi
 	assert_int_equal(check(*state, DRIVE, 1, 1, fence_now(*state)), FENCE_STANDS);
 }
 
-static void positions_from_before_a_drive_was_forgotten_do_not_count_for_its_next_life(void **state)
+static void drops_before_a_drive_was_forgotten_do_not_refuse_later_answers(void **state)
 {
 	drop(*state, 1, 100);
 	fence_forget(*state, DRIVE);
@@ -119,7 +119,7 @@ static void positions_from_before_a_drive_was_forgotten_do_not_count_for_its_nex
 	assert_int_equal(check(*state, DRIVE, 1, 5, fence_now(*state)), FENCE_DROPPED);
 }
 
-static void after_the_floor_was_raised_nothing_stands_that_was_asked_for_before(void **state)
+static void an_answer_requested_before_the_floor_was_raised_is_refused(void **state)
 {
 	const uint64_t sent = fence_now(*state);
 
@@ -133,16 +133,16 @@ static void after_the_floor_was_raised_nothing_stands_that_was_asked_for_before(
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(an_answer_stands_when_nothing_was_dropped),
-		test(an_answer_from_before_the_drop_of_one_of_its_tags_does_not_stand),
-		test(an_answer_that_saw_the_change_stands_although_it_was_asked_for_before),
-		test(of_two_drops_the_later_position_counts_in_whatever_order_they_come),
-		test(what_was_asked_for_before_a_forgotten_drop_does_not_stand_whatever_it_was_made_from),
-		test(no_late_answer_slips_through_by_being_forgotten),
-		test(a_tag_that_is_dropped_again_and_again_makes_nothing_be_forgotten),
-		test(what_was_asked_for_before_its_drive_was_forgotten_does_not_stand),
-		test(positions_from_before_a_drive_was_forgotten_do_not_count_for_its_next_life),
-		test(after_the_floor_was_raised_nothing_stands_that_was_asked_for_before),
+		test(an_answer_passes_the_fence_when_nothing_was_dropped),
+		test(an_answer_older_than_the_drop_of_one_of_its_tags_is_refused),
+		test(an_answer_that_saw_a_change_passes_although_it_was_requested_before),
+		test(a_drop_at_an_earlier_position_does_not_replace_a_later_one),
+		test(an_answer_requested_before_a_forgotten_drop_is_refused_for_any_tag),
+		test(an_answer_older_than_a_drop_is_refused_even_if_the_drop_is_forgotten),
+		test(dropping_one_tag_10000_times_makes_the_fence_forget_nothing),
+		test(an_answer_requested_before_its_drive_was_forgotten_is_refused),
+		test(drops_before_a_drive_was_forgotten_do_not_refuse_later_answers),
+		test(an_answer_requested_before_the_floor_was_raised_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

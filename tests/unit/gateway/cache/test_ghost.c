@@ -30,7 +30,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void what_fell_out_is_there_once(void **state)
+static void an_evicted_key_is_found_exactly_once(void **state)
 {
 	ghost_add(*state, hash_of(1), 1000);
 	assert_true(ghost_take(*state, hash_of(1)));
@@ -38,7 +38,7 @@ static void what_fell_out_is_there_once(void **state)
 	assert_false(ghost_take(*state, hash_of(2)));
 }
 
-static void what_fell_out_is_forgotten_after_as_many_bytes_as_it_reaches_back(void **state)
+static void an_evicted_key_is_forgotten_after_a_window_of_further_evicted_bytes(void **state)
 {
 	ghost_add(*state, hash_of(1), 1024);
 	ghost_add(*state, hash_of(2), 1024);
@@ -47,7 +47,7 @@ static void what_fell_out_is_forgotten_after_as_many_bytes_as_it_reaches_back(vo
 	assert_true(ghost_take(*state, hash_of(3)));
 }
 
-static void few_large_entries_and_many_small_ones_reach_equally_far(void **state)
+static void a_window_of_64_kib_remembers_some_256_evicted_keys_of_256_bytes(void **state)
 {
 	size_t there = 0;
 
@@ -59,7 +59,7 @@ static void few_large_entries_and_many_small_ones_reach_equally_far(void **state
 	assert_in_range(there, 240, 257);
 }
 
-static void of_more_than_it_has_room_for_the_latest_are_there(void **state)
+static void a_full_ghost_list_keeps_the_latest_keys_and_forgets_the_earliest(void **state)
 {
 	size_t late = 0, early = 0;
 
@@ -78,10 +78,10 @@ static void of_more_than_it_has_room_for_the_latest_are_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(what_fell_out_is_there_once),
-		test(what_fell_out_is_forgotten_after_as_many_bytes_as_it_reaches_back),
-		test(few_large_entries_and_many_small_ones_reach_equally_far),
-		test(of_more_than_it_has_room_for_the_latest_are_there),
+		test(an_evicted_key_is_found_exactly_once),
+		test(an_evicted_key_is_forgotten_after_a_window_of_further_evicted_bytes),
+		test(a_window_of_64_kib_remembers_some_256_evicted_keys_of_256_bytes),
+		test(a_full_ghost_list_keeps_the_latest_keys_and_forgets_the_earliest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static size_t owners_of(const struct world *w, uint64_t key)
 	return count;
 }
 
-static void a_key_leads_to_all_who_have_it_and_to_nobody_else(void **state)
+static void a_key_leads_to_all_its_owners_and_to_no_others(void **state)
 {
 	struct world *w = *state;
 
@@ -72,7 +72,7 @@ static void a_key_leads_to_all_who_have_it_and_to_nobody_else(void **state)
 	assert_ptr_equal(tag_index_first(&w->index, 3)->owner, &w->links[1]);
 }
 
-static void who_goes_is_found_by_none_of_his_keys_and_the_others_stay(void **state)
+static void a_removed_owner_is_found_by_no_key_and_the_other_owners_still_are(void **state)
 {
 	struct world *w = *state;
 
@@ -84,7 +84,7 @@ static void who_goes_is_found_by_none_of_his_keys_and_the_others_stay(void **sta
 	assert_int_equal(owners_of(w, 12), 1);
 }
 
-static void a_key_that_comes_twice_is_linked_once(void **state)
+static void a_key_that_is_added_twice_is_linked_once(void **state)
 {
 	struct world *w = *state;
 
@@ -93,7 +93,7 @@ static void a_key_that_comes_twice_is_linked_once(void **state)
 	assert_int_equal(owners_of(w, 5), 1);
 }
 
-static void nodes_take_memory_only_while_somebody_has_their_keys(void **state)
+static void nodes_take_memory_only_while_an_owner_has_their_keys(void **state)
 {
 	struct world *w = *state;
 
@@ -111,10 +111,10 @@ static void nodes_take_memory_only_while_somebody_has_their_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(a_key_leads_to_all_who_have_it_and_to_nobody_else),
-		test(who_goes_is_found_by_none_of_his_keys_and_the_others_stay),
-		test(a_key_that_comes_twice_is_linked_once),
-		test(nodes_take_memory_only_while_somebody_has_their_keys),
+		test(a_key_leads_to_all_its_owners_and_to_no_others),
+		test(a_removed_owner_is_found_by_no_key_and_the_other_owners_still_are),
+		test(a_key_that_is_added_twice_is_linked_once),
+		test(nodes_take_memory_only_while_an_owner_has_their_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

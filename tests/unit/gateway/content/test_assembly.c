@@ -115,7 +115,7 @@ static void add_piece(const struct piece *p, struct buf *ret)
 	}
 }
 
-static void pieces_are_the_content(void **state)
+static void the_assembled_pieces_are_exactly_the_bytes_of_the_requested_ranges(void **state)
 {
 	struct world w;
 
@@ -156,7 +156,7 @@ static void pieces_are_the_content(void **state)
 	}
 }
 
-static void a_copy_goes_on_from_where_it_was_made(void **state)
+static void a_copy_of_an_assembly_gives_the_same_next_piece_as_the_original(void **state)
 {
 	struct world w;
 	struct assembly a, b;
@@ -178,7 +178,7 @@ static void a_copy_goes_on_from_where_it_was_made(void **state)
 	buf_fini(&w.page);
 }
 
-static void a_list_that_is_not_in_order_is_refused(void **state)
+static void a_list_of_extents_that_is_unordered_incomplete_or_cut_is_refused(void **state)
 {
 	struct extent_page page = {.size = 100, .count = 2};
 	struct extent first = {.at = 50, .len = 10, .kind = EXTENT_INLINE, .data = span_str("0123456789")};
@@ -206,9 +206,9 @@ static void a_list_that_is_not_in_order_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pieces_are_the_content),
-		cmocka_unit_test(a_copy_goes_on_from_where_it_was_made),
-		cmocka_unit_test(a_list_that_is_not_in_order_is_refused),
+		cmocka_unit_test(the_assembled_pieces_are_exactly_the_bytes_of_the_requested_ranges),
+		cmocka_unit_test(a_copy_of_an_assembly_gives_the_same_next_piece_as_the_original),
+		cmocka_unit_test(a_list_of_extents_that_is_unordered_incomplete_or_cut_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ static int get(const struct shop *s, const char *target, const char *fields)
 	return wire_ask(s->port, request, text, sizeof(text));
 }
 
-static void files_of_the_pages_come_with_type_and_etag(void **state)
+static void files_are_served_with_content_type_and_security_fields(void **state)
 {
 	assert_int_equal(get(*state, "/index.html", ""), 200);
 	assert_non_null(strstr(text, "Content-Type: text/html; charset=utf-8\r\n"));
@@ -98,7 +98,7 @@ static void files_of_the_pages_come_with_type_and_etag(void **state)
 	assert_non_null(strstr(text, "Content-Length: 0\r\n"));
 }
 
-static void a_file_that_the_client_has_is_not_sent_again(void **state)
+static void a_matching_if_none_match_gets_304_without_the_file(void **state)
 {
 	char fields[128], etag[32];
 	assert_int_equal(get(*state, "/index.html", ""), 200);
@@ -121,7 +121,7 @@ static void only_files_of_the_folder_are_served(void **state)
 	}
 }
 
-static void a_folder_that_is_not_there_is_an_error(void **state)
+static void loading_a_missing_folder_fails_with_enoent(void **state)
 {
 	struct assets *assets = NULL;
 	(void)state;
@@ -132,10 +132,10 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(files_of_the_pages_come_with_type_and_etag),
-		cmocka_unit_test(a_file_that_the_client_has_is_not_sent_again),
+		cmocka_unit_test(files_are_served_with_content_type_and_security_fields),
+		cmocka_unit_test(a_matching_if_none_match_gets_304_without_the_file),
 		cmocka_unit_test(only_files_of_the_folder_are_served),
-		cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
+		cmocka_unit_test(loading_a_missing_folder_fails_with_enoent),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,7 +15,7 @@
 
 static char text[1u << 20];
 
-static void tricks_with_the_path_reach_nothing(void **state)
+static void paths_with_tricks_are_refused_and_reach_no_internal_route(void **state)
 {
 	static const struct {
 		const char *line;
@@ -55,7 +55,7 @@ static void tricks_with_the_path_reach_nothing(void **state)
 
 /* A client that is let in before any service has registered gets 503. A client whose connection is refused goes to
  * another gateway. */
-static void clients_are_taken_when_services_have_come_or_the_wait_is_over(void **state)
+static void a_gateway_without_services_accepts_clients_after_the_wait(void **state)
 {
 	struct front *f = *state;
 	const struct gateway_options options = {.name = "h",
@@ -77,7 +77,7 @@ static void clients_are_taken_when_services_have_come_or_the_wait_is_over(void *
 	buf_fini(&why);
 }
 
-static void nothing_of_what_services_say_is_on_the_public_listener(void **state)
+static void internal_routes_get_404_on_the_public_listener(void **state)
 {
 	struct front *f = *state;
 	static const char *const lines[] = {"GET /internal/v1/registry", "POST /internal/v1/registry",
@@ -90,7 +90,7 @@ static void nothing_of_what_services_say_is_on_the_public_listener(void **state)
 	assert_int_equal(front_tell(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 404);
 }
 
-static void who_has_not_greeted_is_told_nothing_by_the_listener_for_services(void **state)
+static void a_peer_without_a_greeting_gets_401_from_the_internal_listener(void **state)
 {
 	struct front *f = *state;
 	static const char *const fields[] = {
@@ -115,7 +115,7 @@ static int post_registry(struct front *f, const char *body)
 	return front_tell(f, "POST /internal/v1/registry", body, text, sizeof(text));
 }
 
-static void nonsense_does_not_get_into_the_registry(void **state)
+static void a_malformed_registration_gets_400_or_422(void **state)
 {
 	static const char *const bodies[] = {
 		"",
@@ -144,7 +144,7 @@ static void nonsense_does_not_get_into_the_registry(void **state)
 	}
 }
 
-static void a_service_that_leaves_gets_nothing_more(void **state)
+static void a_service_that_leaves_is_removed_from_the_registry(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(
@@ -156,7 +156,7 @@ static void a_service_that_leaves_gets_nothing_more(void **state)
 	assert_null(strstr(text, "gone"));
 }
 
-static void a_stranger_sees_the_gateways_and_no_addresses_of_services(void **state)
+static void pages_without_a_token_show_gateways_but_no_addresses_of_services(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(wire_ask(f->port, "GET /status HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
@@ -168,7 +168,7 @@ static void a_stranger_sees_the_gateways_and_no_addresses_of_services(void **sta
 	assert_null(strstr(text, f->service.url));
 }
 
-static void who_asks_is_told_of_the_gateways_that_he_can_reach(void **state)
+static void the_urls_in_the_list_of_gateways_have_the_host_of_the_request(void **state)
 {
 	struct front *f = *state;
 	static const struct {
@@ -197,7 +197,7 @@ static void who_asks_is_told_of_the_gateways_that_he_can_reach(void **state)
 	}
 }
 
-static void a_slash_at_the_end_is_the_services_business(void **state)
+static void a_trailing_slash_is_passed_on_to_the_service(void **state)
 {
 	static const char *const lines[] = {
 		"GET /api/v1/user/1/", "GET /api/v2/user/me/", "GET /api/v2/docs/drives/1/items/2/"};
@@ -208,7 +208,7 @@ static void a_slash_at_the_end_is_the_services_business(void **state)
 	}
 }
 
-static void messages_that_could_be_read_in_two_ways_are_refused(void **state)
+static void requests_that_could_be_read_in_two_ways_get_400(void **state)
 {
 	static const char *const fields[] = {
 		"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
@@ -228,7 +228,7 @@ static void messages_that_could_be_read_in_two_ways_are_refused(void **state)
 
 /* Stops a gateway with requests in every kind of waiting: for the answer about a token, for a body that is
  * collected or streamed, for an answer, and in an endless answer. Requests also arrive while it ends. */
-static void a_gateway_can_be_stopped_with_requests_of_every_kind_under_way(void **state)
+static void a_gateway_stops_with_requests_of_every_kind_in_flight(void **state)
 {
 	static const char *const lines[] = {
 		"GET /api/v2/docs/hold HTTP/1.1\r\n\r\n",
@@ -276,7 +276,7 @@ static void a_gateway_can_be_stopped_with_requests_of_every_kind_under_way(void 
 	}
 }
 
-static void a_drain_ends_polls_and_lets_other_requests_finish(void **state)
+static void a_drain_ends_a_waiting_poll_with_503(void **state)
 {
 	void *own = NULL;
 	uint16_t port;
@@ -304,7 +304,7 @@ static void a_drain_ends_polls_and_lets_other_requests_finish(void **state)
 	front_teardown(&own);
 }
 
-static void many_idle_connections_leave_room_for_one_that_works(void **state)
+static void a_request_is_answered_beside_thousands_of_idle_connections(void **state)
 {
 	struct front *f = *state;
 	struct rlimit limit;
@@ -326,19 +326,19 @@ static void many_idle_connections_leave_room_for_one_that_works(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tricks_with_the_path_reach_nothing),
-		cmocka_unit_test(clients_are_taken_when_services_have_come_or_the_wait_is_over),
-		cmocka_unit_test(nothing_of_what_services_say_is_on_the_public_listener),
-		cmocka_unit_test(who_has_not_greeted_is_told_nothing_by_the_listener_for_services),
-		cmocka_unit_test(nonsense_does_not_get_into_the_registry),
-		cmocka_unit_test(a_service_that_leaves_gets_nothing_more),
-		cmocka_unit_test(a_stranger_sees_the_gateways_and_no_addresses_of_services),
-		cmocka_unit_test(who_asks_is_told_of_the_gateways_that_he_can_reach),
-		cmocka_unit_test(a_slash_at_the_end_is_the_services_business),
-		cmocka_unit_test(messages_that_could_be_read_in_two_ways_are_refused),
-		cmocka_unit_test(a_gateway_can_be_stopped_with_requests_of_every_kind_under_way),
-		cmocka_unit_test(a_drain_ends_polls_and_lets_other_requests_finish),
-		cmocka_unit_test(many_idle_connections_leave_room_for_one_that_works),
+		cmocka_unit_test(paths_with_tricks_are_refused_and_reach_no_internal_route),
+		cmocka_unit_test(a_gateway_without_services_accepts_clients_after_the_wait),
+		cmocka_unit_test(internal_routes_get_404_on_the_public_listener),
+		cmocka_unit_test(a_peer_without_a_greeting_gets_401_from_the_internal_listener),
+		cmocka_unit_test(a_malformed_registration_gets_400_or_422),
+		cmocka_unit_test(a_service_that_leaves_is_removed_from_the_registry),
+		cmocka_unit_test(pages_without_a_token_show_gateways_but_no_addresses_of_services),
+		cmocka_unit_test(the_urls_in_the_list_of_gateways_have_the_host_of_the_request),
+		cmocka_unit_test(a_trailing_slash_is_passed_on_to_the_service),
+		cmocka_unit_test(requests_that_could_be_read_in_two_ways_get_400),
+		cmocka_unit_test(a_gateway_stops_with_requests_of_every_kind_in_flight),
+		cmocka_unit_test(a_drain_ends_a_waiting_poll_with_503),
+		cmocka_unit_test(a_request_is_answered_beside_thousands_of_idle_connections),
 	};
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);
 }

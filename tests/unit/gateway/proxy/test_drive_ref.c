@@ -26,7 +26,7 @@ static void check(const struct row *rows, size_t count)
 
 #define CHECK(rows) check(rows, sizeof(rows) / sizeof(*(rows)))
 
-static void a_drive_is_named_by_its_number(void **state)
+static void a_target_with_the_number_of_a_drive_names_that_drive(void **state)
 {
 	static const struct row ROWS[] = {
 		{"/api/v2/docs/drives/1", false, 1},
@@ -40,7 +40,7 @@ static void a_drive_is_named_by_its_number(void **state)
 	CHECK(ROWS);
 }
 
-static void home_is_the_callers_first_drive(void **state)
+static void drives_home_names_the_callers_first_drive(void **state)
 {
 	static const struct row ROWS[] = {
 		{"/api/v2/docs/drives/home", true, 0},
@@ -55,7 +55,7 @@ static void home_is_the_callers_first_drive(void **state)
 	CHECK(ROWS);
 }
 
-static void escapes_are_read_as_services_read_them(void **state)
+static void percent_escapes_in_a_target_are_decoded_once(void **state)
 {
 	static const struct row ROWS[] = {
 		{"/api/v2/docs/drives/%31", false, 1},
@@ -81,7 +81,7 @@ static void escapes_are_read_as_services_read_them(void **state)
 	CHECK(ROWS);
 }
 
-static void what_is_no_name_of_a_drive_names_none(void **state)
+static void a_malformed_target_names_no_drive(void **state)
 {
 	static const struct row ROWS[] = {
 		{"", false, 0},
@@ -120,7 +120,7 @@ static void what_is_no_name_of_a_drive_names_none(void **state)
 	CHECK(ROWS);
 }
 
-static void a_number_is_in_the_one_form_that_services_take(void **state)
+static void a_drive_number_in_any_but_the_canonical_form_names_no_drive(void **state)
 {
 	static const struct row ROWS[] = {
 		{"/api/v2/docs/drives/0", false, 0},
@@ -145,7 +145,7 @@ static void a_number_is_in_the_one_form_that_services_take(void **state)
 	CHECK(ROWS);
 }
 
-static void of_the_first_version_a_document_has_its_drive_and_the_list_is_of_the_first(void **state)
+static void v1_documents_name_their_drive_and_the_v1_list_names_the_first_drive(void **state)
 {
 	static const struct row ROWS[] = {
 		{"/api/v1/docs", true, 0},
@@ -170,7 +170,7 @@ static void of_the_first_version_a_document_has_its_drive_and_the_list_is_of_the
 	CHECK(ROWS);
 }
 
-static void what_follows_the_drive_is_told_in_two_segments(void **state)
+static void the_path_below_a_drive_is_given_in_at_most_two_segments(void **state)
 {
 	static const struct {
 		const char *target, *below;
@@ -207,7 +207,7 @@ static void what_follows_the_drive_is_told_in_two_segments(void **state)
 	assert_int_equal(strspn(cut.below, "a/"), DRIVE_REF_BELOW_SIZE - 1);
 }
 
-static void only_the_list_of_the_first_version_is_that(void **state)
+static void v1_list_is_set_only_for_the_document_list_of_version_1(void **state)
 {
 	(void)state;
 	assert_true(drive_ref_find("/api/v1/docs").v1_list);
@@ -220,14 +220,14 @@ static void only_the_list_of_the_first_version_is_that(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_drive_is_named_by_its_number),
-		cmocka_unit_test(home_is_the_callers_first_drive),
-		cmocka_unit_test(escapes_are_read_as_services_read_them),
-		cmocka_unit_test(what_is_no_name_of_a_drive_names_none),
-		cmocka_unit_test(a_number_is_in_the_one_form_that_services_take),
-		cmocka_unit_test(of_the_first_version_a_document_has_its_drive_and_the_list_is_of_the_first),
-		cmocka_unit_test(what_follows_the_drive_is_told_in_two_segments),
-		cmocka_unit_test(only_the_list_of_the_first_version_is_that),
+		cmocka_unit_test(a_target_with_the_number_of_a_drive_names_that_drive),
+		cmocka_unit_test(drives_home_names_the_callers_first_drive),
+		cmocka_unit_test(percent_escapes_in_a_target_are_decoded_once),
+		cmocka_unit_test(a_malformed_target_names_no_drive),
+		cmocka_unit_test(a_drive_number_in_any_but_the_canonical_form_names_no_drive),
+		cmocka_unit_test(v1_documents_name_their_drive_and_the_v1_list_names_the_first_drive),
+		cmocka_unit_test(the_path_below_a_drive_is_given_in_at_most_two_segments),
+		cmocka_unit_test(v1_list_is_set_only_for_the_document_list_of_version_1),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void nothing_is_known_of_whom_nobody_asked_about(void **state)
+static void first_drives_get_finds_nothing_for_an_unknown_user(void **state)
 {
 	(void)state;
 	assert_int_equal(first_drives_get(f, ANNA, THEN), 0);
@@ -37,7 +37,7 @@ static void nothing_is_known_of_whom_nobody_asked_about(void **state)
 	first_drives_free(NULL);
 }
 
-static void what_was_said_is_believed_for_a_while_from_before_it_was_asked(void **state)
+static void a_first_drive_expires_two_seconds_after_it_was_asked_for(void **state)
 {
 	(void)state;
 	first_drives_put(f, ANNA, 7, THEN);
@@ -48,7 +48,7 @@ static void what_was_said_is_believed_for_a_while_from_before_it_was_asked(void 
 	assert_int_equal(first_drives_get(f, ANNA, THEN + BELIEVED_NS), 8);
 }
 
-static void an_older_answer_that_comes_late_does_not_count(void **state)
+static void an_older_answer_does_not_replace_a_newer_one(void **state)
 {
 	(void)state;
 	first_drives_put(f, ANNA, 8, THEN + 1);
@@ -58,7 +58,7 @@ static void an_older_answer_that_comes_late_does_not_count(void **state)
 	assert_int_equal(first_drives_get(f, ANNA, THEN + 2), 9);
 }
 
-static void what_is_forgotten_is_asked_again(void **state)
+static void a_forgotten_first_drive_is_not_found_until_it_is_put_again(void **state)
 {
 	(void)state;
 	first_drives_put(f, ANNA, 7, THEN);
@@ -70,7 +70,7 @@ static void what_is_forgotten_is_asked_again(void **state)
 	assert_int_equal(first_drives_get(f, ANNA, THEN), 8);
 }
 
-static void who_shares_a_place_is_never_given_the_drive_of_the_other(void **state)
+static void users_that_share_a_place_never_get_each_others_drive(void **state)
 {
 	const int64_t other = ANNA + FIRST_DRIVES_MAX;
 
@@ -84,7 +84,7 @@ static void who_shares_a_place_is_never_given_the_drive_of_the_other(void **stat
 	assert_int_equal(first_drives_get(f, ANNA, THEN), 0);
 }
 
-static void as_many_users_are_known_as_there_are_places(void **state)
+static void the_table_holds_a_drive_for_as_many_users_as_it_has_places(void **state)
 {
 	(void)state;
 	for (int64_t user = 1; user <= FIRST_DRIVES_MAX; user++)
@@ -98,12 +98,12 @@ static void as_many_users_are_known_as_there_are_places(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(nothing_is_known_of_whom_nobody_asked_about),
-		test(what_was_said_is_believed_for_a_while_from_before_it_was_asked),
-		test(an_older_answer_that_comes_late_does_not_count),
-		test(what_is_forgotten_is_asked_again),
-		test(who_shares_a_place_is_never_given_the_drive_of_the_other),
-		test(as_many_users_are_known_as_there_are_places),
+		test(first_drives_get_finds_nothing_for_an_unknown_user),
+		test(a_first_drive_expires_two_seconds_after_it_was_asked_for),
+		test(an_older_answer_does_not_replace_a_newer_one),
+		test(a_forgotten_first_drive_is_not_found_until_it_is_put_again),
+		test(users_that_share_a_place_never_get_each_others_drive),
+		test(the_table_holds_a_drive_for_as_many_users_as_it_has_places),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ static struct flights *new_flights(size_t max, size_t followers)
 	return f;
 }
 
-static void the_first_leads_and_gets_those_who_came_meanwhile(void **state)
+static void the_first_rider_leads_and_gets_its_followers_when_it_lands(void **state)
 {
 	struct flights *f = new_flights(4, 4);
 	struct flight_rider a = {0}, b = {0}, c = {0}, d = {0};
@@ -37,7 +37,7 @@ static void the_first_leads_and_gets_those_who_came_meanwhile(void **state)
 	flights_free(f);
 }
 
-static void who_comes_after_it_has_landed_leads(void **state)
+static void a_rider_that_joins_after_the_landing_leads_a_new_flight(void **state)
 {
 	struct flights *f = new_flights(4, 4);
 	struct flight_rider a = {0}, b = {0};
@@ -51,7 +51,7 @@ static void who_comes_after_it_has_landed_leads(void **state)
 	flights_free(f);
 }
 
-static void who_may_not_lead_goes_alone_where_nobody_does(void **state)
+static void a_rider_that_may_not_lead_goes_alone_when_there_is_no_flight(void **state)
 {
 	struct flights *f = new_flights(4, 4);
 	struct flight_rider a = {0};
@@ -62,7 +62,7 @@ static void who_may_not_lead_goes_alone_where_nobody_does(void **state)
 	flights_free(f);
 }
 
-static void who_leaves_is_in_no_list(void **state)
+static void a_follower_that_left_is_not_in_the_leaders_list(void **state)
 {
 	struct flights *f = new_flights(4, 4);
 	struct flight_rider a = {0}, b = {0}, c = {0};
@@ -80,7 +80,7 @@ static void who_leaves_is_in_no_list(void **state)
 	flights_free(f);
 }
 
-static void there_are_no_more_than_so_many(void **state)
+static void a_rider_goes_alone_when_flights_or_followers_are_at_their_limit(void **state)
 {
 	struct flights *f = new_flights(1, 1);
 	struct flight_rider a = {0}, b = {0}, c = {0};
@@ -101,11 +101,11 @@ static void there_are_no_more_than_so_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_leads_and_gets_those_who_came_meanwhile),
-		cmocka_unit_test(who_comes_after_it_has_landed_leads),
-		cmocka_unit_test(who_may_not_lead_goes_alone_where_nobody_does),
-		cmocka_unit_test(who_leaves_is_in_no_list),
-		cmocka_unit_test(there_are_no_more_than_so_many),
+		cmocka_unit_test(the_first_rider_leads_and_gets_its_followers_when_it_lands),
+		cmocka_unit_test(a_rider_that_joins_after_the_landing_leads_a_new_flight),
+		cmocka_unit_test(a_rider_that_may_not_lead_goes_alone_when_there_is_no_flight),
+		cmocka_unit_test(a_follower_that_left_is_not_in_the_leaders_list),
+		cmocka_unit_test(a_rider_goes_alone_when_flights_or_followers_are_at_their_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ static void requests_are_balanced_by_their_drive(void **state)
 	key_of("/api/v1/docs/docs/openapi.json", NULL, "");
 }
 
-static void nothing_about_the_connection_comes_back(void **state)
+static void connection_and_internal_fields_of_an_answer_are_not_passed_on(void **state)
 {
 	(void)state;
 	struct http_headers answer, out;
@@ -55,7 +55,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_balanced_by_their_drive),
-		cmocka_unit_test(nothing_about_the_connection_comes_back),
+		cmocka_unit_test(connection_and_internal_fields_of_an_answer_are_not_passed_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

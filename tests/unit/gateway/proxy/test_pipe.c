@@ -27,7 +27,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void full_pipe_takes_nothing_and_says_when_there_is_room(void **state)
+static void a_full_pipe_refuses_bytes_until_a_reader_has_made_room(void **state)
 {
 	struct pipe *p = *state;
 	char *bytes = calloc(1, PIPE_BYTES);
@@ -46,7 +46,7 @@ static void full_pipe_takes_nothing_and_says_when_there_is_room(void **state)
 	free(bytes);
 }
 
-static void reader_gets_all_bytes_before_the_end_or_the_error(void **state)
+static void a_reader_gets_all_bytes_before_the_error(void **state)
 {
 	struct pipe *p = *state;
 	char bytes[8];
@@ -61,7 +61,7 @@ static void reader_gets_all_bytes_before_the_end_or_the_error(void **state)
 	assert_int_equal(pipe_read(p, bytes, sizeof(bytes), &got, &wanted), -ECONNRESET);
 }
 
-static void the_end_of_a_pipe_is_zero_bytes(void **state)
+static void a_read_at_the_end_of_a_pipe_gives_zero_bytes(void **state)
 {
 	struct pipe *p = *state;
 	char byte;
@@ -115,9 +115,10 @@ static void bytes_cross_a_pipe_between_threads_in_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(full_pipe_takes_nothing_and_says_when_there_is_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(reader_gets_all_bytes_before_the_end_or_the_error, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_end_of_a_pipe_is_zero_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_full_pipe_refuses_bytes_until_a_reader_has_made_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reader_gets_all_bytes_before_the_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_read_at_the_end_of_a_pipe_gives_zero_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(bytes_cross_a_pipe_between_threads_in_order, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static void has_not(const char *part)
 
 /* ---- what crosses ---- */
 
-static void a_request_comes_as_it_was_with_the_identity(void **state)
+static void a_request_reaches_the_service_unchanged_and_with_the_identity(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(front_ask(f, "POST /api/v2/docs/echo/a%20b?q=%31", "X-Mine: 1\r\nContent-Length: 3\r\n\r\nabc",
@@ -47,7 +47,7 @@ static void a_request_comes_as_it_was_with_the_identity(void **state)
 	has_not("Bearer");
 }
 
-static void what_only_parts_of_a_store_say_is_dropped_from_a_client_in_any_spelling(void **state)
+static void internal_fields_of_a_client_are_dropped_in_any_spelling(void **state)
 {
 	struct front *f = *state;
 	assert_int_equal(
@@ -65,7 +65,7 @@ static void what_only_parts_of_a_store_say_is_dropped_from_a_client_in_any_spell
 	has("Nephos-Floor: 1.2\n");
 }
 
-static void fields_that_any_connection_line_names_stop_at_the_gateway(void **state)
+static void fields_named_by_any_connection_field_are_not_passed_on(void **state)
 {
 	assert_int_equal(
 		front_ask(*state, "GET /api/v2/docs/echo/a",
@@ -88,7 +88,7 @@ static void a_chunked_request_arrives_at_the_service(void **state)
 	has("\n\nabcdefg");
 }
 
-static void a_client_that_asks_first_is_told_to_go_on(void **state)
+static void a_client_that_expects_100_continue_gets_it_before_its_body(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port);
@@ -123,7 +123,7 @@ static void answers_without_a_body_keep_the_connection(void **state)
 	close(fd);
 }
 
-static void head_tells_the_length_without_the_bytes(void **state)
+static void a_head_request_gets_the_length_without_the_bytes(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port);
@@ -141,7 +141,7 @@ static void head_tells_the_length_without_the_bytes(void **state)
 	close(fd);
 }
 
-static void head_of_a_stream_of_unknown_length_claims_no_length(void **state)
+static void a_head_request_for_a_stream_gets_no_content_length(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port);
@@ -159,7 +159,7 @@ static void head_of_a_stream_of_unknown_length_claims_no_length(void **state)
 	close(fd);
 }
 
-static void long_answers_come_whole_through_the_gateway(void **state)
+static void answers_of_20_mb_arrive_complete_through_the_gateway(void **state)
 {
 	struct front *f = *state;
 	static const char *const targets[] = {"/api/v2/docs/flood/20000000", "/api/v2/docs/flood-chunked/20000000"};
@@ -180,7 +180,7 @@ static void long_answers_come_whole_through_the_gateway(void **state)
 	}
 }
 
-static void events_come_at_once_and_end_with_their_stream(void **state)
+static void events_arrive_at_once_and_a_disconnected_client_ends_their_stream(void **state)
 {
 	struct front *f = *state;
 	int fd = wire_connect(f->port), closed = gate_count(&f->service.closed);
@@ -239,7 +239,7 @@ static void large_bodies_stream_through_the_gateway(void **state)
 
 /* ---- clients that leave ---- */
 
-static void a_client_that_leaves_cancels_the_request(void **state)
+static void a_client_that_disconnects_cancels_its_request(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came), gone = gate_count(&f->service.gone);
@@ -254,7 +254,7 @@ static void a_client_that_leaves_cancels_the_request(void **state)
 	service_release(&f->service);
 }
 
-static void a_client_that_only_listens_gets_its_answer(void **state)
+static void a_client_that_has_closed_its_sending_side_gets_its_answer(void **state)
 {
 	struct front *f = *state;
 	int came = gate_count(&f->service.came), gone = gate_count(&f->service.gone);
@@ -272,7 +272,7 @@ static void a_client_that_only_listens_gets_its_answer(void **state)
 	close(fd);
 }
 
-static void half_an_upload_ends_at_the_service(void **state)
+static void an_aborted_upload_ends_the_request_to_the_service(void **state)
 {
 	struct front *f = *state;
 	static const char *const lengths[] = {"Content-Length: 5000\r\n\r\n", "Content-Length: 50000000\r\n\r\n",
@@ -291,7 +291,7 @@ static void half_an_upload_ends_at_the_service(void **state)
 	assert_int_equal(front_ask(f, "GET /api/v2/docs/echo/a", "", text, TEXT_BYTES), 200);
 }
 
-static void a_reader_that_leaves_in_the_middle_ends_the_stream(void **state)
+static void a_reader_that_disconnects_ends_the_stream_from_the_service(void **state)
 {
 	struct front *f = *state;
 	int closed = gate_count(&f->service.closed);
@@ -321,7 +321,7 @@ static int ask_failing(struct front *f, uint16_t port, const char *method, const
 	return status;
 }
 
-static void a_refused_connection_goes_to_the_next_instance_whatever_the_method(void **state)
+static void a_change_goes_to_the_next_instance_after_a_refused_connection(void **state)
 {
 	uint16_t port;
 	int fd = wire_listen(&port);
@@ -334,7 +334,7 @@ static void a_refused_connection_goes_to_the_next_instance_whatever_the_method(v
 	has("\n\nabc");
 }
 
-static void who_asked_for_it_hears_that_its_request_waits_for_its_turn(void **state)
+static void a_102_is_passed_on_only_to_a_client_that_asked_for_it(void **state)
 {
 	static const char waits[] = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
 	static const char *const patience[] = {"Nephos-Patience: 1\r\n", ""};
@@ -368,7 +368,7 @@ struct reset_row {
 	bool twice; /* the answer says that an instance before may have applied the request */
 };
 
-static void a_reset_before_the_answer_is_tried_again_only_where_that_is_safe(void **state)
+static void after_a_reset_only_reads_and_repeatable_changes_are_sent_again(void **state)
 {
 	static const struct reset_row rows[] = {
 		{"GET", "/items/1", "", 200}, {"POST", "/ops", "Content-Length: 1\r\n\r\n1", 503},
@@ -398,7 +398,7 @@ static void a_reset_before_the_answer_is_tried_again_only_where_that_is_safe(voi
 	}
 }
 
-static void after_the_first_byte_nothing_is_tried_again(void **state)
+static void a_read_is_not_repeated_after_the_first_byte_of_its_answer(void **state)
 {
 	struct script s;
 	script_start(&s, (const char *const[]){"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcCUT"}, 1);
@@ -408,7 +408,7 @@ static void after_the_first_byte_nothing_is_tried_again(void **state)
 }
 
 /* The kernel accepts connections for a stopped process. Nothing else comes from it, and its registration expires. */
-static void a_stopped_instance_is_left_in_a_few_seconds(void **state)
+static void polls_leave_a_stopped_instance_and_a_change_gets_unknown_outcome(void **state)
 {
 	struct front *f = *state;
 	uint16_t port;
@@ -428,7 +428,7 @@ static void a_stopped_instance_is_left_in_a_few_seconds(void **state)
 	close(fd);
 }
 
-static void an_instance_that_hangs_and_still_registers_is_left_as_well(void **state)
+static void a_read_leaves_an_instance_that_hangs_and_still_registers(void **state)
 {
 	uint16_t port;
 	int fd = wire_listen(&port);
@@ -439,29 +439,29 @@ static void an_instance_that_hangs_and_still_registers_is_left_as_well(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_request_comes_as_it_was_with_the_identity),
-		cmocka_unit_test(what_only_parts_of_a_store_say_is_dropped_from_a_client_in_any_spelling),
-		cmocka_unit_test(fields_that_any_connection_line_names_stop_at_the_gateway),
+		cmocka_unit_test(a_request_reaches_the_service_unchanged_and_with_the_identity),
+		cmocka_unit_test(internal_fields_of_a_client_are_dropped_in_any_spelling),
+		cmocka_unit_test(fields_named_by_any_connection_field_are_not_passed_on),
 		cmocka_unit_test(a_chunked_request_arrives_at_the_service),
-		cmocka_unit_test(a_client_that_asks_first_is_told_to_go_on),
+		cmocka_unit_test(a_client_that_expects_100_continue_gets_it_before_its_body),
 		cmocka_unit_test(answers_without_a_body_keep_the_connection),
-		cmocka_unit_test(head_tells_the_length_without_the_bytes),
-		cmocka_unit_test(head_of_a_stream_of_unknown_length_claims_no_length),
-		cmocka_unit_test(long_answers_come_whole_through_the_gateway),
-		cmocka_unit_test(events_come_at_once_and_end_with_their_stream),
+		cmocka_unit_test(a_head_request_gets_the_length_without_the_bytes),
+		cmocka_unit_test(a_head_request_for_a_stream_gets_no_content_length),
+		cmocka_unit_test(answers_of_20_mb_arrive_complete_through_the_gateway),
+		cmocka_unit_test(events_arrive_at_once_and_a_disconnected_client_ends_their_stream),
 		cmocka_unit_test(the_head_of_a_stream_does_not_wait_for_its_first_byte),
 		cmocka_unit_test(a_refusal_before_the_body_was_read_is_passed_on),
 		cmocka_unit_test(large_bodies_stream_through_the_gateway),
-		cmocka_unit_test(a_client_that_leaves_cancels_the_request),
-		cmocka_unit_test(a_client_that_only_listens_gets_its_answer),
-		cmocka_unit_test(half_an_upload_ends_at_the_service),
-		cmocka_unit_test(a_reader_that_leaves_in_the_middle_ends_the_stream),
-		cmocka_unit_test(a_refused_connection_goes_to_the_next_instance_whatever_the_method),
-		cmocka_unit_test(who_asked_for_it_hears_that_its_request_waits_for_its_turn),
-		cmocka_unit_test(a_reset_before_the_answer_is_tried_again_only_where_that_is_safe),
-		cmocka_unit_test(after_the_first_byte_nothing_is_tried_again),
-		cmocka_unit_test(a_stopped_instance_is_left_in_a_few_seconds),
-		cmocka_unit_test(an_instance_that_hangs_and_still_registers_is_left_as_well),
+		cmocka_unit_test(a_client_that_disconnects_cancels_its_request),
+		cmocka_unit_test(a_client_that_has_closed_its_sending_side_gets_its_answer),
+		cmocka_unit_test(an_aborted_upload_ends_the_request_to_the_service),
+		cmocka_unit_test(a_reader_that_disconnects_ends_the_stream_from_the_service),
+		cmocka_unit_test(a_change_goes_to_the_next_instance_after_a_refused_connection),
+		cmocka_unit_test(a_102_is_passed_on_only_to_a_client_that_asked_for_it),
+		cmocka_unit_test(after_a_reset_only_reads_and_repeatable_changes_are_sent_again),
+		cmocka_unit_test(a_read_is_not_repeated_after_the_first_byte_of_its_answer),
+		cmocka_unit_test(polls_leave_a_stopped_instance_and_a_change_gets_unknown_outcome),
+		cmocka_unit_test(a_read_leaves_an_instance_that_hangs_and_still_registers),
 	};
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);
 }

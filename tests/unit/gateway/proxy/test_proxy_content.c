@@ -91,7 +91,7 @@ static int version_of(struct front *f)
 	return front_drive(f)->version;
 }
 
-static void long_content_is_put_together_and_kept(void **state)
+static void long_content_is_assembled_from_blocks_once_and_then_given_from_memory(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -112,7 +112,7 @@ static void long_content_is_put_together_and_kept(void **state)
 	assert_asked(f, before, 1, SERVICE_CONTENT_BLOCKS);
 }
 
-static void parts_heads_and_conditions_are_made_of_it(void **state)
+static void ranges_and_conditions_are_answered_from_the_kept_list_of_blocks(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -139,7 +139,7 @@ static void parts_heads_and_conditions_are_made_of_it(void **state)
 	assert_asked(f, before, 1, SERVICE_CONTENT_BLOCKS);
 }
 
-static void a_change_makes_it_another(void **state)
+static void a_read_after_a_change_gets_the_new_long_content(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -153,7 +153,7 @@ static void a_change_makes_it_another(void **state)
 	}
 }
 
-static void what_says_no_tags_is_put_together_and_not_kept(void **state)
+static void a_list_of_blocks_without_tags_is_used_but_not_kept(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -168,7 +168,7 @@ static void what_says_no_tags_is_put_together_and_not_kept(void **state)
 	assert_asked(f, before, 2, SERVICE_CONTENT_BLOCKS);
 }
 
-static void of_a_damaged_list_nothing_is_made(void **state)
+static void with_a_damaged_list_of_blocks_the_service_is_asked_for_the_content(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -180,7 +180,7 @@ static void of_a_damaged_list_nothing_is_made(void **state)
 	assert_asked(f, before, 2, 0);
 }
 
-static void an_answer_is_cut_when_a_block_is_not_what_it_should_be(void **state)
+static void an_answer_is_cut_when_a_block_is_wrong_or_missing(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -217,7 +217,7 @@ static void make_path(struct front *f, unsigned drive, char ret[256])
 	FRONT_SET(f, tags, NULL);
 }
 
-static void a_block_that_a_service_cuts_is_asked_for_once_more(void **state)
+static void a_block_answer_that_breaks_off_is_requested_again(void **state)
 {
 	struct front *f = *state;
 	unsigned drive = new_long_content(f);
@@ -232,7 +232,7 @@ static void a_block_that_a_service_cuts_is_asked_for_once_more(void **state)
 	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 0);
 }
 
-static void a_block_is_given_by_its_capability(void **state)
+static void a_block_is_given_from_memory_for_a_valid_capability(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -254,7 +254,7 @@ static void a_block_is_given_by_its_capability(void **state)
 	assert_asked(f, before, 0, 1);
 }
 
-static void without_a_good_capability_the_service_judges(void **state)
+static void a_block_request_without_a_valid_capability_goes_to_the_service(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -279,7 +279,7 @@ static void without_a_good_capability_the_service_judges(void **state)
 	assert_asked(f, before, 4, 0);
 }
 
-static void only_the_second_part_has_a_block_fetched(void **state)
+static void a_whole_block_is_fetched_only_for_the_second_request_of_a_part(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -294,7 +294,7 @@ static void only_the_second_part_has_a_block_fetched(void **state)
 	assert_asked(f, before, 1, 1);
 }
 
-static void a_block_that_is_wrong_or_nowhere_is_the_services_to_answer(void **state)
+static void a_request_for_a_wrong_or_missing_block_is_passed_to_the_service(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -325,7 +325,7 @@ static void *read_it(void *cookie)
 	return NULL;
 }
 
-static void who_asks_for_the_same_waits_for_one_fetch(void **state)
+static void readers_of_the_same_block_share_one_fetch(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -355,7 +355,7 @@ static void who_asks_for_the_same_waits_for_one_fetch(void **state)
 }
 
 /* A reader that waits for the list finds it in memory then. No reader receives the list itself. */
-static void who_asks_for_the_same_long_content_is_no_request_more(void **state)
+static void readers_of_the_same_long_content_share_one_request(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -384,7 +384,7 @@ static void who_asks_for_the_same_long_content_is_no_request_more(void **state)
 
 /* ---- two gateways ---- */
 
-static void what_one_reads_lies_on_both(void **state)
+static void blocks_read_through_one_of_two_gateways_are_kept_on_both(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_long_content(f);
@@ -403,22 +403,22 @@ static void what_one_reads_lies_on_both(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(long_content_is_put_together_and_kept),
-		test(parts_heads_and_conditions_are_made_of_it),
-		test(a_change_makes_it_another),
-		test(what_says_no_tags_is_put_together_and_not_kept),
-		test(of_a_damaged_list_nothing_is_made),
-		test(an_answer_is_cut_when_a_block_is_not_what_it_should_be),
-		test(a_block_that_a_service_cuts_is_asked_for_once_more),
-		test(a_block_is_given_by_its_capability),
-		test(without_a_good_capability_the_service_judges),
-		test(only_the_second_part_has_a_block_fetched),
-		test(a_block_that_is_wrong_or_nowhere_is_the_services_to_answer),
-		test(who_asks_for_the_same_waits_for_one_fetch),
-		test(who_asks_for_the_same_long_content_is_no_request_more),
+		test(long_content_is_assembled_from_blocks_once_and_then_given_from_memory),
+		test(ranges_and_conditions_are_answered_from_the_kept_list_of_blocks),
+		test(a_read_after_a_change_gets_the_new_long_content),
+		test(a_list_of_blocks_without_tags_is_used_but_not_kept),
+		test(with_a_damaged_list_of_blocks_the_service_is_asked_for_the_content),
+		test(an_answer_is_cut_when_a_block_is_wrong_or_missing),
+		test(a_block_answer_that_breaks_off_is_requested_again),
+		test(a_block_is_given_from_memory_for_a_valid_capability),
+		test(a_block_request_without_a_valid_capability_goes_to_the_service),
+		test(a_whole_block_is_fetched_only_for_the_second_request_of_a_part),
+		test(a_request_for_a_wrong_or_missing_block_is_passed_to_the_service),
+		test(readers_of_the_same_block_share_one_fetch),
+		test(readers_of_the_same_long_content_share_one_request),
 	};
 	const struct CMUnitTest two[] = {
-		test(what_one_reads_lies_on_both),
+		test(blocks_read_through_one_of_two_gateways_are_kept_on_both),
 	};
 	const int failed = cmocka_run_group_tests(tests, front_setup_home, front_teardown);
 

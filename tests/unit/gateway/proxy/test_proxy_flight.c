@@ -83,7 +83,7 @@ static void release(struct front *f)
 	service_drive_release_reads(front_drive(f));
 }
 
-static void those_who_come_together_are_one_request(void **state)
+static void concurrent_reads_of_one_document_share_one_request(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -108,7 +108,7 @@ static void those_who_come_together_are_one_request(void **state)
 	await_waiting(f, 0);
 }
 
-static void what_is_large_is_one_request_too_whatever_its_leader_takes(void **state)
+static void a_follower_of_a_large_read_does_not_wait_for_the_leaders_client(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -127,7 +127,7 @@ static void what_is_large_is_one_request_too_whatever_its_leader_takes(void **st
 	assert_int_equal(count_reads(f), reads + 1);
 }
 
-static void who_came_after_a_change_was_acknowledged_is_not_given_what_was_before(void **state)
+static void a_read_after_an_acknowledged_change_does_not_join_an_older_read(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -157,7 +157,7 @@ static void who_came_after_a_change_was_acknowledged_is_not_given_what_was_befor
 	assert_int_equal(count_reads(f), reads + 2); /* the two late readers share one read */
 }
 
-static void who_was_shown_more_than_the_leader_is_not_given_that(void **state)
+static void a_follower_with_a_floor_above_the_leaders_answer_asks_for_itself(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -180,7 +180,7 @@ static void who_was_shown_more_than_the_leader_is_not_given_that(void **state)
 	assert_false(says("collapsed"));
 }
 
-static void a_leader_whose_client_goes_leaves_them_another(void **state)
+static void a_follower_takes_over_when_the_leaders_client_disconnects(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -202,7 +202,7 @@ static void a_leader_whose_client_goes_leaves_them_another(void **state)
 	assert_int_equal(count_reads(f), reads + 2);
 }
 
-static void an_answer_that_does_for_nobody_else_is_asked_for_by_each(void **state)
+static void an_answer_without_tags_is_not_shared_with_followers(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -223,7 +223,7 @@ static void an_answer_that_does_for_nobody_else_is_asked_for_by_each(void **stat
 	assert_int_equal(count_reads(f), reads + 4);
 }
 
-static void what_is_too_large_to_keep_is_asked_for_by_each(void **state)
+static void an_answer_that_is_too_large_to_keep_is_not_shared_with_followers(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -241,7 +241,7 @@ static void what_is_too_large_to_keep_is_asked_for_by_each(void **state)
 	assert_int_equal(count_reads(f), reads + 2);
 }
 
-static void a_refusal_of_the_leader_is_his_own(void **state)
+static void a_404_without_tags_is_not_shared_with_followers(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -258,7 +258,7 @@ static void a_refusal_of_the_leader_is_his_own(void **state)
 	assert_int_equal(count_reads(f), reads + 2);
 }
 
-static void a_404_is_one_answer_for_all_who_asked_together(void **state)
+static void a_404_with_tags_is_shared_with_followers(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -276,7 +276,7 @@ static void a_404_is_one_answer_for_all_who_asked_together(void **state)
 	assert_int_equal(count_reads(f), reads + 1);
 }
 
-static void whose_token_ends_is_told_at_once(void **state)
+static void leader_and_follower_get_401_at_once_when_their_token_ends(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -296,7 +296,7 @@ static void whose_token_ends_is_told_at_once(void **state)
 	assert_int_equal(count_reads(f), reads + 1);
 }
 
-static void who_wants_less_may_wait_but_nobody_waits_for_him(void **state)
+static void a_partial_read_may_follow_a_whole_read_but_never_leads(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -322,7 +322,7 @@ static void who_wants_less_may_wait_but_nobody_waits_for_him(void **state)
 	assert_int_equal(count_reads(f), reads + 2);
 }
 
-static void another_form_and_another_user_are_other_answers(void **state)
+static void reads_with_another_accept_field_or_user_share_no_request(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -352,18 +352,18 @@ static void another_form_and_another_user_are_other_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(those_who_come_together_are_one_request),
-		test(what_is_large_is_one_request_too_whatever_its_leader_takes),
-		test(who_came_after_a_change_was_acknowledged_is_not_given_what_was_before),
-		test(who_was_shown_more_than_the_leader_is_not_given_that),
-		test(a_leader_whose_client_goes_leaves_them_another),
-		test(an_answer_that_does_for_nobody_else_is_asked_for_by_each),
-		test(what_is_too_large_to_keep_is_asked_for_by_each),
-		test(a_refusal_of_the_leader_is_his_own),
-		test(a_404_is_one_answer_for_all_who_asked_together),
-		test(whose_token_ends_is_told_at_once),
-		test(who_wants_less_may_wait_but_nobody_waits_for_him),
-		test(another_form_and_another_user_are_other_answers),
+		test(concurrent_reads_of_one_document_share_one_request),
+		test(a_follower_of_a_large_read_does_not_wait_for_the_leaders_client),
+		test(a_read_after_an_acknowledged_change_does_not_join_an_older_read),
+		test(a_follower_with_a_floor_above_the_leaders_answer_asks_for_itself),
+		test(a_follower_takes_over_when_the_leaders_client_disconnects),
+		test(an_answer_without_tags_is_not_shared_with_followers),
+		test(an_answer_that_is_too_large_to_keep_is_not_shared_with_followers),
+		test(a_404_without_tags_is_not_shared_with_followers),
+		test(a_404_with_tags_is_shared_with_followers),
+		test(leader_and_follower_get_401_at_once_when_their_token_ends),
+		test(a_partial_read_may_follow_a_whole_read_but_never_leads),
+		test(reads_with_another_accept_field_or_user_share_no_request),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);

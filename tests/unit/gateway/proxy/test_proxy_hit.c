@@ -80,7 +80,7 @@ static void a_read_is_answered_from_memory_the_second_time(void **state)
 	assert_asked(f, "GET", drive, "documents/2?x", "");
 }
 
-static void a_change_that_touches_it_takes_it_out_of_memory(void **state)
+static void a_change_removes_only_the_answers_that_it_touches_from_memory(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -101,7 +101,7 @@ static void a_change_that_touches_it_takes_it_out_of_memory(void **state)
 	assert_says(seq);
 }
 
-static void an_answer_is_repeated_to_nobody_else(void **state)
+static void a_kept_answer_is_not_given_to_another_user(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -121,7 +121,7 @@ static void an_answer_is_repeated_to_nobody_else(void **state)
 	assert_null(strstr(front_drive(f)->fields, "Nephos-Epoch"));
 }
 
-static void who_has_no_token_gets_nothing_from_memory(void **state)
+static void a_request_without_a_token_gets_401_and_nothing_from_memory(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -134,7 +134,7 @@ static void who_has_no_token_gets_nothing_from_memory(void **state)
 	assert_null(strstr(text, "version"));
 }
 
-static void the_head_is_made_from_what_is_kept(void **state)
+static void a_head_request_is_answered_from_the_kept_answer(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -160,7 +160,7 @@ static void the_head_is_made_from_what_is_kept(void **state)
 	assert_int_equal(gate_count(&front_drive(f)->reads), reads);
 }
 
-static void who_has_it_already_is_told_so_from_memory(void **state)
+static void a_matching_if_none_match_gets_304_from_memory(void **state)
 {
 	static const char *const BEFORE[] = {"", "\"x\", ", "W/", "\"x\",W/"};
 	struct front *f = *state;
@@ -180,7 +180,7 @@ static void who_has_it_already_is_told_so_from_memory(void **state)
 	assert_says("HTTP/1.1 200");
 }
 
-static void an_answer_that_there_is_no_such_file_is_kept_as_well(void **state)
+static void a_404_is_kept_until_the_file_is_created(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -197,7 +197,7 @@ static void an_answer_that_there_is_no_such_file_is_kept_as_well(void **state)
 	assert_says("HTTP/1.1 200");
 }
 
-static void who_has_seen_more_than_was_followed_is_sent_to_the_service(void **state)
+static void a_read_with_a_floor_beyond_the_followed_position_asks_the_service(void **state)
 {
 	static const struct {
 		int64_t beyond;
@@ -223,7 +223,7 @@ static void who_has_seen_more_than_was_followed_is_sent_to_the_service(void **st
 		strstr(front_drive(f)->fields, "Nephos-Floor: nonsense\n"));
 }
 
-static void what_is_large_is_kept_and_given_whole(void **state)
+static void an_answer_of_200_kib_is_kept_and_given_in_full(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -243,7 +243,7 @@ static void what_is_large_is_kept_and_given_whole(void **state)
 	}
 }
 
-static void what_does_not_say_what_it_was_made_from_is_not_kept(void **state)
+static void an_answer_without_valid_tags_is_not_kept(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -260,7 +260,7 @@ static void what_does_not_say_what_it_was_made_from_is_not_kept(void **state)
 	assert_asked(f, "GET", drive, "documents/2", "");
 }
 
-static void another_form_is_another_answer(void **state)
+static void answers_to_different_accept_fields_are_kept_separately(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -275,7 +275,7 @@ static void another_form_is_another_answer(void **state)
 #define LATER "Sun, 06 Nov 1994 08:49:38 GMT"
 #define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
 
-static void conditions_are_judged_by_what_is_kept(void **state)
+static void conditional_requests_are_judged_by_the_kept_answer(void **state)
 {
 	static const struct {
 		const char *more, *status;
@@ -307,7 +307,7 @@ static void conditions_are_judged_by_what_is_kept(void **state)
 	}
 }
 
-static void what_says_no_date_is_asked_about_and_what_says_no_parts_has_none(void **state)
+static void date_conditions_need_a_kept_date_and_ranges_need_accept_ranges(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -324,7 +324,7 @@ static void what_says_no_date_is_asked_about_and_what_says_no_parts_has_none(voi
 	assert_asked(f, "GET", drive, "documents/3", "If-Modified-Since: " DATE "\r\n");
 }
 
-static void parts_are_given_from_memory(void **state)
+static void ranges_of_a_kept_answer_are_given_from_memory(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -349,7 +349,7 @@ static void parts_are_given_from_memory(void **state)
 	assert_says("HTTP/1.1 200");
 }
 
-static void a_part_is_given_only_of_the_state_that_was_named(void **state)
+static void if_range_gives_a_part_only_of_the_state_that_it_names(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -379,7 +379,7 @@ static void a_part_is_given_only_of_the_state_that_was_named(void **state)
 	FRONT_SET(f, date, DATE);
 }
 
-static void parts_of_what_is_large_come_whole(void **state)
+static void ranges_of_a_200_kib_answer_are_given_in_full(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -397,7 +397,7 @@ static void parts_of_what_is_large_come_whole(void **state)
 	assert_int_equal(strlen(strstr(front_answer(), "\r\n\r\n") + 4), strtol(length + 16, NULL, 10));
 }
 
-static void of_fields_between_parts_of_the_store_none_comes_out_of_memory_or_past_it(void **state)
+static void internal_fields_reach_the_client_neither_on_a_hit_nor_on_a_miss(void **state)
 {
 	static const char *const FIELDS[] = {
 		"Nephos-Tags", "Nephos-Touched", "Nephos-Epoch", "Nephos-Drive", "Nephos-Hop", "forged"};
@@ -416,7 +416,7 @@ static void of_fields_between_parts_of_the_store_none_comes_out_of_memory_or_pas
 	assert_null(strstr(strstr(front_answer(), "Cache-Status:") + 1, "Cache-Status:"));
 }
 
-static void a_drive_in_the_trash_is_dropped(void **state)
+static void a_refusal_for_a_trashed_drive_drops_the_kept_answers_of_the_drive(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -444,23 +444,23 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(a_read_is_answered_from_memory_the_second_time),
-		test(a_change_that_touches_it_takes_it_out_of_memory),
-		test(an_answer_is_repeated_to_nobody_else),
-		test(who_has_no_token_gets_nothing_from_memory),
-		test(the_head_is_made_from_what_is_kept),
-		test(who_has_it_already_is_told_so_from_memory),
-		test(an_answer_that_there_is_no_such_file_is_kept_as_well),
-		test(who_has_seen_more_than_was_followed_is_sent_to_the_service),
-		test(what_is_large_is_kept_and_given_whole),
-		test(what_does_not_say_what_it_was_made_from_is_not_kept),
-		test(another_form_is_another_answer),
-		test(conditions_are_judged_by_what_is_kept),
-		test(what_says_no_date_is_asked_about_and_what_says_no_parts_has_none),
-		test(parts_are_given_from_memory),
-		test(a_part_is_given_only_of_the_state_that_was_named),
-		test(parts_of_what_is_large_come_whole),
-		test(of_fields_between_parts_of_the_store_none_comes_out_of_memory_or_past_it),
-		test(a_drive_in_the_trash_is_dropped),
+		test(a_change_removes_only_the_answers_that_it_touches_from_memory),
+		test(a_kept_answer_is_not_given_to_another_user),
+		test(a_request_without_a_token_gets_401_and_nothing_from_memory),
+		test(a_head_request_is_answered_from_the_kept_answer),
+		test(a_matching_if_none_match_gets_304_from_memory),
+		test(a_404_is_kept_until_the_file_is_created),
+		test(a_read_with_a_floor_beyond_the_followed_position_asks_the_service),
+		test(an_answer_of_200_kib_is_kept_and_given_in_full),
+		test(an_answer_without_valid_tags_is_not_kept),
+		test(answers_to_different_accept_fields_are_kept_separately),
+		test(conditional_requests_are_judged_by_the_kept_answer),
+		test(date_conditions_need_a_kept_date_and_ranges_need_accept_ranges),
+		test(ranges_of_a_kept_answer_are_given_from_memory),
+		test(if_range_gives_a_part_only_of_the_state_that_it_names),
+		test(ranges_of_a_200_kib_answer_are_given_in_full),
+		test(internal_fields_reach_the_client_neither_on_a_hit_nor_on_a_miss),
+		test(a_refusal_for_a_trashed_drive_drops_the_kept_answers_of_the_drive),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);

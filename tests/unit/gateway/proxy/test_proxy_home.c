@@ -59,7 +59,7 @@ static int end(int fd)
 
 /* ---- changes and their claims ---- */
 
-static void a_change_waits_for_the_claim_and_goes_with_its_epoch(void **state)
+static void a_change_waits_for_the_claim_and_carries_its_epoch(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
@@ -87,7 +87,7 @@ static void a_change_waits_for_the_claim_and_goes_with_its_epoch(void **state)
 	assert_int_equal(gate_count(&front_drive(f)->claims), claims + 1);
 }
 
-static void a_claim_that_is_refused_is_made_again_for_who_waits(void **state)
+static void a_refused_claim_is_made_again_for_a_waiting_change(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
@@ -100,7 +100,7 @@ static void a_claim_that_is_refused_is_made_again_for_who_waits(void **state)
 	assert_int_equal(end(fd), 200);
 }
 
-static void a_claim_that_says_no_owner_is_none(void **state)
+static void a_claim_that_is_answered_without_an_owner_is_made_again(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
@@ -114,7 +114,7 @@ static void a_claim_that_says_no_owner_is_none(void **state)
 	assert_true(came(f, "Nephos-Epoch: 1\n"));
 }
 
-static void a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal(void **state)
+static void a_change_of_a_missing_drive_gets_the_404_of_the_service(void **state)
 {
 	struct front *f = *state;
 
@@ -126,7 +126,7 @@ static void a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal(vo
 	assert_false(came(f, "Nephos-Epoch"));
 }
 
-static void a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again(void **state)
+static void a_change_refused_for_its_epoch_is_sent_again_after_a_new_claim(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -140,7 +140,7 @@ static void a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again
 	assert_true(came(f, "Content-Length: 3\n"));
 }
 
-static void who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another(void **state)
+static void a_change_with_a_lease_or_floor_gets_409_when_the_epoch_changed(void **state)
 {
 	static const char *const NAMED[] = {"Nephos-Lease: 1.9\r\n" NO_BODY, "Nephos-Floor: 1.2\r\n" NO_BODY};
 	struct front *f = *state;
@@ -160,7 +160,7 @@ static void who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another(void 
 	}
 }
 
-static void what_is_sent_again_has_no_end_without_an_answer(void **state)
+static void a_change_refused_three_times_for_its_epoch_is_done_in_the_end(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
@@ -173,7 +173,7 @@ static void what_is_sent_again_has_no_end_without_an_answer(void **state)
 
 /* ---- which drive ---- */
 
-static void a_first_drive_is_asked_about_once_and_named(void **state)
+static void a_change_under_drives_home_carries_the_number_of_the_first_drive(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
@@ -187,7 +187,7 @@ static void a_first_drive_is_asked_about_once_and_named(void **state)
 	assert_true(gate_count(&front_drive(f)->first_questions) > questions);
 }
 
-static void a_service_that_names_another_drive_is_believed(void **state)
+static void a_refused_change_is_repeated_for_the_drive_that_the_service_names(void **state)
 {
 	struct front *f = *state;
 	const unsigned before = front_new_home(f), after = front_new_drive();
@@ -203,7 +203,7 @@ static void a_service_that_names_another_drive_is_believed(void **state)
 
 /* ---- what is forged ---- */
 
-static void what_a_client_says_of_the_ring_goes_no_further(void **state)
+static void ring_fields_of_a_client_are_dropped_and_do_not_prevent_a_hit(void **state)
 {
 	static const char FORGED[] = "Nephos-Hop: 1 other\r\nNephos-Drive: 3\r\nNephos-Epoch: 99\r\nNephos-Tags: ?0\r\n"
 				     "Nephos-Touched: 1.1-2 3\r\nNephos-Home: http://forged\r\n";
@@ -274,7 +274,7 @@ static void assert_home(const struct front *f, const char *method, unsigned driv
 }
 
 /* The gateways of this test advertise 127.0.0.1. */
-static void the_home_is_named_by_the_host_that_a_client_came_by(void **state)
+static void the_url_of_the_home_has_the_host_of_the_clients_request(void **state)
 {
 	struct front *f = *state;
 	const struct front *const gateways[] = {f, f->other};
@@ -308,7 +308,7 @@ static int hop(struct front *f, const char *method, unsigned drive, int epoch)
 	return end(fd);
 }
 
-static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void **state)
+static void a_hopped_request_gets_421_from_a_gateway_that_is_not_the_home(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive_at("h", "g");
@@ -331,7 +331,7 @@ static void what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused(void
 	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
 }
 
-static void what_was_passed_on_to_the_home_is_done_there(void **state)
+static void a_hopped_request_is_handled_by_the_home(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive_at("g", "h");
@@ -343,7 +343,7 @@ static void what_was_passed_on_to_the_home_is_done_there(void **state)
 	assert_non_null(strstr(text, "Cache-Status: g; hit\r\n"));
 }
 
-static void a_gateway_that_has_just_started_answers_no_read_before_it_knows_the_homes(void **state)
+static void a_gateway_that_has_just_started_holds_reads_until_it_knows_the_homes(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
@@ -360,31 +360,33 @@ static void a_gateway_that_has_just_started_answers_no_read_before_it_knows_the_
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_change_waits_for_the_claim_and_goes_with_its_epoch, front_reset_drive),
-		cmocka_unit_test_setup(a_claim_that_is_refused_is_made_again_for_who_waits, front_reset_drive),
-		cmocka_unit_test_setup(a_claim_that_says_no_owner_is_none, front_reset_drive),
+		cmocka_unit_test_setup(a_change_waits_for_the_claim_and_carries_its_epoch, front_reset_drive),
+		cmocka_unit_test_setup(a_refused_claim_is_made_again_for_a_waiting_change, front_reset_drive),
+		cmocka_unit_test_setup(a_claim_that_is_answered_without_an_owner_is_made_again, front_reset_drive),
+		cmocka_unit_test_setup(a_change_of_a_missing_drive_gets_the_404_of_the_service, front_reset_drive),
 		cmocka_unit_test_setup(
-			a_change_of_a_drive_that_does_not_exist_gets_the_services_refusal, front_reset_drive),
+			a_change_refused_for_its_epoch_is_sent_again_after_a_new_claim, front_reset_drive),
 		cmocka_unit_test_setup(
-			a_change_that_is_refused_for_its_epoch_is_claimed_for_and_sent_again, front_reset_drive),
+			a_change_with_a_lease_or_floor_gets_409_when_the_epoch_changed, front_reset_drive),
 		cmocka_unit_test_setup(
-			who_named_a_lease_or_a_floor_is_told_that_the_epoch_is_another, front_reset_drive),
-		cmocka_unit_test_setup(what_is_sent_again_has_no_end_without_an_answer, front_reset_drive),
-		cmocka_unit_test_setup(a_first_drive_is_asked_about_once_and_named, front_reset_drive),
-		cmocka_unit_test_setup(a_service_that_names_another_drive_is_believed, front_reset_drive),
-		cmocka_unit_test_setup(what_a_client_says_of_the_ring_goes_no_further, front_reset_drive),
+			a_change_refused_three_times_for_its_epoch_is_done_in_the_end, front_reset_drive),
+		cmocka_unit_test_setup(
+			a_change_under_drives_home_carries_the_number_of_the_first_drive, front_reset_drive),
+		cmocka_unit_test_setup(
+			a_refused_change_is_repeated_for_the_drive_that_the_service_names, front_reset_drive),
+		cmocka_unit_test_setup(ring_fields_of_a_client_are_dropped_and_do_not_prevent_a_hit, front_reset_drive),
 	};
 
 	const struct CMUnitTest of_two[] = {
 		cmocka_unit_test_setup(a_request_reaches_the_home_through_another_gateway, front_reset_drive),
-		cmocka_unit_test_setup(the_home_is_named_by_the_host_that_a_client_came_by, front_reset_drive),
+		cmocka_unit_test_setup(the_url_of_the_home_has_the_host_of_the_clients_request, front_reset_drive),
 		cmocka_unit_test_setup(
-			what_was_passed_on_to_a_gateway_that_is_not_the_home_is_refused, front_reset_drive),
-		cmocka_unit_test_setup(what_was_passed_on_to_the_home_is_done_there, front_reset_drive),
+			a_hopped_request_gets_421_from_a_gateway_that_is_not_the_home, front_reset_drive),
+		cmocka_unit_test_setup(a_hopped_request_is_handled_by_the_home, front_reset_drive),
 	};
 
 	const struct CMUnitTest deaf[] = {
-		cmocka_unit_test(a_gateway_that_has_just_started_answers_no_read_before_it_knows_the_homes),
+		cmocka_unit_test(a_gateway_that_has_just_started_holds_reads_until_it_knows_the_homes),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown) +

@@ -127,7 +127,7 @@ static void ask_and_read_until_cut(const struct world *w)
 
 /* ---- gone on with ---- */
 
-static void the_rest_comes_under_the_etag_of_the_first_part(void **state)
+static void the_rest_of_a_cut_answer_is_requested_under_the_same_etag(void **state)
 {
 	struct world *w = *state;
 
@@ -142,7 +142,7 @@ static void the_rest_comes_under_the_etag_of_the_first_part(void **state)
 	assert_string_equal(w->origin.if_none_match, "");
 }
 
-static void a_part_is_gone_on_with_as_well(void **state)
+static void a_cut_range_answer_is_continued_from_its_last_byte(void **state)
 {
 	struct world *w = *state;
 
@@ -155,7 +155,7 @@ static void a_part_is_gone_on_with_as_well(void **state)
 	assert_string_equal(w->origin.range, "bytes=201000-600999");
 }
 
-static void the_last_byte_is_enough_to_be_asked_for(void **state)
+static void a_missing_last_byte_is_requested_as_a_rest(void **state)
 {
 	struct world *w = *state;
 
@@ -166,7 +166,7 @@ static void the_last_byte_is_enough_to_be_asked_for(void **state)
 	assert_string_equal(w->origin.range, "bytes=699999-699999");
 }
 
-static void there_is_an_end_to_it(void **state)
+static void an_answer_is_cut_after_the_maximum_number_of_rests(void **state)
 {
 	static struct origin_step steps[PROXY_RESTS_MAX + 2];
 	struct world *w = *state;
@@ -187,7 +187,7 @@ static void there_is_an_end_to_it(void **state)
 
 /* ---- cut, as nothing else is right ---- */
 
-static void what_was_changed_meanwhile_is_cut(void **state)
+static void an_answer_is_cut_when_the_file_has_changed_meanwhile(void **state)
 {
 	struct world *w = *state;
 
@@ -196,7 +196,7 @@ static void what_was_changed_meanwhile_is_cut(void **state)
 	assert_int_equal(gate_count(&w->origin.asked), 2);
 }
 
-static void what_is_not_exactly_the_rest_is_not_taken(void **state)
+static void an_answer_is_cut_when_the_rest_has_another_etag_range_or_size(void **state)
 {
 	static const enum origin_twist TWISTS[] = {ORIGIN_OTHER_ETAG, ORIGIN_OTHER_RANGE, ORIGIN_OTHER_SIZE,
 		ORIGIN_WHOLE, ORIGIN_NO_ETAG, ORIGIN_WEAK_ETAG};
@@ -211,7 +211,7 @@ static void what_is_not_exactly_the_rest_is_not_taken(void **state)
 	}
 }
 
-static void a_refusal_ends_it(void **state)
+static void an_answer_is_cut_when_its_rest_is_refused(void **state)
 {
 	static const int STATUSES[] = {404, 403, 416, 500};
 	struct world *w = *state;
@@ -225,7 +225,7 @@ static void a_refusal_ends_it(void **state)
 	}
 }
 
-static void what_cannot_be_gone_on_with_is_cut_at_once(void **state)
+static void an_answer_without_a_strong_etag_or_ranges_is_cut_at_once(void **state)
 {
 	static const enum origin_twist TWISTS[] = {ORIGIN_NO_ETAG, ORIGIN_WEAK_ETAG, ORIGIN_NO_RANGES};
 	struct world *w = *state;
@@ -241,7 +241,7 @@ static void what_cannot_be_gone_on_with_is_cut_at_once(void **state)
 
 /* ---- waiting ---- */
 
-static void a_service_that_is_not_ready_is_asked_again(void **state)
+static void a_rest_that_gets_503_is_requested_again(void **state)
 {
 	struct world *w = *state;
 
@@ -269,7 +269,7 @@ static int begin_to_wait(struct world *w)
 	return fd;
 }
 
-static void a_client_that_leaves_meanwhile_ends_it(void **state)
+static void a_disconnected_client_ends_the_wait_for_the_rest(void **state)
 {
 	struct world *w = *state;
 
@@ -281,7 +281,7 @@ static void a_client_that_leaves_meanwhile_ends_it(void **state)
 	assert_true(clock_mono_ns() - began_ns < PROXY_REST_WAIT_MS * NS_PER_MS);
 }
 
-static void a_token_that_ends_meanwhile_ends_it(void **state)
+static void a_revoked_token_ends_the_wait_for_the_rest(void **state)
 {
 	struct world *w = *state;
 	const int fd = begin_to_wait(w);
@@ -295,7 +295,7 @@ static void a_token_that_ends_meanwhile_ends_it(void **state)
 	service_end_anna(&w->f->service, false);
 }
 
-static void nobody_is_waited_for_without_an_end(void **state)
+static void an_answer_is_cut_when_no_service_sends_its_rest(void **state)
 {
 	struct world *w = *state;
 	const int fd = begin_to_wait(w);
@@ -306,14 +306,14 @@ static void nobody_is_waited_for_without_an_end(void **state)
 }
 
 /* The test itself is the teardown of the group, which ends the gateway. */
-static void a_gateway_that_ends_meanwhile_ends_it(void **state)
+static void a_gateway_can_be_stopped_while_an_answer_waits_for_its_rest(void **state)
 {
 	struct world *w = *state;
 
 	w->left = begin_to_wait(w);
 }
 
-static void a_short_answer_is_asked_for_again(void **state)
+static void a_short_answer_that_is_cut_is_requested_again_in_full(void **state)
 {
 	struct world *w = *state;
 
@@ -330,7 +330,7 @@ static void a_short_answer_is_asked_for_again(void **state)
 
 /* ---- who sends it is gone ---- */
 
-static void who_reads_slowly_gets_it_from_another_service(void **state)
+static void a_slow_reader_gets_the_rest_from_another_service(void **state)
 {
 	struct world *w = *state;
 
@@ -343,7 +343,7 @@ static void who_reads_slowly_gets_it_from_another_service(void **state)
 	assert_int_equal(gate_count(&w->origin.asked), 2);
 }
 
-static void the_rest_comes_past_a_home_that_is_gone(void **state)
+static void the_rest_is_requested_from_a_service_when_the_home_is_gone(void **state)
 {
 	struct world *w = *state;
 
@@ -358,7 +358,7 @@ static void the_rest_comes_past_a_home_that_is_gone(void **state)
 	assert_string_equal(w->origin.range, "bytes=300000-699999");
 }
 
-static void nobody_reads_past_a_home_that_has_cut_an_answer(void **state)
+static void a_home_that_cut_an_answer_is_asked_again_for_the_next_one(void **state)
 {
 	struct world *w = *state;
 	const unsigned drive = new_drive("h");
@@ -436,29 +436,29 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_rest_comes_under_the_etag_of_the_first_part),
-		cmocka_unit_test(a_part_is_gone_on_with_as_well),
-		cmocka_unit_test(the_last_byte_is_enough_to_be_asked_for),
-		cmocka_unit_test(there_is_an_end_to_it),
-		cmocka_unit_test(what_was_changed_meanwhile_is_cut),
-		cmocka_unit_test(what_is_not_exactly_the_rest_is_not_taken),
-		cmocka_unit_test(a_refusal_ends_it),
-		cmocka_unit_test(what_cannot_be_gone_on_with_is_cut_at_once),
+		cmocka_unit_test(the_rest_of_a_cut_answer_is_requested_under_the_same_etag),
+		cmocka_unit_test(a_cut_range_answer_is_continued_from_its_last_byte),
+		cmocka_unit_test(a_missing_last_byte_is_requested_as_a_rest),
+		cmocka_unit_test(an_answer_is_cut_after_the_maximum_number_of_rests),
+		cmocka_unit_test(an_answer_is_cut_when_the_file_has_changed_meanwhile),
+		cmocka_unit_test(an_answer_is_cut_when_the_rest_has_another_etag_range_or_size),
+		cmocka_unit_test(an_answer_is_cut_when_its_rest_is_refused),
+		cmocka_unit_test(an_answer_without_a_strong_etag_or_ranges_is_cut_at_once),
 	};
 	const struct CMUnitTest in_ring[] = {
-		cmocka_unit_test(a_service_that_is_not_ready_is_asked_again),
-		cmocka_unit_test(a_client_that_leaves_meanwhile_ends_it),
-		cmocka_unit_test(a_token_that_ends_meanwhile_ends_it),
-		cmocka_unit_test(nobody_is_waited_for_without_an_end),
-		cmocka_unit_test(a_short_answer_is_asked_for_again),
-		cmocka_unit_test(a_gateway_that_ends_meanwhile_ends_it),
+		cmocka_unit_test(a_rest_that_gets_503_is_requested_again),
+		cmocka_unit_test(a_disconnected_client_ends_the_wait_for_the_rest),
+		cmocka_unit_test(a_revoked_token_ends_the_wait_for_the_rest),
+		cmocka_unit_test(an_answer_is_cut_when_no_service_sends_its_rest),
+		cmocka_unit_test(a_short_answer_that_is_cut_is_requested_again_in_full),
+		cmocka_unit_test(a_gateway_can_be_stopped_while_an_answer_waits_for_its_rest),
 	};
 	const struct CMUnitTest of_long[] = {
-		cmocka_unit_test(who_reads_slowly_gets_it_from_another_service),
+		cmocka_unit_test(a_slow_reader_gets_the_rest_from_another_service),
 	};
 	const struct CMUnitTest of_two[] = {
-		cmocka_unit_test(nobody_reads_past_a_home_that_has_cut_an_answer),
-		cmocka_unit_test(the_rest_comes_past_a_home_that_is_gone),
+		cmocka_unit_test(a_home_that_cut_an_answer_is_asked_again_for_the_next_one),
+		cmocka_unit_test(the_rest_is_requested_from_a_service_when_the_home_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, begin_alone, end) + cmocka_run_group_tests(in_ring, begin_in_ring, end) +

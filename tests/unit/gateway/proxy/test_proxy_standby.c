@@ -27,7 +27,7 @@ static void assert_stands(struct front *f, int64_t timeline)
 		fail_msg("not \"%s\": %.900s", text, front_drive(f)->fields);
 }
 
-static void a_read_that_is_not_in_memory_says_where_the_drive_stands(void **state)
+static void a_read_that_misses_memory_carries_the_position_of_the_drive(void **state)
 {
 	struct front *f = *state;
 
@@ -42,7 +42,7 @@ static void a_read_that_is_not_in_memory_says_where_the_drive_stands(void **stat
 	assert_stands(f, 3);
 }
 
-static void what_a_client_says_of_it_is_dropped(void **state)
+static void standby_fields_of_a_client_are_dropped(void **state)
 {
 	struct front *f = *state;
 
@@ -57,7 +57,7 @@ static void what_a_client_says_of_it_is_dropped(void **state)
 	assert_false(service_got(f, "Nephos-Standby"));
 }
 
-static void a_later_timeline_is_said_from_then_on_and_never_an_earlier_one(void **state)
+static void the_home_sends_the_latest_timeline_and_never_an_earlier_one(void **state)
 {
 	struct front *f = *state;
 
@@ -73,7 +73,7 @@ static void a_later_timeline_is_said_from_then_on_and_never_an_earlier_one(void 
 	assert_stands(f, 5);
 }
 
-static void a_home_that_has_missed_something_says_nothing(void **state)
+static void a_home_that_missed_a_change_sends_no_position_for_standbys(void **state)
 {
 	struct front *f = *state;
 
@@ -87,7 +87,7 @@ static void a_home_that_has_missed_something_says_nothing(void **state)
 
 /* The timeline of such a position is not known. This must be the last test, as the effect lasts as long as the
  * gateway runs. */
-static void after_a_position_without_a_timeline_nothing_is_said(void **state)
+static void after_an_answer_without_a_timeline_the_home_sends_no_positions(void **state)
 {
 	struct front *f = *state;
 
@@ -107,11 +107,11 @@ static void after_a_position_without_a_timeline_nothing_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(a_read_that_is_not_in_memory_says_where_the_drive_stands),
-		test(what_a_client_says_of_it_is_dropped),
-		test(a_later_timeline_is_said_from_then_on_and_never_an_earlier_one),
-		test(a_home_that_has_missed_something_says_nothing),
-		test(after_a_position_without_a_timeline_nothing_is_said),
+		test(a_read_that_misses_memory_carries_the_position_of_the_drive),
+		test(standby_fields_of_a_client_are_dropped),
+		test(the_home_sends_the_latest_timeline_and_never_an_earlier_one),
+		test(a_home_that_missed_a_change_sends_no_position_for_standbys),
+		test(after_an_answer_without_a_timeline_the_home_sends_no_positions),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);

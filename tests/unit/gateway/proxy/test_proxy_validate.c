@@ -70,7 +70,7 @@ static void assert_passed_on(struct front *f, unsigned drive, const char *path, 
 		fail_msg("%s %s was not passed on: %.900s", path, more, front_answer());
 }
 
-static void what_a_home_has_answered_is_given_again_when_it_says_that_it_would(void **state)
+static void a_kept_answer_is_given_again_when_its_home_confirms_it(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -92,7 +92,7 @@ static void what_a_home_has_answered_is_given_again_when_it_says_that_it_would(v
 	assert_passed_on(f, drive, "documents/3", "");
 }
 
-static void what_another_client_has_changed_is_not_given_again(void **state)
+static void a_kept_answer_is_not_given_again_after_a_change_by_another_client(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -121,7 +121,7 @@ static long long metric_of(struct front *f, const char *name)
 
 /* The gateway asks only once: it forgets an answer that is no longer the home's, even when it keeps no other in
  * its place. */
-static void who_reads_what_has_become_long_does_not_ask_about_what_it_was(void **state)
+static void a_kept_answer_that_its_home_denied_is_not_validated_again(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -136,7 +136,7 @@ static void who_reads_what_has_become_long_does_not_ask_about_what_it_was(void *
 }
 
 /* The key and the bytes are the same. But the home has asked for the answer anew, and only its new answer counts. */
-static void what_the_home_has_dropped_and_asked_for_again_is_another_answer(void **state)
+static void a_kept_answer_is_replaced_when_its_home_has_asked_for_it_anew(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -151,7 +151,7 @@ static void what_the_home_has_dropped_and_asked_for_again_is_another_answer(void
 	assert_says_version(f);
 }
 
-static void a_change_of_something_else_shows_in_the_position_alone(void **state)
+static void a_kept_answer_gets_the_new_position_after_an_unrelated_change(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -168,7 +168,7 @@ static void a_change_of_something_else_shows_in_the_position_alone(void **state)
 
 /* The number of an answer may be higher than any position: a gateway may have kept more answers than the drive has
  * had changes. */
-static void the_number_of_an_answer_is_not_taken_for_a_position(void **state)
+static void the_stamp_of_an_answer_is_not_taken_for_a_position(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -183,7 +183,7 @@ static void the_number_of_an_answer_is_not_taken_for_a_position(void **state)
 	assert_says_position(f);
 }
 
-static void heads_conditions_and_parts_are_answered_from_what_is_kept(void **state)
+static void conditions_and_ranges_are_answered_from_a_kept_answer(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -204,7 +204,7 @@ static void heads_conditions_and_parts_are_answered_from_what_is_kept(void **sta
 	assert_says("\r\n\r\nversion");
 }
 
-static void that_there_is_no_such_document_is_kept_as_well(void **state)
+static void a_404_of_the_home_is_kept_and_given_again(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -216,7 +216,7 @@ static void that_there_is_no_such_document_is_kept_as_well(void **state)
 	assert_says("/not-found\"");
 }
 
-static void neither_parts_nor_refusals_are_kept_for_the_whole(void **state)
+static void a_206_or_412_of_the_home_is_not_kept_as_the_whole_answer(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -233,7 +233,7 @@ static void neither_parts_nor_refusals_are_kept_for_the_whole(void **state)
 	assert_says_version(f);
 }
 
-static void who_has_seen_more_than_the_home_has_followed_is_passed_on(void **state)
+static void a_request_with_a_floor_above_the_homes_position_is_passed_on(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -246,7 +246,7 @@ static void who_has_seen_more_than_the_home_has_followed_is_passed_on(void **sta
 	assert_passed_on(f, drive, "documents/2", more);
 }
 
-static void it_is_given_to_nobody_else(void **state)
+static void a_kept_answer_is_not_given_to_another_user_or_without_a_token(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -263,7 +263,7 @@ static void it_is_given_to_nobody_else(void **state)
 	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 401);
 }
 
-static void what_a_client_says_of_stamps_means_nothing(void **state)
+static void a_stamp_field_of_a_client_is_ignored(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -305,7 +305,7 @@ static void add(struct buf *b, unsigned drive, int64_t stamp, const char *key)
 		0);
 }
 
-static void what_is_no_question_is_refused(void **state)
+static void malformed_large_and_foreign_validation_requests_are_refused(void **state)
 {
 	struct front *f = *state;
 	static const char LARGE[VALIDATION_BYTES_MAX + 1];
@@ -327,7 +327,7 @@ static void what_is_no_question_is_refused(void **state)
 
 /* "g" is the home of the first two drives and keeps an answer about the first, under one of these stamps. "h" is
  * the home of the third. */
-static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
+static void a_home_confirms_only_the_stamp_of_the_answer_that_it_keeps(void **state)
 {
 	enum { STAMPS = 40, QUESTIONS = STAMPS + 1 + STAMPS + 1 };
 	struct front *f = *state;
@@ -365,7 +365,7 @@ static void a_home_says_no_to_whatever_it_would_not_answer_now(void **state)
 /* ---- the end of a home ---- */
 
 /* Reads then go to the services, as if nothing was kept. This must be the last test. */
-static void what_a_home_has_answered_is_given_to_nobody_when_that_is_gone(void **state)
+static void a_kept_answer_of_a_home_that_is_gone_is_not_given_again(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -384,21 +384,21 @@ static void what_a_home_has_answered_is_given_to_nobody_when_that_is_gone(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(what_a_home_has_answered_is_given_again_when_it_says_that_it_would),
-		test(what_another_client_has_changed_is_not_given_again),
-		test(who_reads_what_has_become_long_does_not_ask_about_what_it_was),
-		test(what_the_home_has_dropped_and_asked_for_again_is_another_answer),
-		test(a_change_of_something_else_shows_in_the_position_alone),
-		test(the_number_of_an_answer_is_not_taken_for_a_position),
-		test(heads_conditions_and_parts_are_answered_from_what_is_kept),
-		test(that_there_is_no_such_document_is_kept_as_well),
-		test(neither_parts_nor_refusals_are_kept_for_the_whole),
-		test(who_has_seen_more_than_the_home_has_followed_is_passed_on),
-		test(it_is_given_to_nobody_else),
-		test(what_a_client_says_of_stamps_means_nothing),
-		test(what_is_no_question_is_refused),
-		test(a_home_says_no_to_whatever_it_would_not_answer_now),
-		test(what_a_home_has_answered_is_given_to_nobody_when_that_is_gone),
+		test(a_kept_answer_is_given_again_when_its_home_confirms_it),
+		test(a_kept_answer_is_not_given_again_after_a_change_by_another_client),
+		test(a_kept_answer_that_its_home_denied_is_not_validated_again),
+		test(a_kept_answer_is_replaced_when_its_home_has_asked_for_it_anew),
+		test(a_kept_answer_gets_the_new_position_after_an_unrelated_change),
+		test(the_stamp_of_an_answer_is_not_taken_for_a_position),
+		test(conditions_and_ranges_are_answered_from_a_kept_answer),
+		test(a_404_of_the_home_is_kept_and_given_again),
+		test(a_206_or_412_of_the_home_is_not_kept_as_the_whole_answer),
+		test(a_request_with_a_floor_above_the_homes_position_is_passed_on),
+		test(a_kept_answer_is_not_given_to_another_user_or_without_a_token),
+		test(a_stamp_field_of_a_client_is_ignored),
+		test(malformed_large_and_foreign_validation_requests_are_refused),
+		test(a_home_confirms_only_the_stamp_of_the_answer_that_it_keeps),
+		test(a_kept_answer_of_a_home_that_is_gone_is_not_given_again),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_homes, front_teardown);

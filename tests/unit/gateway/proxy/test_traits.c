@@ -57,7 +57,7 @@ static void only_requests_that_change_nothing_are_reads(void **state)
 	assert_false(traits_of("DELETE", DRIVE "/files/a", NULL).reads);
 }
 
-static void a_change_may_be_repeated_only_under_a_key_or_a_name_of_its_own(void **state)
+static void a_change_is_repeatable_only_with_a_key_or_on_blocks_and_locks(void **state)
 {
 	(void)state;
 	assert_false(traits_of("POST", DRIVE "/ops", NULL).repeatable);
@@ -73,7 +73,7 @@ static void a_change_may_be_repeated_only_under_a_key_or_a_name_of_its_own(void 
 	assert_false(traits_of("PUT", "/api/v2/docs//drives/7/blocks/00ff", NULL).repeatable);
 }
 
-static void only_content_by_path_or_item_waits_to_be_asked_for(void **state)
+static void only_a_content_put_by_path_or_item_leaves_100_continue_to_the_service(void **state)
 {
 	(void)state;
 	assert_true(traits_of("PUT", DRIVE "/files/a", NULL).asked);
@@ -82,7 +82,7 @@ static void only_content_by_path_or_item_waits_to_be_asked_for(void **state)
 	assert_false(traits_of("POST", DRIVE "/files/a", NULL).asked);
 }
 
-static void what_waits_takes_its_place_in_a_lane_of_its_own(void **state)
+static void polls_mount_polls_and_lock_waits_have_lanes_of_their_own(void **state)
 {
 	(void)state;
 	assert_int_equal(place_of("GET", DRIVE "/files/a", "3", NULL).lane, SHARE_REQUESTS);
@@ -94,7 +94,7 @@ static void what_waits_takes_its_place_in_a_lane_of_its_own(void **state)
 	assert_int_equal(place_of("POST", DRIVE "/locks/wait", "3", NULL).lane, SHARE_LOCKS);
 }
 
-static void polls_of_one_session_share_a_part_and_others_do_not(void **state)
+static void polls_of_one_session_share_a_part_and_another_session_has_another(void **state)
 {
 	const uint64_t three = place_of("POST", DRIVE "/changes", "3", NULL).part;
 
@@ -109,10 +109,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_requests_that_change_nothing_are_reads),
-		cmocka_unit_test(a_change_may_be_repeated_only_under_a_key_or_a_name_of_its_own),
-		cmocka_unit_test(only_content_by_path_or_item_waits_to_be_asked_for),
-		cmocka_unit_test(what_waits_takes_its_place_in_a_lane_of_its_own),
-		cmocka_unit_test(polls_of_one_session_share_a_part_and_others_do_not),
+		cmocka_unit_test(a_change_is_repeatable_only_with_a_key_or_on_blocks_and_locks),
+		cmocka_unit_test(only_a_content_put_by_path_or_item_leaves_100_continue_to_the_service),
+		cmocka_unit_test(polls_mount_polls_and_lock_waits_have_lanes_of_their_own),
+		cmocka_unit_test(polls_of_one_session_share_a_part_and_another_session_has_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static void assert_question(struct span *rest, const struct validation_question 
 	assert_true(span_eq(q.key, wanted->key));
 }
 
-static void questions_are_read_as_they_were_written(void **state)
+static void encoded_questions_decode_to_the_same_values(void **state)
 {
 	struct validation_question q;
 	struct span rest;
@@ -56,7 +56,7 @@ static void questions_are_read_as_they_were_written(void **state)
 	buf_fini(&b);
 }
 
-static void verdicts_are_read_as_they_were_written(void **state)
+static void encoded_verdicts_decode_to_the_same_values(void **state)
 {
 	struct validation_verdict v;
 	struct span rest;
@@ -97,7 +97,7 @@ static int read_verdicts(struct span message)
 }
 
 /* The beginning of a message is a valid message only if it ends after a whole question or verdict. */
-static void what_was_cut_off_is_refused(void **state)
+static void a_message_cut_inside_a_question_or_verdict_is_refused(void **state)
 {
 	size_t questions = 0, verdicts = 0;
 	struct buf b;
@@ -127,7 +127,7 @@ static int with_byte(size_t at, char byte)
 	return r;
 }
 
-static void numbers_that_nothing_has_are_refused(void **state)
+static void questions_with_impossible_numbers_are_refused(void **state)
 {
 	enum { MAGIC = 4, USER = MAGIC, STAMP = USER + 8, DRIVE = STAMP + 8, SIZE = DRIVE + 4 };
 
@@ -142,7 +142,7 @@ static void numbers_that_nothing_has_are_refused(void **state)
 	assert_int_equal(with_byte(USER, 6), 0);
 }
 
-static void a_no_that_names_a_position_is_refused(void **state)
+static void a_negative_verdict_with_a_position_or_unknown_outcome_is_refused(void **state)
 {
 	enum { MAGIC = 4, VERDICT = 17 };
 	struct buf b;
@@ -162,11 +162,11 @@ static void a_no_that_names_a_position_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(questions_are_read_as_they_were_written),
-		cmocka_unit_test(verdicts_are_read_as_they_were_written),
-		cmocka_unit_test(what_was_cut_off_is_refused),
-		cmocka_unit_test(numbers_that_nothing_has_are_refused),
-		cmocka_unit_test(a_no_that_names_a_position_is_refused),
+		cmocka_unit_test(encoded_questions_decode_to_the_same_values),
+		cmocka_unit_test(encoded_verdicts_decode_to_the_same_values),
+		cmocka_unit_test(a_message_cut_inside_a_question_or_verdict_is_refused),
+		cmocka_unit_test(questions_with_impossible_numbers_are_refused),
+		cmocka_unit_test(a_negative_verdict_with_a_position_or_unknown_outcome_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,7 +161,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void who_asks_while_a_call_is_under_way_goes_with_the_next_one(void **state)
+static void questions_during_a_call_share_the_next_call(void **state)
 {
 	(void)state;
 	assert_true(ask(0));
@@ -182,7 +182,7 @@ static void who_asks_while_a_call_is_under_way_goes_with_the_next_one(void **sta
 		assert_true(readers[n].error == 0 && readers[n].verdict.outcome == VALIDATION_OTHER);
 }
 
-static void a_call_asks_no_more_than_it_may(void **state)
+static void a_call_carries_at_most_the_maximum_number_of_questions(void **state)
 {
 	(void)state;
 	assert_true(ask(0));
@@ -197,7 +197,7 @@ static void a_call_asks_no_more_than_it_may(void **state)
 	assert_true(gate_wait(&home.told, 1 + (int)VALIDATION_QUESTIONS_MAX + 3));
 }
 
-static void no_more_wait_than_may(void **state)
+static void a_full_queue_refuses_another_question(void **state)
 {
 	(void)state;
 	for (size_t n = 0; n < VALIDATOR_WAITING_MAX; n++)
@@ -265,37 +265,37 @@ static void gone(void)
 	atomic_store(&home.is_gone, true);
 }
 
-static void with_too_few_verdicts_nobody_is_told_any(void **state)
+static void an_answer_with_too_few_verdicts_fails_all_questions(void **state)
 {
 	(void)state;
 	fails(too_few);
 }
 
-static void what_is_no_answer_is_none(void **state)
+static void a_malformed_answer_fails_all_questions(void **state)
 {
 	(void)state;
 	fails(nonsense);
 }
 
-static void a_refusal_is_none(void **state)
+static void an_answer_with_status_400_fails_all_questions(void **state)
 {
 	(void)state;
 	fails(refused);
 }
 
-static void who_waits_for_a_silent_home_is_told_so_at_once_with_all_others(void **state)
+static void a_silent_home_fails_the_asked_and_the_waiting_questions(void **state)
 {
 	(void)state;
 	fails(nothing);
 }
 
-static void who_waits_for_one_that_is_gone_as_well(void **state)
+static void a_home_that_is_gone_fails_the_asked_and_the_waiting_questions(void **state)
 {
 	(void)state;
 	fails(gone);
 }
 
-static void a_home_that_cannot_be_reached_is_asked_nothing_for_a_while(void **state)
+static void an_unreachable_home_is_not_asked_again_for_a_while(void **state)
 {
 	(void)state;
 	(void)snprintf(home.gateway.hop_url, sizeof(home.gateway.hop_url), "http://127.0.0.1:1");
@@ -311,15 +311,15 @@ static void a_home_that_cannot_be_reached_is_asked_nothing_for_a_while(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(who_asks_while_a_call_is_under_way_goes_with_the_next_one),
-		test(a_call_asks_no_more_than_it_may),
-		test(no_more_wait_than_may),
-		test(with_too_few_verdicts_nobody_is_told_any),
-		test(what_is_no_answer_is_none),
-		test(a_refusal_is_none),
-		test(who_waits_for_a_silent_home_is_told_so_at_once_with_all_others),
-		test(who_waits_for_one_that_is_gone_as_well),
-		test(a_home_that_cannot_be_reached_is_asked_nothing_for_a_while),
+		test(questions_during_a_call_share_the_next_call),
+		test(a_call_carries_at_most_the_maximum_number_of_questions),
+		test(a_full_queue_refuses_another_question),
+		test(an_answer_with_too_few_verdicts_fails_all_questions),
+		test(a_malformed_answer_fails_all_questions),
+		test(an_answer_with_status_400_fails_all_questions),
+		test(a_silent_home_fails_the_asked_and_the_waiting_questions),
+		test(a_home_that_is_gone_fails_the_asked_and_the_waiting_questions),
+		test(an_unreachable_home_is_not_asked_again_for_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

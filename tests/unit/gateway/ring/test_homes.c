@@ -98,7 +98,7 @@ static void assert_is_none(void)
 
 /* ---- claims ---- */
 
-static void nothing_is_known_of_a_drive_that_was_not_claimed(void **state)
+static void calls_about_a_drive_that_was_never_claimed_change_nothing(void **state)
 {
 	int64_t since = -1;
 
@@ -115,7 +115,7 @@ static void nothing_is_known_of_a_drive_that_was_not_claimed(void **state)
 	assert_is_none();
 }
 
-static void a_claimed_drive_is_held_where_its_row_stood(void **state)
+static void a_claimed_drive_is_held_at_the_position_of_its_row(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -130,7 +130,7 @@ static void a_claimed_drive_is_held_where_its_row_stood(void **state)
 	assert_false(may_ask());
 }
 
-static void a_drive_is_claimed_once_at_a_time(void **state)
+static void a_drive_that_is_claimed_held_or_behind_is_not_claimed_again(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -150,7 +150,7 @@ static void a_refused_claim_may_be_made_again(void **state)
 	assert_is(HOME_HELD, 40, 40);
 }
 
-static void a_late_answer_to_a_claim_means_nothing_to_the_next_one(void **state)
+static void a_late_answer_to_a_forgotten_claim_does_not_affect_the_next_claim(void **state)
 {
 	(void)state;
 	const uint64_t first = claim();
@@ -167,7 +167,7 @@ static void a_late_answer_to_a_claim_means_nothing_to_the_next_one(void **state)
 	assert_is(HOME_HELD, 40, 40);
 }
 
-static void what_was_touched_while_it_is_claimed_is_dropped_and_asked_about(void **state)
+static void a_change_during_a_claim_is_dropped_and_the_journal_is_asked_afterwards(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -179,7 +179,7 @@ static void what_was_touched_while_it_is_claimed_is_dropped_and_asked_about(void
 	assert_is(HOME_HELD, 42, 42);
 }
 
-static void what_was_seen_while_it_is_claimed_is_asked_about_unless_the_row_had_it(void **state)
+static void a_position_seen_during_a_claim_puts_the_home_behind_if_the_row_is_older(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -193,7 +193,7 @@ static void what_was_seen_while_it_is_claimed_is_asked_about_unless_the_row_had_
 	assert_is(HOME_HELD, 41, 41);
 }
 
-static void a_doubt_while_it_is_claimed_is_asked_about(void **state)
+static void a_doubt_during_a_claim_makes_the_home_ask_the_journal_afterwards(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -204,7 +204,7 @@ static void a_doubt_while_it_is_claimed_is_asked_about(void **state)
 	assert_is(HOME_HELD, 40, 40);
 }
 
-static void a_drive_of_another_user_than_asked_for_it_takes_no_place(void **state)
+static void a_claim_that_finds_another_owner_or_none_is_discarded(void **state)
 {
 	enum home_duty duty;
 
@@ -222,7 +222,7 @@ static void a_drive_of_another_user_than_asked_for_it_takes_no_place(void **stat
 
 /* ---- following ---- */
 
-static void changes_in_order_are_followed(void **state)
+static void changes_in_order_move_the_position_of_the_home_forward(void **state)
 {
 	(void)state;
 	hold(40);
@@ -239,7 +239,7 @@ static void changes_in_order_are_followed(void **state)
 	assert_is(HOME_HELD, 46, 46);
 }
 
-static void a_gap_is_closed_by_the_answer_that_was_overtaken(void **state)
+static void a_gap_is_closed_when_the_missing_changes_arrive_late(void **state)
 {
 	(void)state;
 	hold(40);
@@ -250,7 +250,7 @@ static void a_gap_is_closed_by_the_answer_that_was_overtaken(void **state)
 	assert_false(may_ask());
 }
 
-static void stretches_that_overtake_each_other_are_followed_when_the_last_gap_is_closed(void **state)
+static void stretches_out_of_order_are_followed_when_the_last_gap_is_closed(void **state)
 {
 	(void)state;
 	hold(0);
@@ -265,7 +265,7 @@ static void stretches_that_overtake_each_other_are_followed_when_the_last_gap_is
 	assert_is(HOME_HELD, 10, 10);
 }
 
-static void as_many_stretches_are_remembered_as_it_has_places(void **state)
+static void a_home_remembers_as_many_stretches_beyond_a_gap_as_it_has_places(void **state)
 {
 	(void)state;
 	hold(0);
@@ -280,7 +280,7 @@ static void as_many_stretches_are_remembered_as_it_has_places(void **state)
 	assert_is(HOME_HELD, 12, 12);
 }
 
-static void what_has_no_place_is_dropped_and_known_and_the_journal_tells_it_again(void **state)
+static void a_stretch_that_finds_no_place_is_dropped_and_asked_of_the_journal(void **state)
 {
 	const int64_t last = HOMES_STRETCHES_MAX + 2;
 
@@ -294,7 +294,7 @@ static void what_has_no_place_is_dropped_and_known_and_the_journal_tells_it_agai
 	assert_is(HOME_HELD, last, last);
 }
 
-static void a_position_that_an_answer_saw_is_asked_about(void **state)
+static void a_later_position_in_an_answer_puts_the_home_behind_until_it_is_reached(void **state)
 {
 	(void)state;
 	hold(40);
@@ -311,7 +311,7 @@ static void a_position_that_an_answer_saw_is_asked_about(void **state)
 
 /* ---- the journal ---- */
 
-static void the_journal_closes_a_gap(void **state)
+static void an_answer_of_the_journal_closes_a_gap(void **state)
 {
 	(void)state;
 	hold(40);
@@ -324,7 +324,7 @@ static void the_journal_closes_a_gap(void **state)
 	assert_is(HOME_HELD, 44, 44);
 }
 
-static void more_that_was_seen_while_the_journal_was_asked_is_asked_about_then(void **state)
+static void a_position_seen_during_a_journal_query_needs_another_query(void **state)
 {
 	(void)state;
 	hold(40);
@@ -339,7 +339,7 @@ static void more_that_was_seen_while_the_journal_was_asked_is_asked_about_then(v
 	assert_is(HOME_HELD, 46, 46);
 }
 
-static void a_journal_that_ends_before_what_was_known_is_of_a_drive_that_was_set_back(void **state)
+static void a_drive_whose_journal_ends_before_a_known_position_is_forgotten(void **state)
 {
 	(void)state;
 	hold(40);
@@ -348,7 +348,7 @@ static void a_journal_that_ends_before_what_was_known_is_of_a_drive_that_was_set
 	assert_is_none();
 }
 
-static void a_journal_that_fails_is_asked_again(void **state)
+static void a_failed_journal_query_leaves_the_home_behind_and_is_repeated(void **state)
 {
 	(void)state;
 	hold(40);
@@ -359,7 +359,7 @@ static void a_journal_that_fails_is_asked_again(void **state)
 	assert_is(HOME_HELD, 41, 41);
 }
 
-static void an_answer_of_the_journal_is_good_after_changes_that_came_meanwhile(void **state)
+static void a_journal_answer_overtaken_by_changes_does_not_set_the_home_back(void **state)
 {
 	(void)state;
 	hold(40);
@@ -372,7 +372,7 @@ static void an_answer_of_the_journal_is_good_after_changes_that_came_meanwhile(v
 	assert_is(HOME_HELD, 44, 44);
 }
 
-static void a_doubt_is_over_when_the_journal_has_told(void **state)
+static void a_doubt_ends_only_when_the_journal_has_answered(void **state)
 {
 	(void)state;
 	hold(40);
@@ -386,7 +386,7 @@ static void a_doubt_is_over_when_the_journal_has_told(void **state)
 	assert_is(HOME_HELD, 43, 43);
 }
 
-static void a_doubt_while_the_journal_is_asked_needs_another_question(void **state)
+static void a_doubt_during_a_journal_query_needs_another_query(void **state)
 {
 	(void)state;
 	hold(40);
@@ -403,7 +403,7 @@ static void a_doubt_while_the_journal_is_asked_needs_another_question(void **sta
 	assert_is(HOME_HELD, 42, 42);
 }
 
-static void a_doubt_outlives_a_question_that_failed(void **state)
+static void a_doubt_remains_after_a_failed_journal_query(void **state)
 {
 	(void)state;
 	hold(40);
@@ -416,7 +416,7 @@ static void a_doubt_outlives_a_question_that_failed(void **state)
 	assert_is(HOME_HELD, 40, 40);
 }
 
-static void an_answer_of_the_journal_to_a_former_claim_means_nothing(void **state)
+static void a_journal_answer_for_a_former_claim_is_ignored(void **state)
 {
 	(void)state;
 	hold(40);
@@ -433,7 +433,7 @@ static void an_answer_of_the_journal_to_a_former_claim_means_nothing(void **stat
 
 /* ---- other lives ---- */
 
-static void a_drive_in_another_life_is_forgotten_whoever_says_so(void **state)
+static void a_drive_is_forgotten_when_any_message_has_another_incarnation(void **state)
 {
 	(void)state;
 	for (int64_t life = LIFE - 1; life <= LIFE + 1; life += 2) {
@@ -450,7 +450,7 @@ static void a_drive_in_another_life_is_forgotten_whoever_says_so(void **state)
 	}
 }
 
-static void a_claim_that_finds_an_earlier_life_than_was_seen_is_none(void **state)
+static void a_claim_that_finds_an_earlier_incarnation_than_seen_is_discarded(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -461,7 +461,7 @@ static void a_claim_that_finds_an_earlier_life_than_was_seen_is_none(void **stat
 	assert_is_none();
 }
 
-static void a_claim_that_finds_a_later_life_than_was_seen_begins_there(void **state)
+static void a_claim_that_finds_a_later_incarnation_begins_at_its_position(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -471,7 +471,7 @@ static void a_claim_that_finds_a_later_life_than_was_seen_begins_there(void **st
 	assert_int_equal(homes_view(h, DRIVE).incarnation, LIFE + 1);
 }
 
-static void what_was_seen_of_the_earlier_life_does_not_count_in_the_later_one(void **state)
+static void positions_of_an_earlier_incarnation_do_not_count_in_a_later_one(void **state)
 {
 	(void)state;
 	const uint64_t number = claim();
@@ -499,7 +499,7 @@ static void take(uint32_t drive, uint32_t wanted_forgotten)
 	assert_true(claimed(drive, number, LIFE, 1));
 }
 
-static void the_one_that_was_used_the_longest_ago_gives_way(void **state)
+static void a_full_table_forgets_the_drive_that_was_used_least_recently(void **state)
 {
 	struct homes_counters counters;
 
@@ -532,7 +532,7 @@ static void the_states_of_drives_are_counted(void **state)
 	assert_int_equal(counters.claiming, 1);
 }
 
-static void a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer(void **state)
+static void a_drive_evicted_during_its_claim_ignores_the_answer_to_the_claim(void **state)
 {
 	uint32_t forgotten = 0;
 
@@ -545,7 +545,7 @@ static void a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer(void *
 	assert_int_equal(homes_view(h, 1).state, HOME_NONE);
 }
 
-static void only_the_drives_that_move_to_another_gateway_are_given_up(void **state)
+static void homes_give_up_if_gives_up_only_the_drives_that_match(void **state)
 {
 	uint32_t forgotten;
 
@@ -562,7 +562,7 @@ static void only_the_drives_that_move_to_another_gateway_are_given_up(void **sta
 	assert_int_equal(homes_view(h, 1).state, HOME_REPLICA);
 }
 
-static void a_gateway_that_leaves_gives_up_all_drives(void **state)
+static void homes_give_up_all_leaves_only_replicas(void **state)
 {
 	struct homes_counters counters;
 
@@ -581,39 +581,39 @@ static void a_gateway_that_leaves_gives_up_all_drives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(nothing_is_known_of_a_drive_that_was_not_claimed),
-		test(a_claimed_drive_is_held_where_its_row_stood),
-		test(a_drive_is_claimed_once_at_a_time),
+		test(calls_about_a_drive_that_was_never_claimed_change_nothing),
+		test(a_claimed_drive_is_held_at_the_position_of_its_row),
+		test(a_drive_that_is_claimed_held_or_behind_is_not_claimed_again),
 		test(a_refused_claim_may_be_made_again),
-		test(a_late_answer_to_a_claim_means_nothing_to_the_next_one),
-		test(what_was_touched_while_it_is_claimed_is_dropped_and_asked_about),
-		test(what_was_seen_while_it_is_claimed_is_asked_about_unless_the_row_had_it),
-		test(a_doubt_while_it_is_claimed_is_asked_about),
-		test(a_drive_of_another_user_than_asked_for_it_takes_no_place),
-		test(changes_in_order_are_followed),
-		test(a_gap_is_closed_by_the_answer_that_was_overtaken),
-		test(stretches_that_overtake_each_other_are_followed_when_the_last_gap_is_closed),
-		test(as_many_stretches_are_remembered_as_it_has_places),
-		test(what_has_no_place_is_dropped_and_known_and_the_journal_tells_it_again),
-		test(a_position_that_an_answer_saw_is_asked_about),
-		test(the_journal_closes_a_gap),
-		test(more_that_was_seen_while_the_journal_was_asked_is_asked_about_then),
-		test(a_journal_that_ends_before_what_was_known_is_of_a_drive_that_was_set_back),
-		test(a_journal_that_fails_is_asked_again),
-		test(an_answer_of_the_journal_is_good_after_changes_that_came_meanwhile),
-		test(a_doubt_is_over_when_the_journal_has_told),
-		test(a_doubt_while_the_journal_is_asked_needs_another_question),
-		test(a_doubt_outlives_a_question_that_failed),
-		test(an_answer_of_the_journal_to_a_former_claim_means_nothing),
-		test(a_drive_in_another_life_is_forgotten_whoever_says_so),
-		test(a_claim_that_finds_an_earlier_life_than_was_seen_is_none),
-		test(a_claim_that_finds_a_later_life_than_was_seen_begins_there),
-		test(what_was_seen_of_the_earlier_life_does_not_count_in_the_later_one),
-		test(the_one_that_was_used_the_longest_ago_gives_way),
+		test(a_late_answer_to_a_forgotten_claim_does_not_affect_the_next_claim),
+		test(a_change_during_a_claim_is_dropped_and_the_journal_is_asked_afterwards),
+		test(a_position_seen_during_a_claim_puts_the_home_behind_if_the_row_is_older),
+		test(a_doubt_during_a_claim_makes_the_home_ask_the_journal_afterwards),
+		test(a_claim_that_finds_another_owner_or_none_is_discarded),
+		test(changes_in_order_move_the_position_of_the_home_forward),
+		test(a_gap_is_closed_when_the_missing_changes_arrive_late),
+		test(stretches_out_of_order_are_followed_when_the_last_gap_is_closed),
+		test(a_home_remembers_as_many_stretches_beyond_a_gap_as_it_has_places),
+		test(a_stretch_that_finds_no_place_is_dropped_and_asked_of_the_journal),
+		test(a_later_position_in_an_answer_puts_the_home_behind_until_it_is_reached),
+		test(an_answer_of_the_journal_closes_a_gap),
+		test(a_position_seen_during_a_journal_query_needs_another_query),
+		test(a_drive_whose_journal_ends_before_a_known_position_is_forgotten),
+		test(a_failed_journal_query_leaves_the_home_behind_and_is_repeated),
+		test(a_journal_answer_overtaken_by_changes_does_not_set_the_home_back),
+		test(a_doubt_ends_only_when_the_journal_has_answered),
+		test(a_doubt_during_a_journal_query_needs_another_query),
+		test(a_doubt_remains_after_a_failed_journal_query),
+		test(a_journal_answer_for_a_former_claim_is_ignored),
+		test(a_drive_is_forgotten_when_any_message_has_another_incarnation),
+		test(a_claim_that_finds_an_earlier_incarnation_than_seen_is_discarded),
+		test(a_claim_that_finds_a_later_incarnation_begins_at_its_position),
+		test(positions_of_an_earlier_incarnation_do_not_count_in_a_later_one),
+		test(a_full_table_forgets_the_drive_that_was_used_least_recently),
 		test(the_states_of_drives_are_counted),
-		test(a_drive_that_gave_way_while_it_was_claimed_ignores_the_answer),
-		test(only_the_drives_that_move_to_another_gateway_are_given_up),
-		test(a_gateway_that_leaves_gives_up_all_drives),
+		test(a_drive_evicted_during_its_claim_ignores_the_answer_to_the_claim),
+		test(homes_give_up_if_gives_up_only_the_drives_that_match),
+		test(homes_give_up_all_leaves_only_replicas),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

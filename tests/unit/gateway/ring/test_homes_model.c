@@ -432,7 +432,7 @@ static size_t run(uint64_t seed)
 	return served;
 }
 
-static void nothing_that_may_be_served_is_older_than_what_was_told(void **state)
+static void a_held_drive_serves_nothing_older_than_any_client_has_seen(void **state)
 {
 	size_t served = 0;
 
@@ -446,7 +446,7 @@ static void nothing_that_may_be_served_is_older_than_what_was_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_that_may_be_served_is_older_than_what_was_told),
+		cmocka_unit_test(a_held_drive_serves_nothing_older_than_any_client_has_seen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,7 +108,7 @@ static void hold_and_give_up(int64_t seq)
 	assert_is(HOME_REPLICA, seq, seq);
 }
 
-static void what_was_given_up_is_in_doubt_when_it_is_claimed_again_even_if_nothing_seems_to_have_come(void **state)
+static void a_replica_that_is_claimed_again_is_behind_until_the_journal_answers(void **state)
 {
 	(void)state;
 	hold_and_give_up(40);
@@ -121,7 +121,7 @@ static void what_was_given_up_is_in_doubt_when_it_is_claimed_again_even_if_nothi
 	assert_is(HOME_HELD, 40, 40);
 }
 
-static void the_journal_is_asked_from_where_the_replica_was_true(void **state)
+static void a_claimed_replica_asks_the_journal_from_its_own_position(void **state)
 {
 	(void)state;
 	hold_and_give_up(40);
@@ -131,7 +131,7 @@ static void the_journal_is_asked_from_where_the_replica_was_true(void **state)
 	assert_is(HOME_HELD, 47, 47);
 }
 
-static void a_gap_that_was_open_is_open_afterwards(void **state)
+static void a_gap_of_a_given_up_drive_is_still_open_after_the_next_claim(void **state)
 {
 	(void)state;
 	assert_int_equal(claimed(claim_in(EPOCH), LIFE, 40), HOME_NOTHING);
@@ -142,7 +142,7 @@ static void a_gap_that_was_open_is_open_afterwards(void **state)
 	assert_is(HOME_BEHIND, 40, 44);
 }
 
-static void a_replica_of_another_life_is_forgotten(void **state)
+static void a_replica_of_another_incarnation_is_forgotten_by_the_claim(void **state)
 {
 	(void)state;
 	hold_and_give_up(40);
@@ -150,7 +150,7 @@ static void a_replica_of_another_life_is_forgotten(void **state)
 	assert_is(HOME_HELD, 41, 41);
 }
 
-static void a_replica_of_positions_that_the_row_does_not_have_is_forgotten(void **state)
+static void a_replica_beyond_the_position_of_the_claimed_row_is_forgotten(void **state)
 {
 	(void)state;
 	hold_and_give_up(40);
@@ -158,7 +158,7 @@ static void a_replica_of_positions_that_the_row_does_not_have_is_forgotten(void 
 	assert_is(HOME_HELD, 39, 39);
 }
 
-static void a_replica_of_an_epoch_that_is_yet_to_come_is_forgotten(void **state)
+static void a_replica_of_a_later_epoch_than_that_of_the_claim_is_forgotten(void **state)
 {
 	(void)state;
 	hold_and_give_up(40);
@@ -166,7 +166,7 @@ static void a_replica_of_an_epoch_that_is_yet_to_come_is_forgotten(void **state)
 	assert_is(HOME_HELD, 41, 41);
 }
 
-static void a_claim_that_is_refused_leaves_the_replica_as_it_was(void **state)
+static void a_refused_or_abandoned_claim_leaves_the_replica_at_its_position(void **state)
 {
 	enum home_duty duty;
 
@@ -190,7 +190,7 @@ static void a_claim_that_is_refused_leaves_the_replica_as_it_was(void **state)
 	assert_is(HOME_REPLICA, 40, 43);
 }
 
-static void a_late_answer_of_the_journal_means_nothing_to_the_replica(void **state)
+static void a_late_journal_answer_does_not_move_a_replica(void **state)
 {
 	(void)state;
 	assert_int_equal(claimed(claim_in(EPOCH), LIFE, 40), HOME_NOTHING);
@@ -201,7 +201,7 @@ static void a_late_answer_of_the_journal_means_nothing_to_the_replica(void **sta
 	assert_is(HOME_REPLICA, 40, 44);
 }
 
-static void a_doubt_says_nothing_of_a_replica(void **state)
+static void a_doubt_does_not_change_a_replica(void **state)
 {
 	(void)state;
 	hold_and_give_up(40);
@@ -212,7 +212,7 @@ static void a_doubt_says_nothing_of_a_replica(void **state)
 
 /* ---- what a home copies here ---- */
 
-static void the_first_offer_says_where_the_replica_is_true(void **state)
+static void the_first_offer_sets_the_position_of_the_replica(void **state)
 {
 	struct homes_counters counters;
 
@@ -226,7 +226,7 @@ static void the_first_offer_says_where_the_replica_is_true(void **state)
 	assert_int_equal(counters.lagging, 0);
 }
 
-static void a_replica_follows_what_its_home_tells(void **state)
+static void a_replica_follows_the_changes_that_its_home_reports(void **state)
 {
 	(void)state;
 	assert_true(offered(40));
@@ -237,7 +237,7 @@ static void a_replica_follows_what_its_home_tells(void **state)
 	assert_false(may_ask());
 }
 
-static void a_gap_is_closed_by_the_journal(void **state)
+static void a_gap_in_a_replica_is_closed_by_the_journal(void **state)
 {
 	struct homes_counters counters;
 
@@ -252,7 +252,7 @@ static void a_gap_is_closed_by_the_journal(void **state)
 	assert_is(HOME_REPLICA, 45, 45);
 }
 
-static void what_is_true_before_what_was_dropped_here_is_not_taken(void **state)
+static void an_offer_older_than_the_replica_or_a_drop_here_is_refused(void **state)
 {
 	(void)state;
 	assert_true(offered(40));
@@ -263,7 +263,7 @@ static void what_is_true_before_what_was_dropped_here_is_not_taken(void **state)
 	assert_is(HOME_REPLICA, 40, 44);
 }
 
-static void the_home_takes_no_copies(void **state)
+static void a_home_refuses_copies_of_its_own_drive(void **state)
 {
 	(void)state;
 	const uint64_t number = claim_in(EPOCH);
@@ -276,7 +276,7 @@ static void the_home_takes_no_copies(void **state)
 	assert_is(HOME_BEHIND, 40, 41);
 }
 
-static void a_later_life_takes_the_place_of_an_earlier_one_and_no_earlier_one_comes_after_it(void **state)
+static void an_offer_of_a_later_incarnation_replaces_a_replica_and_not_the_reverse(void **state)
 {
 	(void)state;
 	assert_true(offered(40));
@@ -286,7 +286,7 @@ static void a_later_life_takes_the_place_of_an_earlier_one_and_no_earlier_one_co
 	assert_is(HOME_REPLICA, 2, 2);
 }
 
-static void a_drive_that_has_no_place_makes_no_other_one_give_way(void **state)
+static void an_offer_evicts_no_other_drive_but_a_claim_evicts_a_replica(void **state)
 {
 	const struct home_stand stand = {.epoch = EPOCH, .incarnation = LIFE, .followed = 1};
 	enum home_duty duty;
@@ -302,7 +302,7 @@ static void a_drive_that_has_no_place_makes_no_other_one_give_way(void **state)
 	assert_int_equal(forgotten, 2);
 }
 
-static void a_home_stands_where_it_has_followed_to(void **state)
+static void homes_stand_reports_the_followed_position_of_a_home_but_of_no_replica(void **state)
 {
 	struct home_stand stand = {0};
 
@@ -324,23 +324,23 @@ static void a_home_stands_where_it_has_followed_to(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(what_was_given_up_is_in_doubt_when_it_is_claimed_again_even_if_nothing_seems_to_have_come),
-		test(the_journal_is_asked_from_where_the_replica_was_true),
-		test(a_gap_that_was_open_is_open_afterwards),
-		test(a_replica_of_another_life_is_forgotten),
-		test(a_replica_of_positions_that_the_row_does_not_have_is_forgotten),
-		test(a_replica_of_an_epoch_that_is_yet_to_come_is_forgotten),
-		test(a_claim_that_is_refused_leaves_the_replica_as_it_was),
-		test(a_late_answer_of_the_journal_means_nothing_to_the_replica),
-		test(a_doubt_says_nothing_of_a_replica),
-		test(the_first_offer_says_where_the_replica_is_true),
-		test(a_replica_follows_what_its_home_tells),
-		test(a_gap_is_closed_by_the_journal),
-		test(what_is_true_before_what_was_dropped_here_is_not_taken),
-		test(the_home_takes_no_copies),
-		test(a_later_life_takes_the_place_of_an_earlier_one_and_no_earlier_one_comes_after_it),
-		test(a_drive_that_has_no_place_makes_no_other_one_give_way),
-		test(a_home_stands_where_it_has_followed_to),
+		test(a_replica_that_is_claimed_again_is_behind_until_the_journal_answers),
+		test(a_claimed_replica_asks_the_journal_from_its_own_position),
+		test(a_gap_of_a_given_up_drive_is_still_open_after_the_next_claim),
+		test(a_replica_of_another_incarnation_is_forgotten_by_the_claim),
+		test(a_replica_beyond_the_position_of_the_claimed_row_is_forgotten),
+		test(a_replica_of_a_later_epoch_than_that_of_the_claim_is_forgotten),
+		test(a_refused_or_abandoned_claim_leaves_the_replica_at_its_position),
+		test(a_late_journal_answer_does_not_move_a_replica),
+		test(a_doubt_does_not_change_a_replica),
+		test(the_first_offer_sets_the_position_of_the_replica),
+		test(a_replica_follows_the_changes_that_its_home_reports),
+		test(a_gap_in_a_replica_is_closed_by_the_journal),
+		test(an_offer_older_than_the_replica_or_a_drop_here_is_refused),
+		test(a_home_refuses_copies_of_its_own_drive),
+		test(an_offer_of_a_later_incarnation_replaces_a_replica_and_not_the_reverse),
+		test(an_offer_evicts_no_other_drive_but_a_claim_evicts_a_replica),
+		test(homes_stand_reports_the_followed_position_of_a_home_but_of_no_replica),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static const char *journal_of(int64_t first, int64_t last, const char *tags)
 	return text;
 }
 
-static void behind_a_gap_nothing_is_given_until_the_journal_has_told(void **state)
+static void after_a_missed_change_a_home_gives_no_hits_until_the_journal_answers(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -86,7 +86,7 @@ static void behind_a_gap_nothing_is_given_until_the_journal_has_told(void **stat
 	assert_false(is_hit(f, drive, "documents/2"));
 }
 
-static void a_position_that_nobody_has_told_of_is_asked_about(void **state)
+static void an_unknown_position_in_an_answer_makes_the_home_ask_the_journal(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -105,7 +105,7 @@ static void a_position_that_nobody_has_told_of_is_asked_about(void **state)
 	assert_false(is_hit(f, drive, "documents/2"));
 }
 
-static void a_journal_that_fails_is_asked_by_the_next_request(void **state)
+static void after_a_failed_journal_query_a_later_request_asks_the_journal_again(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -124,7 +124,7 @@ static void a_journal_that_fails_is_asked_by_the_next_request(void **state)
 	assert_int_equal(gate_count(&front_drive(f)->questions), questions);
 }
 
-static void a_drive_that_does_not_reach_so_far_is_claimed_anew(void **state)
+static void a_drive_is_claimed_again_when_the_journal_answers_409(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -143,7 +143,7 @@ static void a_drive_that_does_not_reach_so_far_is_claimed_anew(void **state)
 	assert_true(is_hit(f, drive, "documents/2"));
 }
 
-static void what_cannot_be_read_is_forgotten_and_claimed_anew(void **state)
+static void an_unreadable_touched_field_makes_the_home_forget_and_reclaim_the_drive(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -160,7 +160,7 @@ static void what_cannot_be_read_is_forgotten_and_claimed_anew(void **state)
 	assert_true(is_hit(f, drive, "documents/5"));
 }
 
-static void a_drive_of_another_user_is_no_place_of_its_home(void **state)
+static void a_claim_that_finds_another_owner_makes_no_home_and_nothing_is_kept(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_drive();
@@ -172,7 +172,7 @@ static void a_drive_of_another_user_is_no_place_of_its_home(void **state)
 	assert_false(is_hit(f, drive, "documents/2"));
 }
 
-static void what_it_holds_is_told_on_its_status_page(void **state)
+static void the_metrics_page_has_home_claims_and_the_status_page_the_homes_held(void **state)
 {
 	struct front *f = *state;
 
@@ -184,13 +184,19 @@ static void what_it_holds_is_told_on_its_status_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(behind_a_gap_nothing_is_given_until_the_journal_has_told, front_reset_drive),
-		cmocka_unit_test_setup(a_position_that_nobody_has_told_of_is_asked_about, front_reset_drive),
-		cmocka_unit_test_setup(a_journal_that_fails_is_asked_by_the_next_request, front_reset_drive),
-		cmocka_unit_test_setup(a_drive_that_does_not_reach_so_far_is_claimed_anew, front_reset_drive),
-		cmocka_unit_test_setup(what_cannot_be_read_is_forgotten_and_claimed_anew, front_reset_drive),
-		cmocka_unit_test_setup(a_drive_of_another_user_is_no_place_of_its_home, front_reset_drive),
-		cmocka_unit_test_setup(what_it_holds_is_told_on_its_status_page, front_reset_drive),
+		cmocka_unit_test_setup(
+			after_a_missed_change_a_home_gives_no_hits_until_the_journal_answers, front_reset_drive),
+		cmocka_unit_test_setup(
+			an_unknown_position_in_an_answer_makes_the_home_ask_the_journal, front_reset_drive),
+		cmocka_unit_test_setup(
+			after_a_failed_journal_query_a_later_request_asks_the_journal_again, front_reset_drive),
+		cmocka_unit_test_setup(a_drive_is_claimed_again_when_the_journal_answers_409, front_reset_drive),
+		cmocka_unit_test_setup(
+			an_unreadable_touched_field_makes_the_home_forget_and_reclaim_the_drive, front_reset_drive),
+		cmocka_unit_test_setup(
+			a_claim_that_finds_another_owner_makes_no_home_and_nothing_is_kept, front_reset_drive),
+		cmocka_unit_test_setup(
+			the_metrics_page_has_home_claims_and_the_status_page_the_homes_held, front_reset_drive),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);

@@ -86,7 +86,7 @@ static void make_entries_of(const struct replica_entry *e)
 	assert_int_equal(replica_message_write_entry(&message, e), 0);
 }
 
-static void an_offer_is_read_as_it_was_written(void **state)
+static void an_encoded_offer_decodes_to_the_same_sections_and_keys(void **state)
 {
 	struct replica_cursor c;
 	struct replica_section section;
@@ -113,7 +113,7 @@ static void an_offer_is_read_as_it_was_written(void **state)
 	assert_int_equal(replica_message_next_offer(&c, &section), -ENOENT);
 }
 
-static void entries_are_read_as_they_were_written(void **state)
+static void encoded_entries_decode_to_the_same_ticket_section_and_fields(void **state)
 {
 	const struct replica_entry made = entry_of("key");
 	struct replica_cursor c;
@@ -136,7 +136,7 @@ static void entries_are_read_as_they_were_written(void **state)
 	assert_int_equal(replica_message_next_section(&c, &section), -ENOENT);
 }
 
-static void a_ticket_says_which_keys_are_wanted(void **state)
+static void a_ticket_carries_the_wanted_keys_and_fits_only_their_number(void **state)
 {
 	const bool wanted[10] = {true, false, false, true, false, false, false, false, true, false};
 	bool again[REPLICA_ENTRIES_MAX];
@@ -152,7 +152,7 @@ static void a_ticket_says_which_keys_are_wanted(void **state)
 	assert_int_equal(replica_message_read_ticket(buf_span(&message), 8, &ticket, again), -EBADMSG);
 }
 
-static void a_message_that_ends_early_or_late_is_none(void **state)
+static void a_truncated_or_overlong_message_is_refused(void **state)
 {
 	const struct replica_entry e = entry_of("key");
 
@@ -169,7 +169,7 @@ static void a_message_that_ends_early_or_late_is_none(void **state)
 	assert_int_equal(replica_message_check_entries(buf_span(&message)), -EBADMSG);
 }
 
-static void a_message_of_another_kind_is_none(void **state)
+static void a_message_of_another_kind_or_version_is_refused(void **state)
 {
 	(void)state;
 	make_offer();
@@ -184,7 +184,7 @@ static void assert_refused(const struct replica_entry *e)
 	assert_int_equal(replica_message_check_entries(buf_span(&message)), -EBADMSG);
 }
 
-static void an_entry_that_cannot_be_is_refused(void **state)
+static void an_entry_with_an_impossible_field_is_refused(void **state)
 {
 	struct replica_entry e = entry_of("key");
 
@@ -220,7 +220,7 @@ static void an_entry_that_cannot_be_is_refused(void **state)
 	assert_int_equal(replica_message_check_entries(buf_span(&message)), 0);
 }
 
-static void an_offer_that_cannot_be_is_refused(void **state)
+static void an_offer_with_another_incarnation_or_drive_0_is_refused(void **state)
 {
 	struct replica_section s = section_of(DRIVE, 0);
 
@@ -243,13 +243,13 @@ static void an_offer_that_cannot_be_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(an_offer_is_read_as_it_was_written),
-		test(entries_are_read_as_they_were_written),
-		test(a_ticket_says_which_keys_are_wanted),
-		test(a_message_that_ends_early_or_late_is_none),
-		test(a_message_of_another_kind_is_none),
-		test(an_entry_that_cannot_be_is_refused),
-		test(an_offer_that_cannot_be_is_refused),
+		test(an_encoded_offer_decodes_to_the_same_sections_and_keys),
+		test(encoded_entries_decode_to_the_same_ticket_section_and_fields),
+		test(a_ticket_carries_the_wanted_keys_and_fits_only_their_number),
+		test(a_truncated_or_overlong_message_is_refused),
+		test(a_message_of_another_kind_or_version_is_refused),
+		test(an_entry_with_an_impossible_field_is_refused),
+		test(an_offer_with_another_incarnation_or_drive_0_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

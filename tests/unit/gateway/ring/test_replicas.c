@@ -111,7 +111,7 @@ static long long refused(struct front *f, const char *why)
 	return metric_of(f, name);
 }
 
-static void what_is_no_message_is_refused_and_counted(void **state)
+static void malformed_large_and_foreign_replica_messages_are_refused_and_counted(void **state)
 {
 	struct front *f = *state;
 	const struct span nonsense = SPAN_LITERAL("NRO1 and no more");
@@ -131,7 +131,7 @@ static void what_is_no_message_is_refused_and_counted(void **state)
 }
 
 /* Tickets that were never given: with a fence or a time yet to come, or from long ago. */
-static void entries_for_another_ticket_are_refused(void **state)
+static void replica_entries_with_a_forged_or_expired_ticket_are_refused(void **state)
 {
 	struct front *f = *state;
 	const long long before = refused(f, "malformed");
@@ -153,7 +153,7 @@ static void entries_for_another_ticket_are_refused(void **state)
 
 /* ---- two gateways ---- */
 
-static void what_the_home_keeps_is_copied_and_answers_nobody(void **state)
+static void the_next_gateway_has_copies_of_the_homes_answers_but_does_not_give_them(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -164,7 +164,7 @@ static void what_the_home_keeps_is_copied_and_answers_nobody(void **state)
 	assert_true(metric_of(f->other, "nephos_gateway_cache_copies") >= 2);
 }
 
-static void what_is_touched_is_dropped_of_the_copies(void **state)
+static void a_change_at_the_home_drops_touched_copies_without_a_journal_query(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -178,7 +178,7 @@ static void what_is_touched_is_dropped_of_the_copies(void **state)
 	assert_int_equal(gate_count(&front_drive(f)->questions), questions);
 }
 
-static void a_user_whose_account_was_changed_is_forgotten_of_the_copies(void **state)
+static void a_notice_about_a_changed_account_drops_the_copies_of_that_user(void **state)
 {
 	struct front *f = *state;
 
@@ -191,7 +191,7 @@ static void a_user_whose_account_was_changed_is_forgotten_of_the_copies(void **s
 }
 
 /* This must be the last test: it ends the first gateway. */
-static void the_next_home_gives_what_the_journal_leaves(void **state)
+static void a_new_home_gives_the_copies_that_the_journal_does_not_list_as_touched(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
@@ -222,12 +222,12 @@ static void the_next_home_gives_what_the_journal_leaves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(what_is_no_message_is_refused_and_counted),
-		test(entries_for_another_ticket_are_refused),
-		test(what_the_home_keeps_is_copied_and_answers_nobody),
-		test(what_is_touched_is_dropped_of_the_copies),
-		test(a_user_whose_account_was_changed_is_forgotten_of_the_copies),
-		test(the_next_home_gives_what_the_journal_leaves),
+		test(malformed_large_and_foreign_replica_messages_are_refused_and_counted),
+		test(replica_entries_with_a_forged_or_expired_ticket_are_refused),
+		test(the_next_gateway_has_copies_of_the_homes_answers_but_does_not_give_them),
+		test(a_change_at_the_home_drops_touched_copies_without_a_journal_query),
+		test(a_notice_about_a_changed_account_drops_the_copies_of_that_user),
+		test(a_new_home_gives_the_copies_that_the_journal_does_not_list_as_touched),
 	};
 	return cmocka_run_group_tests(tests, front_setup_homes, front_teardown);
 }

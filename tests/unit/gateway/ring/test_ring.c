@@ -45,7 +45,7 @@ static void assert_says_soon(struct front *f, const char *target, const char *wh
 	wait_until(f, target, what, true);
 }
 
-static void a_gateway_comes_in_and_has_a_lease(void **state)
+static void a_gateway_joins_the_ring_and_gets_a_lease(void **state)
 {
 	struct front *f = *state;
 
@@ -67,7 +67,7 @@ static long failures(struct front *f)
 	return strtol(strstr(text, NAME) + sizeof(NAME) - 1, NULL, 10);
 }
 
-static void an_answer_that_is_no_book_changes_nothing_and_is_counted(void **state)
+static void an_invalid_book_is_counted_and_its_epoch_and_members_are_ignored(void **state)
 {
 	static const char *const NONSENSE[] = {"", "[", "{\"lease\":true}",
 		"{\"lease\":true,\"epoch\":7,\"calls\":1,\"preparing\":false,\"gateways\":[{\"name\":\"other\"}]}"};
@@ -93,7 +93,7 @@ static void an_answer_that_is_no_book_changes_nothing_and_is_counted(void **stat
 	}
 }
 
-static void a_gateway_that_is_asked_to_end_has_left_when_it_has_ended(void **state)
+static void a_drained_gateway_has_left_the_ring(void **state)
 {
 	struct front *f = *state;
 
@@ -105,9 +105,9 @@ static void a_gateway_that_is_asked_to_end_has_left_when_it_has_ended(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_gateway_comes_in_and_has_a_lease),
-		cmocka_unit_test(an_answer_that_is_no_book_changes_nothing_and_is_counted),
-		cmocka_unit_test(a_gateway_that_is_asked_to_end_has_left_when_it_has_ended),
+		cmocka_unit_test(a_gateway_joins_the_ring_and_gets_a_lease),
+		cmocka_unit_test(an_invalid_book_is_counted_and_its_epoch_and_members_are_ignored),
+		cmocka_unit_test(a_drained_gateway_has_left_the_ring),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_in_ring, front_teardown);

@@ -52,7 +52,7 @@ static void put_two(struct registry *r)
 	assert_int_equal(put(r, REGISTRY_DOCS, "docs-2", "http://127.0.0.1:2/", true, 0), 0);
 }
 
-static void requests_in_turn_meet_each_instance(void **state)
+static void registry_turn_puts_each_of_two_instances_first_alternately(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance first[2], second[2];
@@ -72,7 +72,7 @@ static void a_registered_url_loses_its_last_slash(void **state)
 	assert_string_equal(list[1].url, "http://127.0.0.1:2");
 }
 
-static void instance_without_renewal_is_gone_after_the_lease(void **state)
+static void an_instance_without_renewal_is_removed_after_its_lease(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance list[4];
@@ -83,7 +83,7 @@ static void instance_without_renewal_is_gone_after_the_lease(void **state)
 	assert_int_equal(turn(r, REGISTRY_LEASE_NS + 1000, list), 0);
 }
 
-static void instance_that_is_not_ready_or_of_another_kind_is_not_offered(void **state)
+static void an_instance_that_is_not_ready_or_of_another_kind_is_not_offered(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance list[4];
@@ -93,7 +93,7 @@ static void instance_that_is_not_ready_or_of_another_kind_is_not_offered(void **
 	assert_int_equal(registry_list(r, 1, list, 4), 2);
 }
 
-static void suspect_comes_last_until_it_registers_again(void **state)
+static void a_suspected_instance_is_listed_last_until_it_registers_again(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance list[2];
@@ -112,7 +112,7 @@ static void suspect_comes_last_until_it_registers_again(void **state)
 	assert_int_equal(first, 2);
 }
 
-static void key_meets_one_instance_while_it_lives_and_gateways_agree(void **state)
+static void two_registries_choose_the_same_instance_for_a_key_and_spread_the_keys(void **state)
 {
 	struct registry *r = *state;
 	struct registry *other;
@@ -136,7 +136,7 @@ static void key_meets_one_instance_while_it_lives_and_gateways_agree(void **stat
 	registry_free(other);
 }
 
-static void instance_that_leaves_moves_only_its_own_keys(void **state)
+static void an_instance_that_leaves_moves_only_its_own_keys(void **state)
 {
 	struct registry *r = *state;
 	struct registry_instance before[3], after[3];
@@ -189,15 +189,18 @@ static void a_full_registry_refuses_until_an_instance_expires(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(requests_in_turn_meet_each_instance, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			registry_turn_puts_each_of_two_instances_first_alternately, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_registered_url_loses_its_last_slash, setup, teardown),
-		cmocka_unit_test_setup_teardown(instance_without_renewal_is_gone_after_the_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			instance_that_is_not_ready_or_of_another_kind_is_not_offered, setup, teardown),
-		cmocka_unit_test_setup_teardown(suspect_comes_last_until_it_registers_again, setup, teardown),
+			an_instance_without_renewal_is_removed_after_its_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			key_meets_one_instance_while_it_lives_and_gateways_agree, setup, teardown),
-		cmocka_unit_test_setup_teardown(instance_that_leaves_moves_only_its_own_keys, setup, teardown),
+			an_instance_that_is_not_ready_or_of_another_kind_is_not_offered, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_suspected_instance_is_listed_last_until_it_registers_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			two_registries_choose_the_same_instance_for_a_key_and_spread_the_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_instance_that_leaves_moves_only_its_own_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_registrations_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_registry_refuses_until_an_instance_expires, setup, teardown),
 	};

@@ -42,7 +42,7 @@ static void shows(int64_t unix_s, int64_t boot_ns)
 	assert_in_range(service_clock_latest_s(c, boot_ns), unix_s, unix_s + FAR_S);
 }
 
-static void before_a_service_was_heard_it_is_the_own_time(void **state)
+static void without_a_valid_date_of_a_service_the_clock_shows_the_local_time(void **state)
 {
 	(void)state;
 	shows(own_s, THEN_NS);
@@ -52,7 +52,7 @@ static void before_a_service_was_heard_it_is_the_own_time(void **state)
 	service_clock_free(NULL);
 }
 
-static void who_is_behind_takes_the_time_of_a_service_and_goes_on_by_it(void **state)
+static void a_later_date_of_a_service_sets_the_clock_which_then_keeps_running(void **state)
 {
 	(void)state;
 	hear(own_s + HOUR_S, THEN_NS);
@@ -60,7 +60,7 @@ static void who_is_behind_takes_the_time_of_a_service_and_goes_on_by_it(void **s
 	shows(own_s + HOUR_S + 100, THEN_NS + 100 * NS_PER_S);
 }
 
-static void a_service_that_is_behind_makes_nobody_behind(void **state)
+static void an_earlier_date_of_a_service_does_not_set_the_clock_back(void **state)
 {
 	(void)state;
 	hear(own_s - HOUR_S, THEN_NS);
@@ -70,7 +70,7 @@ static void a_service_that_is_behind_makes_nobody_behind(void **state)
 	shows(own_s + HOUR_S, THEN_NS);
 }
 
-static void a_service_that_was_ahead_counts_for_a_while(void **state)
+static void a_date_that_was_ahead_counts_for_10_seconds_and_not_for_11(void **state)
 {
 	(void)state;
 	hear(own_s + HOUR_S, THEN_NS);
@@ -83,11 +83,14 @@ static void a_service_that_was_ahead_counts_for_a_while(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(before_a_service_was_heard_it_is_the_own_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			who_is_behind_takes_the_time_of_a_service_and_goes_on_by_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_service_that_is_behind_makes_nobody_behind, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_service_that_was_ahead_counts_for_a_while, set_up, tear_down),
+			without_a_valid_date_of_a_service_the_clock_shows_the_local_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_later_date_of_a_service_sets_the_clock_which_then_keeps_running, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_earlier_date_of_a_service_does_not_set_the_clock_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_date_that_was_ahead_counts_for_10_seconds_and_not_for_11, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

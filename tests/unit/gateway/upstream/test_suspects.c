@@ -34,7 +34,7 @@ static const char *boot_of(unsigned n)
 	return boot;
 }
 
-static void who_was_met_is_suspected_for_a_while(void **state)
+static void a_gateway_is_suspected_for_half_a_second(void **state)
 {
 	(void)state;
 	assert_false(suspects_has(s, BOOT, THEN));
@@ -45,7 +45,7 @@ static void who_was_met_is_suspected_for_a_while(void **state)
 	suspects_free(NULL);
 }
 
-static void who_came_back_as_another_is_not_suspected(void **state)
+static void a_gateway_with_another_boot_id_is_not_suspected(void **state)
 {
 	(void)state;
 	suspects_add(s, BOOT, THEN);
@@ -53,7 +53,7 @@ static void who_came_back_as_another_is_not_suspected(void **state)
 	assert_false(suspects_has(s, "", THEN));
 }
 
-static void who_is_met_again_takes_no_second_place(void **state)
+static void a_gateway_that_is_added_again_takes_no_second_place_in_the_list(void **state)
 {
 	(void)state;
 	suspects_add(s, boot_of(1), THEN);
@@ -64,7 +64,7 @@ static void who_is_met_again_takes_no_second_place(void **state)
 	assert_true(suspects_has(s, BOOT, THEN + SUSPECTS_NS + 1));
 }
 
-static void of_more_than_it_has_places_for_the_oldest_is_forgotten(void **state)
+static void a_full_list_of_suspects_forgets_the_oldest(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i <= SUSPECTS_MAX; i++)
@@ -79,10 +79,10 @@ static void of_more_than_it_has_places_for_the_oldest_is_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(who_was_met_is_suspected_for_a_while),
-		test(who_came_back_as_another_is_not_suspected),
-		test(who_is_met_again_takes_no_second_place),
-		test(of_more_than_it_has_places_for_the_oldest_is_forgotten),
+		test(a_gateway_is_suspected_for_half_a_second),
+		test(a_gateway_with_another_boot_id_is_not_suspected),
+		test(a_gateway_that_is_added_again_takes_no_second_place_in_the_list),
+		test(a_full_list_of_suspects_forgets_the_oldest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

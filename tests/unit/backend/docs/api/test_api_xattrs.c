@@ -92,7 +92,7 @@ static void check_names(const json_t *page, const char *const *names, size_t cou
 		assert_string_equal(text_of(json_array_get(list, i), "name"), names[i]);
 }
 
-static void what_fits_one_page_is_all_there_is(void **state)
+static void xattrs_that_fit_one_page_are_listed_without_next_and_seq(void **state)
 {
 	static const char *const names[] = {"user.a", "user.b", "user.c", "user.d"};
 	struct world *w = *state;
@@ -109,7 +109,7 @@ static void what_fits_one_page_is_all_there_is(void **state)
 	json_decref(page);
 }
 
-static void more_comes_in_pages_of_one_version(void **state)
+static void pages_of_xattrs_carry_the_same_seq_until_an_xattr_changes(void **state)
 {
 	static const char *const names[] = {"user.a", "user.b", "user.c", "user.d", "user.e"};
 	struct world *w = *state;
@@ -132,7 +132,7 @@ static void more_comes_in_pages_of_one_version(void **state)
 	json_decref(first);
 }
 
-static void a_page_has_no_more_than_was_asked_for(void **state)
+static void an_xattr_page_obeys_its_limit_and_bad_parameters_get_400(void **state)
 {
 	static const char *const names[] = {"user.a", "user.b", "user.c"};
 	struct world *w = *state;
@@ -158,9 +158,9 @@ static void a_page_has_no_more_than_was_asked_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_world(what_fits_one_page_is_all_there_is),
-		in_world(more_comes_in_pages_of_one_version),
-		in_world(a_page_has_no_more_than_was_asked_for),
+		in_world(xattrs_that_fit_one_page_are_listed_without_next_and_seq),
+		in_world(pages_of_xattrs_carry_the_same_seq_until_an_xattr_changes),
+		in_world(an_xattr_page_obeys_its_limit_and_bad_parameters_get_400),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

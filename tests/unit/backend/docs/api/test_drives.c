@@ -103,7 +103,7 @@ static struct fake_answer restore_drive(const char *key)
 	return answer;
 }
 
-static void a_restore_that_leaves_home_where_it_is_is_answered_at_once(void **state)
+static void a_restore_that_replaces_no_home_is_answered_at_once(void **state)
 {
 	(void)state;
 	for (int with_key = 0; with_key < 2; with_key++) {
@@ -116,7 +116,7 @@ static void a_restore_that_leaves_home_where_it_is_is_answered_at_once(void **st
 	assert_int_equal(world.restores, 2);
 }
 
-static void a_refusal_is_answered_at_once(void **state)
+static void a_refused_restore_is_answered_404_at_once(void **state)
 {
 	(void)state;
 	world.result = -ERR_NOT_FOUND;
@@ -129,7 +129,7 @@ static void a_refusal_is_answered_at_once(void **state)
 	}
 }
 
-static void a_restore_that_moves_home_is_answered_when_nobody_believes_in_the_other(void **state)
+static void a_restore_that_replaces_home_waits_out_the_gateways_cached_answers(void **state)
 {
 	char id[32];
 
@@ -145,7 +145,7 @@ static void a_restore_that_moves_home_is_answered_when_nobody_believes_in_the_ot
 }
 
 /* The repeat cannot tell whether home had moved, nor when. */
-static void the_repeat_of_a_restore_waits_as_long(void **state)
+static void a_replayed_restore_waits_out_the_gateways_cached_answers(void **state)
 {
 	(void)state;
 	struct fake_answer a = restore_drive("key");
@@ -163,7 +163,7 @@ static void the_repeat_of_a_restore_waits_as_long(void **state)
 }
 
 /* On a machine that stood still meanwhile the answer may have waited long enough all the same. */
-static void a_process_that_ends_says_nothing_too_early(void **state)
+static void at_shutdown_a_restore_gets_503_if_its_wait_is_cut_short(void **state)
 {
 	(void)state;
 	world.replaced = world.ends = true;
@@ -187,11 +187,11 @@ static void a_process_that_ends_says_nothing_too_early(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_world(a_restore_that_leaves_home_where_it_is_is_answered_at_once),
-		in_world(a_refusal_is_answered_at_once),
-		in_world(a_restore_that_moves_home_is_answered_when_nobody_believes_in_the_other),
-		in_world(the_repeat_of_a_restore_waits_as_long),
-		in_world(a_process_that_ends_says_nothing_too_early),
+		in_world(a_restore_that_replaces_no_home_is_answered_at_once),
+		in_world(a_refused_restore_is_answered_404_at_once),
+		in_world(a_restore_that_replaces_home_waits_out_the_gateways_cached_answers),
+		in_world(a_replayed_restore_waits_out_the_gateways_cached_answers),
+		in_world(at_shutdown_a_restore_gets_503_if_its_wait_is_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-static void an_answer_is_what_it_was_until_one_of_its_tags_is_touched(void **state)
+static void an_answer_stays_the_same_until_a_journal_entry_touches_its_tags(void **state)
 {
 	const uint64_t first = number_from("TAGS_SEED", 1), seeds = number_from("TAGS_SEEDS", SEEDS);
 	unsigned tagged = 0, compared = 0, dropped = 0, entries[OP_KINDS] = {0}, by_kind[TAG_KINDS] = {0};
@@ -103,7 +103,7 @@ static const struct tag_trial_rule RULES[] = {
 	{OP_CLONE, TAG_CONTENT, TAG_TRIAL_ID},
 };
 
-static void without_any_one_rule_of_tags_an_answer_is_wrong_before_long(void **state)
+static void removing_any_one_tag_rule_makes_some_kept_answer_stale(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(RULES) / sizeof(RULES[0]); i++) {
@@ -131,8 +131,8 @@ static void without_any_one_rule_of_tags_an_answer_is_wrong_before_long(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_is_what_it_was_until_one_of_its_tags_is_touched),
-		cmocka_unit_test(without_any_one_rule_of_tags_an_answer_is_wrong_before_long),
+		cmocka_unit_test(an_answer_stays_the_same_until_a_journal_entry_touches_its_tags),
+		cmocka_unit_test(removing_any_one_tag_rule_makes_some_kept_answer_stale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,7 @@ static int get(struct block_trial *t, const struct block_name *name, uint32_t fr
 	return t->blocks->ops->get(t->blocks, name, from, (char *)into.data, (uint32_t)into.size, ret);
 }
 
-void block_suite_what_was_put_is_got(void **state)
+void block_suite_a_block_is_read_back_whole_and_in_ranges(void **state)
 {
 	struct block_trial *t = *state;
 	struct block_name name = block_trial_name(0xab, 5);
@@ -91,7 +91,7 @@ static void check_ranges(struct block_trial *t, const struct block_name *name, c
 	free(data);
 }
 
-void block_suite_any_range_of_any_size_is_got(void **state)
+void block_suite_ranges_of_blocks_of_any_size_are_read_back(void **state)
 {
 	static const uint32_t sizes[] = {0, 1, 262143, 262144, 262145, 1048576, 1048577, BLOCK_BYTES_MAX};
 	struct block_trial *t = *state;
@@ -109,7 +109,7 @@ void block_suite_any_range_of_any_size_is_got(void **state)
 	free(bytes);
 }
 
-void block_suite_what_is_not_there_is_said(void **state)
+void block_suite_get_and_size_of_a_missing_block_fail_with_enoent(void **state)
 {
 	struct block_trial *t = *state;
 	struct block_name name = block_trial_name(0xab, 5), other = block_trial_name(0xab, 6);
@@ -138,7 +138,7 @@ void block_suite_a_block_is_never_overwritten(void **state)
 	assert_memory_equal(data, "first", 5);
 }
 
-void block_suite_generations_drives_and_hashes_are_apart(void **state)
+void block_suite_blocks_are_distinct_by_generation_drive_and_hash(void **state)
 {
 	struct block_trial *t = *state;
 	struct block_name a = block_trial_name(1, 1), b = block_trial_name(1, 2), c = block_trial_name(1, 1),
@@ -161,7 +161,7 @@ void block_suite_generations_drives_and_hashes_are_apart(void **state)
 	assert_int_equal(size, 4);
 }
 
-void block_suite_removing_what_is_not_there_is_done(void **state)
+void block_suite_removing_a_missing_block_succeeds(void **state)
 {
 	struct block_trial *t = *state;
 	struct block_name name = block_trial_name(9, 1);
@@ -195,7 +195,7 @@ struct block_trial_seen block_trial_each(struct block_trial *t, uint32_t folder,
 	return seen;
 }
 
-void block_suite_each_names_all_blocks_once(void **state)
+void block_suite_each_visits_every_block_exactly_once(void **state)
 {
 	struct block_trial *t = *state;
 	struct block_trial_seen seen;
@@ -221,7 +221,7 @@ static int fail_at_second(const struct block_name *name, void *cookie)
 	return ++*(unsigned *)cookie == 2 ? -EINTR : 0;
 }
 
-void block_suite_each_ends_with_a_failure_of_its_callback(void **state)
+void block_suite_each_stops_with_the_error_of_its_callback(void **state)
 {
 	struct block_trial *t = *state;
 	uint32_t folder = 0;
@@ -259,7 +259,7 @@ static void *put_all(void *cookie)
 	return NULL;
 }
 
-void block_suite_many_threads_put_one_block_once(void **state)
+void block_suite_one_of_many_concurrent_puts_of_a_block_succeeds(void **state)
 {
 	struct putter putters[PUTTERS];
 	unsigned put = 0, there = 0;
@@ -277,7 +277,7 @@ void block_suite_many_threads_put_one_block_once(void **state)
 	assert_int_equal(there, PUTTER_BLOCKS * (PUTTERS - 1));
 }
 
-void block_suite_a_spool_is_a_file_without_a_name(void **state)
+void block_suite_a_spool_file_can_be_written_and_read(void **state)
 {
 	struct block_trial *t = *state;
 	char data[4];
@@ -290,7 +290,7 @@ void block_suite_a_spool_is_a_file_without_a_name(void **state)
 	close(fd);
 }
 
-void block_suite_there_is_room(void **state)
+void block_suite_free_bytes_reports_free_space_within_the_total(void **state)
 {
 	struct block_trial *t = *state;
 	int64_t room = 0, total = 0;

@@ -23,34 +23,34 @@ struct block_trial_seen {
 };
 struct block_trial_seen block_trial_each(struct block_trial *t, uint32_t folder, int64_t older_s);
 
-void block_suite_what_was_put_is_got(void **state);
-void block_suite_any_range_of_any_size_is_got(void **state);
-void block_suite_what_is_not_there_is_said(void **state);
+void block_suite_a_block_is_read_back_whole_and_in_ranges(void **state);
+void block_suite_ranges_of_blocks_of_any_size_are_read_back(void **state);
+void block_suite_get_and_size_of_a_missing_block_fail_with_enoent(void **state);
 void block_suite_a_block_is_never_overwritten(void **state);
-void block_suite_generations_drives_and_hashes_are_apart(void **state);
-void block_suite_removing_what_is_not_there_is_done(void **state);
-void block_suite_each_names_all_blocks_once(void **state);
-void block_suite_each_ends_with_a_failure_of_its_callback(void **state);
-void block_suite_many_threads_put_one_block_once(void **state);
-void block_suite_a_spool_is_a_file_without_a_name(void **state);
-void block_suite_there_is_room(void **state);
+void block_suite_blocks_are_distinct_by_generation_drive_and_hash(void **state);
+void block_suite_removing_a_missing_block_succeeds(void **state);
+void block_suite_each_visits_every_block_exactly_once(void **state);
+void block_suite_each_stops_with_the_error_of_its_callback(void **state);
+void block_suite_one_of_many_concurrent_puts_of_a_block_succeeds(void **state);
+void block_suite_a_spool_file_can_be_written_and_read(void **state);
+void block_suite_free_bytes_reports_free_space_within_the_total(void **state);
 
 /* The whole suite, for a table of tests; `what` names the store in their reports. */
 #define BLOCK_SUITE_TEST(what, name, setup, teardown)                     \
 	{                                                                 \
 #name "_" what, block_suite_##name, setup, teardown, NULL \
 	}
-#define BLOCK_SUITE(what, setup, teardown)                                                         \
-	BLOCK_SUITE_TEST(what, what_was_put_is_got, setup, teardown),                              \
-		BLOCK_SUITE_TEST(what, any_range_of_any_size_is_got, setup, teardown),             \
-		BLOCK_SUITE_TEST(what, what_is_not_there_is_said, setup, teardown),                \
-		BLOCK_SUITE_TEST(what, a_block_is_never_overwritten, setup, teardown),             \
-		BLOCK_SUITE_TEST(what, generations_drives_and_hashes_are_apart, setup, teardown),  \
-		BLOCK_SUITE_TEST(what, removing_what_is_not_there_is_done, setup, teardown),       \
-		BLOCK_SUITE_TEST(what, each_names_all_blocks_once, setup, teardown),               \
-		BLOCK_SUITE_TEST(what, each_ends_with_a_failure_of_its_callback, setup, teardown), \
-		BLOCK_SUITE_TEST(what, many_threads_put_one_block_once, setup, teardown),          \
-		BLOCK_SUITE_TEST(what, a_spool_is_a_file_without_a_name, setup, teardown),         \
-		BLOCK_SUITE_TEST(what, there_is_room, setup, teardown)
+#define BLOCK_SUITE(what, setup, teardown)                                                                 \
+	BLOCK_SUITE_TEST(what, a_block_is_read_back_whole_and_in_ranges, setup, teardown),                 \
+		BLOCK_SUITE_TEST(what, ranges_of_blocks_of_any_size_are_read_back, setup, teardown),       \
+		BLOCK_SUITE_TEST(what, get_and_size_of_a_missing_block_fail_with_enoent, setup, teardown), \
+		BLOCK_SUITE_TEST(what, a_block_is_never_overwritten, setup, teardown),                     \
+		BLOCK_SUITE_TEST(what, blocks_are_distinct_by_generation_drive_and_hash, setup, teardown), \
+		BLOCK_SUITE_TEST(what, removing_a_missing_block_succeeds, setup, teardown),                \
+		BLOCK_SUITE_TEST(what, each_visits_every_block_exactly_once, setup, teardown),             \
+		BLOCK_SUITE_TEST(what, each_stops_with_the_error_of_its_callback, setup, teardown),        \
+		BLOCK_SUITE_TEST(what, one_of_many_concurrent_puts_of_a_block_succeeds, setup, teardown),  \
+		BLOCK_SUITE_TEST(what, a_spool_file_can_be_written_and_read, setup, teardown),             \
+		BLOCK_SUITE_TEST(what, free_bytes_reports_free_space_within_the_total, setup, teardown)
 
 #endif

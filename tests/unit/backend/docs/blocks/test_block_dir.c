@@ -126,7 +126,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void a_block_lies_where_its_hash_says(void **state)
+static void a_block_is_one_private_file_in_folders_named_by_its_hash(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(0xcd, 42);
@@ -153,7 +153,7 @@ static void with_file_limit(rlim_t limit)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
 }
 
-static void no_room_is_said_and_leaves_nothing(void **state)
+static void a_put_without_space_fails_with_enospc_and_leaves_no_file(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(3, 1);
@@ -169,7 +169,7 @@ static void no_room_is_said_and_leaves_nothing(void **state)
 	free(large);
 }
 
-static void a_folder_that_cannot_be_made_is_a_failure(void **state)
+static void a_put_fails_with_eio_if_a_file_has_the_name_of_its_folder(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(0xee, 1);
@@ -184,7 +184,7 @@ static void a_folder_that_cannot_be_made_is_a_failure(void **state)
 	assert_int_equal(count_files(f->folder), 1);
 }
 
-static void a_symlink_in_the_place_of_a_folder_is_not_followed(void **state)
+static void a_put_fails_with_eio_if_a_symlink_replaces_its_folder(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(0xee, 1);
@@ -195,7 +195,7 @@ static void a_symlink_in_the_place_of_a_folder_is_not_followed(void **state)
 	assert_int_equal(block_trial_put(&f->trial, &name, "x"), -EIO);
 }
 
-static void old_leftovers_go_at_the_next_start_and_fresh_ones_stay(void **state)
+static void opening_the_store_removes_old_temporary_files_and_keeps_fresh_ones(void **state)
 {
 	struct fixture *f = *state;
 	struct utimbuf long_ago = {1000000000, 1000000000};
@@ -213,7 +213,7 @@ static void old_leftovers_go_at_the_next_start_and_fresh_ones_stay(void **state)
 	again->ops->free(again);
 }
 
-static void a_folder_that_somebody_else_has_just_made_is_made_durable_too(void **state)
+static void the_first_put_syncs_folders_that_another_process_has_made(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(0xcd, 1), second = block_trial_name(0xcd, 2);
@@ -234,7 +234,7 @@ static void a_folder_that_somebody_else_has_just_made_is_made_durable_too(void *
 	assert_true(was_synced("/cd/cd", f->folder));
 }
 
-static void a_folder_whose_sync_failed_is_synced_again_or_fails_again(void **state)
+static void after_a_failed_sync_each_put_syncs_the_folder_again(void **state)
 {
 	static const char *const parents[] = {"", "/cd"};
 	struct fixture *f = *state;
@@ -255,7 +255,7 @@ static void a_folder_whose_sync_failed_is_synced_again_or_fails_again(void **sta
 	assert_true(was_synced("/cd", f->folder));
 }
 
-static void a_block_whose_name_is_not_durable_is_not_left(void **state)
+static void a_put_removes_its_block_when_the_folder_sync_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(0xcd, 1);
@@ -267,7 +267,7 @@ static void a_block_whose_name_is_not_durable_is_not_left(void **state)
 	assert_int_equal(block_trial_put(&f->trial, &name, "x"), 0);
 }
 
-static void all_old_blocks_are_gone_through_folder_by_folder(void **state)
+static void each_visits_old_blocks_and_removes_old_temporary_files(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name names[] = {
@@ -298,7 +298,7 @@ static void all_old_blocks_are_gone_through_folder_by_folder(void **state)
 	assert_int_equal(seen.sum, 1 + 2 + 4 + 8);
 }
 
-static void a_spool_leaves_no_name(void **state)
+static void a_spool_file_has_no_name_in_the_folder(void **state)
 {
 	struct fixture *f = *state;
 	int fd = f->trial.blocks->ops->spool(f->trial.blocks);
@@ -308,7 +308,7 @@ static void a_spool_leaves_no_name(void **state)
 	close(fd);
 }
 
-static void a_place_that_is_no_folder_is_refused(void **state)
+static void block_dir_new_refuses_a_path_that_is_no_folder(void **state)
 {
 	struct block_store *s;
 
@@ -317,7 +317,7 @@ static void a_place_that_is_no_folder_is_refused(void **state)
 	assert_int_equal(block_dir_new("/tmp/none/such", &s), -ENOENT);
 }
 
-static void the_store_in_memory_fails_when_told(void **state)
+static void the_memory_store_fails_puts_as_block_mem_fail_requests(void **state)
 {
 	struct fixture *f = *state;
 	struct block_name name = block_trial_name(1, 1);
@@ -334,18 +334,19 @@ static void the_store_in_memory_fails_when_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DIR_TEST(a_block_lies_where_its_hash_says),
-		DIR_TEST(no_room_is_said_and_leaves_nothing),
-		DIR_TEST(a_folder_that_cannot_be_made_is_a_failure),
-		DIR_TEST(a_symlink_in_the_place_of_a_folder_is_not_followed),
-		DIR_TEST(old_leftovers_go_at_the_next_start_and_fresh_ones_stay),
-		DIR_TEST(a_folder_that_somebody_else_has_just_made_is_made_durable_too),
-		DIR_TEST(a_folder_whose_sync_failed_is_synced_again_or_fails_again),
-		DIR_TEST(a_block_whose_name_is_not_durable_is_not_left),
-		DIR_TEST(all_old_blocks_are_gone_through_folder_by_folder),
-		DIR_TEST(a_spool_leaves_no_name),
-		cmocka_unit_test(a_place_that_is_no_folder_is_refused),
-		cmocka_unit_test_setup_teardown(the_store_in_memory_fails_when_told, setup_mem, teardown),
+		DIR_TEST(a_block_is_one_private_file_in_folders_named_by_its_hash),
+		DIR_TEST(a_put_without_space_fails_with_enospc_and_leaves_no_file),
+		DIR_TEST(a_put_fails_with_eio_if_a_file_has_the_name_of_its_folder),
+		DIR_TEST(a_put_fails_with_eio_if_a_symlink_replaces_its_folder),
+		DIR_TEST(opening_the_store_removes_old_temporary_files_and_keeps_fresh_ones),
+		DIR_TEST(the_first_put_syncs_folders_that_another_process_has_made),
+		DIR_TEST(after_a_failed_sync_each_put_syncs_the_folder_again),
+		DIR_TEST(a_put_removes_its_block_when_the_folder_sync_fails),
+		DIR_TEST(each_visits_old_blocks_and_removes_old_temporary_files),
+		DIR_TEST(a_spool_file_has_no_name_in_the_folder),
+		cmocka_unit_test(block_dir_new_refuses_a_path_that_is_no_folder),
+		cmocka_unit_test_setup_teardown(
+			the_memory_store_fails_puts_as_block_mem_fail_requests, setup_mem, teardown),
 		BLOCK_SUITE("in_files", setup_dir, teardown),
 		BLOCK_SUITE("in_memory", setup_mem, teardown),
 	};

@@ -88,7 +88,7 @@ static int put_in(struct block_store *s, const struct block_name *name)
 	return s->ops->put(s, name, SPAN_LITERAL("x"));
 }
 
-static void new_blocks_go_to_the_target(void **state)
+static void during_a_move_new_blocks_are_put_into_the_target_store(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -99,7 +99,7 @@ static void new_blocks_go_to_the_target(void **state)
 	assert_int_equal(get(f, &name), 0);
 }
 
-static void blocks_are_read_wherever_they_are(void **state)
+static void during_a_move_blocks_are_read_from_either_store(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name old = block_trial_name(1, 1), both = block_trial_name(2, 2),
@@ -121,7 +121,7 @@ static void blocks_are_read_wherever_they_are(void **state)
 
 /* The mover has begun, and other processes have put blocks into the target; later the mover has switched and
  * emptied the old store. */
-static void who_does_not_know_of_a_move_finds_out(void **state)
+static void a_reader_with_an_outdated_place_finds_moved_blocks(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name a = block_trial_name(1, 1), b = block_trial_name(2, 2);
@@ -137,7 +137,7 @@ static void who_does_not_know_of_a_move_finds_out(void **state)
 	assert_int_equal(get(f, &a), 0);
 }
 
-static void who_slept_through_a_whole_move_finds_out(void **state)
+static void a_reader_that_missed_a_whole_move_finds_the_blocks(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name a = block_trial_name(1, 1);
@@ -148,7 +148,7 @@ static void who_slept_through_a_whole_move_finds_out(void **state)
 	assert_int_equal(get(f, &a), 0);
 }
 
-static void a_step_that_was_refused_is_looked_up_again(void **state)
+static void a_refused_step_makes_the_store_look_up_its_place_again(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_store_ops *ops = f->trial.blocks->ops;
@@ -167,7 +167,7 @@ static void a_step_that_was_refused_is_looked_up_again(void **state)
 	assert_true(has(f->pg, &name));
 }
 
-static void a_block_is_removed_from_both(void **state)
+static void during_a_move_remove_deletes_a_block_from_both_stores(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -179,7 +179,7 @@ static void a_block_is_removed_from_both(void **state)
 	assert_false(has(f->pg, &name));
 }
 
-static void a_walk_during_a_move_goes_through_both_stores(void **state)
+static void during_a_move_each_visits_the_blocks_of_both_stores(void **state)
 {
 	struct fixture *f = *state;
 
@@ -200,7 +200,7 @@ static void a_walk_during_a_move_goes_through_both_stores(void **state)
 	assert_int_equal(rest.count, 0);
 }
 
-static void what_nobody_can_say_is_no_missing_block(void **state)
+static void if_the_place_is_unknown_calls_fail_with_enotconn_not_enoent(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -216,7 +216,7 @@ static void what_nobody_can_say_is_no_missing_block(void **state)
 	assert_int_equal(get(f, &name), -ENOTCONN); /* the block may have moved */
 }
 
-static void a_place_that_cannot_be_reached_is_said(void **state)
+static void calls_fail_with_enotconn_if_the_place_names_a_missing_store(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -231,17 +231,17 @@ static void a_place_that_cannot_be_reached_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BLOCK_SUITE("at_rest", setup, teardown),
-		BLOCK_SUITE("on_the_way", setup_moving, teardown),
-		TEST_MOVING(new_blocks_go_to_the_target),
-		TEST_MOVING(blocks_are_read_wherever_they_are),
-		TEST(who_does_not_know_of_a_move_finds_out),
-		TEST(who_slept_through_a_whole_move_finds_out),
-		TEST(a_step_that_was_refused_is_looked_up_again),
-		TEST_MOVING(a_block_is_removed_from_both),
-		TEST_MOVING(a_walk_during_a_move_goes_through_both_stores),
-		TEST(what_nobody_can_say_is_no_missing_block),
-		TEST(a_place_that_cannot_be_reached_is_said),
+		BLOCK_SUITE("without_a_move", setup, teardown),
+		BLOCK_SUITE("during_a_move", setup_moving, teardown),
+		TEST_MOVING(during_a_move_new_blocks_are_put_into_the_target_store),
+		TEST_MOVING(during_a_move_blocks_are_read_from_either_store),
+		TEST(a_reader_with_an_outdated_place_finds_moved_blocks),
+		TEST(a_reader_that_missed_a_whole_move_finds_the_blocks),
+		TEST(a_refused_step_makes_the_store_look_up_its_place_again),
+		TEST_MOVING(during_a_move_remove_deletes_a_block_from_both_stores),
+		TEST_MOVING(during_a_move_each_visits_the_blocks_of_both_stores),
+		TEST(if_the_place_is_unknown_calls_fail_with_enotconn_not_enoent),
+		TEST(calls_fail_with_enotconn_if_the_place_names_a_missing_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

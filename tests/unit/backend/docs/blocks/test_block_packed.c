@@ -94,7 +94,7 @@ static void reads_back(struct fixture *f, const struct block_name *name, struct 
 	free(data);
 }
 
-static void what_shrinks_lies_shorter_and_reads_the_same(void **state)
+static void a_compressible_block_is_stored_shorter_and_reads_back(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1), other = block_trial_name(2, 2);
@@ -114,7 +114,7 @@ static void what_shrinks_lies_shorter_and_reads_the_same(void **state)
 }
 
 /* Bytes as a store has them that is older than short forms, also bytes that look like a short form. */
-static void plain_bytes_are_read_whatever_they_look_like(void **state)
+static void plain_bytes_that_look_packed_are_read_back_unchanged(void **state)
 {
 	struct fixture *f = *state;
 	char *zeros = calloc(1, 100000);
@@ -135,7 +135,7 @@ static void plain_bytes_are_read_whatever_they_look_like(void **state)
 	free(zeros);
 }
 
-static void a_short_form_that_is_damaged_is_a_failure(void **state)
+static void get_of_a_damaged_packed_block_fails_with_eio(void **state)
 {
 	struct fixture *f = *state;
 	char *zeros = calloc(1, 100000), data[8];
@@ -159,7 +159,7 @@ static void a_short_form_that_is_damaged_is_a_failure(void **state)
 }
 
 /* A reader that goes on reads the store below only once, whether the block is short or the store is far. */
-static void a_block_that_was_unpacked_is_remembered(void **state)
+static void after_one_read_a_packed_block_is_served_from_memory(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -179,7 +179,7 @@ static void a_block_that_was_unpacked_is_remembered(void **state)
 	free(data);
 }
 
-static void a_block_that_was_removed_is_forgotten(void **state)
+static void a_removed_block_is_not_served_from_memory(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -193,7 +193,7 @@ static void a_block_that_was_removed_is_forgotten(void **state)
 	free(bytes);
 }
 
-static void no_more_is_remembered_than_may_be(void **state)
+static void a_cache_of_size_zero_keeps_only_the_last_block(void **state)
 {
 	struct fixture *f = *state;
 	char *bytes = calloc(1, 100000), *data = malloc(100000);
@@ -213,7 +213,7 @@ static void no_more_is_remembered_than_may_be(void **state)
 	free(data);
 }
 
-static void failures_below_are_told(void **state)
+static void an_error_of_the_underlying_store_is_returned_to_the_caller(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1);
@@ -235,16 +235,17 @@ static void failures_below_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BLOCK_SUITE("short_near", setup_near, teardown),
-		BLOCK_SUITE("short_far", setup_far, teardown),
-		BLOCK_SUITE("short_without_memory", setup_without_memory, teardown),
-		BOTH(what_shrinks_lies_shorter_and_reads_the_same),
-		BOTH(plain_bytes_are_read_whatever_they_look_like),
-		BOTH(a_short_form_that_is_damaged_is_a_failure),
-		BOTH(a_block_that_was_unpacked_is_remembered),
-		BOTH(a_block_that_was_removed_is_forgotten),
-		BOTH(failures_below_are_told),
-		cmocka_unit_test_setup_teardown(no_more_is_remembered_than_may_be, setup_without_memory, teardown),
+		BLOCK_SUITE("in_a_packed_near_store", setup_near, teardown),
+		BLOCK_SUITE("in_a_packed_far_store", setup_far, teardown),
+		BLOCK_SUITE("in_a_packed_store_without_memory", setup_without_memory, teardown),
+		BOTH(a_compressible_block_is_stored_shorter_and_reads_back),
+		BOTH(plain_bytes_that_look_packed_are_read_back_unchanged),
+		BOTH(get_of_a_damaged_packed_block_fails_with_eio),
+		BOTH(after_one_read_a_packed_block_is_served_from_memory),
+		BOTH(a_removed_block_is_not_served_from_memory),
+		BOTH(an_error_of_the_underlying_store_is_returned_to_the_caller),
+		cmocka_unit_test_setup_teardown(
+			a_cache_of_size_zero_keeps_only_the_last_block, setup_without_memory, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

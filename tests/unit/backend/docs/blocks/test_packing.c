@@ -22,7 +22,7 @@ static char *make(size_t size, unsigned noise)
 	return bytes;
 }
 
-static void there_and_back(void **state)
+static void compressible_bytes_pack_shorter_and_unpack_unchanged(void **state)
 {
 	static const size_t sizes[] = {PACKING_MIN_BYTES, 100000, BLOCK_BYTES_MAX};
 
@@ -59,7 +59,7 @@ static int try_pack(size_t size, unsigned noise)
 	return r;
 }
 
-static void less_than_an_eighth_is_not_worth_it(void **state)
+static void packing_refuses_bytes_that_shrink_by_less_than_an_eighth(void **state)
 {
 	(void)state;
 	assert_int_equal(try_pack(BLOCK_BYTES_MAX, 80), 0);
@@ -89,7 +89,7 @@ static int try_patch(size_t size, int expected)
 	return r;
 }
 
-static void a_part_that_is_worth_it_is_found_wherever_it_lies(void **state)
+static void packing_finds_a_compressible_part_anywhere_in_a_block(void **state)
 {
 	(void)state;
 	assert_int_equal(try_patch(BLOCK_BYTES_MAX / 7, 0), 0);
@@ -105,7 +105,7 @@ static void is_bad(struct span stored)
 	assert_null(plain);
 }
 
-static void a_forged_short_form_is_none(void **state)
+static void unpacking_refuses_a_wrong_size_and_truncated_bytes(void **state)
 {
 	static const uint32_t sizes[] = {
 		0, 1, PACKING_MIN_BYTES, 99999, 100001, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 1, INT32_MAX, UINT32_MAX};
@@ -126,24 +126,38 @@ static void a_forged_short_form_is_none(void **state)
 	buf_fini(&packed);
 }
 
-/* The frame claims terabytes; the head in front of it says a size that fits. */
-static void what_a_frame_says_of_itself_takes_no_memory(void **state)
+/* A short form of PACKING_MIN_BYTES, as its head says; the frame in it claims to have so many bytes. */
+static void make_claiming(struct buf *ret, uint64_t claim)
 {
-	static const char frame[] = "\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x00\x00";
+	buf_reset(ret);
+	assert_int_equal(buf_append(ret, "\xffNphsZs1", 8), 0);
+	assert_int_equal(buf_append_u32(ret, PACKING_MIN_BYTES), 0);
+	assert_int_equal(buf_append(ret, "\x28\xb5\x2f\xfd\xe0", 5), 0);
+	assert_int_equal(buf_append_u64(ret, claim), 0);
+	assert_int_equal(buf_append(ret, "\x03\x80\x00\x61", 4), 0); /* the last block: 4096 times an 'a' */
+	assert_true(packing_is_packed(buf_span(ret)));
+}
+
+/* Only the claim is wrong. An unpacker that allocated what the frame claims would return -ENOMEM. */
+static void unpacking_refuses_an_otherwise_valid_frame_that_claims_exabytes(void **state)
+{
 	struct buf stored;
+	char *plain = NULL;
+	size_t size = 0;
 
 	(void)state;
 	buf_init(&stored, 1000);
-	assert_int_equal(buf_append(&stored, "\xffNphsZs1", 8), 0);
-	assert_int_equal(buf_append_u32(&stored, PACKING_MIN_BYTES), 0);
-	assert_int_equal(buf_append(&stored, frame, sizeof(frame) - 1), 0);
-	assert_true(packing_is_packed(buf_span(&stored)));
+	make_claiming(&stored, PACKING_MIN_BYTES);
+	assert_int_equal(packing_unpack(buf_span(&stored), &plain, &size), 0);
+	assert_int_equal(size, PACKING_MIN_BYTES);
+	free(plain);
+	make_claiming(&stored, INT64_MAX);
 	is_bad(buf_span(&stored));
 	buf_fini(&stored);
 }
 
 /* The frame is what it claims, and the head agrees, but it is larger than any block. */
-static void more_than_a_block_is_none(void **state)
+static void unpacking_refuses_a_frame_larger_than_a_block(void **state)
 {
 	const uint32_t size = BLOCK_BYTES_MAX + 1;
 	char *bytes = calloc(1, size);
@@ -162,7 +176,7 @@ static void more_than_a_block_is_none(void **state)
 }
 
 /* Each bit of a short form is turned: whatever comes out, it is never larger than a block. */
-static void any_bytes_are_unpacked_or_not(void **state)
+static void unpacking_with_any_bit_flipped_never_yields_more_than_a_block(void **state)
 {
 	char *bytes = make(PACKING_MIN_BYTES, 5);
 	struct buf packed;
@@ -187,13 +201,13 @@ static void any_bytes_are_unpacked_or_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(there_and_back),
-		cmocka_unit_test(less_than_an_eighth_is_not_worth_it),
-		cmocka_unit_test(a_part_that_is_worth_it_is_found_wherever_it_lies),
-		cmocka_unit_test(a_forged_short_form_is_none),
-		cmocka_unit_test(what_a_frame_says_of_itself_takes_no_memory),
-		cmocka_unit_test(more_than_a_block_is_none),
-		cmocka_unit_test(any_bytes_are_unpacked_or_not),
+		cmocka_unit_test(compressible_bytes_pack_shorter_and_unpack_unchanged),
+		cmocka_unit_test(packing_refuses_bytes_that_shrink_by_less_than_an_eighth),
+		cmocka_unit_test(packing_finds_a_compressible_part_anywhere_in_a_block),
+		cmocka_unit_test(unpacking_refuses_a_wrong_size_and_truncated_bytes),
+		cmocka_unit_test(unpacking_refuses_an_otherwise_valid_frame_that_claims_exabytes),
+		cmocka_unit_test(unpacking_refuses_a_frame_larger_than_a_block),
+		cmocka_unit_test(unpacking_with_any_bit_flipped_never_yields_more_than_a_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static struct rows_disk *open_disk(int64_t look_ns)
 	return d;
 }
 
-static void it_is_short_when_less_than_half_of_the_reserve_is_left(void **state)
+static void the_disk_is_short_when_less_than_half_the_reserve_is_left(void **state)
 {
 	static const struct {
 		int64_t left, total;
@@ -61,7 +61,7 @@ static void it_is_short_when_less_than_half_of_the_reserve_is_left(void **state)
 	}
 }
 
-static void a_look_is_believed_for_its_time(void **state)
+static void free_space_is_measured_again_only_after_look_ns_or_on_request(void **state)
 {
 	struct rows_disk *d;
 
@@ -88,7 +88,7 @@ static void a_look_is_believed_for_its_time(void **state)
 	rows_disk_free(d);
 }
 
-static void a_look_that_fails_changes_nothing(void **state)
+static void a_failed_measurement_keeps_the_previous_result(void **state)
 {
 	struct rows_disk *d;
 
@@ -105,7 +105,7 @@ static void a_look_that_fails_changes_nothing(void **state)
 	assert_false(rows_disk_is_short(NULL));
 }
 
-static void a_folder_that_is_not_there_is_told_at_the_start(void **state)
+static void rows_disk_new_fails_with_enoent_if_the_folder_is_missing(void **state)
 {
 	struct rows_disk_options options = {.folder = "/nowhere/at/all", .reserve = 1};
 	struct rows_disk *d = NULL;
@@ -122,10 +122,10 @@ static void a_folder_that_is_not_there_is_told_at_the_start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_is_short_when_less_than_half_of_the_reserve_is_left),
-		cmocka_unit_test(a_look_is_believed_for_its_time),
-		cmocka_unit_test(a_look_that_fails_changes_nothing),
-		cmocka_unit_test(a_folder_that_is_not_there_is_told_at_the_start),
+		cmocka_unit_test(the_disk_is_short_when_less_than_half_the_reserve_is_left),
+		cmocka_unit_test(free_space_is_measured_again_only_after_look_ns_or_on_request),
+		cmocka_unit_test(a_failed_measurement_keeps_the_previous_result),
+		cmocka_unit_test(rows_disk_new_fails_with_enoent_if_the_folder_is_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void feed_changed_fires_who_waits_for_that_drive(void **state)
+static void feed_changed_fires_waiters_of_that_drive_only_and_once(void **state)
 {
 	struct listener one, other;
 
@@ -88,7 +88,7 @@ static void feed_changed_fires_who_waits_for_that_drive(void **state)
 	assert_true(feed_cancel(*state, &other.waiter));
 }
 
-static void a_change_between_arming_and_waiting_fires_at_once(void **state)
+static void a_change_between_arm_and_wait_fires_the_waiter_at_once(void **state)
 {
 	struct listener l;
 
@@ -100,7 +100,7 @@ static void a_change_between_arming_and_waiting_fires_at_once(void **state)
 	assert_int_equal(l.changes, 1);
 }
 
-static void a_change_before_arming_does_not_count(void **state)
+static void a_change_before_arm_does_not_fire_the_waiter(void **state)
 {
 	struct listener l;
 
@@ -112,7 +112,7 @@ static void a_change_before_arming_does_not_count(void **state)
 	assert_true(feed_cancel(*state, &l.waiter));
 }
 
-static void arming_a_waiter_again_forgets_what_it_saw(void **state)
+static void arming_a_waiter_again_discards_an_earlier_change(void **state)
 {
 	struct listener l;
 
@@ -125,7 +125,7 @@ static void arming_a_waiter_again_forgets_what_it_saw(void **state)
 	assert_true(feed_cancel(*state, &l.waiter));
 }
 
-static void own_changes_of_a_mount_fire_it_a_little_later(void **state)
+static void a_mounts_own_change_fires_its_waiter_after_feed_own_ms(void **state)
 {
 	struct listener own, other;
 	const int64_t begun = clock_mono_ns();
@@ -146,7 +146,7 @@ static void own_changes_of_a_mount_fire_it_a_little_later(void **state)
 	assert_true(clock_mono_ns() - begun >= FEED_OWN_MS * NS_PER_MS);
 }
 
-static void the_change_of_another_fires_at_once_whatever_was_before(void **state)
+static void a_change_by_another_session_fires_at_once_after_an_own_change(void **state)
 {
 	struct listener l;
 
@@ -164,7 +164,7 @@ static void the_change_of_another_fires_at_once_whatever_was_before(void **state
 	assert_int_equal(l.changes, 2);
 }
 
-static void many_own_changes_fire_a_waiter_at_once(void **state)
+static void a_mounts_waiter_fires_at_once_after_many_own_changes(void **state)
 {
 	struct listener l;
 
@@ -177,7 +177,7 @@ static void many_own_changes_fire_a_waiter_at_once(void **state)
 	assert_int_equal(l.changes, 1);
 }
 
-static void a_deadline_fires_without_a_change(void **state)
+static void a_waiter_fires_at_its_deadline_without_a_change(void **state)
 {
 	struct listener soon, late;
 
@@ -194,7 +194,7 @@ static void a_deadline_fires_without_a_change(void **state)
 	assert_true(feed_cancel(*state, &late.waiter));
 }
 
-static void each_deadline_fires_though_an_earlier_one_did(void **state)
+static void each_of_several_waiters_fires_at_its_own_deadline(void **state)
 {
 	struct listener l[3];
 	const int64_t begun = clock_mono_ns();
@@ -224,7 +224,7 @@ static void a_cancelled_waiter_never_fires(void **state)
 	assert_int_equal(l.changes, 0);
 }
 
-static void a_dropped_waiter_is_forgotten(void **state)
+static void a_dropped_waiter_never_fires(void **state)
 {
 	struct listener l;
 
@@ -236,7 +236,7 @@ static void a_dropped_waiter_is_forgotten(void **state)
 	assert_int_equal(l.changes, 0);
 }
 
-static void feed_changed_all_wakes_every_drive(void **state)
+static void feed_changed_all_fires_the_waiters_of_every_drive(void **state)
 {
 	struct listener one, armed;
 
@@ -251,7 +251,7 @@ static void feed_changed_all_wakes_every_drive(void **state)
 	assert_int_equal(armed.changes, 1);
 }
 
-static void feed_close_fires_all_and_later_ones_at_once(void **state)
+static void feed_close_ends_current_and_later_waits_at_once(void **state)
 {
 	struct listener before, after;
 
@@ -269,7 +269,7 @@ static void feed_close_fires_all_and_later_ones_at_once(void **state)
 	assert_int_equal(after.timeouts, 1);
 }
 
-static void one_waiter_more_than_the_limit_is_refused(void **state)
+static void feed_arm_refuses_a_waiter_above_the_limit(void **state)
 {
 	struct listener *many = calloc(FEED_WAITERS_MAX + 1, sizeof(*many));
 
@@ -310,7 +310,7 @@ static void *storm_main(void *cookie)
 	return NULL;
 }
 
-static void each_wait_ends_once_among_many_threads(void **state)
+static void each_wait_ends_exactly_once_under_concurrent_changes_and_cancels(void **state)
 {
 	struct storm storms[4];
 	pthread_t threads[4];
@@ -328,21 +328,21 @@ static void each_wait_ends_once_among_many_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FEED_TEST(feed_changed_fires_who_waits_for_that_drive),
-		FEED_TEST(a_change_between_arming_and_waiting_fires_at_once),
-		FEED_TEST(a_change_before_arming_does_not_count),
-		FEED_TEST(arming_a_waiter_again_forgets_what_it_saw),
-		FEED_TEST(own_changes_of_a_mount_fire_it_a_little_later),
-		FEED_TEST(the_change_of_another_fires_at_once_whatever_was_before),
-		FEED_TEST(many_own_changes_fire_a_waiter_at_once),
-		FEED_TEST(a_deadline_fires_without_a_change),
-		FEED_TEST(each_deadline_fires_though_an_earlier_one_did),
+		FEED_TEST(feed_changed_fires_waiters_of_that_drive_only_and_once),
+		FEED_TEST(a_change_between_arm_and_wait_fires_the_waiter_at_once),
+		FEED_TEST(a_change_before_arm_does_not_fire_the_waiter),
+		FEED_TEST(arming_a_waiter_again_discards_an_earlier_change),
+		FEED_TEST(a_mounts_own_change_fires_its_waiter_after_feed_own_ms),
+		FEED_TEST(a_change_by_another_session_fires_at_once_after_an_own_change),
+		FEED_TEST(a_mounts_waiter_fires_at_once_after_many_own_changes),
+		FEED_TEST(a_waiter_fires_at_its_deadline_without_a_change),
+		FEED_TEST(each_of_several_waiters_fires_at_its_own_deadline),
 		FEED_TEST(a_cancelled_waiter_never_fires),
-		FEED_TEST(a_dropped_waiter_is_forgotten),
-		FEED_TEST(feed_changed_all_wakes_every_drive),
-		FEED_TEST(feed_close_fires_all_and_later_ones_at_once),
-		FEED_TEST(one_waiter_more_than_the_limit_is_refused),
-		FEED_TEST(each_wait_ends_once_among_many_threads),
+		FEED_TEST(a_dropped_waiter_never_fires),
+		FEED_TEST(feed_changed_all_fires_the_waiters_of_every_drive),
+		FEED_TEST(feed_close_ends_current_and_later_waits_at_once),
+		FEED_TEST(feed_arm_refuses_a_waiter_above_the_limit),
+		FEED_TEST(each_wait_ends_exactly_once_under_concurrent_changes_and_cancels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

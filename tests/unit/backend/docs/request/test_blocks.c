@@ -102,7 +102,7 @@ static int keep(struct world *w)
 	return blocks_keep(&w->docs, &w->store, &scope, &piece, NULL);
 }
 
-static void a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing(void **state)
+static void a_block_that_would_use_the_disk_reserve_is_refused_and_not_stored(void **state)
 {
 	struct world *w = *state;
 
@@ -125,7 +125,7 @@ static int little(const char *folder, int64_t *ret_left, int64_t *ret_total)
 	return 0;
 }
 
-static void a_block_is_refused_where_no_row_may_come(void **state)
+static void a_block_is_refused_when_the_database_disk_is_full(void **state)
 {
 	struct world *w = *state;
 	const struct rows_disk_options options = {.folder = "/", .reserve = 10 * MIB, .look = little};
@@ -136,7 +136,7 @@ static void a_block_is_refused_where_no_row_may_come(void **state)
 	rows_disk_free(w->docs.rows_disk);
 }
 
-static void what_nothing_refers_to_makes_room_on_the_disk(void **state)
+static void collecting_unreferenced_blocks_makes_room_on_a_full_disk(void **state)
 {
 	struct world *w = *state;
 
@@ -151,7 +151,7 @@ static void what_nothing_refers_to_makes_room_on_the_disk(void **state)
 	assert_int_equal(block_mem_count(w->docs.blocks), 1);
 }
 
-static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
+static void the_disk_reserve_is_capped_at_a_fraction_of_the_disk(void **state)
 {
 	struct world *w = *state;
 	int64_t left;
@@ -165,7 +165,7 @@ static void the_reserve_is_at_most_a_small_part_of_the_disk(void **state)
 	assert_int_equal(left, 0);
 }
 
-static void no_block_is_collected_where_there_is_room(void **state)
+static void no_block_is_collected_while_the_quota_has_room(void **state)
 {
 	struct world *w = *state;
 
@@ -174,7 +174,7 @@ static void no_block_is_collected_where_there_is_room(void **state)
 	assert_int_equal(w->collections, 0);
 }
 
-static void blocks_that_nothing_refers_to_make_room_first(void **state)
+static void keeping_a_block_over_quota_first_collects_unreferenced_blocks(void **state)
 {
 	struct world *w = *state;
 
@@ -185,7 +185,7 @@ static void blocks_that_nothing_refers_to_make_room_first(void **state)
 	assert_int_equal(w->collections, 1);
 }
 
-static void a_block_that_turns_out_to_be_needed_is_passed_over(void **state)
+static void collection_is_repeated_until_it_frees_enough_room(void **state)
 {
 	struct world *w = *state;
 
@@ -196,7 +196,7 @@ static void a_block_that_turns_out_to_be_needed_is_passed_over(void **state)
 	assert_int_equal(w->collections, 5);
 }
 
-static void without_room_a_block_is_refused_when_nothing_is_left_to_collect(void **state)
+static void a_block_over_quota_is_refused_when_nothing_is_left_to_collect(void **state)
 {
 	struct world *w = *state;
 
@@ -212,15 +212,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			a_block_that_would_take_of_the_reserve_is_refused_and_leaves_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_block_is_refused_where_no_row_may_come, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_nothing_refers_to_makes_room_on_the_disk, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_reserve_is_at_most_a_small_part_of_the_disk, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_block_is_collected_where_there_is_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(blocks_that_nothing_refers_to_make_room_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_block_that_turns_out_to_be_needed_is_passed_over, setup, teardown),
+			a_block_that_would_use_the_disk_reserve_is_refused_and_not_stored, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_block_is_refused_when_the_database_disk_is_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			without_room_a_block_is_refused_when_nothing_is_left_to_collect, setup, teardown),
+			collecting_unreferenced_blocks_makes_room_on_a_full_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_disk_reserve_is_capped_at_a_fraction_of_the_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_block_is_collected_while_the_quota_has_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			keeping_a_block_over_quota_first_collects_unreferenced_blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(collection_is_repeated_until_it_frees_enough_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_block_over_quota_is_refused_when_nothing_is_left_to_collect, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void digest_parse_without_sha_256_finds_nothing(void **state)
 	assert_false(d.present);
 }
 
-static void digest_parse_refuses_what_is_no_digest(void **state)
+static void digest_parse_refuses_a_field_with_malformed_or_different_digests(void **state)
 {
 	static const char both[] = BOTH;
 	static const char no_colons[] = "sha-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -55,7 +55,7 @@ static void digest_parse_refuses_what_is_no_digest(void **state)
 		assert_int_equal(digest_parse(odd[i], NULL, &d), -ERR_BAD_DIGEST);
 }
 
-static void digest_parse_refuses_two_that_differ(void **state)
+static void digest_parse_refuses_two_headers_with_different_digests(void **state)
 {
 	struct digest d;
 
@@ -64,15 +64,19 @@ static void digest_parse_refuses_two_that_differ(void **state)
 	assert_int_equal(digest_parse(EMPTY, OTHER, &d), -ERR_BAD_DIGEST);
 }
 
-static void digest_format_is_what_parse_takes(void **state)
+static void digest_format_writes_a_header_value_that_digest_parse_reads(void **state)
 {
 	uint8_t sha256[32];
 	char text[DIGEST_TEXT_SIZE];
+	struct digest d;
 
 	(void)state;
 	assert_int_equal(sha256_of(span_of("", 0), sha256), 0);
 	digest_format(sha256, text);
 	assert_string_equal(text, EMPTY);
+	assert_int_equal(digest_parse(text, NULL, &d), 0);
+	assert_true(d.present);
+	assert_memory_equal(d.sha256, sha256, sizeof(sha256));
 }
 
 int main(void)
@@ -80,9 +84,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digest_parse_finds_sha_256_among_others),
 		cmocka_unit_test(digest_parse_without_sha_256_finds_nothing),
-		cmocka_unit_test(digest_parse_refuses_what_is_no_digest),
-		cmocka_unit_test(digest_parse_refuses_two_that_differ),
-		cmocka_unit_test(digest_format_is_what_parse_takes),
+		cmocka_unit_test(digest_parse_refuses_a_field_with_malformed_or_different_digests),
+		cmocka_unit_test(digest_parse_refuses_two_headers_with_different_digests),
+		cmocka_unit_test(digest_format_writes_a_header_value_that_digest_parse_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

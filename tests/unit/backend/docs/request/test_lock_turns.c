@@ -26,7 +26,7 @@ static int free_turns(void **state)
 	return 0;
 }
 
-static void of_two_called_waiters_the_first_goes_first(void **state)
+static void the_second_of_two_called_waiters_stands_back_for_the_first(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 5, 14, true);
 	struct lock_turns *t = *state;
@@ -44,7 +44,7 @@ static void of_two_called_waiters_the_first_goes_first(void **state)
 	assert_false(lock_turns_stands_back(t, &second, NOW));
 }
 
-static void a_waiter_whose_turn_it_is_is_not_overtaken(void **state)
+static void only_conflicting_requests_of_other_mounts_wait_for_a_called_waiter(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), other = wait_of(2, 9, 9, false),
 			       beside = wait_of(2, 10, 19, true), same_mount = wait_of(1, 0, 9, false);
@@ -62,7 +62,7 @@ static void a_waiter_whose_turn_it_is_is_not_overtaken(void **state)
 	assert_false(lock_turns_stands_back(t, &other, NOW));
 }
 
-static void a_waiter_that_misses_its_turn_holds_up_nobody_for_long(void **state)
+static void a_waiter_that_misses_its_turn_blocks_others_only_for_lock_turn_ms(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 0, 9, true);
 	struct lock_turns *t = *state;
@@ -73,7 +73,7 @@ static void a_waiter_that_misses_its_turn_holds_up_nobody_for_long(void **state)
 	assert_false(lock_turns_stands_back(t, &second, LATER));
 }
 
-static void a_waiter_that_asks_again_has_its_place(void **state)
+static void a_waiter_that_asks_again_in_time_keeps_its_place(void **state)
 {
 	const struct lock_wait first = wait_of(1, 0, 9, true), second = wait_of(2, 0, 9, true);
 	struct lock_turns *t = *state;
@@ -92,7 +92,7 @@ static void a_waiter_that_asks_again_has_its_place(void **state)
 	assert_false(lock_turns_stands_back(t, &second, LATER));
 }
 
-static void a_drive_has_so_many_waiters_and_no_more(void **state)
+static void lock_turns_join_refuses_a_waiter_above_the_limit_of_a_drive(void **state)
 {
 	struct lock_turns *t = *state;
 	struct lock_wait who = wait_of(0, 0, 9, true);
@@ -113,11 +113,11 @@ static void a_drive_has_so_many_waiters_and_no_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_turns(of_two_called_waiters_the_first_goes_first),
-		with_turns(a_waiter_whose_turn_it_is_is_not_overtaken),
-		with_turns(a_waiter_that_misses_its_turn_holds_up_nobody_for_long),
-		with_turns(a_waiter_that_asks_again_has_its_place),
-		with_turns(a_drive_has_so_many_waiters_and_no_more),
+		with_turns(the_second_of_two_called_waiters_stands_back_for_the_first),
+		with_turns(only_conflicting_requests_of_other_mounts_wait_for_a_called_waiter),
+		with_turns(a_waiter_that_misses_its_turn_blocks_others_only_for_lock_turn_ms),
+		with_turns(a_waiter_that_asks_again_in_time_keeps_its_place),
+		with_turns(lock_turns_join_refuses_a_waiter_above_the_limit_of_a_drive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void path_split_decodes_each_segment_once(void **state)
 	expect_names(path_split, "", "");
 }
 
-static void path_split_refuses_what_could_mean_another_document(void **state)
+static void path_split_refuses_ambiguous_and_badly_encoded_paths(void **state)
 {
 	static const char *const bad[] = {"/", "a/", "/a", "a//b", ".", "..", "a/../b", "%2e", "%2E%2e", ".%2e",
 		"a%2Fb", "%2f", "a%00b", "%", "%4", "%zz"};
@@ -58,7 +58,7 @@ static void path_split_refuses_what_could_mean_another_document(void **state)
 	expect_refusal(path_split, span_of("a\0b", 3), -ERR_BAD_PATH);
 }
 
-static void path_split_knows_the_limits_of_names_and_paths(void **state)
+static void path_split_refuses_too_long_names_and_too_many_names(void **state)
 {
 	char name[256], *deep = malloc(2 * (PATH_NAMES_MAX + 1));
 
@@ -78,7 +78,7 @@ static void path_split_knows_the_limits_of_names_and_paths(void **state)
 	free(deep);
 }
 
-static void path_split_refuses_more_bytes_than_a_path_has(void **state)
+static void path_split_refuses_a_path_longer_than_path_bytes_max(void **state)
 {
 	char *text = malloc(PATH_BYTES_MAX + 200);
 	size_t size = 0;
@@ -98,7 +98,7 @@ static int split_query(struct path *p, struct span value)
 	return path_split_query(p, value.data);
 }
 
-static void path_split_query_takes_a_decoded_path(void **state)
+static void path_split_query_takes_an_absolute_path_without_decoding_it(void **state)
 {
 	struct path p;
 
@@ -115,7 +115,7 @@ static void path_split_query_takes_a_decoded_path(void **state)
 	path_fini(&p);
 }
 
-static void path_take_name_takes_one_name(void **state)
+static void path_take_name_accepts_exactly_one_valid_name(void **state)
 {
 	struct buf name;
 
@@ -130,7 +130,7 @@ static void path_take_name_takes_one_name(void **state)
 	buf_fini(&name);
 }
 
-static void path_encode_is_what_split_takes(void **state)
+static void path_encode_writes_a_path_that_path_split_reads_back(void **state)
 {
 	struct span names[] = {SPAN_LITERAL("a b"), SPAN_LITERAL("\xff%")};
 	struct buf text;
@@ -147,12 +147,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_split_decodes_each_segment_once),
-		cmocka_unit_test(path_split_refuses_what_could_mean_another_document),
-		cmocka_unit_test(path_split_knows_the_limits_of_names_and_paths),
-		cmocka_unit_test(path_split_refuses_more_bytes_than_a_path_has),
-		cmocka_unit_test(path_split_query_takes_a_decoded_path),
-		cmocka_unit_test(path_take_name_takes_one_name),
-		cmocka_unit_test(path_encode_is_what_split_takes),
+		cmocka_unit_test(path_split_refuses_ambiguous_and_badly_encoded_paths),
+		cmocka_unit_test(path_split_refuses_too_long_names_and_too_many_names),
+		cmocka_unit_test(path_split_refuses_a_path_longer_than_path_bytes_max),
+		cmocka_unit_test(path_split_query_takes_an_absolute_path_without_decoding_it),
+		cmocka_unit_test(path_take_name_accepts_exactly_one_valid_name),
+		cmocka_unit_test(path_encode_writes_a_path_that_path_split_reads_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,7 +137,7 @@ static void expect_bytes(struct fixture *f, struct reader *r, int64_t from, int6
 	buf_fini(&out);
 }
 
-static void all_kinds_of_extents_are_read_in_order(void **state)
+static void a_reader_returns_inline_extents_blocks_and_holes_in_order(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -152,7 +152,7 @@ static void all_kinds_of_extents_are_read_in_order(void **state)
 	reader_free(r);
 }
 
-static void any_range_is_read_in_any_order(void **state)
+static void a_reader_returns_random_ranges_in_any_order(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -169,7 +169,7 @@ static void any_range_is_read_in_any_order(void **state)
 	reader_free(r);
 }
 
-static void more_extents_than_a_page_holds_are_read(void **state)
+static void a_reader_returns_more_extents_than_a_page_holds(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -182,7 +182,7 @@ static void more_extents_than_a_page_holds_are_read(void **state)
 	reader_free(r);
 }
 
-static void more_inline_bytes_than_a_page_holds_are_read(void **state)
+static void a_reader_returns_more_inline_bytes_than_a_page_holds(void **state)
 {
 	struct fixture *f = *state;
 	char *text = malloc(INLINE_BYTES_MAX + 1);
@@ -212,7 +212,7 @@ static void expect_version(struct fixture *f, struct reader *r, const char *byte
 	buf_fini(&out);
 }
 
-static void a_version_is_read_to_its_end_although_the_file_changes(void **state)
+static void after_reader_look_a_version_is_read_to_its_end_despite_changes(void **state)
 {
 	struct fixture *f = *state;
 	const struct op cut = {.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = f->id, .size = 0};
@@ -253,7 +253,7 @@ static void write_much_inline(struct fixture *f, int count)
 	free(text);
 }
 
-static void a_full_disk_refuses_no_read(void **state)
+static void reader_look_succeeds_with_a_full_spool_if_memory_suffices(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -278,17 +278,17 @@ static void expect_no_spool(struct fixture *f, int count, int error)
 	reader_free(r);
 }
 
-static void a_full_disk_refuses_what_is_too_much_for_memory(void **state)
+static void reader_look_fails_with_enospc_if_spool_and_memory_are_full(void **state)
 {
 	expect_no_spool(*state, (int)(LAYOUT_MEMORY_BYTES / INLINE_BYTES_MAX) + 2, -ENOSPC);
 }
 
-static void a_spool_that_cannot_be_had_fails(void **state)
+static void reader_look_fails_with_eio_if_the_spool_cannot_be_opened(void **state)
 {
 	expect_no_spool(*state, 20, -EIO);
 }
 
-static void a_file_that_is_gone_is_stale_to_whoever_saw_it(void **state)
+static void reader_look_at_a_deleted_file_fails_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = {.kind = OP_UNLINK, .parent = f->trial.root, .name = SPAN_LITERAL("file")};
@@ -301,7 +301,7 @@ static void a_file_that_is_gone_is_stale_to_whoever_saw_it(void **state)
 	reader_free(r);
 }
 
-static void a_file_that_changed_is_stale(void **state)
+static void look_and_read_of_a_changed_file_fail_with_estale(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -318,7 +318,7 @@ static void a_file_that_changed_is_stale(void **state)
 	buf_fini(&out);
 }
 
-static void a_damaged_block_is_found_before_a_byte_of_it_is_given(void **state)
+static void reading_a_damaged_block_returns_ebadmsg_and_none_of_its_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -335,7 +335,7 @@ static void a_damaged_block_is_found_before_a_byte_of_it_is_given(void **state)
 	buf_fini(&out);
 }
 
-static void a_block_that_is_missing_or_unreadable_fails(void **state)
+static void reading_a_missing_or_unreadable_block_returns_an_error(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r;
@@ -359,18 +359,18 @@ static void a_block_that_is_missing_or_unreadable_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		READER_TEST(all_kinds_of_extents_are_read_in_order),
-		READER_TEST(any_range_is_read_in_any_order),
-		READER_TEST(more_extents_than_a_page_holds_are_read),
-		READER_TEST(more_inline_bytes_than_a_page_holds_are_read),
-		READER_TEST(a_version_is_read_to_its_end_although_the_file_changes),
-		READER_TEST(a_full_disk_refuses_no_read),
-		READER_TEST(a_full_disk_refuses_what_is_too_much_for_memory),
-		READER_TEST(a_spool_that_cannot_be_had_fails),
-		READER_TEST(a_file_that_is_gone_is_stale_to_whoever_saw_it),
-		READER_TEST(a_file_that_changed_is_stale),
-		READER_TEST(a_damaged_block_is_found_before_a_byte_of_it_is_given),
-		READER_TEST(a_block_that_is_missing_or_unreadable_fails),
+		READER_TEST(a_reader_returns_inline_extents_blocks_and_holes_in_order),
+		READER_TEST(a_reader_returns_random_ranges_in_any_order),
+		READER_TEST(a_reader_returns_more_extents_than_a_page_holds),
+		READER_TEST(a_reader_returns_more_inline_bytes_than_a_page_holds),
+		READER_TEST(after_reader_look_a_version_is_read_to_its_end_despite_changes),
+		READER_TEST(reader_look_succeeds_with_a_full_spool_if_memory_suffices),
+		READER_TEST(reader_look_fails_with_enospc_if_spool_and_memory_are_full),
+		READER_TEST(reader_look_fails_with_eio_if_the_spool_cannot_be_opened),
+		READER_TEST(reader_look_at_a_deleted_file_fails_with_estale),
+		READER_TEST(look_and_read_of_a_changed_file_fail_with_estale),
+		READER_TEST(reading_a_damaged_block_returns_ebadmsg_and_none_of_its_bytes),
+		READER_TEST(reading_a_missing_or_unreadable_block_returns_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

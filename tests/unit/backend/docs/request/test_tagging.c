@@ -101,7 +101,7 @@ static const char *name_text(int64_t folder, const char *name)
 	return text;
 }
 
-static void each_kind_of_answer_says_what_it_shows(void **state)
+static void each_kind_of_answer_carries_the_tags_of_its_documents(void **state)
 {
 	struct world *w = *state;
 	const int64_t root = w->trial.root, folder = trial_folder(&w->trial, root, "d"),
@@ -136,7 +136,7 @@ static void each_kind_of_answer_says_what_it_shows(void **state)
 	assert_answer(w, &q, 200, "1 a1");
 }
 
-static void a_listing_says_which_children_the_journal_may_name_elsewhere(void **state)
+static void a_listing_has_tags_for_subfolders_and_hard_linked_files(void **state)
 {
 	struct world *w = *state;
 	const int64_t root = w->trial.root, folder = trial_folder(&w->trial, root, "d"),
@@ -152,7 +152,7 @@ static void a_listing_says_which_children_the_journal_may_name_elsewhere(void **
 	assert_answer(w, &q, 200, "1 l1 a3"); /* the answer shows no folder */
 }
 
-static void that_a_name_leads_nowhere_is_said_by_the_names_on_the_way(void **state)
+static void a_404_by_path_is_tagged_with_each_name_up_to_the_missing_one(void **state)
 {
 	struct world *w = *state;
 	const int64_t root = w->trial.root, folder = trial_folder(&w->trial, root, "d");
@@ -173,7 +173,7 @@ static void that_a_name_leads_nowhere_is_said_by_the_names_on_the_way(void **sta
 	assert_answer(w, &q, 404, text);
 }
 
-static void who_does_not_ask_is_told_nothing(void **state)
+static void an_answer_has_no_tags_unless_the_request_asks_for_tags(void **state)
 {
 	struct world *w = *state;
 	const int64_t file = trial_file(&w->trial, w->trial.root, "f");
@@ -198,7 +198,7 @@ static void who_does_not_ask_is_told_nothing(void **state)
 	assert_null(http_headers_get(&w->answer.headers, HEADER_SEQ)); /* as without tags */
 }
 
-static void what_depends_on_the_session_is_not_tagged(void **state)
+static void an_answer_that_depends_on_the_session_has_no_tags(void **state)
 {
 	static const http_handler_fn handlers[] = {
 		api_item_get, api_item_extents, api_item_xattrs, api_file_get, api_v1_get};
@@ -223,7 +223,7 @@ static void what_depends_on_the_session_is_not_tagged(void **state)
 	}
 }
 
-static void what_is_too_much_to_keep_is_not_tagged(void **state)
+static void answers_that_are_too_long_or_need_too_many_tags_have_none(void **state)
 {
 	struct world *w = *state;
 	const int64_t file = trial_file(&w->trial, w->trial.root, "f"),
@@ -254,7 +254,7 @@ static void what_is_too_much_to_keep_is_not_tagged(void **state)
 	assert_answer(w, &q, 404, NULL);
 }
 
-static void a_list_of_texts_that_is_long_comes_without_tags_and_whole(void **state)
+static void a_v1_list_too_long_for_tags_equals_the_untagged_answer(void **state)
 {
 	struct world *w = *state;
 	struct fake_request q = {
@@ -277,7 +277,7 @@ static void a_list_of_texts_that_is_long_comes_without_tags_and_whole(void **sta
 	buf_fini(&untagged);
 }
 
-static void extents_with_capabilities_end_by_the_clock(void **state)
+static void tags_of_extents_with_capabilities_expire_after_300_seconds(void **state)
 {
 	struct world *w = *state;
 	const int64_t file = trial_file(&w->trial, w->trial.root, "f");
@@ -294,7 +294,7 @@ static void extents_with_capabilities_end_by_the_clock(void **state)
 	assert_answer(w, &q, 200, "1 c2"); /* it contains no capability */
 }
 
-static void parts_refusals_and_the_row_of_the_drive_are_not_tagged(void **state)
+static void partial_answers_refusals_and_the_drives_row_have_no_tags(void **state)
 {
 	struct world *w = *state;
 	const int64_t file = trial_file(&w->trial, w->trial.root, "f");
@@ -323,7 +323,7 @@ static void parts_refusals_and_the_row_of_the_drive_are_not_tagged(void **state)
 	assert_answer(w, &q, 200, NULL);
 }
 
-static void of_another_ones_drive_nothing_is_said(void **state)
+static void requests_for_another_users_drive_get_404_without_tags(void **state)
 {
 	struct world *w = *state;
 	struct fake_request q = about(api_item_lookup, w->trial.root);
@@ -358,7 +358,7 @@ static int spy_item_get(struct docs_store *s, const struct docs_scope *scope, in
 	return -ERR_NOT_FOUND;
 }
 
-static void only_reads_with_tags_may_be_answered_by_a_standby(void **state)
+static void only_the_sessionless_read_of_a_tagged_request_may_use_a_standby(void **state)
 {
 	struct world *w = *state;
 	struct fake_request q = about(api_item_get, trial_file(&w->trial, w->trial.root, "f"));
@@ -385,7 +385,7 @@ static void only_reads_with_tags_may_be_answered_by_a_standby(void **state)
 	w->trial.store->ops = ops;
 }
 
-static void a_malformed_stand_or_one_of_a_change_is_refused(void **state)
+static void a_malformed_standby_header_or_one_on_a_post_gets_400(void **state)
 {
 	static const char *const wrong[] = {"", "1.2", "1.2/0", "0.1/1", "1.2/x", "1.2/3 4"};
 	struct world *w = *state;
@@ -410,18 +410,18 @@ static void a_malformed_stand_or_one_of_a_change_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(each_kind_of_answer_says_what_it_shows),
-		CASE(a_listing_says_which_children_the_journal_may_name_elsewhere),
-		CASE(that_a_name_leads_nowhere_is_said_by_the_names_on_the_way),
-		CASE(who_does_not_ask_is_told_nothing),
-		CASE(what_depends_on_the_session_is_not_tagged),
-		CASE(what_is_too_much_to_keep_is_not_tagged),
-		CASE(a_list_of_texts_that_is_long_comes_without_tags_and_whole),
-		CASE(extents_with_capabilities_end_by_the_clock),
-		CASE(parts_refusals_and_the_row_of_the_drive_are_not_tagged),
-		CASE(only_reads_with_tags_may_be_answered_by_a_standby),
-		CASE(a_malformed_stand_or_one_of_a_change_is_refused),
-		CASE(of_another_ones_drive_nothing_is_said),
+		CASE(each_kind_of_answer_carries_the_tags_of_its_documents),
+		CASE(a_listing_has_tags_for_subfolders_and_hard_linked_files),
+		CASE(a_404_by_path_is_tagged_with_each_name_up_to_the_missing_one),
+		CASE(an_answer_has_no_tags_unless_the_request_asks_for_tags),
+		CASE(an_answer_that_depends_on_the_session_has_no_tags),
+		CASE(answers_that_are_too_long_or_need_too_many_tags_have_none),
+		CASE(a_v1_list_too_long_for_tags_equals_the_untagged_answer),
+		CASE(tags_of_extents_with_capabilities_expire_after_300_seconds),
+		CASE(partial_answers_refusals_and_the_drives_row_have_no_tags),
+		CASE(only_the_sessionless_read_of_a_tagged_request_may_use_a_standby),
+		CASE(a_malformed_standby_header_or_one_on_a_post_gets_400),
+		CASE(requests_for_another_users_drive_get_404_without_tags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,13 +36,13 @@ static unsigned crowd(void)
 	return all.running_count;
 }
 
-static void a_user_alone_has_half_of_the_buffers(void **state)
+static void one_user_gets_at_most_half_of_the_upload_buffers(void **state)
 {
 	(void)state;
 	assert_int_equal(crowd(), UPLOADS_MAX / 2);
 }
 
-static void who_comes_beside_a_crowd_of_uploads_has_a_turn_at_once(void **state)
+static void a_second_user_uploads_at_once_beside_a_user_with_many_uploads(void **state)
 {
 	(void)state;
 	crowd();
@@ -50,7 +50,7 @@ static void who_comes_beside_a_crowd_of_uploads_has_a_turn_at_once(void **state)
 	assert_int_equal(upload_turns_ask(&all, &mine[1], 0), 1);
 }
 
-static void of_those_who_wait_the_user_with_the_fewest_is_next(void **state)
+static void the_next_turn_goes_to_the_waiting_user_with_fewest_uploads(void **state)
 {
 	(void)state;
 	crowd();
@@ -64,7 +64,7 @@ static void of_those_who_wait_the_user_with_the_fewest_is_next(void **state)
 	assert_null(upload_turns_next(&all, 0));
 }
 
-static void of_one_user_the_first_that_came_is_next_and_nobody_passes_it(void **state)
+static void one_users_uploads_run_in_order_and_a_new_one_cannot_overtake(void **state)
 {
 	unsigned running = 0;
 
@@ -79,16 +79,18 @@ static void of_one_user_the_first_that_came_is_next_and_nobody_passes_it(void **
 	assert_ptr_equal(upload_turns_next(&all, 0), &turns[running]);
 }
 
-static void a_crowd_fills_the_line_to_half_and_is_told_so(void **state)
+static void one_user_is_refused_beyond_half_of_the_queue_and_others_still_fit(void **state)
 {
 	(void)state;
 	crowd();
+	assert_int_equal(all.waiting_count, UPLOADS_WAITING_MAX / 2);
+	assert_int_equal(upload_turns_ask(&all, &turns[MANY - 1], 0), -ERR_TOO_MANY);
 	assert_int_equal(all.waiting_count, UPLOADS_WAITING_MAX / 2);
 	for (int i = 0; i < 8; i++)
 		assert_true(upload_turns_ask(&all, &mine[i], 0) >= 0);
 }
 
-static void an_upload_that_leaves_the_line_is_not_called(void **state)
+static void an_upload_that_left_the_queue_is_never_called(void **state)
 {
 	(void)state;
 	crowd();
@@ -103,7 +105,7 @@ static void an_upload_that_leaves_the_line_is_not_called(void **state)
 	assert_int_equal(all.running_count, UPLOADS_MAX / 2 - 1);
 }
 
-static void a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace(void **state)
+static void a_sender_is_slow_when_below_the_minimum_rate_after_the_grace(void **state)
 {
 	const struct upload_turn turn = {.since_ns = NS_PER_S};
 	static const struct {
@@ -130,13 +132,13 @@ static void a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_user_alone_has_half_of_the_buffers),
-		TEST(who_comes_beside_a_crowd_of_uploads_has_a_turn_at_once),
-		TEST(of_those_who_wait_the_user_with_the_fewest_is_next),
-		TEST(of_one_user_the_first_that_came_is_next_and_nobody_passes_it),
-		TEST(a_crowd_fills_the_line_to_half_and_is_told_so),
-		TEST(an_upload_that_leaves_the_line_is_not_called),
-		TEST(a_sender_is_slow_when_it_is_behind_the_rate_after_a_grace),
+		TEST(one_user_gets_at_most_half_of_the_upload_buffers),
+		TEST(a_second_user_uploads_at_once_beside_a_user_with_many_uploads),
+		TEST(the_next_turn_goes_to_the_waiting_user_with_fewest_uploads),
+		TEST(one_users_uploads_run_in_order_and_a_new_one_cannot_overtake),
+		TEST(one_user_is_refused_beyond_half_of_the_queue_and_others_still_fit),
+		TEST(an_upload_that_left_the_queue_is_never_called),
+		TEST(a_sender_is_slow_when_below_the_minimum_rate_after_the_grace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

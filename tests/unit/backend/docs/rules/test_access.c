@@ -21,25 +21,25 @@ static void expect(enum access_action what, const int user[2], const int adminis
 	assert_int_equal(access_check(&admin, what, ANN), administrator[1]);
 }
 
-static void a_drive_is_there_for_its_owner_alone(void **state)
+static void a_drive_is_not_found_by_anyone_but_its_owner(void **state)
 {
 	(void)state;
 	expect(ACCESS_DRIVE, (int[]){0, -ERR_NOT_FOUND}, (int[]){0, -ERR_NOT_FOUND});
 }
 
-static void only_administrators_say_how_much_their_drives_hold(void **state)
+static void only_administrators_set_the_quota_of_their_own_drives(void **state)
 {
 	(void)state;
 	expect(ACCESS_DRIVE_QUOTA, (int[]){-ERR_FORBIDDEN, -ERR_NOT_FOUND}, (int[]){0, -ERR_NOT_FOUND});
 }
 
-static void what_a_user_may_hold_is_seen_by_him_and_by_administrators(void **state)
+static void a_users_limits_are_visible_to_the_user_and_administrators(void **state)
 {
 	(void)state;
 	expect(ACCESS_ACCOUNT_SEE, (int[]){0, -ERR_NOT_FOUND}, (int[]){0, 0});
 }
 
-static void only_administrators_set_what_a_user_may_hold(void **state)
+static void only_administrators_set_the_limits_of_a_user(void **state)
 {
 	(void)state;
 	expect(ACCESS_ACCOUNT_SET, (int[]){-ERR_FORBIDDEN, -ERR_NOT_FOUND}, (int[]){0, 0});
@@ -57,7 +57,7 @@ static void only_administrators_check_the_store(void **state)
 	expect(ACCESS_STORE, (int[]){-ERR_FORBIDDEN, -ERR_FORBIDDEN}, (int[]){0, 0});
 }
 
-static void the_account_of_everybody_is_nobodys_own(void **state)
+static void only_administrators_see_and_set_the_default_account(void **state)
 {
 	(void)state;
 	assert_int_equal(access_check(&ann, ACCESS_ACCOUNT_SEE, 0), -ERR_NOT_FOUND);
@@ -68,11 +68,11 @@ static void the_account_of_everybody_is_nobodys_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_drive_is_there_for_its_owner_alone),
-		cmocka_unit_test(only_administrators_say_how_much_their_drives_hold),
-		cmocka_unit_test(what_a_user_may_hold_is_seen_by_him_and_by_administrators),
-		cmocka_unit_test(only_administrators_set_what_a_user_may_hold),
-		cmocka_unit_test(the_account_of_everybody_is_nobodys_own),
+		cmocka_unit_test(a_drive_is_not_found_by_anyone_but_its_owner),
+		cmocka_unit_test(only_administrators_set_the_quota_of_their_own_drives),
+		cmocka_unit_test(a_users_limits_are_visible_to_the_user_and_administrators),
+		cmocka_unit_test(only_administrators_set_the_limits_of_a_user),
+		cmocka_unit_test(only_administrators_see_and_set_the_default_account),
 		cmocka_unit_test(only_administrators_make_documents_for_others),
 		cmocka_unit_test(only_administrators_check_the_store),
 	};

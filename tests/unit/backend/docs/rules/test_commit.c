@@ -251,7 +251,7 @@ static void waiting_batches_share_one_transaction(void **state)
 	assert_int_equal(f->told.incarnation, 1);
 }
 
-static void transaction_takes_no_more_than_its_limits(void **state)
+static void a_transaction_is_limited_in_batches_and_in_ops(void **state)
 {
 	struct fixture *f = *state;
 	static struct sent sent[COMMIT_BATCHES_MAX + 2];
@@ -280,7 +280,7 @@ static void transaction_takes_no_more_than_its_limits(void **state)
 	free(ops);
 }
 
-static void same_key_twice_is_done_once_and_answered_twice(void **state)
+static void two_requests_with_one_key_are_applied_once_and_both_answered(void **state)
 {
 	struct fixture *f = *state;
 	struct sent a, b;
@@ -302,7 +302,7 @@ static void same_key_twice_is_done_once_and_answered_twice(void **state)
 	sent_fini(&b);
 }
 
-static void key_with_another_request_is_refused(void **state)
+static void a_key_that_is_reused_for_another_request_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct sent a, b;
@@ -317,7 +317,7 @@ static void key_with_another_request_is_refused(void **state)
 	sent_fini(&b);
 }
 
-static void the_feed_hears_whose_batches_they_all_were(void **state)
+static void the_feed_gets_the_session_only_if_it_made_all_batches(void **state)
 {
 	struct fixture *f = *state;
 	int64_t session = new_session(f);
@@ -340,7 +340,7 @@ static void the_feed_hears_whose_batches_they_all_were(void **state)
 		sent_fini(&with[i]);
 }
 
-static void session_batches_go_in_their_order(void **state)
+static void session_batches_are_applied_in_order_of_their_numbers(void **state)
 {
 	struct fixture *f = *state;
 	struct docs_scope scope = {.user = OWNER, .drive = f->drive};
@@ -382,7 +382,7 @@ static void session_batches_go_in_their_order(void **state)
 	sent_fini(&last);
 }
 
-static void another_users_drive_is_not_found_not_even_by_a_known_key(void **state)
+static void another_users_drive_is_not_found_even_with_a_known_key(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_drive drive;
@@ -419,7 +419,7 @@ static void set_epochs(struct fixture *f, int64_t epoch, int64_t lease)
 	docs_mem_set_drive(f->mem, &drive);
 }
 
-static void old_epochs_are_refused_and_the_others_go_on(void **state)
+static void batches_with_a_wrong_epoch_are_refused_and_others_are_applied(void **state)
 {
 	struct fixture *f = *state;
 	static const struct {
@@ -444,7 +444,7 @@ static void old_epochs_are_refused_and_the_others_go_on(void **state)
 	assert_int_equal(seq_of(f), 2);
 }
 
-static void refusal_without_a_key_writes_nothing(void **state)
+static void a_refusal_without_a_key_writes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct op ops[2] = {
@@ -466,7 +466,7 @@ static void refusal_without_a_key_writes_nothing(void **state)
 
 /* What was done stays done, and its sender has to learn of it, whoever has the lease by now. But only the
  * home of the drive gets the answer. */
-static void a_repeat_is_answered_to_the_home_of_the_drive_only(void **state)
+static void a_repeat_is_answered_after_a_new_lease_but_not_after_a_new_epoch(void **state)
 {
 	struct fixture *f = *state;
 	struct sent sent;
@@ -483,7 +483,7 @@ static void a_repeat_is_answered_to_the_home_of_the_drive_only(void **state)
 	}
 }
 
-static void refusal_with_a_key_is_kept_whatever_changes_later(void **state)
+static void a_refusal_with_a_key_is_repeated_even_if_its_cause_is_gone(void **state)
 {
 	struct fixture *f = *state;
 	struct sent first, refused, again;
@@ -507,7 +507,7 @@ static void refusal_with_a_key_is_kept_whatever_changes_later(void **state)
 	sent_fini(&again);
 }
 
-static void refusal_that_is_not_to_be_kept_leaves_its_key_free(void **state)
+static void a_refusal_that_is_not_kept_leaves_its_key_unused(void **state)
 {
 	struct fixture *f = *state;
 	struct op bad = {.kind = OP_SETATTR, .id = ITEM_ID(f->drive, 99)};
@@ -527,7 +527,7 @@ static void refusal_that_is_not_to_be_kept_leaves_its_key_free(void **state)
 	sent_fini(&b);
 }
 
-static void connection_lost_before_commit_is_tried_once_more(void **state)
+static void a_batch_is_retried_after_a_connection_lost_before_commit(void **state)
 {
 	static const enum docs_mem_call calls[] = {DOCS_MEM_BEGIN, DOCS_MEM_COMMIT};
 	static const char *const names[] = {"a", "b"};
@@ -548,7 +548,7 @@ static void connection_lost_before_commit_is_tried_once_more(void **state)
 	}
 }
 
-static void connection_lost_at_each_try_fails_all_and_leaves_nothing(void **state)
+static void all_batches_fail_and_write_nothing_if_each_try_loses_the_connection(void **state)
 {
 	struct fixture *f = *state;
 	struct sent a, b, stranger;
@@ -572,7 +572,7 @@ static void connection_lost_at_each_try_fails_all_and_leaves_nothing(void **stat
 	sent_fini(&stranger);
 }
 
-static void lost_answer_of_commit_is_told_as_unknown_and_found_by_the_key(void **state)
+static void a_lost_commit_answer_is_an_unknown_outcome_that_the_key_resolves(void **state)
 {
 	struct fixture *f = *state;
 	struct sent a, b;
@@ -594,7 +594,7 @@ static void lost_answer_of_commit_is_told_as_unknown_and_found_by_the_key(void *
 	sent_fini(&b);
 }
 
-static void other_failures_of_the_store_are_not_repeated(void **state)
+static void a_timeout_of_the_store_is_not_retried(void **state)
 {
 	struct fixture *f = *state;
 	struct sent a;
@@ -607,7 +607,7 @@ static void other_failures_of_the_store_are_not_repeated(void **state)
 	sent_fini(&a);
 }
 
-static void full_queue_and_full_pool_are_told_at_once(void **state)
+static void commit_submit_refuses_when_the_pool_or_the_queue_is_full(void **state)
 {
 	struct fixture *f = *state;
 	static struct sent sent[COMMIT_QUEUE_MAX + 1];
@@ -736,7 +736,7 @@ static void *write_all(void *cookie)
 	return NULL;
 }
 
-static void many_writers_on_failing_connections_write_each_thing_once(void **state)
+static void concurrent_writers_on_failing_connections_apply_each_batch_once(void **state)
 {
 	struct fixture *f = *state;
 	pthread_t workers[WORKERS], threads[WRITERS];
@@ -777,23 +777,23 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(waiting_batches_share_one_transaction),
-		CASE(transaction_takes_no_more_than_its_limits),
-		CASE(same_key_twice_is_done_once_and_answered_twice),
-		CASE(key_with_another_request_is_refused),
-		CASE(the_feed_hears_whose_batches_they_all_were),
-		CASE(session_batches_go_in_their_order),
-		CASE(another_users_drive_is_not_found_not_even_by_a_known_key),
-		CASE(old_epochs_are_refused_and_the_others_go_on),
-		CASE(a_repeat_is_answered_to_the_home_of_the_drive_only),
-		CASE(refusal_without_a_key_writes_nothing),
-		CASE(refusal_with_a_key_is_kept_whatever_changes_later),
-		CASE(refusal_that_is_not_to_be_kept_leaves_its_key_free),
-		CASE(connection_lost_before_commit_is_tried_once_more),
-		CASE(connection_lost_at_each_try_fails_all_and_leaves_nothing),
-		CASE(lost_answer_of_commit_is_told_as_unknown_and_found_by_the_key),
-		CASE(other_failures_of_the_store_are_not_repeated),
-		CASE(full_queue_and_full_pool_are_told_at_once),
-		CASE(many_writers_on_failing_connections_write_each_thing_once),
+		CASE(a_transaction_is_limited_in_batches_and_in_ops),
+		CASE(two_requests_with_one_key_are_applied_once_and_both_answered),
+		CASE(a_key_that_is_reused_for_another_request_is_refused),
+		CASE(the_feed_gets_the_session_only_if_it_made_all_batches),
+		CASE(session_batches_are_applied_in_order_of_their_numbers),
+		CASE(another_users_drive_is_not_found_even_with_a_known_key),
+		CASE(batches_with_a_wrong_epoch_are_refused_and_others_are_applied),
+		CASE(a_repeat_is_answered_after_a_new_lease_but_not_after_a_new_epoch),
+		CASE(a_refusal_without_a_key_writes_nothing),
+		CASE(a_refusal_with_a_key_is_repeated_even_if_its_cause_is_gone),
+		CASE(a_refusal_that_is_not_kept_leaves_its_key_unused),
+		CASE(a_batch_is_retried_after_a_connection_lost_before_commit),
+		CASE(all_batches_fail_and_write_nothing_if_each_try_loses_the_connection),
+		CASE(a_lost_commit_answer_is_an_unknown_outcome_that_the_key_resolves),
+		CASE(a_timeout_of_the_store_is_not_retried),
+		CASE(commit_submit_refuses_when_the_pool_or_the_queue_is_full),
+		CASE(concurrent_writers_on_failing_connections_apply_each_batch_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

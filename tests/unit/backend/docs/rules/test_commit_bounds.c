@@ -65,7 +65,7 @@ static void submit(struct commit *commit, struct sent *s, uint32_t drive, const 
 	assert_int_equal(commit_submit(commit, &s->request), 0);
 }
 
-static void batches_that_are_too_much_together_go_one_by_one(void **state)
+static void batches_too_large_for_one_transaction_are_applied_one_by_one(void **state)
 {
 	enum { HALF = BATCH_ROWS_MAX / 2 + 10 };
 	struct pool pool = {0};
@@ -118,7 +118,7 @@ static void batches_that_are_too_much_together_go_one_by_one(void **state)
 	docs_mem_free(mem);
 }
 
-static void a_cut_through_more_than_may_be_read_is_made_without_reading(void **state)
+static void a_cut_of_more_extents_than_may_be_loaded_succeeds(void **state)
 {
 	enum { MANY = BATCH_ROWS_MAX + 10 };
 	struct pool pool = {0};
@@ -187,7 +187,7 @@ static void on_refused(uint32_t drive, const struct op *op, void *cookie)
 	r->id = op->id;
 }
 
-static void what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again(void **state)
+static void on_refused_reports_a_refused_write_unless_its_block_is_missing(void **state)
 {
 	struct refusals told = {.count = 0};
 	const struct commit_options options = {
@@ -225,7 +225,7 @@ static void what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again(
 	docs_mem_free(mem);
 }
 
-static void a_batch_whose_answer_is_too_long_is_not_done_and_those_beside_it_are(void **state)
+static void a_batch_with_a_too_long_answer_is_dropped_and_others_are_applied(void **state)
 {
 	struct pool pool = {0};
 	const struct commit_options options = {.run_on_worker = keep_job, .pool = &pool};
@@ -265,10 +265,10 @@ static void a_batch_whose_answer_is_too_long_is_not_done_and_those_beside_it_are
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_batch_whose_answer_is_too_long_is_not_done_and_those_beside_it_are),
-		cmocka_unit_test(batches_that_are_too_much_together_go_one_by_one),
-		cmocka_unit_test(a_cut_through_more_than_may_be_read_is_made_without_reading),
-		cmocka_unit_test(what_was_uploaded_for_a_refused_op_is_told_unless_it_may_come_again)};
+		cmocka_unit_test(a_batch_with_a_too_long_answer_is_dropped_and_others_are_applied),
+		cmocka_unit_test(batches_too_large_for_one_transaction_are_applied_one_by_one),
+		cmocka_unit_test(a_cut_of_more_extents_than_may_be_loaded_succeeds),
+		cmocka_unit_test(on_refused_reports_a_refused_write_unless_its_block_is_missing)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,7 @@ static struct op write_of(int64_t id, struct op_extent *extent, const char *text
 	return (struct op){.kind = OP_WRITE, .id = id, .extents = extent, .extent_count = 1};
 }
 
-static void what_grows_is_refused_and_all_else_goes_on(void **state)
+static void on_a_full_disk_growing_ops_are_refused_and_others_succeed(void **state)
 {
 	struct fixture *f = *state;
 	const int64_t root = ITEM_ROOT(f->drive), file = ITEM_ID(f->drive, 2);
@@ -162,7 +162,7 @@ static void what_grows_is_refused_and_all_else_goes_on(void **state)
 		holds(f, &others[i]);
 }
 
-static void a_batch_is_judged_by_what_it_leaves(void **state)
+static void on_a_full_disk_a_batch_that_frees_as_much_as_it_adds_succeeds(void **state)
 {
 	struct fixture *f = *state;
 	const int64_t root = ITEM_ROOT(f->drive);
@@ -176,7 +176,7 @@ static void a_batch_is_judged_by_what_it_leaves(void **state)
 	assert_int_equal(docs_mem_get_drive(f->mem, f->drive).seq, 3);
 }
 
-static void such_a_refusal_is_kept_under_no_key(void **state)
+static void a_refusal_by_a_full_disk_is_not_kept_under_its_key(void **state)
 {
 	struct fixture *f = *state;
 	const struct op make = create(f, "x");
@@ -199,9 +199,9 @@ static void such_a_refusal_is_kept_under_no_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_grows_is_refused_and_all_else_goes_on),
-		CASE(a_batch_is_judged_by_what_it_leaves),
-		CASE(such_a_refusal_is_kept_under_no_key),
+		CASE(on_a_full_disk_growing_ops_are_refused_and_others_succeed),
+		CASE(on_a_full_disk_a_batch_that_frees_as_much_as_it_adds_succeeds),
+		CASE(a_refusal_by_a_full_disk_is_not_kept_under_its_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

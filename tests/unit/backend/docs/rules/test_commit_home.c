@@ -142,7 +142,7 @@ static bool touches(const struct touched *t, struct tag tag)
 	return false;
 }
 
-static void the_home_is_told_what_its_change_has_touched(void **state)
+static void an_answer_to_the_home_lists_the_tags_that_its_change_touched(void **state)
 {
 	struct fixture *f = *state;
 	struct sent s;
@@ -158,7 +158,7 @@ static void the_home_is_told_what_its_change_has_touched(void **state)
 	op_batch_free(s.batch);
 }
 
-static void each_answer_of_a_transaction_tells_all_of_it(void **state)
+static void each_answer_of_a_transaction_lists_the_tags_of_all_its_changes(void **state)
 {
 	static const char *const NAMES[] = {"a", "b", "c"};
 	struct fixture *f = *state;
@@ -178,7 +178,7 @@ static void each_answer_of_a_transaction_tells_all_of_it(void **state)
 	}
 }
 
-static void a_repeat_touches_nothing_and_says_where_the_drive_stands(void **state)
+static void a_repeat_lists_no_tags_and_the_current_position_of_the_drive(void **state)
 {
 	struct fixture *f = *state;
 	struct sent s;
@@ -200,7 +200,7 @@ static void a_repeat_touches_nothing_and_says_where_the_drive_stands(void **stat
 	op_batch_free(s.batch);
 }
 
-static void nobody_changes_a_drive_but_its_home(void **state)
+static void a_change_with_another_epoch_than_the_homes_is_refused(void **state)
 {
 	static const int64_t OTHERS[] = {-1, 0, EPOCH - 1, EPOCH + 1};
 	struct fixture *f = *state;
@@ -216,7 +216,7 @@ static void nobody_changes_a_drive_but_its_home(void **state)
 	assert_int_equal(docs_mem_get_drive(f->mem, f->drive).seq, 0);
 }
 
-static void a_drive_without_a_home_is_changed_by_who_says_nothing_of_one(void **state)
+static void a_drive_without_a_home_accepts_only_changes_without_an_epoch(void **state)
 {
 	struct fixture *f = *state;
 	struct sent s;
@@ -236,13 +236,15 @@ static void a_drive_without_a_home_is_changed_by_who_says_nothing_of_one(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_home_is_told_what_its_change_has_touched, setup, teardown),
-		cmocka_unit_test_setup_teardown(each_answer_of_a_transaction_tells_all_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			a_repeat_touches_nothing_and_says_where_the_drive_stands, setup, teardown),
-		cmocka_unit_test_setup_teardown(nobody_changes_a_drive_but_its_home, setup, teardown),
+			an_answer_to_the_home_lists_the_tags_that_its_change_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			a_drive_without_a_home_is_changed_by_who_says_nothing_of_one, setup, teardown),
+			each_answer_of_a_transaction_lists_the_tags_of_all_its_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_repeat_lists_no_tags_and_the_current_position_of_the_drive, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_change_with_another_epoch_than_the_homes_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_drive_without_a_home_accepts_only_changes_without_an_epoch, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

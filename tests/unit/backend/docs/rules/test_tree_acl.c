@@ -97,7 +97,7 @@ static int64_t make(struct trial *t, int64_t parent, const char *name, uint32_t 
 	return trial_do(t, &op)->item.id;
 }
 
-static void setting_an_acl_sets_the_mode(void **state)
+static void setting_an_access_acl_sets_the_mode(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -110,7 +110,7 @@ static void setting_an_acl_sets_the_mode(void **state)
 	assert_int_equal(bits(t, f), 0640);
 }
 
-static void an_acl_that_is_a_mode_is_not_kept(void **state)
+static void an_acl_that_a_mode_can_express_is_not_stored(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -122,7 +122,7 @@ static void an_acl_that_is_a_mode_is_not_kept(void **state)
 	assert_true(trial_item(t, f).bare);
 }
 
-static void an_acl_without_entries_is_removed_and_leaves_the_mode(void **state)
+static void setting_an_empty_acl_removes_the_acl_and_keeps_the_mode(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -139,7 +139,7 @@ static void an_acl_without_entries_is_removed_and_leaves_the_mode(void **state)
 	(void)trial_do(t, &op); /* no failure, as on a local file system */
 }
 
-static void chmod_changes_the_mask(void **state)
+static void chmod_changes_the_mask_of_an_acl(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -155,7 +155,7 @@ static void chmod_changes_the_mask(void **state)
 	assert_acl(t, f, ACL_ACCESS, acl_of(7, 7, 5, 7, 7));
 }
 
-static void what_is_made_inherits_instead_of_the_umask(void **state)
+static void new_documents_inherit_the_default_acl_instead_of_the_umask(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d"), f, sub, l;
@@ -177,7 +177,7 @@ static void what_is_made_inherits_instead_of_the_umask(void **state)
 	assert_int_equal(bits(t, make(t, sub, "fifo", S_IFIFO | 0600, 0)), 0600);
 }
 
-static void a_default_acl_that_is_a_mode_is_the_mask_of_what_is_made(void **state)
+static void a_plain_default_acl_limits_the_mode_of_new_documents(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d"), f;
@@ -189,7 +189,7 @@ static void a_default_acl_that_is_a_mode_is_the_mask_of_what_is_made(void **stat
 	assert_int_equal(bits(t, make(t, d, "sub", S_IFDIR | 0777, 077)), 0750);
 }
 
-static void without_a_mode_the_default_acl_decides_alone(void **state)
+static void a_create_without_a_mode_takes_it_from_the_default_acl(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d");
@@ -199,7 +199,7 @@ static void without_a_mode_the_default_acl_decides_alone(void **state)
 	assert_int_equal(bits(t, trial_folder(t, d, "sub")), 0777);
 }
 
-static void a_folder_made_in_the_same_batch_hands_on_what_it_inherited(void **state)
+static void a_folder_created_in_the_same_batch_passes_its_default_acl_on(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d"), first = trial_reserve(t, 2);
@@ -214,7 +214,7 @@ static void a_folder_made_in_the_same_batch_hands_on_what_it_inherited(void **st
 	assert_true(find(t, first + 1, ACL_ACCESS).there);
 }
 
-static void a_batch_that_fails_leaves_acl_and_mode(void **state)
+static void a_failed_batch_changes_neither_acl_nor_mode(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -227,7 +227,7 @@ static void a_batch_that_fails_leaves_acl_and_mode(void **state)
 	assert_acl(t, f, ACL_ACCESS, acl_of(7, 6, 5, 7, 1));
 }
 
-static void nosgid_clears_the_bit(void **state)
+static void setting_an_acl_with_op_xattr_no_sgid_clears_the_sgid_bit(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -243,7 +243,7 @@ static void nosgid_clears_the_bit(void **state)
 	assert_int_equal(bits(t, f), 0771);
 }
 
-static void what_cannot_have_an_acl_is_refused(void **state)
+static void invalid_acls_and_unsupported_xattr_names_are_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), l = make(t, t->root, "l", S_IFLNK | 0777, 0);
@@ -272,17 +272,17 @@ static void what_cannot_have_an_acl_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(setting_an_acl_sets_the_mode),
-		TRIAL_CASE(an_acl_that_is_a_mode_is_not_kept),
-		TRIAL_CASE(an_acl_without_entries_is_removed_and_leaves_the_mode),
-		TRIAL_CASE(chmod_changes_the_mask),
-		TRIAL_CASE(what_is_made_inherits_instead_of_the_umask),
-		TRIAL_CASE(a_default_acl_that_is_a_mode_is_the_mask_of_what_is_made),
-		TRIAL_CASE(without_a_mode_the_default_acl_decides_alone),
-		TRIAL_CASE(a_folder_made_in_the_same_batch_hands_on_what_it_inherited),
-		TRIAL_CASE(a_batch_that_fails_leaves_acl_and_mode),
-		TRIAL_CASE(nosgid_clears_the_bit),
-		TRIAL_CASE(what_cannot_have_an_acl_is_refused),
+		TRIAL_CASE(setting_an_access_acl_sets_the_mode),
+		TRIAL_CASE(an_acl_that_a_mode_can_express_is_not_stored),
+		TRIAL_CASE(setting_an_empty_acl_removes_the_acl_and_keeps_the_mode),
+		TRIAL_CASE(chmod_changes_the_mask_of_an_acl),
+		TRIAL_CASE(new_documents_inherit_the_default_acl_instead_of_the_umask),
+		TRIAL_CASE(a_plain_default_acl_limits_the_mode_of_new_documents),
+		TRIAL_CASE(a_create_without_a_mode_takes_it_from_the_default_acl),
+		TRIAL_CASE(a_folder_created_in_the_same_batch_passes_its_default_acl_on),
+		TRIAL_CASE(a_failed_batch_changes_neither_acl_nor_mode),
+		TRIAL_CASE(setting_an_acl_with_op_xattr_no_sgid_clears_the_sgid_bit),
+		TRIAL_CASE(invalid_acls_and_unsupported_xattr_names_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

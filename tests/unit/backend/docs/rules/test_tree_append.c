@@ -34,7 +34,7 @@ static struct op resize_of(int64_t id, int64_t size)
 	return (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = id, .size = size};
 }
 
-static void append_is_put_where_the_file_ends_then_and_says_where(void **state)
+static void an_append_is_written_at_the_end_of_file_and_returns_its_offset(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -60,7 +60,7 @@ static void append_is_put_where_the_file_ends_then_and_says_where(void **state)
 	assert_int_equal(trial_item(t, f).size, 26);
 }
 
-static void appends_of_several_batches_lie_one_behind_the_other(void **state)
+static void appends_of_several_batches_are_written_one_after_the_other(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -76,7 +76,7 @@ static void appends_of_several_batches_lie_one_behind_the_other(void **state)
 	assert_content(t, f, "aaXXbaaa");
 }
 
-static void append_beyond_the_largest_file_is_refused(void **state)
+static void an_append_beyond_the_largest_file_size_is_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -94,9 +94,9 @@ static void append_beyond_the_largest_file_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(append_is_put_where_the_file_ends_then_and_says_where),
-		TRIAL_CASE(appends_of_several_batches_lie_one_behind_the_other),
-		TRIAL_CASE(append_beyond_the_largest_file_is_refused),
+		TRIAL_CASE(an_append_is_written_at_the_end_of_file_and_returns_its_offset),
+		TRIAL_CASE(appends_of_several_batches_are_written_one_after_the_other),
+		TRIAL_CASE(an_append_beyond_the_largest_file_size_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static struct found find(struct trial *t, int64_t id, const char *name)
 	return f;
 }
 
-static void setattr_changes_what_is_given_and_ctime(void **state)
+static void setattr_changes_the_given_attributes_and_ctime(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -79,7 +79,7 @@ static void setattr_changes_what_is_given_and_ctime(void **state)
 	assert_int_equal(item.ctime, 3);
 }
 
-static void setattr_works_on_the_root_and_not_on_nothing(void **state)
+static void setattr_changes_the_root_and_fails_on_a_missing_document(void **state)
 {
 	struct trial *t = *state;
 	struct op op = {.kind = OP_SETATTR, .fields = OP_HAS_MODE, .id = t->root, .mode = 0700};
@@ -110,7 +110,7 @@ static void xattrs_are_set_changed_and_removed(void **state)
 	assert_int_equal(trial_error(t, &op), -ENODATA);
 }
 
-static void xattr_flags_say_whether_it_must_be_there(void **state)
+static void xattr_flags_decide_whether_the_xattr_must_already_exist(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -125,7 +125,7 @@ static void xattr_flags_say_whether_it_must_be_there(void **state)
 	(void)trial_do(t, &op);
 }
 
-static void xattrs_of_one_batch_see_each_other_and_fail_together(void **state)
+static void xattr_ops_of_one_batch_see_each_other_and_fail_together(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -143,7 +143,7 @@ static void xattrs_of_one_batch_see_each_other_and_fail_together(void **state)
 	assert_false(find(t, f, "user.c").there);
 }
 
-static void xattr_names_together_have_a_limit(void **state)
+static void the_names_of_a_files_xattrs_are_limited_in_total(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -171,7 +171,7 @@ static void xattr_names_together_have_a_limit(void **state)
 }
 
 /* On a mount where everything belongs to the user, a chown to the shown owner becomes such an op. */
-static void setattr_of_nothing_changes_ctime(void **state)
+static void setattr_without_attributes_changes_only_ctime(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -186,7 +186,7 @@ static void setattr_of_nothing_changes_ctime(void **state)
 	assert_int_equal(trial_change(t).what, TREE_ATTRIBUTES);
 }
 
-static void xattrs_of_a_folder_go_with_it(void **state)
+static void removing_a_folder_removes_its_xattrs(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d");
@@ -198,7 +198,7 @@ static void xattrs_of_a_folder_go_with_it(void **state)
 	assert_true(trial_is_gone(t, d));
 }
 
-static void a_writer_without_privilege_clears_the_set_id_bits(void **state)
+static void a_write_with_op_drop_setid_clears_the_set_id_bits_of_a_file(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "f"), folder = trial_folder(t, t->root, "d");
@@ -217,7 +217,7 @@ static void a_writer_without_privilege_clears_the_set_id_bits(void **state)
 	assert_int_equal(trial_do(t, &op)->item.mode & 07777, 02775);
 }
 
-static void a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one(void **state)
+static void a_mode_in_an_op_with_op_drop_setid_is_set_unchanged(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "f");
@@ -233,7 +233,7 @@ static void a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one(
 	assert_int_equal(trial_do(t, &op)->item.mode & 07777, 04711);
 }
 
-static void what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr(void **state)
+static void op_drop_setid_removes_the_capability_and_no_other_xattr(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "f");
@@ -250,7 +250,7 @@ static void what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr(
 	assert_true(find(t, id, "user.a").there);
 }
 
-static void xattrs_are_charged_and_go_with_their_document(void **state)
+static void xattrs_count_against_the_quota_until_they_or_the_file_are_deleted(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "f"), d = trial_folder(t, t->root, "d");
@@ -284,18 +284,18 @@ static void xattrs_are_charged_and_go_with_their_document(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(xattrs_are_charged_and_go_with_their_document),
-		TRIAL_CASE(setattr_changes_what_is_given_and_ctime),
-		TRIAL_CASE(setattr_of_nothing_changes_ctime),
-		TRIAL_CASE(setattr_works_on_the_root_and_not_on_nothing),
-		TRIAL_CASE(a_writer_without_privilege_clears_the_set_id_bits),
-		TRIAL_CASE(a_mode_that_comes_with_what_clears_the_set_id_bits_is_the_later_one),
-		TRIAL_CASE(what_clears_the_set_id_bits_takes_the_capability_and_no_other_xattr),
+		TRIAL_CASE(xattrs_count_against_the_quota_until_they_or_the_file_are_deleted),
+		TRIAL_CASE(setattr_changes_the_given_attributes_and_ctime),
+		TRIAL_CASE(setattr_without_attributes_changes_only_ctime),
+		TRIAL_CASE(setattr_changes_the_root_and_fails_on_a_missing_document),
+		TRIAL_CASE(a_write_with_op_drop_setid_clears_the_set_id_bits_of_a_file),
+		TRIAL_CASE(a_mode_in_an_op_with_op_drop_setid_is_set_unchanged),
+		TRIAL_CASE(op_drop_setid_removes_the_capability_and_no_other_xattr),
 		TRIAL_CASE(xattrs_are_set_changed_and_removed),
-		TRIAL_CASE(xattr_flags_say_whether_it_must_be_there),
-		TRIAL_CASE(xattrs_of_one_batch_see_each_other_and_fail_together),
-		TRIAL_CASE(xattr_names_together_have_a_limit),
-		TRIAL_CASE(xattrs_of_a_folder_go_with_it),
+		TRIAL_CASE(xattr_flags_decide_whether_the_xattr_must_already_exist),
+		TRIAL_CASE(xattr_ops_of_one_batch_see_each_other_and_fail_together),
+		TRIAL_CASE(the_names_of_a_files_xattrs_are_limited_in_total),
+		TRIAL_CASE(removing_a_folder_removes_its_xattrs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static struct op clone_of(int64_t id, int64_t to)
 	return (struct op){.kind = OP_CLONE, .id = id, .to = to, .len = 2 * (int64_t)SPREAD};
 }
 
-static void clones_that_multiply_are_refused_and_leave_nothing(void **state)
+static void a_batch_of_clones_with_too_many_extents_is_refused_as_a_whole(void **state)
 {
 	enum {
 		TOO_MANY = BATCH_ROWS_MAX / (2 * SPREAD) + 1
@@ -51,7 +51,7 @@ static void clones_that_multiply_are_refused_and_leave_nothing(void **state)
 	assert_int_equal(trial_extents(t, to), SPREAD);
 }
 
-static void clones_copy_only_so_much_inline_content(void **state)
+static void clones_beyond_the_inline_bytes_of_a_batch_are_refused(void **state)
 {
 	enum { PIECES = 64, TIMES = BATCH_CLONED_BYTES_MAX / (PIECES * INLINE_BYTES_MAX) };
 	static char bytes[INLINE_BYTES_MAX];
@@ -85,7 +85,7 @@ static void put_rows(struct trial *t, int64_t id, size_t count)
 	}
 }
 
-static void more_extents_than_a_batch_may_read_are_not_taken(void **state)
+static void a_batch_that_loads_too_many_extents_is_refused_with_e2big(void **state)
 {
 	struct trial *t = *state;
 	const int64_t id = trial_file(t, t->root, "f");
@@ -142,7 +142,7 @@ static int apply_size(struct tree *t, int64_t size)
 	return r;
 }
 
-static void content_whose_bytes_were_too_many_may_go_whole_but_not_in_part(void **state)
+static void extents_loaded_without_bytes_can_be_cut_away_but_not_split(void **state)
 {
 	const struct tree_extent extents[] = {
 		{.node = ITEM_ID(1, 2), .at = 0, .len = 50, .kind = EXTENT_INLINE},
@@ -160,7 +160,7 @@ static void content_whose_bytes_were_too_many_may_go_whole_but_not_in_part(void 
 	tree_free(t);
 }
 
-static void many_small_ranges_are_wide_for_what_lies_around_them(void **state)
+static void a_write_of_many_small_ranges_is_loaded_as_wide(void **state)
 {
 	enum { WIDE = BATCH_LOADED_BYTES_MAX / (2 * INLINE_BYTES_MAX) + 1 };
 	struct op_extent *extents = calloc(WIDE, sizeof(*extents));
@@ -191,7 +191,7 @@ static int set_xattr(struct trial *t, int64_t id, const char *name, size_t size)
 		t, &(struct op){.kind = OP_SETXATTR, .id = id, .name = span_str(name), .target = span_of(bytes, size)});
 }
 
-static void xattrs_of_a_document_have_one_bound_together(void **state)
+static void the_xattrs_of_a_document_are_limited_in_total_bytes(void **state)
 {
 	enum { FIT = XATTRS_PER_ITEM_TOTAL_MAX / XATTR_VALUE_BYTES_MAX };
 	struct trial *t = *state;
@@ -215,12 +215,12 @@ static void xattrs_of_a_document_have_one_bound_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(clones_that_multiply_are_refused_and_leave_nothing),
-		TRIAL_CASE(clones_copy_only_so_much_inline_content),
-		TRIAL_CASE(more_extents_than_a_batch_may_read_are_not_taken),
-		TRIAL_CASE(content_whose_bytes_were_too_many_may_go_whole_but_not_in_part),
-		TRIAL_CASE(many_small_ranges_are_wide_for_what_lies_around_them),
-		TRIAL_CASE(xattrs_of_a_document_have_one_bound_together),
+		TRIAL_CASE(a_batch_of_clones_with_too_many_extents_is_refused_as_a_whole),
+		TRIAL_CASE(clones_beyond_the_inline_bytes_of_a_batch_are_refused),
+		TRIAL_CASE(a_batch_that_loads_too_many_extents_is_refused_with_e2big),
+		TRIAL_CASE(extents_loaded_without_bytes_can_be_cut_away_but_not_split),
+		TRIAL_CASE(a_write_of_many_small_ranges_is_loaded_as_wide),
+		TRIAL_CASE(the_xattrs_of_a_document_are_limited_in_total_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static struct op resize_of(int64_t id, int64_t size)
 	return (struct op){.kind = OP_SETATTR, .fields = OP_HAS_SIZE, .id = id, .size = size};
 }
 
-static void write_makes_content_size_and_times(void **state)
+static void a_write_sets_content_size_times_and_the_journal_entry(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -84,7 +84,7 @@ static void write_makes_content_size_and_times(void **state)
 	assert_true(span_eq_str(change.name, "f"));
 }
 
-static void write_over_an_inline_piece_changes_it_in_place(void **state)
+static void a_write_over_inline_content_changes_its_extent_in_place(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -99,7 +99,7 @@ static void write_over_an_inline_piece_changes_it_in_place(void **state)
 	assert_int_equal(trial_change(t).len, 5);
 }
 
-static void neighbouring_inline_pieces_become_one(void **state)
+static void adjacent_inline_extents_are_merged(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -112,7 +112,7 @@ static void neighbouring_inline_pieces_become_one(void **state)
 	assert_content(t, f, "aabbcc");
 }
 
-static void inline_pieces_stay_below_their_limit(void **state)
+static void merged_inline_extents_do_not_exceed_inline_bytes_max(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -126,7 +126,7 @@ static void inline_pieces_stay_below_their_limit(void **state)
 	assert_int_equal(trial_used(t), 2 * INLINE_BYTES_MAX);
 }
 
-static void block_pieces_that_continue_each_other_become_one(void **state)
+static void extents_that_continue_the_same_block_are_merged(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -141,7 +141,7 @@ static void block_pieces_that_continue_each_other_become_one(void **state)
 	assert_int_equal(trial_used(t), 400);
 }
 
-static void block_pieces_of_two_generations_stay_apart(void **state)
+static void extents_of_different_block_generations_are_not_merged(void **state)
 {
 	struct tree_drive drive = {.id = 1, .next_number = 10, .used = 100};
 	struct tree_node file = {.item = {.id = ITEM_ID(1, 5),
@@ -179,7 +179,7 @@ static void block_pieces_of_two_generations_stay_apart(void **state)
 	tree_free(tree);
 }
 
-static void write_into_a_block_cuts_it_in_two(void **state)
+static void a_write_into_a_block_extent_splits_it(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -199,7 +199,7 @@ static void write_into_a_block_cuts_it_in_two(void **state)
 	assert_memory_equal(bytes + 500, "xyz", 3);
 }
 
-static void write_names_only_blocks_that_are_there_and_ranges_inside_them(void **state)
+static void a_write_of_a_missing_block_or_a_range_outside_it_is_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -215,7 +215,7 @@ static void write_names_only_blocks_that_are_there_and_ranges_inside_them(void *
 	assert_int_equal(trial_error(t, &op), -ERR_UNPROCESSABLE);
 }
 
-static void holes_remove_and_keep_or_extend_the_size(void **state)
+static void a_hole_removes_bytes_and_extends_the_size_unless_a_size_is_given(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -240,7 +240,7 @@ static void holes_remove_and_keep_or_extend_the_size(void **state)
 	assert_int_equal(trial_item(t, f).size, 106);
 }
 
-static void truncate_cuts_and_growing_again_shows_zeros(void **state)
+static void content_that_was_truncated_reads_as_zeros_after_growing_again(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -266,7 +266,7 @@ static void truncate_cuts_and_growing_again_shows_zeros(void **state)
 	assert_int_equal(trial_used(t), 0);
 }
 
-static void truncate_to_the_same_size_changes_times_but_not_the_etag(void **state)
+static void a_truncate_to_the_same_size_changes_mtime_but_not_the_etag(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), before;
@@ -280,7 +280,7 @@ static void truncate_to_the_same_size_changes_times_but_not_the_etag(void **stat
 	assert_int_equal(item.mtime, t->now);
 }
 
-static void replace_drops_all_old_content_without_loading_it(void **state)
+static void a_replacing_write_drops_all_old_content(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -298,7 +298,7 @@ static void replace_drops_all_old_content_without_loading_it(void **state)
 	assert_int_equal(trial_change(t).len, 93);
 }
 
-static void replace_and_writes_of_one_batch_follow_each_other(void **state)
+static void a_replacing_write_and_other_writes_in_one_batch_apply_in_order(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -312,7 +312,7 @@ static void replace_and_writes_of_one_batch_follow_each_other(void **state)
 	assert_int_equal(trial_used(t), 6);
 }
 
-static void write_takes_attributes_of_a_close_in_the_same_op(void **state)
+static void a_write_can_set_attributes_in_the_same_op(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -340,7 +340,7 @@ static void write_takes_attributes_of_a_close_in_the_same_op(void **state)
 	assert_int_equal(trial_change(t).from, -1);
 }
 
-static void write_is_for_files_only(void **state)
+static void a_write_to_a_folder_fifo_or_missing_document_is_refused(void **state)
 {
 	struct trial *t = *state;
 	struct op op = {.kind = OP_CREATE, .parent = t->root, .name = SPAN_LITERAL("p"), .mode = S_IFIFO};
@@ -370,7 +370,7 @@ static void if_match_refuses_a_write_over_newer_content(void **state)
 	assert_int_equal(trial_error(t, &op), -ERR_PRECONDITION);
 }
 
-static void quota_is_never_exceeded_and_shrinking_always_passes(void **state)
+static void growth_over_the_quota_is_refused_but_shrinking_always_succeeds(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), g = trial_file(t, t->root, "g");
@@ -399,7 +399,7 @@ static void quota_is_never_exceeded_and_shrinking_always_passes(void **state)
 	assert_int_equal(trial_used(t), 2);
 }
 
-static void room_is_charged_once_and_what_is_written_there_is_not(void **state)
+static void reserved_space_is_charged_once_and_writes_into_it_are_free(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -422,7 +422,7 @@ static void room_is_charged_once_and_what_is_written_there_is_not(void **state)
 	assert_int_equal(trial_extents(t, f), 1);
 }
 
-static void room_that_is_not_there_is_refused_and_changes_nothing(void **state)
+static void a_reservation_over_the_quota_is_refused_and_changes_nothing(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -439,7 +439,7 @@ static void room_that_is_not_there_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(trial_used(t), 10);
 }
 
-static void room_beyond_the_end_stays_until_the_file_is_cut(void **state)
+static void space_reserved_beyond_the_end_is_kept_until_the_file_is_truncated(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -462,7 +462,7 @@ static void room_beyond_the_end_stays_until_the_file_is_cut(void **state)
 	assert_int_equal(trial_used(t), 0);
 }
 
-static void holes_give_room_back_and_zeros_keep_it(void **state)
+static void punching_a_hole_frees_its_space_but_zeroing_a_range_keeps_it(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -480,7 +480,7 @@ static void holes_give_room_back_and_zeros_keep_it(void **state)
 	assert_int_equal(trial_used(t), 4);
 }
 
-static void a_clone_of_room_is_a_hole(void **state)
+static void cloning_reserved_space_makes_a_hole(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), g = trial_file(t, t->root, "g");
@@ -495,7 +495,7 @@ static void a_clone_of_room_is_a_hole(void **state)
 	assert_int_equal(trial_used(t), 12);
 }
 
-static void quota_failure_names_the_op_that_went_over(void **state)
+static void a_quota_error_names_the_op_that_exceeded_it(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -508,7 +508,7 @@ static void quota_failure_names_the_op_that_went_over(void **state)
 	assert_int_equal(t->index, 1);
 }
 
-static void clone_shares_blocks_and_copies_inline_pieces(void **state)
+static void a_cloned_range_of_blocks_and_inline_extents_reads_like_its_source(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), g = trial_file(t, t->root, "g");
@@ -534,7 +534,7 @@ static void clone_shares_blocks_and_copies_inline_pieces(void **state)
 	assert_memory_equal(target + 5, source + 50, 200);
 }
 
-static void clone_within_a_document_needs_ranges_apart(void **state)
+static void a_clone_within_a_file_is_refused_if_the_ranges_overlap(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -554,7 +554,7 @@ static void clone_within_a_document_needs_ranges_apart(void **state)
 	assert_int_equal(trial_error(t, &op), -EXDEV);
 }
 
-static void failing_batch_gives_content_back(void **state)
+static void a_failed_batch_leaves_the_content_unchanged(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -571,7 +571,7 @@ static void failing_batch_gives_content_back(void **state)
 	assert_content(t, f, "abXXef");
 }
 
-static void backwards_and_scattered_small_writes_keep_memory_in_bounds(void **state)
+static void small_writes_in_reverse_order_are_merged_into_one_extent(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -714,7 +714,7 @@ static void model_round(struct trial *t, struct model *m)
 		assert_int_equal(batches[b].error, ops[b][batches[b].count - 1].kind == OP_UNLINK ? -ENOENT : 0);
 }
 
-static void random_content_is_what_a_plain_array_says(void **state)
+static void random_writes_give_the_same_content_as_a_plain_byte_array(void **state)
 {
 	static char bytes[READ_BYTES];
 	struct model *m = calloc(1, sizeof(*m));
@@ -741,34 +741,34 @@ static void random_content_is_what_a_plain_array_says(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(write_makes_content_size_and_times),
-		TRIAL_CASE(write_over_an_inline_piece_changes_it_in_place),
-		TRIAL_CASE(neighbouring_inline_pieces_become_one),
-		TRIAL_CASE(inline_pieces_stay_below_their_limit),
-		TRIAL_CASE(block_pieces_that_continue_each_other_become_one),
-		TRIAL_CASE(block_pieces_of_two_generations_stay_apart),
-		TRIAL_CASE(write_into_a_block_cuts_it_in_two),
-		TRIAL_CASE(write_names_only_blocks_that_are_there_and_ranges_inside_them),
-		TRIAL_CASE(holes_remove_and_keep_or_extend_the_size),
-		TRIAL_CASE(truncate_cuts_and_growing_again_shows_zeros),
-		TRIAL_CASE(truncate_to_the_same_size_changes_times_but_not_the_etag),
-		TRIAL_CASE(replace_drops_all_old_content_without_loading_it),
-		TRIAL_CASE(replace_and_writes_of_one_batch_follow_each_other),
-		TRIAL_CASE(write_takes_attributes_of_a_close_in_the_same_op),
-		TRIAL_CASE(write_is_for_files_only),
+		TRIAL_CASE(a_write_sets_content_size_times_and_the_journal_entry),
+		TRIAL_CASE(a_write_over_inline_content_changes_its_extent_in_place),
+		TRIAL_CASE(adjacent_inline_extents_are_merged),
+		TRIAL_CASE(merged_inline_extents_do_not_exceed_inline_bytes_max),
+		TRIAL_CASE(extents_that_continue_the_same_block_are_merged),
+		TRIAL_CASE(extents_of_different_block_generations_are_not_merged),
+		TRIAL_CASE(a_write_into_a_block_extent_splits_it),
+		TRIAL_CASE(a_write_of_a_missing_block_or_a_range_outside_it_is_refused),
+		TRIAL_CASE(a_hole_removes_bytes_and_extends_the_size_unless_a_size_is_given),
+		TRIAL_CASE(content_that_was_truncated_reads_as_zeros_after_growing_again),
+		TRIAL_CASE(a_truncate_to_the_same_size_changes_mtime_but_not_the_etag),
+		TRIAL_CASE(a_replacing_write_drops_all_old_content),
+		TRIAL_CASE(a_replacing_write_and_other_writes_in_one_batch_apply_in_order),
+		TRIAL_CASE(a_write_can_set_attributes_in_the_same_op),
+		TRIAL_CASE(a_write_to_a_folder_fifo_or_missing_document_is_refused),
 		TRIAL_CASE(if_match_refuses_a_write_over_newer_content),
-		TRIAL_CASE(quota_is_never_exceeded_and_shrinking_always_passes),
-		TRIAL_CASE(quota_failure_names_the_op_that_went_over),
-		TRIAL_CASE(room_is_charged_once_and_what_is_written_there_is_not),
-		TRIAL_CASE(room_that_is_not_there_is_refused_and_changes_nothing),
-		TRIAL_CASE(room_beyond_the_end_stays_until_the_file_is_cut),
-		TRIAL_CASE(holes_give_room_back_and_zeros_keep_it),
-		TRIAL_CASE(a_clone_of_room_is_a_hole),
-		TRIAL_CASE(clone_shares_blocks_and_copies_inline_pieces),
-		TRIAL_CASE(clone_within_a_document_needs_ranges_apart),
-		TRIAL_CASE(failing_batch_gives_content_back),
-		TRIAL_CASE(backwards_and_scattered_small_writes_keep_memory_in_bounds),
-		TRIAL_CASE(random_content_is_what_a_plain_array_says),
+		TRIAL_CASE(growth_over_the_quota_is_refused_but_shrinking_always_succeeds),
+		TRIAL_CASE(a_quota_error_names_the_op_that_exceeded_it),
+		TRIAL_CASE(reserved_space_is_charged_once_and_writes_into_it_are_free),
+		TRIAL_CASE(a_reservation_over_the_quota_is_refused_and_changes_nothing),
+		TRIAL_CASE(space_reserved_beyond_the_end_is_kept_until_the_file_is_truncated),
+		TRIAL_CASE(punching_a_hole_frees_its_space_but_zeroing_a_range_keeps_it),
+		TRIAL_CASE(cloning_reserved_space_makes_a_hole),
+		TRIAL_CASE(a_cloned_range_of_blocks_and_inline_extents_reads_like_its_source),
+		TRIAL_CASE(a_clone_within_a_file_is_refused_if_the_ranges_overlap),
+		TRIAL_CASE(a_failed_batch_leaves_the_content_unchanged),
+		TRIAL_CASE(small_writes_in_reverse_order_are_merged_into_one_extent),
+		TRIAL_CASE(random_writes_give_the_same_content_as_a_plain_byte_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

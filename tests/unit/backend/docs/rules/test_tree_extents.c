@@ -64,7 +64,7 @@ static int write_bytes(struct trial *t, int64_t id, int64_t at, size_t count)
 	return r;
 }
 
-static void every_op_counts_what_it_makes_and_what_it_takes(void **state)
+static void every_op_updates_the_extent_counts_of_its_document_and_drive(void **state)
 {
 	struct trial *t = *state;
 	const int64_t a = trial_file(t, t->root, "a"), b = trial_file(t, t->root, "b");
@@ -108,7 +108,7 @@ static void every_op_counts_what_it_makes_and_what_it_takes(void **state)
 	assert_int_equal(drive_of(t).extents, 0);
 }
 
-static void a_batch_that_is_refused_counts_nothing_beside_one_that_is_not(void **state)
+static void a_refused_batch_does_not_change_the_extent_counts(void **state)
 {
 	struct trial *t = *state;
 	const int64_t id = trial_file(t, t->root, "f");
@@ -125,7 +125,7 @@ static void a_batch_that_is_refused_counts_nothing_beside_one_that_is_not(void *
 	assert_int_equal(drive_of(t).extents, 1);
 }
 
-static void a_drive_has_no_more_than_its_limit_and_what_takes_none_goes_on(void **state)
+static void a_drive_refuses_extents_above_its_limit_but_allows_other_ops(void **state)
 {
 	struct trial *t = *state;
 	const int64_t id = trial_file(t, t->root, "f"), other = trial_file(t, t->root, "g");
@@ -163,7 +163,7 @@ static void a_drive_has_no_more_than_its_limit_and_what_takes_none_goes_on(void 
 
 /* Reserved room is a promise to a client that writes whole pages: in whatever order they come, the limit of
  * rows refuses none of them. */
-static void whole_pages_never_meet_the_limit_before_the_quota(void **state)
+static void writes_of_whole_pages_into_reserved_space_are_never_refused(void **state)
 {
 	enum { PAGES = 64 };
 	static char bytes[PAGE];
@@ -200,7 +200,7 @@ static int apply_one(struct tree *t, const struct op *op)
 	return r;
 }
 
-static void a_document_has_no_more_than_one_may(void **state)
+static void a_document_refuses_extents_above_extents_per_document_max(void **state)
 {
 	const struct tree_drive drive = {
 		.id = 1, .owner = 7, .next_number = 10, .extents = EXTENTS_PER_DOCUMENT_MAX - 1};
@@ -299,7 +299,7 @@ static int sizes_and_counts(struct trial *t, int64_t id, struct tree_node *ret, 
 	return r;
 }
 
-static void what_is_swept_is_as_if_it_had_been_loaded(void **state)
+static void an_op_has_the_same_effect_with_a_sweep_as_with_loaded_extents(void **state)
 {
 	struct trial *t = *state, other;
 	const char *seed = getenv("TREE_EXTENTS_SEED");
@@ -333,7 +333,7 @@ static void what_is_swept_is_as_if_it_had_been_loaded(void **state)
 	trial_fini(&other);
 }
 
-static void a_sweep_that_is_refused_takes_nothing(void **state)
+static void a_refused_sweep_removes_nothing(void **state)
 {
 	struct trial *t = *state;
 	const int64_t id = trial_file(t, t->root, "f");
@@ -359,13 +359,13 @@ static void a_sweep_that_is_refused_takes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(every_op_counts_what_it_makes_and_what_it_takes),
-		TRIAL_CASE(a_batch_that_is_refused_counts_nothing_beside_one_that_is_not),
-		TRIAL_CASE(a_drive_has_no_more_than_its_limit_and_what_takes_none_goes_on),
-		TRIAL_CASE(whole_pages_never_meet_the_limit_before_the_quota),
-		cmocka_unit_test(a_document_has_no_more_than_one_may),
-		TRIAL_CASE(what_is_swept_is_as_if_it_had_been_loaded),
-		TRIAL_CASE(a_sweep_that_is_refused_takes_nothing),
+		TRIAL_CASE(every_op_updates_the_extent_counts_of_its_document_and_drive),
+		TRIAL_CASE(a_refused_batch_does_not_change_the_extent_counts),
+		TRIAL_CASE(a_drive_refuses_extents_above_its_limit_but_allows_other_ops),
+		TRIAL_CASE(writes_of_whole_pages_into_reserved_space_are_never_refused),
+		cmocka_unit_test(a_document_refuses_extents_above_extents_per_document_max),
+		TRIAL_CASE(an_op_has_the_same_effect_with_a_sweep_as_with_loaded_extents),
+		TRIAL_CASE(a_refused_sweep_removes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static void create_makes_a_document_and_tells_the_folder(void **state)
+static void a_create_returns_the_document_and_its_updated_folder(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_create_file(t->root, "a");
@@ -40,7 +40,7 @@ static void create_makes_a_document_and_tells_the_folder(void **state)
 	assert_true(span_eq_str(change.key, "key"));
 }
 
-static void create_takes_what_it_is_given(void **state)
+static void a_create_uses_the_given_attributes(void **state)
 {
 	struct trial *t = *state;
 	struct op op = {.kind = OP_CREATE,
@@ -64,7 +64,7 @@ static void create_takes_what_it_is_given(void **state)
 	assert_int_equal(item.rdev_minor, 1);
 }
 
-static void create_symlink_has_the_size_of_its_target(void **state)
+static void a_new_symlink_has_and_is_charged_the_size_of_its_target(void **state)
 {
 	struct trial *t = *state;
 	struct op op = {.kind = OP_CREATE,
@@ -90,7 +90,7 @@ static int64_t documents(struct trial *t)
 	return docs_mem_get_drive(t->mem, t->drive).documents;
 }
 
-static void documents_are_counted_and_further_links_too(void **state)
+static void the_document_count_includes_hard_links_and_orphans(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "f"), d = trial_folder(t, t->root, "d");
@@ -106,7 +106,7 @@ static void documents_are_counted_and_further_links_too(void **state)
 	}
 }
 
-static void more_documents_than_may_be_are_refused_whatever_they_hold(void **state)
+static void documents_above_the_limit_are_refused_but_other_ops_are_not(void **state)
 {
 	struct trial *t = *state;
 	struct tree_drive drive = docs_mem_get_drive(t->mem, t->drive);
@@ -128,7 +128,7 @@ static void more_documents_than_may_be_are_refused_whatever_they_hold(void **sta
 	(void)trial_do(t, &unlink);
 }
 
-static void create_refuses_a_name_that_exists_and_a_parent_that_does_not(void **state)
+static void a_create_with_a_taken_name_or_a_missing_parent_is_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t file = trial_file(t, t->root, "a");
@@ -143,7 +143,7 @@ static void create_refuses_a_name_that_exists_and_a_parent_that_does_not(void **
 	assert_int_equal(trial_error(t, &op), -ENOTDIR);
 }
 
-static void create_uses_only_ids_that_were_reserved_and_are_free(void **state)
+static void a_create_accepts_only_ids_that_are_reserved_and_unused(void **state)
 {
 	struct trial *t = *state;
 	int64_t first = trial_reserve(t, 3);
@@ -164,7 +164,7 @@ static void create_uses_only_ids_that_were_reserved_and_are_free(void **state)
 	assert_int_equal(trial_do(t, &op)->id, first + 3);
 }
 
-static void create_in_a_set_group_id_folder_inherits_its_group(void **state)
+static void a_create_in_a_setgid_folder_inherits_the_group(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_create_folder(t->root, "d");
@@ -184,7 +184,7 @@ static void create_in_a_set_group_id_folder_inherits_its_group(void **state)
 	assert_int_equal(trial_item(t, trial_lookup(t, folder, "f")).mode, S_IFREG | 0644);
 }
 
-static void folders_count_two_links_and_one_for_each_folder_in_them(void **state)
+static void the_link_count_of_a_folder_is_two_plus_its_subfolders(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d");
@@ -201,7 +201,7 @@ static void folders_count_two_links_and_one_for_each_folder_in_them(void **state
 	assert_int_equal(trial_item(t, t->root).nlink, 3);
 }
 
-static void batch_goes_by_ids_it_reserved_and_holds_as_a_whole(void **state)
+static void a_batch_can_create_in_its_own_new_folder_and_fails_as_a_whole(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_reserve(t, 2);
@@ -217,7 +217,7 @@ static void batch_goes_by_ids_it_reserved_and_holds_as_a_whole(void **state)
 	assert_int_equal(trial_item(t, trial_lookup(t, id, "f")).parent, id);
 }
 
-static void unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing(void **state)
+static void an_unlinked_file_becomes_an_uncharged_orphan_and_growth_is_charged(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a");
@@ -249,7 +249,7 @@ static void unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing(void **s
 	assert_int_equal(trial_error(t, &op), -ENOENT);
 }
 
-static void what_lost_its_last_name_is_there_for_sessions_that_may_have_it_open_alone(void **state)
+static void an_orphan_can_be_changed_only_by_sessions_that_may_have_it_open(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a"), other = trial_file(t, t->root, "b");
@@ -281,7 +281,7 @@ static void what_lost_its_last_name_is_there_for_sessions_that_may_have_it_open_
 	}
 }
 
-static void what_loses_its_last_name_in_a_transaction_is_there_for_its_other_sessions(void **state)
+static void a_file_unlinked_earlier_in_its_transaction_can_still_be_changed(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a");
@@ -295,7 +295,7 @@ static void what_loses_its_last_name_in_a_transaction_is_there_for_its_other_ses
 	assert_int_equal(trial_item(t, id).size, 2);
 }
 
-static void unlink_of_one_of_two_names_keeps_the_document(void **state)
+static void unlinking_one_of_two_names_keeps_the_document(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a"), d = trial_folder(t, t->root, "d");
@@ -317,7 +317,7 @@ static void unlink_of_one_of_two_names_keeps_the_document(void **state)
 	assert_int_equal(trial_lookup(t, t->root, "a"), id);
 }
 
-static void unlink_of_the_name_a_row_says_makes_it_say_another(void **state)
+static void after_its_stored_name_is_unlinked_a_file_has_another_of_its_names(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_file(t, t->root, "a"), d = trial_folder(t, t->root, "d");
@@ -353,7 +353,7 @@ static void unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document(void *
 	(void)trial_do(t, &op);
 }
 
-static void rmdir_needs_an_empty_folder_and_removes_it_at_once(void **state)
+static void rmdir_refuses_a_folder_with_entries_and_removes_an_empty_one(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d");
@@ -372,7 +372,7 @@ static void rmdir_needs_an_empty_folder_and_removes_it_at_once(void **state)
 	assert_int_equal(trial_error(t, &create), -ERR_PARENT_MISSING);
 }
 
-static void batch_may_empty_a_folder_and_remove_it(void **state)
+static void a_batch_can_empty_a_folder_and_remove_it(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d"), x = trial_file(t, d, "x");
@@ -386,7 +386,7 @@ static void batch_may_empty_a_folder_and_remove_it(void **state)
 	assert_int_equal(trial_item(t, x).nlink, 0);
 }
 
-static void folder_made_and_removed_in_one_batch_leaves_only_its_journal(void **state)
+static void a_folder_created_and_removed_in_one_batch_leaves_journal_entries_only(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_reserve(t, 1);
@@ -400,7 +400,7 @@ static void folder_made_and_removed_in_one_batch_leaves_only_its_journal(void **
 	assert_int_not_equal(trial_lookup(t, t->root, "d"), 0);
 }
 
-static void name_that_goes_and_comes_back_in_one_batch_leads_to_the_new_document(void **state)
+static void a_name_unlinked_and_created_again_in_a_batch_is_the_new_document(void **state)
 {
 	struct trial *t = *state;
 	int64_t old = trial_file(t, t->root, "a"), now;
@@ -431,7 +431,7 @@ static void link_refuses_folders_existing_names_and_other_drives(void **state)
 	assert_int_equal(trial_error(t, &op), -ENOENT);
 }
 
-static void link_stops_at_the_limit(void **state)
+static void a_link_above_links_max_is_refused(void **state)
 {
 	struct trial *t = *state;
 	struct tree_drive drive = {.id = 1, .next_number = 10};
@@ -455,7 +455,7 @@ static void link_stops_at_the_limit(void **state)
 	tree_free(tree);
 }
 
-static void if_match_lets_only_the_named_content_be_removed(void **state)
+static void if_match_refuses_to_unlink_a_file_with_newer_content(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -470,7 +470,7 @@ static void if_match_lets_only_the_named_content_be_removed(void **state)
 	(void)trial_do(t, &op);
 }
 
-static void failing_batch_leaves_the_others_of_its_transaction_alone(void **state)
+static void a_failed_batch_does_not_affect_other_batches_of_its_transaction(void **state)
 {
 	struct trial *t = *state;
 	struct op first[] = {op_create_file(t->root, "a"), op_create_folder(t->root, "d")};
@@ -494,7 +494,7 @@ static struct op op_create_nameless(int64_t parent)
 		.kind = OP_CREATE, .fields = OP_NAMELESS | OP_HAS_MODE, .parent = parent, .mode = S_IFREG | 0600};
 }
 
-static void a_file_without_a_name_is_in_no_folder_until_it_is_linked(void **state)
+static void a_nameless_file_is_in_no_folder_until_it_is_linked(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_create_nameless(t->root);
@@ -525,7 +525,7 @@ static void a_file_without_a_name_is_in_no_folder_until_it_is_linked(void **stat
 	assert_int_equal(trial_error(t, &op), -ENOENT);
 }
 
-static void a_file_without_a_name_can_be_made_and_linked_in_one_batch(void **state)
+static void a_nameless_file_can_be_created_and_linked_in_one_batch(void **state)
 {
 	struct trial *t = *state;
 	struct op ops[3] = {op_create_nameless(t->root), op_link_of(trial_reserve(t, 1), t->root, "f"),
@@ -537,7 +537,7 @@ static void a_file_without_a_name_can_be_made_and_linked_in_one_batch(void **sta
 	assert_int_equal(trial_item(t, ops[0].id).nlink, 2);
 }
 
-static void only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there(void **state)
+static void only_a_regular_file_in_an_existing_folder_can_be_nameless(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_create_nameless(trial_file(t, t->root, "f"));
@@ -556,7 +556,7 @@ static void only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there(voi
 	assert_int_equal(op_check(&op), -ERR_UNPROCESSABLE);
 }
 
-static void thousands_of_ops_take_no_quadratic_time(void **state)
+static void a_batch_of_the_maximum_number_of_ops_is_applied_completely(void **state)
 {
 	struct trial *t = *state;
 	struct op *ops = calloc(OPS_PER_BATCH_MAX, sizeof(*ops));
@@ -590,34 +590,34 @@ static void thousands_of_ops_take_no_quadratic_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(create_makes_a_document_and_tells_the_folder),
-		TRIAL_CASE(create_takes_what_it_is_given),
-		TRIAL_CASE(create_symlink_has_the_size_of_its_target),
-		TRIAL_CASE(documents_are_counted_and_further_links_too),
-		TRIAL_CASE(more_documents_than_may_be_are_refused_whatever_they_hold),
-		TRIAL_CASE(create_refuses_a_name_that_exists_and_a_parent_that_does_not),
-		TRIAL_CASE(create_uses_only_ids_that_were_reserved_and_are_free),
-		TRIAL_CASE(create_in_a_set_group_id_folder_inherits_its_group),
-		TRIAL_CASE(folders_count_two_links_and_one_for_each_folder_in_them),
-		TRIAL_CASE(batch_goes_by_ids_it_reserved_and_holds_as_a_whole),
-		TRIAL_CASE(unlink_of_the_last_name_leaves_an_orphan_that_costs_nothing),
-		TRIAL_CASE(what_lost_its_last_name_is_there_for_sessions_that_may_have_it_open_alone),
-		TRIAL_CASE(what_loses_its_last_name_in_a_transaction_is_there_for_its_other_sessions),
-		TRIAL_CASE(unlink_of_one_of_two_names_keeps_the_document),
-		TRIAL_CASE(unlink_of_the_name_a_row_says_makes_it_say_another),
+		TRIAL_CASE(a_create_returns_the_document_and_its_updated_folder),
+		TRIAL_CASE(a_create_uses_the_given_attributes),
+		TRIAL_CASE(a_new_symlink_has_and_is_charged_the_size_of_its_target),
+		TRIAL_CASE(the_document_count_includes_hard_links_and_orphans),
+		TRIAL_CASE(documents_above_the_limit_are_refused_but_other_ops_are_not),
+		TRIAL_CASE(a_create_with_a_taken_name_or_a_missing_parent_is_refused),
+		TRIAL_CASE(a_create_accepts_only_ids_that_are_reserved_and_unused),
+		TRIAL_CASE(a_create_in_a_setgid_folder_inherits_the_group),
+		TRIAL_CASE(the_link_count_of_a_folder_is_two_plus_its_subfolders),
+		TRIAL_CASE(a_batch_can_create_in_its_own_new_folder_and_fails_as_a_whole),
+		TRIAL_CASE(an_unlinked_file_becomes_an_uncharged_orphan_and_growth_is_charged),
+		TRIAL_CASE(an_orphan_can_be_changed_only_by_sessions_that_may_have_it_open),
+		TRIAL_CASE(a_file_unlinked_earlier_in_its_transaction_can_still_be_changed),
+		TRIAL_CASE(unlinking_one_of_two_names_keeps_the_document),
+		TRIAL_CASE(after_its_stored_name_is_unlinked_a_file_has_another_of_its_names),
 		TRIAL_CASE(unlink_and_rmdir_refuse_the_wrong_kind_and_the_wrong_document),
-		TRIAL_CASE(rmdir_needs_an_empty_folder_and_removes_it_at_once),
-		TRIAL_CASE(batch_may_empty_a_folder_and_remove_it),
-		TRIAL_CASE(folder_made_and_removed_in_one_batch_leaves_only_its_journal),
-		TRIAL_CASE(name_that_goes_and_comes_back_in_one_batch_leads_to_the_new_document),
+		TRIAL_CASE(rmdir_refuses_a_folder_with_entries_and_removes_an_empty_one),
+		TRIAL_CASE(a_batch_can_empty_a_folder_and_remove_it),
+		TRIAL_CASE(a_folder_created_and_removed_in_one_batch_leaves_journal_entries_only),
+		TRIAL_CASE(a_name_unlinked_and_created_again_in_a_batch_is_the_new_document),
 		TRIAL_CASE(link_refuses_folders_existing_names_and_other_drives),
-		TRIAL_CASE(link_stops_at_the_limit),
-		TRIAL_CASE(if_match_lets_only_the_named_content_be_removed),
-		TRIAL_CASE(failing_batch_leaves_the_others_of_its_transaction_alone),
-		TRIAL_CASE(a_file_without_a_name_is_in_no_folder_until_it_is_linked),
-		TRIAL_CASE(a_file_without_a_name_can_be_made_and_linked_in_one_batch),
-		TRIAL_CASE(only_a_file_is_made_without_a_name_and_in_a_folder_that_is_there),
-		TRIAL_CASE(thousands_of_ops_take_no_quadratic_time),
+		TRIAL_CASE(a_link_above_links_max_is_refused),
+		TRIAL_CASE(if_match_refuses_to_unlink_a_file_with_newer_content),
+		TRIAL_CASE(a_failed_batch_does_not_affect_other_batches_of_its_transaction),
+		TRIAL_CASE(a_nameless_file_is_in_no_folder_until_it_is_linked),
+		TRIAL_CASE(a_nameless_file_can_be_created_and_linked_in_one_batch),
+		TRIAL_CASE(only_a_regular_file_in_an_existing_folder_can_be_nameless),
+		TRIAL_CASE(a_batch_of_the_maximum_number_of_ops_is_applied_completely),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static struct op clone_to(int64_t from, int64_t to, int64_t at)
 	return (struct op){.kind = OP_CLONE, .id = from, .len = 2, .to = to, .at = at};
 }
 
-static void nothing_of_an_immutable_file_changes_and_it_keeps_its_names(void **state)
+static void an_immutable_file_can_be_neither_changed_nor_renamed_nor_unlinked(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), other = trial_file(t, t->root, "other");
@@ -73,7 +73,7 @@ static void nothing_of_an_immutable_file_changes_and_it_keeps_its_names(void **s
 		assert_int_equal(trial_error(t, &ops[i]), 0);
 }
 
-static void an_append_only_file_grows_at_its_end_alone(void **state)
+static void an_append_only_file_can_only_be_appended_to(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f"), other = trial_file(t, t->root, "other");
@@ -112,7 +112,7 @@ static void an_append_only_file_grows_at_its_end_alone(void **state)
 	assert_int_equal(trial_error(t, &op), -EPERM);
 }
 
-static void a_protected_folder_keeps_its_names(void **state)
+static void a_protected_folder_refuses_to_remove_or_rename_its_entries(void **state)
 {
 	static const struct {
 		uint32_t bits;
@@ -149,7 +149,7 @@ static void a_protected_folder_keeps_its_names(void **state)
 	}
 }
 
-static void protection_counts_within_the_batch_that_sets_it_and_is_undone_with_it(void **state)
+static void protection_takes_effect_within_its_batch_and_is_undone_with_it(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -162,7 +162,7 @@ static void protection_counts_within_the_batch_that_sets_it_and_is_undone_with_i
 	assert_int_equal(trial_error(t, &ops[1]), 0);
 }
 
-static void a_mode_keeps_the_protection_and_a_link_has_none(void **state)
+static void setattr_sets_mode_and_protection_together_but_not_on_a_symlink(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -186,11 +186,11 @@ static void a_mode_keeps_the_protection_and_a_link_has_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(nothing_of_an_immutable_file_changes_and_it_keeps_its_names),
-		TRIAL_CASE(an_append_only_file_grows_at_its_end_alone),
-		TRIAL_CASE(a_protected_folder_keeps_its_names),
-		TRIAL_CASE(protection_counts_within_the_batch_that_sets_it_and_is_undone_with_it),
-		TRIAL_CASE(a_mode_keeps_the_protection_and_a_link_has_none),
+		TRIAL_CASE(an_immutable_file_can_be_neither_changed_nor_renamed_nor_unlinked),
+		TRIAL_CASE(an_append_only_file_can_only_be_appended_to),
+		TRIAL_CASE(a_protected_folder_refuses_to_remove_or_rename_its_entries),
+		TRIAL_CASE(protection_takes_effect_within_its_batch_and_is_undone_with_it),
+		TRIAL_CASE(setattr_sets_mode_and_protection_together_but_not_on_a_symlink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

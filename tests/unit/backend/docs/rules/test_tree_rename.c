@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static void rename_moves_a_file_and_tells_both_folders(void **state)
+static void a_rename_moves_a_file_and_updates_both_folders(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, t->root, "b"), f = trial_file(t, a, "f");
@@ -42,7 +42,7 @@ static void rename_moves_a_file_and_tells_both_folders(void **state)
 	assert_true(span_eq_str(change.old_name, "f"));
 }
 
-static void rename_of_a_folder_moves_its_link(void **state)
+static void moving_a_folder_updates_the_link_counts_of_both_parents(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, t->root, "b"), d = trial_folder(t, a, "d");
@@ -55,7 +55,7 @@ static void rename_of_a_folder_moves_its_link(void **state)
 	assert_int_equal(trial_item(t, d).nlink, 2);
 }
 
-static void rename_within_one_folder_tells_it_once(void **state)
+static void a_rename_within_one_folder_returns_that_folder_once(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_rename_of(t->root, "a", t->root, "b");
@@ -67,7 +67,7 @@ static void rename_within_one_folder_tells_it_once(void **state)
 	assert_int_equal(trial_item(t, t->root).nlink, 3);
 }
 
-static void rename_over_a_file_leaves_it_an_orphan(void **state)
+static void a_rename_over_a_file_leaves_that_file_as_an_orphan(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_file(t, t->root, "a"), b = trial_file(t, t->root, "b");
@@ -84,7 +84,7 @@ static void rename_over_a_file_leaves_it_an_orphan(void **state)
 	assert_int_equal(trial_used(t), 0);
 }
 
-static void rename_over_one_link_of_a_file_keeps_the_other(void **state)
+static void a_rename_over_one_link_of_a_file_keeps_its_other_link(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_file(t, t->root, "a"), b = trial_file(t, t->root, "b");
@@ -98,7 +98,7 @@ static void rename_over_one_link_of_a_file_keeps_the_other(void **state)
 	assert_int_equal(trial_lookup(t, t->root, "c"), a);
 }
 
-static void rename_of_a_further_link_leaves_the_name_the_row_says(void **state)
+static void renaming_a_second_link_keeps_the_stored_name_of_the_file(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "a"), d = trial_folder(t, t->root, "d");
@@ -117,7 +117,7 @@ static void rename_of_a_further_link_leaves_the_name_the_row_says(void **state)
 	assert_true(span_eq_str(trial_item(t, f).name, "e"));
 }
 
-static void rename_over_folders_follows_kinds_and_emptiness(void **state)
+static void a_rename_replaces_only_an_empty_folder_and_only_by_a_folder(void **state)
 {
 	struct trial *t = *state;
 	int64_t d = trial_folder(t, t->root, "d"), e = trial_folder(t, t->root, "e");
@@ -138,7 +138,7 @@ static void rename_over_folders_follows_kinds_and_emptiness(void **state)
 	assert_int_equal(trial_item(t, t->root).nlink, 3);
 }
 
-static void rename_onto_itself_changes_nothing_but_the_journal(void **state)
+static void a_rename_onto_the_same_file_changes_nothing_but_the_journal(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -178,7 +178,7 @@ static void rename_noreplace_refuses_a_taken_name_only(void **state)
 	(void)trial_do(t, &op);
 }
 
-static void a_whiteout_takes_the_old_name_in_the_same_step(void **state)
+static void a_rename_with_whiteout_leaves_a_whiteout_at_the_old_name(void **state)
 {
 	struct trial *t = *state;
 	int64_t folder = trial_folder(t, t->root, "d"), a = trial_file(t, t->root, "a"), b = trial_file(t, folder, "b");
@@ -207,7 +207,7 @@ static void a_whiteout_takes_the_old_name_in_the_same_step(void **state)
 	assert_int_equal(trial_lookup(t, t->root, "a"), 0);
 }
 
-static void a_rename_that_is_refused_leaves_no_whiteout(void **state)
+static void a_refused_rename_leaves_no_whiteout(void **state)
 {
 	struct trial *t = *state;
 	struct op op = op_rename_of(t->root, "a", t->root, "b");
@@ -228,7 +228,7 @@ static void a_rename_that_is_refused_leaves_no_whiteout(void **state)
 	assert_true(S_ISREG(trial_item(t, trial_lookup(t, t->root, "a")).mode));
 }
 
-static void rename_below_itself_is_refused_at_any_depth(void **state)
+static void a_rename_of_a_folder_below_itself_is_refused_at_any_depth(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, a, "b"), c = trial_folder(t, b, "c");
@@ -246,7 +246,7 @@ static void rename_below_itself_is_refused_at_any_depth(void **state)
 	assert_int_equal(trial_item(t, a).parent, c);
 }
 
-static void renames_of_one_batch_see_where_the_others_went(void **state)
+static void a_rename_sees_the_earlier_renames_of_its_batch(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, t->root, "b"), deep = trial_folder(t, b, "deep");
@@ -261,7 +261,7 @@ static void renames_of_one_batch_see_where_the_others_went(void **state)
 	assert_int_equal(trial_item(t, a).parent, deep);
 }
 
-static void rename_into_a_folder_of_the_same_batch_knows_its_ancestors(void **state)
+static void a_rename_into_a_folder_created_in_its_batch_is_checked_for_cycles(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, a, "b"), id = trial_reserve(t, 2);
@@ -278,7 +278,7 @@ static void rename_into_a_folder_of_the_same_batch_knows_its_ancestors(void **st
 	assert_int_equal(trial_apply(t, ops, 3, NULL), 0);
 }
 
-static void creates_that_name_each_other_as_parents_do_not_hang(void **state)
+static void creates_that_name_each_other_as_parents_are_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t id = trial_reserve(t, 2);
@@ -291,7 +291,7 @@ static void creates_that_name_each_other_as_parents_do_not_hang(void **state)
 	assert_int_equal(trial_apply(t, ops, 3, NULL), -ERR_PARENT_MISSING);
 }
 
-static void exchange_swaps_files_and_folders_across_folders(void **state)
+static void an_exchange_swaps_a_file_and_a_folder_across_folders(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, t->root, "b");
@@ -316,7 +316,7 @@ static void exchange_swaps_files_and_folders_across_folders(void **state)
 	assert_int_equal(trial_error(t, &op), -ENOENT);
 }
 
-static void exchange_refuses_a_folder_and_its_ancestor_in_either_order(void **state)
+static void an_exchange_of_a_folder_with_its_descendant_is_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t a = trial_folder(t, t->root, "a"), b = trial_folder(t, a, "b"), f;
@@ -340,7 +340,7 @@ static void exchange_refuses_a_folder_and_its_ancestor_in_either_order(void **st
 	assert_int_equal(trial_error(t, &op), -EINVAL);
 }
 
-static void rename_refuses_what_is_not_there(void **state)
+static void a_rename_with_a_missing_source_or_an_invalid_target_is_refused(void **state)
 {
 	struct trial *t = *state;
 	int64_t f = trial_file(t, t->root, "f");
@@ -361,7 +361,7 @@ static void rename_refuses_what_is_not_there(void **state)
 
 /* Random moves in a small tree, several to a batch: whatever is refused, the drive stays consistent (trial
  * checks it after each batch). */
-static void random_renames_keep_the_tree_a_tree(void **state)
+static void random_renames_keep_the_drive_consistent(void **state)
 {
 	static const char *const names[] = {"a", "b", "c"};
 	struct trial *t = *state;
@@ -392,25 +392,25 @@ static void random_renames_keep_the_tree_a_tree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_CASE(rename_moves_a_file_and_tells_both_folders),
-		TRIAL_CASE(rename_of_a_folder_moves_its_link),
-		TRIAL_CASE(rename_within_one_folder_tells_it_once),
-		TRIAL_CASE(rename_over_a_file_leaves_it_an_orphan),
-		TRIAL_CASE(rename_over_one_link_of_a_file_keeps_the_other),
-		TRIAL_CASE(rename_of_a_further_link_leaves_the_name_the_row_says),
-		TRIAL_CASE(rename_over_folders_follows_kinds_and_emptiness),
-		TRIAL_CASE(rename_onto_itself_changes_nothing_but_the_journal),
+		TRIAL_CASE(a_rename_moves_a_file_and_updates_both_folders),
+		TRIAL_CASE(moving_a_folder_updates_the_link_counts_of_both_parents),
+		TRIAL_CASE(a_rename_within_one_folder_returns_that_folder_once),
+		TRIAL_CASE(a_rename_over_a_file_leaves_that_file_as_an_orphan),
+		TRIAL_CASE(a_rename_over_one_link_of_a_file_keeps_its_other_link),
+		TRIAL_CASE(renaming_a_second_link_keeps_the_stored_name_of_the_file),
+		TRIAL_CASE(a_rename_replaces_only_an_empty_folder_and_only_by_a_folder),
+		TRIAL_CASE(a_rename_onto_the_same_file_changes_nothing_but_the_journal),
 		TRIAL_CASE(rename_noreplace_refuses_a_taken_name_only),
-		TRIAL_CASE(a_whiteout_takes_the_old_name_in_the_same_step),
-		TRIAL_CASE(a_rename_that_is_refused_leaves_no_whiteout),
-		TRIAL_CASE(rename_below_itself_is_refused_at_any_depth),
-		TRIAL_CASE(renames_of_one_batch_see_where_the_others_went),
-		TRIAL_CASE(rename_into_a_folder_of_the_same_batch_knows_its_ancestors),
-		TRIAL_CASE(creates_that_name_each_other_as_parents_do_not_hang),
-		TRIAL_CASE(exchange_swaps_files_and_folders_across_folders),
-		TRIAL_CASE(exchange_refuses_a_folder_and_its_ancestor_in_either_order),
-		TRIAL_CASE(rename_refuses_what_is_not_there),
-		TRIAL_CASE(random_renames_keep_the_tree_a_tree),
+		TRIAL_CASE(a_rename_with_whiteout_leaves_a_whiteout_at_the_old_name),
+		TRIAL_CASE(a_refused_rename_leaves_no_whiteout),
+		TRIAL_CASE(a_rename_of_a_folder_below_itself_is_refused_at_any_depth),
+		TRIAL_CASE(a_rename_sees_the_earlier_renames_of_its_batch),
+		TRIAL_CASE(a_rename_into_a_folder_created_in_its_batch_is_checked_for_cycles),
+		TRIAL_CASE(creates_that_name_each_other_as_parents_are_refused),
+		TRIAL_CASE(an_exchange_swaps_a_file_and_a_folder_across_folders),
+		TRIAL_CASE(an_exchange_of_a_folder_with_its_descendant_is_refused),
+		TRIAL_CASE(a_rename_with_a_missing_source_or_an_invalid_target_is_refused),
+		TRIAL_CASE(random_renames_keep_the_drive_consistent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void the_service_honours_preconditions(void **state)
+static void the_s3_service_honours_if_none_match(void **state)
 {
 	struct fixture *f = *state;
 	struct s3_client *c;
@@ -63,7 +63,7 @@ static void the_service_honours_preconditions(void **state)
 	s3_client_free(c);
 }
 
-static void others_objects_are_left_alone(void **state)
+static void each_lists_only_objects_that_are_blocks(void **state)
 {
 	static const char *const keys[] = {"0101/", "0101/note", "0101/7-ab-1"};
 	struct fixture *f = *state;
@@ -92,7 +92,7 @@ static int try_new(struct block_s3_options options)
 	return block_s3_new(&options, &s);
 }
 
-static void what_cannot_hold_blocks_is_refused(void **state)
+static void block_s3_new_refuses_a_missing_bucket_and_wrong_keys(void **state)
 {
 	struct fixture *f = *state;
 	struct block_s3_options options = f->options;
@@ -114,9 +114,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BLOCK_SUITE("in_s3", setup, teardown),
-		cmocka_unit_test_setup_teardown(the_service_honours_preconditions, setup, teardown),
-		cmocka_unit_test_setup_teardown(others_objects_are_left_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_cannot_hold_blocks_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_s3_service_honours_if_none_match, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_lists_only_objects_that_are_blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(block_s3_new_refuses_a_missing_bucket_and_wrong_keys, setup, teardown),
 	};
 
 	if (!getenv("S3_TEST_ENDPOINT")) {

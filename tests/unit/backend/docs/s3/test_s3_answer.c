@@ -11,7 +11,7 @@
 #define PAGE_BEGIN "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
 #define ITEM(key, time) "<Contents><Key>" key "</Key><LastModified>" time "</LastModified><Size>1</Size></Contents>"
 
-static void items_of_a_page_come_in_order(void **state)
+static void s3_list_next_returns_the_items_of_a_page_in_order(void **state)
 {
 	static const char page[] = PAGE_BEGIN "<IsTruncated>false</IsTruncated>" ITEM(
 		"p/0001/a", "2026-11-28T06:51:11.250Z") ITEM("p/0002/b", "1970-01-01T00:01:00Z") "</ListBucketResult>";
@@ -29,7 +29,7 @@ static void items_of_a_page_come_in_order(void **state)
 	assert_false(s3_list_next(span_str(page), &at, &item));
 }
 
-static void a_size_that_nobody_can_read_is_none(void **state)
+static void an_unreadable_size_of_an_s3_item_is_reported_as_minus_one(void **state)
 {
 	static const char page[] =
 		"<Contents><Key>a</Key><Size>-3</Size></Contents><Contents><Key>b</Key><Size>x</Size></Contents>"
@@ -45,7 +45,7 @@ static void a_size_that_nobody_can_read_is_none(void **state)
 }
 
 /* An item that never counts as old is never collected. */
-static void a_time_that_nobody_can_read_is_never_old(void **state)
+static void an_unreadable_time_of_an_s3_item_is_reported_as_int64_max(void **state)
 {
 	static const char *const times[] = {"", "yesterday", "2026-11-28", "2026-11-28T06:51:11",
 		"2026-11-28T06:51:11+02:00", "2026-11-28T06:51:11.000000000000000000000000000Z"};
@@ -73,7 +73,7 @@ static int more_of(const char *page, bool *ret_more, char ret[64])
 	return r;
 }
 
-static void a_page_says_whether_another_one_follows(void **state)
+static void s3_list_more_reports_whether_another_page_follows(void **state)
 {
 	char token[64];
 	bool more = true;
@@ -89,7 +89,7 @@ static void a_page_says_whether_another_one_follows(void **state)
 	assert_string_equal(token, "a%2Fb%26c%3D");
 }
 
-static void what_is_no_listing_is_not_the_end_of_one(void **state)
+static void s3_list_more_refuses_malformed_pages_with_ebadmsg(void **state)
 {
 	static const char *const pages[] = {"", "<html>502</html>", "<IsTruncated>false</IsTruncated>", PAGE_BEGIN,
 		PAGE_BEGIN "<IsTruncated>false", PAGE_BEGIN "<IsTruncated>true</IsTruncated></ListBucketResult>",
@@ -103,7 +103,7 @@ static void what_is_no_listing_is_not_the_end_of_one(void **state)
 		assert_int_equal(more_of(pages[i], &more, token), -EBADMSG);
 }
 
-static void an_error_has_a_code(void **state)
+static void s3_error_code_returns_the_code_or_an_empty_string(void **state)
 {
 	char code[S3_CODE_SIZE];
 
@@ -116,7 +116,7 @@ static void an_error_has_a_code(void **state)
 	assert_string_equal(code, "");
 }
 
-static void any_bytes_are_looked_through(void **state)
+static void random_pages_are_parsed_without_running_past_their_end(void **state)
 {
 	char page[512];
 
@@ -144,13 +144,13 @@ static void any_bytes_are_looked_through(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(items_of_a_page_come_in_order),
-		cmocka_unit_test(a_size_that_nobody_can_read_is_none),
-		cmocka_unit_test(a_time_that_nobody_can_read_is_never_old),
-		cmocka_unit_test(a_page_says_whether_another_one_follows),
-		cmocka_unit_test(what_is_no_listing_is_not_the_end_of_one),
-		cmocka_unit_test(an_error_has_a_code),
-		cmocka_unit_test(any_bytes_are_looked_through),
+		cmocka_unit_test(s3_list_next_returns_the_items_of_a_page_in_order),
+		cmocka_unit_test(an_unreadable_size_of_an_s3_item_is_reported_as_minus_one),
+		cmocka_unit_test(an_unreadable_time_of_an_s3_item_is_reported_as_int64_max),
+		cmocka_unit_test(s3_list_more_reports_whether_another_page_follows),
+		cmocka_unit_test(s3_list_more_refuses_malformed_pages_with_ebadmsg),
+		cmocka_unit_test(s3_error_code_returns_the_code_or_an_empty_string),
+		cmocka_unit_test(random_pages_are_parsed_without_running_past_their_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

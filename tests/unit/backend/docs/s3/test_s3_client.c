@@ -160,7 +160,7 @@ static void a_request_is_signed_with_the_digest_of_its_body(void **state)
 	assert_non_null(strstr(f->seen, "\r\n\r\nhello"));
 }
 
-static void what_may_pass_is_asked_again(void **state)
+static void a_put_is_retried_after_503_and_a_closed_connection(void **state)
 {
 	static const char *const answers[] = {BUSY, "", BUSY, ANSWER("200 OK", "Content-Length: 0\r\n\r\n"), NULL};
 	struct fixture *f = *state;
@@ -173,7 +173,7 @@ static void what_may_pass_is_asked_again(void **state)
 	assert_true(answer.repeated);
 }
 
-static void what_will_not_pass_is_asked_once(void **state)
+static void a_403_answer_is_not_retried(void **state)
 {
 	static const char *const answers[] = {
 		ANSWER("403 Forbidden", "Content-Length: 46\r\n\r\n<Error><Code>SignatureDoesNotMatch</Code></Err>"),
@@ -189,7 +189,7 @@ static void what_will_not_pass_is_asked_once(void **state)
 	assert_non_null(strstr(answer.why, "403 SignatureDoesNotMatch"));
 }
 
-static void a_body_that_ends_early_is_asked_for_again(void **state)
+static void a_get_is_retried_when_the_body_ends_early(void **state)
 {
 	static const char *const answers[] = {
 		ANSWER("206 Part", "Content-Range: bytes 0-7/8\r\nContent-Length: 8\r\n\r\nabc"),
@@ -207,7 +207,7 @@ static void a_body_that_ends_early_is_asked_for_again(void **state)
 	assert_non_null(strstr(f->seen, "Range: bytes=0-7\r\n"));
 }
 
-static void more_than_there_is_room_for_is_cut(void **state)
+static void an_answer_longer_than_the_buffer_is_cut(void **state)
 {
 	static const char *const answers[] = {ANSWER("200 OK", "Content-Length: 8\r\n\r\nabcdefgh"), NULL};
 	struct fixture *f = *state;
@@ -221,7 +221,7 @@ static void more_than_there_is_room_for_is_cut(void **state)
 	assert_string_equal(data, "abc");
 }
 
-static void who_does_not_listen_is_given_up_and_then_asked_once(void **state)
+static void after_a_failed_call_the_next_call_to_a_dead_endpoint_fails_faster(void **state)
 {
 	struct fixture *f = *state;
 	struct s3_options options = options_of(f);
@@ -250,7 +250,7 @@ static void refused(struct s3_options options)
 	assert_int_equal(s3_client_new(&options, &c), -EINVAL);
 }
 
-static void wrong_options_are_refused(void **state)
+static void s3_client_new_refuses_wrong_endpoints_buckets_and_prefixes(void **state)
 {
 	static const char *const endpoints[] = {"", "127.0.0.1", "ftp://x", "http://", "http://x/", "http://x/y",
 		"http://user@x", "http://x?y", "http://x y"};
@@ -278,7 +278,7 @@ static void wrong_options_are_refused(void **state)
 	refused(options);
 }
 
-static void keys_come_from_a_private_file_that_has_both(void **state)
+static void s3_client_new_requires_a_private_keys_file_with_exactly_both_keys(void **state)
 {
 	static const char *const files[] = {"", "AWS_ACCESS_KEY_ID=a\n", KEYS "AWS_ACCESS_KEY_ID=b\n", KEYS "MORE=c\n",
 		"AWS_ACCESS_KEY_ID=\nAWS_SECRET_ACCESS_KEY=b\n"};
@@ -300,13 +300,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_is_signed_with_the_digest_of_its_body, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_may_pass_is_asked_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_will_not_pass_is_asked_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_body_that_ends_early_is_asked_for_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(more_than_there_is_room_for_is_cut, setup, teardown),
-		cmocka_unit_test_setup_teardown(who_does_not_listen_is_given_up_and_then_asked_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(wrong_options_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(keys_come_from_a_private_file_that_has_both, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_put_is_retried_after_503_and_a_closed_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_403_answer_is_not_retried, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_get_is_retried_when_the_body_ends_early, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_answer_longer_than_the_buffer_is_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			after_a_failed_call_the_next_call_to_a_dead_endpoint_fails_faster, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			s3_client_new_refuses_wrong_endpoints_buckets_and_prefixes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			s3_client_new_requires_a_private_keys_file_with_exactly_both_keys, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static size_t compare(FILE *a, FILE *b)
 	return c == EOF && getc_unlocked(b) == EOF ? same : SIZE_MAX;
 }
 
-static void test_any_length_comes_back(void **state)
+static void a_part_of_any_length_is_read_back_unchanged(void **state)
 {
 	static const size_t sizes[] = {
 		0, 1, VAULT_BYTES_MAX - 1, VAULT_BYTES_MAX, VAULT_BYTES_MAX + 1, 2 * VAULT_BYTES_MAX};
@@ -83,7 +83,7 @@ static void test_any_length_comes_back(void **state)
 	}
 }
 
-static void test_one_that_was_never_put_is_not_there(void **state)
+static void part_get_of_an_unknown_part_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	FILE *to = tmpfile();
@@ -93,7 +93,7 @@ static void test_one_that_was_never_put_is_not_there(void **state)
 	assert_int_equal(fclose(to), 0);
 }
 
-static void test_what_cannot_be_written_is_an_error(void **state)
+static void part_get_into_a_full_file_fails_with_enospc(void **state)
 {
 	struct fixture *f = *state;
 	FILE *from = file_of(10), *full = fopen("/dev/full", "w");
@@ -108,9 +108,9 @@ static void test_what_cannot_be_written_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_any_length_comes_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_that_was_never_put_is_not_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_cannot_be_written_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_part_of_any_length_is_read_back_unchanged, setup, teardown),
+		cmocka_unit_test_setup_teardown(part_get_of_an_unknown_part_fails_with_enoent, setup, teardown),
+		cmocka_unit_test_setup_teardown(part_get_into_a_full_file_fails_with_enospc, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,7 @@ static void check_missing(struct fixture *f, const char *name)
 	buf_fini(&bytes);
 }
 
-static void test_what_was_put_comes_back(void **state)
+static void a_file_put_into_a_vault_is_read_back_and_can_be_replaced(void **state)
 {
 	struct fixture *f = *state;
 
@@ -117,7 +117,7 @@ static void test_what_was_put_comes_back(void **state)
 	check_is(f, "top", "that one again");
 }
 
-static void test_whether_it_is_there_is_known_in_any_order(void **state)
+static void has_reports_files_by_name_and_size_in_any_order(void **state)
 {
 	struct fixture *f = *state;
 	struct vault *v = f->vault;
@@ -171,7 +171,7 @@ static void *write_some(void *cookie)
 	return NULL;
 }
 
-static void test_many_are_put_at_once_and_all_are_listed(void **state)
+static void files_put_by_several_threads_are_all_present_and_listed(void **state)
 {
 	struct fixture *f = *state;
 	struct vault *v = f->vault;
@@ -200,7 +200,7 @@ static void test_many_are_put_at_once_and_all_are_listed(void **state)
 	assert_int_equal(v->ops->has(v, "many/3/00000003", 15), 1);
 }
 
-static void test_what_is_removed_is_gone(void **state)
+static void a_removed_file_is_gone_and_removing_it_again_succeeds(void **state)
 {
 	struct fixture *f = *state;
 
@@ -211,7 +211,7 @@ static void test_what_is_removed_is_gone(void **state)
 	check_missing(f, "a/b");
 }
 
-static void test_a_file_without_its_name_is_none(void **state)
+static void a_file_that_was_not_synced_is_not_in_the_vault(void **state)
 {
 	struct fixture *f = *state;
 	char command[128];
@@ -225,7 +225,7 @@ static void test_a_file_without_its_name_is_none(void **state)
 	check_missing(f, "a/b");
 }
 
-static void test_a_file_that_is_too_large_is_refused(void **state)
+static void get_refuses_a_file_larger_than_vault_bytes_max(void **state)
 {
 	struct fixture *f = *state;
 	struct buf bytes;
@@ -241,7 +241,7 @@ static void test_a_file_that_is_too_large_is_refused(void **state)
 	buf_fini(&bytes);
 }
 
-static void test_what_is_no_place_is_refused(void **state)
+static void vaults_open_refuses_malformed_or_missing_targets(void **state)
 {
 	static const char *const targets[] = {"s3://", "s3:///x", "s3://b/x y", "s3://B/x", "s3://bucket/../x"};
 	struct vault *v = NULL;
@@ -261,19 +261,25 @@ static void test_what_is_no_place_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest dir[] = {
-		cmocka_unit_test_setup_teardown(test_what_was_put_comes_back, setup_dir, teardown),
-		cmocka_unit_test_setup_teardown(test_whether_it_is_there_is_known_in_any_order, setup_dir, teardown),
-		cmocka_unit_test_setup_teardown(test_many_are_put_at_once_and_all_are_listed, setup_dir, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_removed_is_gone, setup_dir, teardown),
-		cmocka_unit_test_setup_teardown(test_a_file_without_its_name_is_none, setup_dir, teardown),
-		cmocka_unit_test_setup_teardown(test_a_file_that_is_too_large_is_refused, setup_dir, teardown),
-		cmocka_unit_test(test_what_is_no_place_is_refused),
+		cmocka_unit_test_setup_teardown(
+			a_file_put_into_a_vault_is_read_back_and_can_be_replaced, setup_dir, teardown),
+		cmocka_unit_test_setup_teardown(has_reports_files_by_name_and_size_in_any_order, setup_dir, teardown),
+		cmocka_unit_test_setup_teardown(
+			files_put_by_several_threads_are_all_present_and_listed, setup_dir, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_removed_file_is_gone_and_removing_it_again_succeeds, setup_dir, teardown),
+		cmocka_unit_test_setup_teardown(a_file_that_was_not_synced_is_not_in_the_vault, setup_dir, teardown),
+		cmocka_unit_test_setup_teardown(get_refuses_a_file_larger_than_vault_bytes_max, setup_dir, teardown),
+		cmocka_unit_test(vaults_open_refuses_malformed_or_missing_targets),
 	};
 	const struct CMUnitTest s3[] = {
-		cmocka_unit_test_setup_teardown(test_what_was_put_comes_back, setup_s3, teardown),
-		cmocka_unit_test_setup_teardown(test_whether_it_is_there_is_known_in_any_order, setup_s3, teardown),
-		cmocka_unit_test_setup_teardown(test_many_are_put_at_once_and_all_are_listed, setup_s3, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_removed_is_gone, setup_s3, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_file_put_into_a_vault_is_read_back_and_can_be_replaced, setup_s3, teardown),
+		cmocka_unit_test_setup_teardown(has_reports_files_by_name_and_size_in_any_order, setup_s3, teardown),
+		cmocka_unit_test_setup_teardown(
+			files_put_by_several_threads_are_all_present_and_listed, setup_s3, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_removed_file_is_gone_and_removing_it_again_succeeds, setup_s3, teardown),
 	};
 	int failed = cmocka_run_group_tests(dir, NULL, NULL);
 

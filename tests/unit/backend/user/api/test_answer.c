@@ -56,7 +56,7 @@ static void a_repeated_request_gets_the_answer_of_the_first(void **state)
 	assert_int_equal(answer_get(slot(*state, 5, "other", REQUEST, USER_ANSWER_NS), &a), -ENOENT);
 }
 
-static void a_kept_answer_without_a_body_comes_back_without_one(void **state)
+static void a_kept_answer_without_a_body_is_returned_without_a_body(void **state)
 {
 	const struct answer nothing = {.status = 204};
 	struct answer a = {0};
@@ -86,7 +86,7 @@ static void after_a_day_an_idempotency_key_is_free_again(void **state)
 	assert_int_equal(answer_put(slot(*state, 5, "key", OTHER_REQUEST, 2 + USER_ANSWER_NS), &ANSWER), 0);
 }
 
-static void a_kept_answer_cannot_be_read_from_the_store_alone(void **state)
+static void a_kept_answer_cannot_be_read_without_its_seal_key(void **state)
 {
 	struct user_store *s = *state;
 	struct user_answer row;
@@ -117,10 +117,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_store(a_repeated_request_gets_the_answer_of_the_first),
-		with_store(a_kept_answer_without_a_body_comes_back_without_one),
+		with_store(a_kept_answer_without_a_body_is_returned_without_a_body),
 		with_store(another_request_under_a_used_key_is_refused),
 		with_store(after_a_day_an_idempotency_key_is_free_again),
-		with_store(a_kept_answer_cannot_be_read_from_the_store_alone),
+		with_store(a_kept_answer_cannot_be_read_without_its_seal_key),
 		with_store(an_answer_that_is_too_long_is_not_kept),
 	};
 

@@ -57,7 +57,7 @@ static void one_party_holds_no_more_than_its_share(void **state)
 	leave_all(t);
 }
 
-static void the_queue_takes_one_of_each_party_in_turn(void **state)
+static void fair_queue_take_serves_the_parties_in_turn(void **state)
 {
 	struct fair_queue *t = *state;
 	struct fair_queue_turn a[3], b[2], c[1];
@@ -77,7 +77,7 @@ static void the_queue_takes_one_of_each_party_in_turn(void **state)
 	assert_null(fair_queue_take(t));
 }
 
-static void who_comes_when_all_places_are_held_displaces_one_of_who_has_most(void **state)
+static void a_newcomer_to_a_full_queue_displaces_a_turn_of_the_largest_party(void **state)
 {
 	struct fair_queue *t = *state;
 	struct fair_queue_turn *displaced = NULL, late[MAX];
@@ -101,7 +101,7 @@ static void who_comes_when_all_places_are_held_displaces_one_of_who_has_most(voi
 	leave_all(t);
 }
 
-static void each_party_finds_a_place_however_many_come_until_all_have_one(void **state)
+static void new_parties_get_a_place_in_a_full_queue_until_each_party_has_one(void **state)
 {
 	struct fair_queue *t = *state;
 	struct fair_queue_turn *displaced = NULL, late[MAX + 1];
@@ -124,11 +124,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_party_holds_no_more_than_its_share, start, end),
-		cmocka_unit_test_setup_teardown(the_queue_takes_one_of_each_party_in_turn, start, end),
+		cmocka_unit_test_setup_teardown(fair_queue_take_serves_the_parties_in_turn, start, end),
 		cmocka_unit_test_setup_teardown(
-			who_comes_when_all_places_are_held_displaces_one_of_who_has_most, start, end),
+			a_newcomer_to_a_full_queue_displaces_a_turn_of_the_largest_party, start, end),
 		cmocka_unit_test_setup_teardown(
-			each_party_finds_a_place_however_many_come_until_all_have_one, start, end),
+			new_parties_get_a_place_in_a_full_queue_until_each_party_has_one, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void wait_done(struct fixture *f)
 	assert_int_equal(sem_clockwait(&f->done, CLOCK_MONOTONIC, &until), 0);
 }
 
-static void a_revocation_is_over_when_every_gateway_has_confirmed(void **state)
+static void a_revocation_completes_when_every_gateway_has_confirmed(void **state)
 {
 	struct fixture *f = *state;
 
@@ -128,7 +128,7 @@ static void a_revocation_is_over_when_every_gateway_has_confirmed(void **state)
 	}
 }
 
-static void a_gateway_that_refuses_is_asked_again(void **state)
+static void a_gateway_that_refuses_a_revocation_is_asked_again(void **state)
 {
 	struct fixture *f = *state;
 
@@ -140,7 +140,7 @@ static void a_gateway_that_refuses_is_asked_again(void **state)
 	assert_string_equal(f->gateways[1].body, "{\"token_ids\":[\"s1\"]}");
 }
 
-static void a_gateway_that_never_confirms_is_waited_for_no_longer_than_its_cache_lives(void **state)
+static void a_revocation_that_a_gateway_never_confirms_completes_after_5_s(void **state)
 {
 	struct fixture *f = *state;
 	const int64_t begin_ns = clock_mono_ns();
@@ -151,7 +151,7 @@ static void a_gateway_that_never_confirms_is_waited_for_no_longer_than_its_cache
 	assert_true(clock_mono_ns() - begin_ns >= 5 * NS_PER_S);
 }
 
-static void many_revocations_at_once_all_end(void **state)
+static void fifty_concurrent_revocations_all_complete(void **state)
 {
 	struct fixture *f = *state;
 
@@ -162,7 +162,7 @@ static void many_revocations_at_once_all_end(void **state)
 	assert_int_equal(atomic_load(&f->gateways[0].heard), 50);
 }
 
-static void a_revocation_of_nothing_is_over_at_once(void **state)
+static void an_empty_revocation_completes_at_once(void **state)
 {
 	struct fixture *f = *state;
 
@@ -171,7 +171,7 @@ static void a_revocation_of_nothing_is_over_at_once(void **state)
 	assert_int_equal(atomic_load(&f->gateways[0].heard), 0);
 }
 
-static void the_end_of_the_revoker_answers_who_waits(void **state)
+static void revoker_free_completes_waiting_revocations(void **state)
 {
 	struct fixture *f = *state;
 
@@ -187,12 +187,12 @@ static void the_end_of_the_revoker_answers_who_waits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_gateways(a_revocation_is_over_when_every_gateway_has_confirmed),
-		with_gateways(a_gateway_that_refuses_is_asked_again),
-		with_gateways(a_gateway_that_never_confirms_is_waited_for_no_longer_than_its_cache_lives),
-		with_gateways(many_revocations_at_once_all_end),
-		with_gateways(a_revocation_of_nothing_is_over_at_once),
-		with_gateways(the_end_of_the_revoker_answers_who_waits),
+		with_gateways(a_revocation_completes_when_every_gateway_has_confirmed),
+		with_gateways(a_gateway_that_refuses_a_revocation_is_asked_again),
+		with_gateways(a_revocation_that_a_gateway_never_confirms_completes_after_5_s),
+		with_gateways(fifty_concurrent_revocations_all_complete),
+		with_gateways(an_empty_revocation_completes_at_once),
+		with_gateways(revoker_free_completes_waiting_revocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,7 @@ static uint64_t add(struct user_store *s, const char *name)
 	return id;
 }
 
-static void accounts_come_back_as_they_went(void **state)
+static void an_inserted_account_is_read_back_unchanged(void **state)
 {
 	struct user_store *s = *state;
 	const struct user_account a = {
@@ -86,7 +86,7 @@ static void accounts_come_back_as_they_went(void **state)
 	assert_int_equal(s->ops->account_insert(s, &a, &id), -EEXIST);
 }
 
-static void an_account_is_found_by_either_key(void **state)
+static void an_account_is_found_by_its_folded_or_its_exact_key(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "=Ann");
@@ -99,7 +99,7 @@ static void an_account_is_found_by_either_key(void **state)
 	assert_int_equal(s->ops->account_find(s, "eve", "=eve", &got), -ENOENT);
 }
 
-static void old_name_keys_are_replaced_once(void **state)
+static void unfolded_name_keys_are_listed_until_they_are_replaced(void **state)
 {
 	struct user_store *s = *state;
 	const struct user_account old = {.name = "Old", .name_key = "o", .unfolded = true};
@@ -124,7 +124,7 @@ static void old_name_keys_are_replaced_once(void **state)
 	assert_int_equal(s->ops->account_set_name_key(s, next + 100, "x"), -ENOENT);
 }
 
-static void empty_texts_come_back_empty(void **state)
+static void empty_email_and_password_are_read_back_empty(void **state)
 {
 	struct user_store *s = *state;
 	struct user_account got;
@@ -149,7 +149,7 @@ static void a_list_of_accounts_begins_after_its_cursor(void **state)
 	assert_true(count == 1 && got[0].id == second);
 }
 
-static void an_update_replaces_the_account(void **state)
+static void account_update_replaces_email_and_password(void **state)
 {
 	struct user_store *s = *state;
 	struct user_account a;
@@ -204,7 +204,7 @@ static void failed_logins_take_their_delay_from_the_table(void **state)
 	assert_int_equal(look(s, &HERE, 0).here.failures, 0);
 }
 
-static void guesses_are_forgotten_for_a_place_or_for_all(void **state)
+static void guess_forget_without_a_network_deletes_all_guesses_at_a_name(void **state)
 {
 	static const int64_t DELAYS[] = {0};
 	const struct user_guess_delays delays = {DELAYS, 1, 100};
@@ -221,7 +221,7 @@ static void guesses_are_forgotten_for_a_place_or_for_all(void **state)
 	assert_int_equal(look(s, &OTHER, 0).here.failures, 1);
 }
 
-static void guesses_are_bounded_by_age_and_by_number(void **state)
+static void guesses_trim_deletes_guesses_by_age_and_by_number(void **state)
 {
 	static const int64_t DELAYS[] = {0};
 	const struct user_guess_delays delays = {DELAYS, 1, 100};
@@ -238,7 +238,7 @@ static void guesses_are_bounded_by_age_and_by_number(void **state)
 	assert_int_equal(look(s, &OTHER, 0).here.failures, 1);
 }
 
-static void the_newest_networks_of_a_user_are_known_for_a_time(void **state)
+static void only_the_newest_networks_of_a_user_are_known_for_a_limited_time(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -288,7 +288,7 @@ static bool has_token(struct user_store *s, enum user_token_kind kind, uint8_t h
 	return r == 0;
 }
 
-static void tokens_are_found_by_kind_and_hash_while_they_live(void **state)
+static void tokens_are_found_by_kind_and_hash_until_they_expire(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann");
@@ -308,7 +308,7 @@ static void tokens_are_found_by_kind_and_hash_while_they_live(void **state)
 	assert_int_equal(s->ops->token_insert(s, &orphan, &id), -ENOENT);
 }
 
-static void the_last_use_of_a_token_is_written_down(void **state)
+static void token_use_stores_the_last_use_and_expiry_of_a_token(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann");
@@ -327,7 +327,7 @@ static void the_last_use_of_a_token_is_written_down(void **state)
 	assert_true(has_token(s, USER_KEY, 2, &t) && t.used_ns == NOW + 5);
 }
 
-static void tokens_are_deleted_by_their_owner_only(void **state)
+static void a_token_can_be_deleted_only_by_its_owner(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -342,7 +342,7 @@ static void tokens_are_deleted_by_their_owner_only(void **state)
 	assert_int_equal(s->ops->token_delete(s, USER_KEY, ann, key), -ENOENT);
 }
 
-static void sessions_end_all_but_one_or_the_oldest_first(void **state)
+static void sessions_trim_deletes_the_oldest_and_sessions_delete_all_but_one(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -366,7 +366,7 @@ static void sessions_end_all_but_one_or_the_oldest_first(void **state)
 	assert_true(has_token(s, USER_KEY, 8, &t));
 }
 
-static void device_keys_end_all_but_one(void **state)
+static void keys_delete_removes_all_device_keys_but_one(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -385,7 +385,7 @@ static void device_keys_end_all_but_one(void **state)
 	assert_false(has_token(s, USER_KEY, 1, &t));
 }
 
-static void an_administrator_is_known_to_be_alone(void **state)
+static void admins_lock_reports_whether_there_are_other_administrators(void **state)
 {
 	struct user_store *s = *state;
 	const struct user_account ann = {.name = "ann", .name_key = "ann", .admin = true};
@@ -408,7 +408,7 @@ static void an_administrator_is_known_to_be_alone(void **state)
 	s->ops->rollback(s);
 }
 
-static void keys_are_listed_and_counted(void **state)
+static void device_keys_can_be_listed_and_counted(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann");
@@ -427,7 +427,7 @@ static void keys_are_listed_and_counted(void **state)
 	assert_true(count == 1 && keys[0].id == second);
 }
 
-static void deletion_takes_the_tokens_and_leaves_a_note(void **state)
+static void deleting_an_account_deletes_its_tokens_and_records_the_deletion(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann"), bob = add(s, "bob");
@@ -450,7 +450,7 @@ static void deletion_takes_the_tokens_and_leaves_a_note(void **state)
 	assert_int_not_equal(add(s, "ann"), ann);
 }
 
-static void a_rollback_takes_everything_back(void **state)
+static void a_rollback_undoes_an_account_deletion(void **state)
 {
 	struct user_store *s = *state;
 	const uint64_t ann = add(s, "ann");
@@ -473,7 +473,7 @@ static void a_rollback_takes_everything_back(void **state)
 	assert_true(count == 1 && note.seq == 1);
 }
 
-static void a_name_taken_in_a_transaction_can_be_rolled_back(void **state)
+static void a_failed_insert_in_a_transaction_can_be_rolled_back(void **state)
 {
 	struct user_store *s = *state;
 	const struct user_account a = {.name = "ann", .name_key = "ann"};
@@ -486,7 +486,7 @@ static void a_name_taken_in_a_transaction_can_be_rolled_back(void **state)
 	add(s, "bob");
 }
 
-static void the_setup_token_is_one_and_is_taken_once(void **state)
+static void only_the_latest_setup_token_is_valid_and_only_once(void **state)
 {
 	const uint8_t old[SHA256_BYTES] = {1}, hash[SHA256_BYTES] = {2};
 	struct user_store *s = *state;
@@ -510,7 +510,7 @@ static void the_setup_token_is_one_and_is_taken_once(void **state)
 	s->ops->rollback(s);
 }
 
-static void answers_are_kept_for_a_day_under_any_key(void **state)
+static void answers_are_kept_for_a_day_under_keys_of_any_bytes(void **state)
 {
 	static const char KEY[] = "k\xff\x01 '\"";
 	const struct user_answer a = {.request = {7}, .status = 201, .sealed = SPAN_LITERAL("\0sealed")};
@@ -529,7 +529,7 @@ static void answers_are_kept_for_a_day_under_any_key(void **state)
 	assert_int_equal(s->ops->answer_put(s, 5, KEY, NOW + USER_ANSWER_NS + 1, &a), 0);
 }
 
-static void expired_rows_are_cleared_away(void **state)
+static void forget_old_deletes_expired_sessions_and_answers(void **state)
 {
 	const struct user_answer a = {.status = 201, .sealed = SPAN_LITERAL("x")};
 	struct user_store *s = *state;
@@ -550,7 +550,7 @@ static void expired_rows_are_cleared_away(void **state)
 	assert_int_equal(s->ops->answer_get(s, 5, "new", 0, &got), 0);
 }
 
-static void answers_of_an_account_are_bounded_but_for_the_young(void **state)
+static void answers_trim_deletes_the_oldest_answers_but_no_recent_ones(void **state)
 {
 	const struct user_answer a = {.status = 201, .sealed = SPAN_LITERAL("x")};
 	static const char *const KEYS[] = {"1", "2", "3", "4"};
@@ -582,30 +582,30 @@ static void answers_of_an_account_are_bounded_but_for_the_young(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		both(accounts_come_back_as_they_went),
-		both(an_account_is_found_by_either_key),
-		both(old_name_keys_are_replaced_once),
-		both(empty_texts_come_back_empty),
+		both(an_inserted_account_is_read_back_unchanged),
+		both(an_account_is_found_by_its_folded_or_its_exact_key),
+		both(unfolded_name_keys_are_listed_until_they_are_replaced),
+		both(empty_email_and_password_are_read_back_empty),
 		both(a_list_of_accounts_begins_after_its_cursor),
-		both(an_update_replaces_the_account),
+		both(account_update_replaces_email_and_password),
 		both(failed_logins_take_their_delay_from_the_table),
-		both(guesses_are_forgotten_for_a_place_or_for_all),
-		both(guesses_are_bounded_by_age_and_by_number),
-		both(the_newest_networks_of_a_user_are_known_for_a_time),
-		both(tokens_are_found_by_kind_and_hash_while_they_live),
-		both(the_last_use_of_a_token_is_written_down),
-		both(tokens_are_deleted_by_their_owner_only),
-		both(sessions_end_all_but_one_or_the_oldest_first),
-		both(device_keys_end_all_but_one),
-		both(an_administrator_is_known_to_be_alone),
-		both(keys_are_listed_and_counted),
-		both(deletion_takes_the_tokens_and_leaves_a_note),
-		both(a_rollback_takes_everything_back),
-		both(a_name_taken_in_a_transaction_can_be_rolled_back),
-		both(the_setup_token_is_one_and_is_taken_once),
-		both(answers_are_kept_for_a_day_under_any_key),
-		both(expired_rows_are_cleared_away),
-		both(answers_of_an_account_are_bounded_but_for_the_young),
+		both(guess_forget_without_a_network_deletes_all_guesses_at_a_name),
+		both(guesses_trim_deletes_guesses_by_age_and_by_number),
+		both(only_the_newest_networks_of_a_user_are_known_for_a_limited_time),
+		both(tokens_are_found_by_kind_and_hash_until_they_expire),
+		both(token_use_stores_the_last_use_and_expiry_of_a_token),
+		both(a_token_can_be_deleted_only_by_its_owner),
+		both(sessions_trim_deletes_the_oldest_and_sessions_delete_all_but_one),
+		both(keys_delete_removes_all_device_keys_but_one),
+		both(admins_lock_reports_whether_there_are_other_administrators),
+		both(device_keys_can_be_listed_and_counted),
+		both(deleting_an_account_deletes_its_tokens_and_records_the_deletion),
+		both(a_rollback_undoes_an_account_deletion),
+		both(a_failed_insert_in_a_transaction_can_be_rolled_back),
+		both(only_the_latest_setup_token_is_valid_and_only_once),
+		both(answers_are_kept_for_a_day_under_keys_of_any_bytes),
+		both(forget_old_deletes_expired_sessions_and_answers),
+		both(answers_trim_deletes_the_oldest_answers_but_no_recent_ones),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-static void an_account_needs_an_administrator_or_an_open_store(void **state)
+static void creating_an_account_needs_an_administrator_or_open_registration(void **state)
 {
 	struct account_call *call = *state;
 	const struct account_fields fields = {.name = "ann", .password = "correct horse"};
@@ -19,7 +19,7 @@ static void an_account_needs_an_administrator_or_an_open_store(void **state)
 	assert_false(outcome.account.admin);
 }
 
-static void names_are_unique_without_case(void **state)
+static void account_names_are_unique_regardless_of_case(void **state)
 {
 	struct account_call *call = *state;
 	struct account_outcome outcome;
@@ -30,7 +30,7 @@ static void names_are_unique_without_case(void **state)
 	assert_false(user_mem_in_transaction(call->store));
 }
 
-static void a_missing_or_wrong_member_of_an_account_is_named(void **state)
+static void a_refused_account_names_the_missing_or_wrong_field(void **state)
 {
 	static const struct {
 		struct account_fields fields;
@@ -64,7 +64,7 @@ static void a_password_over_1024_bytes_is_refused(void **state)
 	assert_int_equal(account_create(*state, &fields, &outcome), 0);
 }
 
-static void users_see_and_change_only_themselves(void **state)
+static void a_user_can_see_and_change_only_their_own_account(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
@@ -87,7 +87,7 @@ static void users_see_and_change_only_themselves(void **state)
 	assert_int_equal(account_read(call, 0, &account), -ERR_USER_NOT_FOUND);
 }
 
-static void nobody_makes_himself_an_administrator(void **state)
+static void only_an_administrator_can_make_an_administrator(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -106,7 +106,7 @@ static void nobody_makes_himself_an_administrator(void **state)
 	assert_int_equal(outcome.forget_user, ann);
 }
 
-static void a_new_password_needs_the_old_one(void **state)
+static void changing_a_password_requires_the_old_password(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -123,7 +123,7 @@ static void a_new_password_needs_the_old_one(void **state)
 	assert_int_equal(outcome.forget_user, ann);
 }
 
-static void guessing_the_old_password_has_to_wait(void **state)
+static void after_too_many_wrong_old_passwords_a_change_has_to_wait(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -138,7 +138,7 @@ static void guessing_the_old_password_has_to_wait(void **state)
 	assert_int_equal(call->wait_ns, NS_PER_S);
 }
 
-static void an_account_without_a_password_sets_its_first(void **state)
+static void an_account_without_a_password_sets_one_without_an_old_password(void **state)
 {
 	struct account_call *call = *state;
 	const struct user_account row = {.name = "root", .name_key = "root", .admin = true};
@@ -161,7 +161,7 @@ static void change_password_elsewhere(struct user_store *s, void *cookie)
 	assert_int_equal(s->ops->account_update(s, &a), 0);
 }
 
-static void of_two_new_passwords_at_once_the_second_is_refused(void **state)
+static void a_concurrent_second_password_change_is_refused(void **state)
 {
 	struct account_call *call = *state;
 	uint64_t ann = make(call, "ann");
@@ -176,7 +176,7 @@ static void of_two_new_passwords_at_once_the_second_is_refused(void **state)
 	assert_string_equal(account.password, "set by another");
 }
 
-static void members_that_a_change_does_not_name_stay(void **state)
+static void a_change_keeps_the_fields_that_it_does_not_name(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -194,7 +194,7 @@ static void members_that_a_change_does_not_name_stay(void **state)
 	assert_int_equal(password_verify(hasher, outcome.account.password, "correct horse"), 0);
 }
 
-static void a_deleted_user_leaves_a_free_name_and_a_note(void **state)
+static void deleting_a_user_frees_the_name_and_records_the_deletion(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -213,7 +213,7 @@ static void a_deleted_user_leaves_a_free_name_and_a_note(void **state)
 	assert_int_not_equal(make(call, "ANN"), ann);
 }
 
-static void the_setup_token_makes_one_administrator_once(void **state)
+static void the_latest_setup_token_creates_one_administrator_once(void **state)
 {
 	struct account_call *call = *state;
 	char token[TOKEN_TEXT_SIZE], old[TOKEN_TEXT_SIZE];
@@ -232,7 +232,7 @@ static void the_setup_token_makes_one_administrator_once(void **state)
 }
 
 /* A guessed token costs no hashing: it is refused even without a hasher. */
-static void a_setup_token_is_looked_at_before_anything_is_hashed(void **state)
+static void a_wrong_setup_token_is_refused_before_any_hashing(void **state)
 {
 	struct account_call *call = *state;
 	const struct account_fields fields = {.name = "root", .password = "correct horse"};
@@ -243,7 +243,7 @@ static void a_setup_token_is_looked_at_before_anything_is_hashed(void **state)
 	assert_int_equal(account_setup(call, "npt_guess", &fields, &outcome), -ERR_FORBIDDEN);
 }
 
-static void a_name_that_is_taken_is_found_so_before_anything_is_hashed(void **state)
+static void a_taken_name_is_refused_before_any_hashing(void **state)
 {
 	struct account_call *call = *state;
 	const struct account_fields again = {.name = "ANN", .password = "correct horse"};
@@ -254,7 +254,7 @@ static void a_name_that_is_taken_is_found_so_before_anything_is_hashed(void **st
 	assert_int_equal(account_create(call, &again, &outcome), -ERR_EXISTS);
 }
 
-static void a_setup_token_is_worth_nothing_once_there_is_a_user(void **state)
+static void a_setup_token_is_refused_once_there_is_a_user(void **state)
 {
 	struct account_call *call = *state;
 	char token[TOKEN_TEXT_SIZE];
@@ -273,7 +273,7 @@ static int refuse_to_seal(void *cookie, const struct account_outcome *outcome)
 	return -EIO;
 }
 
-static void a_change_whose_answer_cannot_be_kept_has_not_happened(void **state)
+static void a_deletion_is_rolled_back_if_its_answer_cannot_be_kept(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -337,7 +337,7 @@ static bool fails_cleanly(unsigned kind, const char *operation)
 	return r < 0;
 }
 
-static void a_store_that_fails_anywhere_leaves_nothing_half_done(void **state)
+static void a_failure_of_any_store_operation_rolls_the_mutation_back(void **state)
 {
 	static const char *const OPERATIONS[] = {"begin", "account_insert", "account_get", "account_update",
 		"sessions_delete", "keys_delete", "admins_lock", "account_delete", "commit"};
@@ -353,24 +353,24 @@ static void a_store_that_fails_anywhere_leaves_nothing_half_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_call(an_account_needs_an_administrator_or_an_open_store),
-		with_call(names_are_unique_without_case),
-		with_call(a_missing_or_wrong_member_of_an_account_is_named),
+		with_call(creating_an_account_needs_an_administrator_or_open_registration),
+		with_call(account_names_are_unique_regardless_of_case),
+		with_call(a_refused_account_names_the_missing_or_wrong_field),
 		with_call(a_password_over_1024_bytes_is_refused),
-		with_call(users_see_and_change_only_themselves),
-		with_call(nobody_makes_himself_an_administrator),
-		with_call(a_new_password_needs_the_old_one),
-		with_call(guessing_the_old_password_has_to_wait),
-		with_call(an_account_without_a_password_sets_its_first),
-		with_call(of_two_new_passwords_at_once_the_second_is_refused),
-		with_call(members_that_a_change_does_not_name_stay),
-		with_call(a_deleted_user_leaves_a_free_name_and_a_note),
-		with_call(the_setup_token_makes_one_administrator_once),
-		with_call(a_setup_token_is_looked_at_before_anything_is_hashed),
-		with_call(a_name_that_is_taken_is_found_so_before_anything_is_hashed),
-		with_call(a_setup_token_is_worth_nothing_once_there_is_a_user),
-		with_call(a_change_whose_answer_cannot_be_kept_has_not_happened),
-		cmocka_unit_test(a_store_that_fails_anywhere_leaves_nothing_half_done),
+		with_call(a_user_can_see_and_change_only_their_own_account),
+		with_call(only_an_administrator_can_make_an_administrator),
+		with_call(changing_a_password_requires_the_old_password),
+		with_call(after_too_many_wrong_old_passwords_a_change_has_to_wait),
+		with_call(an_account_without_a_password_sets_one_without_an_old_password),
+		with_call(a_concurrent_second_password_change_is_refused),
+		with_call(a_change_keeps_the_fields_that_it_does_not_name),
+		with_call(deleting_a_user_frees_the_name_and_records_the_deletion),
+		with_call(the_latest_setup_token_creates_one_administrator_once),
+		with_call(a_wrong_setup_token_is_refused_before_any_hashing),
+		with_call(a_taken_name_is_refused_before_any_hashing),
+		with_call(a_setup_token_is_refused_once_there_is_a_user),
+		with_call(a_deletion_is_rolled_back_if_its_answer_cannot_be_kept),
+		cmocka_unit_test(a_failure_of_any_store_operation_rolls_the_mutation_back),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, group_end);

@@ -12,7 +12,7 @@
 static struct account_name made;
 static char why[NAME_WHY_SIZE];
 
-static void names_are_folded_in_every_script(void **state)
+static void names_of_many_scripts_are_normalized_and_folded_to_keys(void **state)
 {
 	static const char *const GOOD[][3] = {
 		/* as typed, as kept, and the key */
@@ -49,7 +49,7 @@ static void names_are_folded_in_every_script(void **state)
 	}
 }
 
-static void names_that_look_alike_have_one_key(void **state)
+static void compatibility_variants_of_a_name_have_the_same_key(void **state)
 {
 	static const char *const ROOT[] = {"root", "ROOT", "ｒｏｏｔ", "𝐫𝐨𝐨𝐭", "ⓡⓞⓞⓣ"};
 
@@ -63,7 +63,7 @@ static void names_that_look_alike_have_one_key(void **state)
 	assert_string_equal(made.key, "fine");
 }
 
-static void what_could_mislead_is_no_name_and_it_is_said_why(void **state)
+static void misleading_names_are_refused_with_the_reason(void **state)
 {
 	static const struct {
 		const char *name, *says;
@@ -145,7 +145,7 @@ static void a_name_has_at_most_64_characters(void **state)
 	assert_non_null(strstr(why, "written out"));
 }
 
-static void a_typed_name_finds_the_account_that_was_made_by_it(void **state)
+static void variants_of_a_typed_name_give_the_key_of_the_account(void **state)
 {
 	static const char *const TYPED[] = {"ZOE\xcc\x88", "zoë", "Ｚｏë"};
 	struct account_name_keys keys;
@@ -174,7 +174,7 @@ static void labels_may_hold_any_printable_character(void **state)
 	assert_non_null(strstr(why, "the name of a key may not have characters that turn"));
 }
 
-static void an_email_address_has_something_on_both_sides_of_its_at(void **state)
+static void an_email_address_needs_text_on_both_sides_of_one_at_sign(void **state)
 {
 	static const char *const WRONG[] = {
 		"x", "@", "x@", "@x", "a@b@c", "a b@c", "a@b\n", "a@b\xe2\x80\xae", "a@\xc2\xa0", "a@\xff"};
@@ -200,13 +200,13 @@ static void an_email_address_has_something_on_both_sides_of_its_at(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_folded_in_every_script),
-		cmocka_unit_test(names_that_look_alike_have_one_key),
-		cmocka_unit_test(what_could_mislead_is_no_name_and_it_is_said_why),
+		cmocka_unit_test(names_of_many_scripts_are_normalized_and_folded_to_keys),
+		cmocka_unit_test(compatibility_variants_of_a_name_have_the_same_key),
+		cmocka_unit_test(misleading_names_are_refused_with_the_reason),
 		cmocka_unit_test(a_name_has_at_most_64_characters),
-		cmocka_unit_test(a_typed_name_finds_the_account_that_was_made_by_it),
+		cmocka_unit_test(variants_of_a_typed_name_give_the_key_of_the_account),
 		cmocka_unit_test(labels_may_hold_any_printable_character),
-		cmocka_unit_test(an_email_address_has_something_on_both_sides_of_its_at),
+		cmocka_unit_test(an_email_address_needs_text_on_both_sides_of_one_at_sign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

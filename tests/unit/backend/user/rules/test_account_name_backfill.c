@@ -25,7 +25,7 @@ static uint64_t logs_in(struct account_call *call, const char *name)
 	return login_open(call, name, "correct horse", &outcome) == 0 ? outcome.account.id : 0;
 }
 
-static void an_old_name_is_found_however_it_is_typed(void **state)
+static void after_backfill_old_names_are_found_in_any_spelling(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t zoe = old(call, "Zoe\xcc\x88", "zoe\xcc\x88"), fine = old(call, "Straße", "straße");
@@ -37,7 +37,7 @@ static void an_old_name_is_found_however_it_is_typed(void **state)
 	assert_int_equal(logs_in(call, "STRASSE"), fine);
 }
 
-static void of_two_that_look_alike_each_keeps_his_name(void **state)
+static void after_backfill_accounts_with_similar_names_keep_their_names(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t wide = old(call, "Ｒｏｏｔ", "ｒｏｏｔ"), root = old(call, "root", "root"),
@@ -56,7 +56,7 @@ static void of_two_that_look_alike_each_keeps_his_name(void **state)
 	assert_int_equal(account_create(call, &again, &outcome), -ERR_EXISTS);
 }
 
-static void names_that_would_be_refused_today_are_kept(void **state)
+static void backfill_keeps_old_names_that_are_invalid_today(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t mixed = old(call, "rооt", "rооt"); /* two letters are of another script */
@@ -66,7 +66,7 @@ static void names_that_would_be_refused_today_are_kept(void **state)
 	assert_int_equal(logs_in(call, "root"), 0);
 }
 
-static void a_backfill_that_was_cut_goes_on_where_it_was(void **state)
+static void an_interrupted_backfill_is_completed_by_the_next_one(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = old(call, "Ann", "x-old"), bob = old(call, "Bob", "y-old");
@@ -82,10 +82,10 @@ static void a_backfill_that_was_cut_goes_on_where_it_was(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_call(an_old_name_is_found_however_it_is_typed),
-		with_call(of_two_that_look_alike_each_keeps_his_name),
-		with_call(names_that_would_be_refused_today_are_kept),
-		with_call(a_backfill_that_was_cut_goes_on_where_it_was),
+		with_call(after_backfill_old_names_are_found_in_any_spelling),
+		with_call(after_backfill_accounts_with_similar_names_keep_their_names),
+		with_call(backfill_keeps_old_names_that_are_invalid_today),
+		with_call(an_interrupted_backfill_is_completed_by_the_next_one),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, group_end);

@@ -27,7 +27,7 @@ static void fail_times(struct account_call *call, const char *name, const char *
 		assert_int_equal(log_in(call, name, WRONG, network), -ERR_UNAUTHENTICATED);
 }
 
-static void wrong_passwords_make_a_network_wait_twice_as_long_each(void **state)
+static void each_further_wrong_password_doubles_the_wait_of_its_network(void **state)
 {
 	static const int64_t WAITS_S[] = {0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900};
 	struct account_call *call = *state;
@@ -50,7 +50,7 @@ static void wrong_passwords_make_a_network_wait_twice_as_long_each(void **state)
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), 0);
 }
 
-static void nobody_is_kept_out_by_who_fails_elsewhere(void **state)
+static void failed_logins_of_one_network_do_not_delay_another_network(void **state)
 {
 	struct account_call *call = *state;
 
@@ -61,7 +61,7 @@ static void nobody_is_kept_out_by_who_fails_elsewhere(void **state)
 	assert_int_equal(log_in(call, "ann", RIGHT, THERE), -ERR_TOO_MANY);
 }
 
-static void where_one_has_been_a_right_password_is_let_through(void **state)
+static void a_right_password_from_a_known_network_passes_until_too_many_tries(void **state)
 {
 	struct account_call *call = *state;
 	int r = 0;
@@ -81,7 +81,7 @@ static void where_one_has_been_a_right_password_is_let_through(void **state)
 	assert_int_equal(log_in(call, "ann", RIGHT, HERE), 0);
 }
 
-static void many_networks_together_wait_and_those_that_are_known_do_not(void **state)
+static void failures_in_many_networks_delay_all_but_known_networks(void **state)
 {
 	struct account_call *call = *state;
 	char network[NETWORK_SIZE];
@@ -103,7 +103,7 @@ static void many_networks_together_wait_and_those_that_are_known_do_not(void **s
 
 /* Compares every answer, at every step: for a name that nobody has, for one without a password, and for one
  * with a password. */
-static void a_name_is_not_found_out_by_the_answers(void **state)
+static void login_answers_do_not_reveal_whether_a_name_exists(void **state)
 {
 	static const char *const NAMES[] = {"ann", "bare", "nobody"};
 	struct account_call *call = *state;
@@ -151,7 +151,7 @@ static int64_t cost(struct account_call *call, const char *name, const char *net
 }
 
 /* A log-in hashes once, whether the name is known or not, also when it has to wait. */
-static void a_name_is_not_found_out_by_what_it_costs(void **state)
+static void login_cpu_time_does_not_reveal_whether_a_name_exists(void **state)
 {
 	struct account_call *call = *state;
 	int64_t costs[4];
@@ -180,7 +180,7 @@ static void fail_after_the_first_look(struct user_store *s, void *cookie)
 	user_mem_before(s, "guess_look", fail_elsewhere, cookie);
 }
 
-static void a_right_password_among_many_guesses_at_once_tells_nothing(void **state)
+static void a_right_password_waits_if_a_concurrent_guess_caused_a_delay(void **state)
 {
 	static const uint8_t NONE[SHA256_BYTES] = {0};
 	struct user_guess_key key = {.network = HERE};
@@ -194,10 +194,10 @@ static void a_right_password_among_many_guesses_at_once_tells_nothing(void **sta
 	assert_int_equal(call->wait_ns, 5 * NS_PER_S);
 }
 
-static void sessions_and_keys_do_not_wait(void **state)
+static void failed_logins_do_not_delay_sessions_device_keys_or_a_password_change(void **state)
 {
 	struct account_call *call = *state;
-	struct account_outcome session;
+	struct account_outcome session, key;
 	struct account_fields fields = {.password = "another horse", .old_password = RIGHT};
 	struct user_login found;
 	char id[TOKEN_ID_SIZE];
@@ -205,11 +205,15 @@ static void sessions_and_keys_do_not_wait(void **state)
 	const uint64_t ann = make(call, "ann");
 	become(call, 0, "");
 	assert_int_equal(login_open(call, "ann", RIGHT, &session), 0);
+	token_id_format(USER_SESSION, session.token.id, id);
+	become(call, ann, id);
+	assert_int_equal(key_create(call, "laptop", &key), 0);
 	fail_times(call, "ann", THERE, GUESS_FREE + 1);
+	assert_int_equal(log_in(call, "ann", RIGHT, THERE), -ERR_TOO_MANY);
 	assert_int_equal(login_authenticate(call, session.token_text, &found), 0);
+	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
 	/* An old password does not wait either: guesses of strangers cannot stop a user with a session from
 	 * changing the password. */
-	token_id_format(USER_SESSION, session.token.id, id);
 	become(call, ann, id);
 	assert_int_equal(account_change(call, ann, &fields, &session), 0);
 	/* A new password begins without wrong guesses. */
@@ -230,14 +234,14 @@ static void wrong_passwords_are_forgotten_after_an_hour(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_call(wrong_passwords_make_a_network_wait_twice_as_long_each),
-		with_call(nobody_is_kept_out_by_who_fails_elsewhere),
-		with_call(where_one_has_been_a_right_password_is_let_through),
-		with_call(many_networks_together_wait_and_those_that_are_known_do_not),
-		with_call(a_name_is_not_found_out_by_the_answers),
-		with_call(a_name_is_not_found_out_by_what_it_costs),
-		with_call(a_right_password_among_many_guesses_at_once_tells_nothing),
-		with_call(sessions_and_keys_do_not_wait),
+		with_call(each_further_wrong_password_doubles_the_wait_of_its_network),
+		with_call(failed_logins_of_one_network_do_not_delay_another_network),
+		with_call(a_right_password_from_a_known_network_passes_until_too_many_tries),
+		with_call(failures_in_many_networks_delay_all_but_known_networks),
+		with_call(login_answers_do_not_reveal_whether_a_name_exists),
+		with_call(login_cpu_time_does_not_reveal_whether_a_name_exists),
+		with_call(a_right_password_waits_if_a_concurrent_guess_caused_a_delay),
+		with_call(failed_logins_do_not_delay_sessions_device_keys_or_a_password_change),
 		with_call(wrong_passwords_are_forgotten_after_an_hour),
 	};
 

@@ -1,6 +1,6 @@
 #include "tests/unit/backend/user/rules/fixture.h"
 
-static void a_key_holds_until_it_is_revoked_by_its_owner(void **state)
+static void a_device_key_is_valid_until_its_owner_revokes_it(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
@@ -25,7 +25,7 @@ static void a_key_holds_until_it_is_revoked_by_its_owner(void **state)
 	assert_int_equal(login_authenticate(call, key.token_text, &found), -ERR_UNAUTHENTICATED);
 }
 
-static void the_use_of_a_key_is_written_once_a_minute(void **state)
+static void the_use_of_a_device_key_is_written_at_most_once_a_minute(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -44,7 +44,7 @@ static void the_use_of_a_key_is_written_once_a_minute(void **state)
 	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
 }
 
-static void a_key_needs_a_name(void **state)
+static void a_device_key_needs_a_valid_name(void **state)
 {
 	struct account_call *call = *state;
 	struct account_outcome outcome;
@@ -57,9 +57,9 @@ static void a_key_needs_a_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_call(a_key_holds_until_it_is_revoked_by_its_owner),
-		with_call(the_use_of_a_key_is_written_once_a_minute),
-		with_call(a_key_needs_a_name),
+		with_call(a_device_key_is_valid_until_its_owner_revokes_it),
+		with_call(the_use_of_a_device_key_is_written_at_most_once_a_minute),
+		with_call(a_device_key_needs_a_valid_name),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, group_end);

@@ -6,7 +6,7 @@ static int log_in(struct account_call *call, const char *password, struct accoun
 	return login_open(call, "ann", password, ret);
 }
 
-static void a_session_means_its_user_until_it_is_closed(void **state)
+static void a_session_token_authenticates_its_user_until_logout(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -67,7 +67,7 @@ static void a_session_ends_thirty_days_after_its_last_use(void **state)
 	assert_int_equal(login_authenticate(call, session.token_text, &found), -ERR_UNAUTHENTICATED);
 }
 
-static void a_new_password_ends_all_sessions_but_ones_own(void **state)
+static void a_password_change_ends_all_sessions_except_the_current_one(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -87,7 +87,7 @@ static void a_new_password_ends_all_sessions_but_ones_own(void **state)
 	assert_int_equal(login_authenticate(call, key.token_text, &found), 0);
 }
 
-static void revoking_ends_the_keys_too_but_ones_own(void **state)
+static void a_password_change_with_revoke_also_ends_the_users_other_keys(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann"), bob = make(call, "bob");
@@ -118,7 +118,7 @@ static void revoking_ends_the_keys_too_but_ones_own(void **state)
 	assert_int_equal(login_authenticate(call, own.token_text, &found), -ERR_UNAUTHENTICATED);
 }
 
-static void revoking_goes_with_a_new_password(void **state)
+static void revoke_is_refused_without_a_new_password(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = make(call, "ann");
@@ -130,7 +130,7 @@ static void revoking_goes_with_a_new_password(void **state)
 	assert_string_equal(call->why, "revoke may only be sent with a new password");
 }
 
-static void a_store_that_fails_opens_no_session(void **state)
+static void a_login_fails_when_any_store_operation_fails(void **state)
 {
 	static const char *const OPERATIONS[] = {
 		"account_find", "guess_look", "network_know", "begin", "sessions_trim", "token_insert", "commit"};
@@ -150,13 +150,13 @@ static void a_store_that_fails_opens_no_session(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_call(a_session_means_its_user_until_it_is_closed),
+		with_call(a_session_token_authenticates_its_user_until_logout),
 		with_call(a_wrong_name_and_a_wrong_password_are_refused_alike),
 		with_call(a_session_ends_thirty_days_after_its_last_use),
-		with_call(a_new_password_ends_all_sessions_but_ones_own),
-		with_call(revoking_ends_the_keys_too_but_ones_own),
-		with_call(revoking_goes_with_a_new_password),
-		with_call(a_store_that_fails_opens_no_session),
+		with_call(a_password_change_ends_all_sessions_except_the_current_one),
+		with_call(a_password_change_with_revoke_also_ends_the_users_other_keys),
+		with_call(revoke_is_refused_without_a_new_password),
+		with_call(a_login_fails_when_any_store_operation_fails),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, group_end);

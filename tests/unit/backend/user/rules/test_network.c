@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static void an_address_counts_as_its_network(void **state)
+static void network_of_maps_an_address_to_its_24_or_64_bit_network(void **state)
 {
 	static const char *const OF[][2] = {
 		{"192.0.2.77", "192.0.2.0/24"},
@@ -35,7 +35,7 @@ static void an_address_counts_as_its_network(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(an_address_counts_as_its_network)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(network_of_maps_an_address_to_its_24_or_64_bit_network)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

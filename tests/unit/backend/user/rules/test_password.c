@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static void a_password_is_known_by_its_hash(void **state)
+static void a_password_matches_its_own_hash_only(void **state)
 {
 	struct password_hasher *h = NULL;
 	char hash[USER_PASSWORD_HASH_SIZE], again[USER_PASSWORD_HASH_SIZE];
@@ -25,7 +25,7 @@ static void a_password_is_known_by_its_hash(void **state)
 	password_hasher_free(h);
 }
 
-static void an_account_without_a_password_accepts_none(void **state)
+static void an_empty_or_malformed_hash_matches_no_password(void **state)
 {
 	struct password_hasher *h = NULL;
 
@@ -37,7 +37,7 @@ static void an_account_without_a_password_accepts_none(void **state)
 	password_hasher_free(NULL);
 }
 
-static void a_password_is_the_same_however_its_letters_are_typed(void **state)
+static void composed_and_decomposed_letters_make_the_same_password(void **state)
 {
 	struct password_hasher *h = NULL;
 	char hash[USER_PASSWORD_HASH_SIZE];
@@ -53,7 +53,7 @@ static void a_password_is_the_same_however_its_letters_are_typed(void **state)
 }
 
 /* Hashes of "cafe\xcc\x81 au lait" and of a text that is no UTF-8, made as before letters were composed. */
-static void a_password_that_was_hashed_as_it_was_typed_holds(void **state)
+static void a_password_that_was_hashed_without_normalization_still_matches(void **state)
 {
 	static const char *const TYPED[] = {"cafe\xcc\x81 au lait", "caf\xe9 au lait"};
 	struct password_hasher *h = NULL;
@@ -97,7 +97,7 @@ static void a_bad_password_is_refused_with_the_reason(void **state)
 	assert_int_equal(password_check("👩‍💻 लंबा पासवर्ड", why), 0);
 }
 
-static void a_hasher_for_nobody_or_for_too_many_is_not_made(void **state)
+static void password_hasher_new_refuses_zero_and_too_many_at_once(void **state)
 {
 	struct password_hasher *h = NULL;
 
@@ -109,12 +109,12 @@ static void a_hasher_for_nobody_or_for_too_many_is_not_made(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_password_is_known_by_its_hash),
-		cmocka_unit_test(an_account_without_a_password_accepts_none),
-		cmocka_unit_test(a_password_is_the_same_however_its_letters_are_typed),
-		cmocka_unit_test(a_password_that_was_hashed_as_it_was_typed_holds),
+		cmocka_unit_test(a_password_matches_its_own_hash_only),
+		cmocka_unit_test(an_empty_or_malformed_hash_matches_no_password),
+		cmocka_unit_test(composed_and_decomposed_letters_make_the_same_password),
+		cmocka_unit_test(a_password_that_was_hashed_without_normalization_still_matches),
 		cmocka_unit_test(a_bad_password_is_refused_with_the_reason),
-		cmocka_unit_test(a_hasher_for_nobody_or_for_too_many_is_not_made),
+		cmocka_unit_test(password_hasher_new_refuses_zero_and_too_many_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

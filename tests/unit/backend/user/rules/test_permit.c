@@ -155,7 +155,7 @@ static bool differs(const struct cell *c)
 	return true;
 }
 
-static void every_cell_of_the_permission_table_is_as_it_is_written_here(void **state)
+static void every_cell_of_the_permission_table_has_the_expected_verdict(void **state)
 {
 	const unsigned cells = ACCOUNT_ROLES * ACTS * WHOMS * 4;
 	unsigned tried = 0;
@@ -184,7 +184,7 @@ static void an_action_that_the_table_does_not_name_is_never_permitted(void **sta
 			assert_int_equal(permit_verdict(role, what, TARGET_OTHER), VERDICT_NOT_THERE);
 }
 
-static void a_caller_is_judged_by_what_he_is_now(void **state)
+static void a_callers_current_role_and_existence_are_checked(void **state)
 {
 	struct account_call *call = *state;
 	const uint64_t ann = person(call, "ann", false), root = person(call, "root", true);
@@ -213,7 +213,7 @@ static void unmake_other(struct user_store *s, void *cookie)
 	assert_int_equal(s->ops->account_update(s, &a), 0);
 }
 
-static void of_two_administrators_that_go_at_once_the_second_stays(void **state)
+static void the_last_of_two_concurrently_demoted_administrators_is_kept(void **state)
 {
 	static const bool NO = false;
 	struct account_call *call = *state;
@@ -234,10 +234,10 @@ static void of_two_administrators_that_go_at_once_the_second_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cell_of_the_permission_table_is_as_it_is_written_here),
+		cmocka_unit_test(every_cell_of_the_permission_table_has_the_expected_verdict),
 		cmocka_unit_test(an_action_that_the_table_does_not_name_is_never_permitted),
-		with_call(a_caller_is_judged_by_what_he_is_now),
-		with_call(of_two_administrators_that_go_at_once_the_second_stays),
+		with_call(a_callers_current_role_and_existence_are_checked),
+		with_call(the_last_of_two_concurrently_demoted_administrators_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, group_start, group_end);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void a_token_is_found_by_the_hash_it_was_made_with(void **state)
+static void parsing_a_token_gives_the_hash_it_was_made_with(void **state)
 {
 	char text[TOKEN_TEXT_SIZE], other[TOKEN_TEXT_SIZE];
 	uint8_t made[SHA256_BYTES], parsed[SHA256_BYTES];
@@ -24,7 +24,7 @@ static void a_token_is_found_by_the_hash_it_was_made_with(void **state)
 	assert_string_not_equal(text, other);
 }
 
-static void what_is_no_token_is_refused_before_it_is_looked_up(void **state)
+static void token_parse_refuses_malformed_tokens_and_setup_tokens(void **state)
 {
 	char text[TOKEN_TEXT_SIZE];
 	uint8_t hash[SHA256_BYTES];
@@ -40,7 +40,7 @@ static void what_is_no_token_is_refused_before_it_is_looked_up(void **state)
 	assert_int_equal(token_parse("nps_", &kind, hash), -EINVAL);
 }
 
-static void token_ids_are_read_as_they_are_written(void **state)
+static void token_ids_are_parsed_as_they_are_formatted(void **state)
 {
 	char text[TOKEN_ID_SIZE];
 	enum user_token_kind kind = USER_SESSION;
@@ -61,9 +61,9 @@ static void token_ids_are_read_as_they_are_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_token_is_found_by_the_hash_it_was_made_with),
-		cmocka_unit_test(what_is_no_token_is_refused_before_it_is_looked_up),
-		cmocka_unit_test(token_ids_are_read_as_they_are_written),
+		cmocka_unit_test(parsing_a_token_gives_the_hash_it_was_made_with),
+		cmocka_unit_test(token_parse_refuses_malformed_tokens_and_setup_tokens),
+		cmocka_unit_test(token_ids_are_parsed_as_they_are_formatted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,7 +214,7 @@ static const char *seen(const struct world *w)
 	return text ? text : "";
 }
 
-static void requests_are_sent_as_they_were_asked_for(void **state)
+static void requests_are_sent_with_their_method_target_and_body(void **state)
 {
 	static const struct {
 		const char *method, *path, *body, *seen;
@@ -244,7 +244,7 @@ static void requests_are_sent_as_they_were_asked_for(void **state)
 	}
 }
 
-static void paths_are_sent_as_they_are(void **state)
+static void dot_segments_in_a_path_are_sent_unchanged(void **state)
 {
 	struct world *w = *state;
 
@@ -256,7 +256,7 @@ static void paths_are_sent_as_they_are(void **state)
 	}
 }
 
-static void headers_are_sent_but_never_the_framing(void **state)
+static void request_headers_are_sent_except_framing_headers(void **state)
 {
 	struct world *w = *state;
 	struct http_headers h;
@@ -277,7 +277,7 @@ static void headers_are_sent_but_never_the_framing(void **state)
 	http_headers_fini(&h);
 }
 
-static void a_large_collected_body_comes_back(void **state)
+static void a_body_of_5_mib_is_sent_and_received_unchanged(void **state)
 {
 	struct world *w = *state;
 	char *body = malloc(5 * MIB);
@@ -309,7 +309,7 @@ static void a_response_beyond_its_limit_is_refused(void **state)
 	}
 }
 
-static void a_call_to_a_closed_port_is_refused_and_not_connected(void **state)
+static void a_call_to_a_closed_port_or_unknown_host_fails_without_connecting(void **state)
 {
 	struct world *w = *state;
 	uint16_t port;
@@ -331,7 +331,7 @@ static void a_call_to_a_closed_port_is_refused_and_not_connected(void **state)
 	}
 }
 
-static void a_server_that_closes_without_a_word_is_a_reset(void **state)
+static void a_connection_closed_without_an_answer_gives_econnreset(void **state)
 {
 	static const char *const answers[] = {NULL};
 	struct world *w = *state;
@@ -348,7 +348,7 @@ static void a_server_that_closes_without_a_word_is_a_reset(void **state)
 
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-static void a_dead_kept_connection_repeats_only_what_may_be_repeated(void **state)
+static void only_repeatable_requests_are_retried_after_a_dead_connection(void **state)
 {
 	static const char *const answers[] = {OK_ANSWER, NULL, OK_ANSWER};
 	struct http_headers key;
@@ -423,7 +423,7 @@ static void a_pulled_body_is_never_sent_twice(void **state)
 	http_headers_fini(&key);
 }
 
-static void an_answer_cut_in_the_middle_is_a_reset_after_its_first_byte(void **state)
+static void a_truncated_answer_gives_econnreset_after_the_first_byte(void **state)
 {
 	static const char *const answers[] = {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nCUT"};
 	static const char *const chunked[] = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nCUT\r\n"};
@@ -439,7 +439,7 @@ static void an_answer_cut_in_the_middle_is_a_reset_after_its_first_byte(void **s
 	}
 }
 
-static void nonsense_for_an_answer_is_a_protocol_error(void **state)
+static void a_malformed_answer_gives_eproto_or_econnreset(void **state)
 {
 	static const char *const answers[][1] = {{"SSH-2.0-CUT\r\n\r\n"}, {"HTTP/1.1 2000 CUT\r\n\r\n"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCUT\r\n"}};
@@ -454,7 +454,7 @@ static void nonsense_for_an_answer_is_a_protocol_error(void **state)
 	}
 }
 
-static void a_deadline_ends_a_call_that_is_not_answered(void **state)
+static void a_deadline_or_a_stall_limit_ends_an_unanswered_call(void **state)
 {
 	static const char *const answers[] = {""};
 	struct world *w = *state;
@@ -470,7 +470,7 @@ static void a_deadline_ends_a_call_that_is_not_answered(void **state)
 	}
 }
 
-static void cancelling_ends_a_call_once(void **state)
+static void a_cancelled_call_ends_once_with_ecanceled(void **state)
 {
 	struct world *w = *state;
 	const struct http_call_options o = {.url = url(w, "/hold")};
@@ -501,7 +501,7 @@ static void stubborn(void *cookie, struct http_response *response)
 		w->heads++;
 }
 
-static void freeing_the_client_cancels_what_is_under_way(void **state)
+static void freeing_the_client_cancels_all_calls_under_way(void **state)
 {
 	struct world *w = *state;
 	const struct http_call_options o = {.url = url(w, "/hold")};
@@ -545,7 +545,7 @@ static int on_data(void *cookie, const void *data, size_t size)
 	return r;
 }
 
-static void bodies_stream_both_ways(void **state)
+static void bodies_are_streamed_in_both_directions(void **state)
 {
 	struct world *w = *state;
 
@@ -578,7 +578,7 @@ static void raise_limit(struct world *w, uint64_t *limit, uint64_t by, struct ht
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void a_paused_call_goes_on_when_it_is_resumed(void **state)
+static void a_paused_call_continues_when_it_is_resumed(void **state)
 {
 	struct world *w = *state;
 	struct http_call *started = NULL;
@@ -611,7 +611,7 @@ static void a_paused_call_goes_on_when_it_is_resumed(void **state)
 	assert_int_equal(w->taken, 10485760);
 }
 
-static void failures_of_callbacks_end_the_call_with_them(void **state)
+static void a_failing_callback_ends_the_call_with_its_error(void **state)
 {
 	struct world *w = *state;
 
@@ -644,7 +644,7 @@ static void failures_of_callbacks_end_the_call_with_them(void **state)
 	}
 }
 
-static void a_refusal_in_the_middle_of_a_body_is_the_answer(void **state)
+static void a_refusal_in_the_middle_of_an_upload_is_returned_as_the_answer(void **state)
 {
 	struct world *w = *state;
 
@@ -676,7 +676,7 @@ static void chain(void *cookie, struct http_response *response)
 		done(cookie, response);
 }
 
-static void calls_may_be_started_from_the_end_of_another(void **state)
+static void a_call_can_be_started_from_the_callback_that_ends_another(void **state)
 {
 	struct world *w = *state;
 	const struct http_call_options o = {.url = url(w, "/echo/")};
@@ -704,7 +704,7 @@ static void *perform_many(void *cookie)
 	return (void *)failed;
 }
 
-static void many_threads_share_a_client(void **state)
+static void several_threads_can_share_a_client(void **state)
 {
 	struct world *w = *state;
 	const struct http_call_options o = {.url = url(w, "/echo/")};
@@ -745,7 +745,7 @@ static int data_under_lock(void *cookie, const void *data, size_t size)
 }
 
 /* The thread that starts a lone call also sends it, and the answer may come before http_client_start has returned. */
-static void a_call_may_be_started_under_a_lock_that_its_callbacks_take(void **state)
+static void a_call_can_be_started_under_a_lock_that_its_callbacks_take(void **state)
 {
 	enum { CALLS = 500 };
 	struct world *w = *state;
@@ -768,27 +768,27 @@ static void a_call_may_be_started_under_a_lock_that_its_callbacks_take(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(requests_are_sent_as_they_were_asked_for),
-		T(paths_are_sent_as_they_are),
-		T(headers_are_sent_but_never_the_framing),
-		T(a_large_collected_body_comes_back),
+		T(requests_are_sent_with_their_method_target_and_body),
+		T(dot_segments_in_a_path_are_sent_unchanged),
+		T(request_headers_are_sent_except_framing_headers),
+		T(a_body_of_5_mib_is_sent_and_received_unchanged),
 		T(a_response_beyond_its_limit_is_refused),
-		T(a_call_to_a_closed_port_is_refused_and_not_connected),
-		T(a_server_that_closes_without_a_word_is_a_reset),
-		T(a_dead_kept_connection_repeats_only_what_may_be_repeated),
+		T(a_call_to_a_closed_port_or_unknown_host_fails_without_connecting),
+		T(a_connection_closed_without_an_answer_gives_econnreset),
+		T(only_repeatable_requests_are_retried_after_a_dead_connection),
 		T(a_pulled_body_is_never_sent_twice),
-		T(an_answer_cut_in_the_middle_is_a_reset_after_its_first_byte),
-		T(nonsense_for_an_answer_is_a_protocol_error),
-		T(a_deadline_ends_a_call_that_is_not_answered),
-		T(cancelling_ends_a_call_once),
-		T(freeing_the_client_cancels_what_is_under_way),
-		T(bodies_stream_both_ways),
-		T(a_paused_call_goes_on_when_it_is_resumed),
-		T(failures_of_callbacks_end_the_call_with_them),
-		T(a_refusal_in_the_middle_of_a_body_is_the_answer),
-		T(calls_may_be_started_from_the_end_of_another),
-		T(many_threads_share_a_client),
-		T(a_call_may_be_started_under_a_lock_that_its_callbacks_take),
+		T(a_truncated_answer_gives_econnreset_after_the_first_byte),
+		T(a_malformed_answer_gives_eproto_or_econnreset),
+		T(a_deadline_or_a_stall_limit_ends_an_unanswered_call),
+		T(a_cancelled_call_ends_once_with_ecanceled),
+		T(freeing_the_client_cancels_all_calls_under_way),
+		T(bodies_are_streamed_in_both_directions),
+		T(a_paused_call_continues_when_it_is_resumed),
+		T(a_failing_callback_ends_the_call_with_its_error),
+		T(a_refusal_in_the_middle_of_an_upload_is_returned_as_the_answer),
+		T(a_call_can_be_started_from_the_callback_that_ends_another),
+		T(several_threads_can_share_a_client),
+		T(a_call_can_be_started_under_a_lock_that_its_callbacks_take),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

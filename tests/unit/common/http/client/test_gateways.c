@@ -34,7 +34,7 @@ static int name(struct gateways *g, size_t by, const char *url)
 
 /* ---- what may be a URL ---- */
 
-static void a_scheme_a_host_and_a_port_are_a_url(void **state)
+static void a_url_with_a_scheme_a_host_and_an_optional_port_is_accepted(void **state)
 {
 	static const char *const table[] = {"http://a", "https://a", "http://a:1", "http://a.example.com:65535",
 		"http://under_score-1.x", "http://10.0.0.1:8050", "http://[::1]:8050", "http://[2001:db8::1]",
@@ -99,7 +99,7 @@ static void a_malformed_url_is_refused_with_the_reason(void **state)
 
 /* ---- which gateways are on the list ---- */
 
-static void gateways_that_a_person_gives_are_listed_once_in_order(void **state)
+static void gateways_that_a_person_gives_are_listed_in_order_without_duplicates(void **state)
 {
 	struct gateways *g = GIVEN("http://a:1", "https://b///");
 
@@ -113,7 +113,7 @@ static void gateways_that_a_person_gives_are_listed_once_in_order(void **state)
 	gateways_free(g);
 }
 
-static void no_more_gateways_are_listed_than_there_is_place_for(void **state)
+static void gateways_beyond_the_size_of_the_list_are_refused(void **state)
 {
 	struct gateways *g = NULL;
 
@@ -128,7 +128,7 @@ static void no_more_gateways_are_listed_than_there_is_place_for(void **state)
 	gateways_free(g);
 }
 
-static void a_gateway_that_another_names_is_listed_when_it_is_as_safe(void **state)
+static void a_gateway_can_name_another_one_unless_that_one_is_less_safe(void **state)
 {
 	struct gateways *g = GIVEN("http://store");
 
@@ -145,7 +145,7 @@ static void a_gateway_that_another_names_is_listed_when_it_is_as_safe(void **sta
 	gateways_free(g);
 }
 
-static void where_a_person_said_https_no_gateway_is_named_by_http(void **state)
+static void no_http_gateway_can_be_named_if_a_person_gave_an_https_gateway(void **state)
 {
 	struct gateways *g = GIVEN("http://store", "https://safe");
 
@@ -157,7 +157,7 @@ static void where_a_person_said_https_no_gateway_is_named_by_http(void **state)
 	gateways_free(g);
 }
 
-static void a_loopback_gateway_is_named_only_by_a_loopback_gateway(void **state)
+static void only_a_loopback_gateway_can_name_a_loopback_gateway(void **state)
 {
 	static const char *const here[] = {
 		"http://127.0.0.1:9", "http://localhost", "http://[::1]:9", "http://127.1", "http://0.0.0.0"};
@@ -173,7 +173,7 @@ static void a_loopback_gateway_is_named_only_by_a_loopback_gateway(void **state)
 
 /* ---- which gateway is asked ---- */
 
-static void the_first_gateway_is_asked_until_it_is_left_for_the_next(void **state)
+static void leaving_the_current_gateway_makes_the_next_one_current(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
 
@@ -187,7 +187,7 @@ static void the_first_gateway_is_asked_until_it_is_left_for_the_next(void **stat
 	gateways_free(g);
 }
 
-static void a_gateway_that_was_left_already_is_not_left_again(void **state)
+static void leaving_a_gateway_twice_does_not_leave_its_successor(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
 
@@ -210,7 +210,7 @@ static void the_only_gateway_is_never_left(void **state)
 	gateways_free(g);
 }
 
-static void the_gateway_that_is_named_as_home_is_the_current_one(void **state)
+static void a_gateway_named_as_home_becomes_the_current_one(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b:1", "http://c");
 
@@ -227,7 +227,7 @@ static void the_gateway_that_is_named_as_home_is_the_current_one(void **state)
 	gateways_free(g);
 }
 
-static void a_home_that_is_not_on_the_list_is_not_followed(void **state)
+static void a_home_that_is_not_on_the_list_is_ignored(void **state)
 {
 	static const char *const others[] = {"http://c", "https://a", "https://b", "http://b:80", "http://b.",
 		"http://b/x", "http://", "", "/", "b", "http://b http://b", "http://127.0.0.1:1"};
@@ -241,7 +241,7 @@ static void a_home_that_is_not_on_the_list_is_not_followed(void **state)
 	gateways_free(g);
 }
 
-static void a_home_that_has_just_failed_is_not_followed_for_a_while(void **state)
+static void a_home_that_has_just_failed_is_ignored_for_a_while(void **state)
 {
 	const int64_t least = GATEWAYS_AVOID_MIN_MS * NS_PER_MS;
 	struct gateways *g = GIVEN("http://a", "http://b");
@@ -270,7 +270,7 @@ static int64_t avoided_ns(struct gateways *g, int64_t failed_ns)
 	return left;
 }
 
-static void a_home_that_fails_again_and_again_is_followed_ever_less_often(void **state)
+static void a_home_that_fails_repeatedly_is_avoided_for_longer_each_time(void **state)
 {
 	const int64_t most = GATEWAYS_AVOID_MAX_MS * NS_PER_MS;
 	struct gateways *g = GIVEN("http://a", "http://b");
@@ -290,7 +290,7 @@ static void a_home_that_fails_again_and_again_is_followed_ever_less_often(void *
 	gateways_free(g);
 }
 
-static void each_failure_says_whether_another_one_is_asked(void **state)
+static void each_kind_of_failure_decides_whether_another_gateway_is_asked(void **state)
 {
 	static const struct {
 		int error, status;
@@ -336,7 +336,7 @@ static void each_failure_says_whether_another_one_is_asked(void **state)
 
 /* ---- patience and pauses ---- */
 
-static void no_gateway_is_there_when_each_was_absent(void **state)
+static void gateways_nobody_is_true_only_if_a_whole_round_was_absent(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b");
 
@@ -348,7 +348,7 @@ static void no_gateway_is_there_when_each_was_absent(void **state)
 	gateways_free(g);
 }
 
-static void patience_grows_from_round_to_round(void **state)
+static void the_patience_with_a_gateway_grows_from_round_to_round(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b");
 
@@ -370,7 +370,7 @@ static void assert_pause(int64_t ns, int64_t ms)
 	assert_in_range(ns, ms / 2 * NS_PER_MS, ms * NS_PER_MS);
 }
 
-static void within_a_round_there_is_no_pause_and_between_rounds_a_longer_one_each_time(void **state)
+static void there_are_no_pauses_within_a_round_and_growing_ones_between_rounds(void **state)
 {
 	struct gateways *g = GIVEN("http://a", "http://b", "http://c");
 
@@ -395,7 +395,7 @@ static void pauses_between_rounds_grow_to_a_limit(void **state)
 }
 
 /* All pauses are equal by chance once in 500^9 runs. */
-static void clients_that_failed_together_do_not_come_back_together(void **state)
+static void pauses_after_the_same_number_of_rounds_have_random_lengths(void **state)
 {
 	int64_t first = gateways_backoff_ns(9);
 	bool differs = false;
@@ -409,26 +409,26 @@ static void clients_that_failed_together_do_not_come_back_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_scheme_a_host_and_a_port_are_a_url),
+		cmocka_unit_test(a_url_with_a_scheme_a_host_and_an_optional_port_is_accepted),
 		cmocka_unit_test(a_malformed_url_is_refused_with_the_reason),
-		cmocka_unit_test(gateways_that_a_person_gives_are_listed_once_in_order),
-		cmocka_unit_test(no_more_gateways_are_listed_than_there_is_place_for),
-		cmocka_unit_test(a_gateway_that_another_names_is_listed_when_it_is_as_safe),
-		cmocka_unit_test(where_a_person_said_https_no_gateway_is_named_by_http),
-		cmocka_unit_test(a_loopback_gateway_is_named_only_by_a_loopback_gateway),
-		cmocka_unit_test(the_first_gateway_is_asked_until_it_is_left_for_the_next),
-		cmocka_unit_test(a_gateway_that_was_left_already_is_not_left_again),
+		cmocka_unit_test(gateways_that_a_person_gives_are_listed_in_order_without_duplicates),
+		cmocka_unit_test(gateways_beyond_the_size_of_the_list_are_refused),
+		cmocka_unit_test(a_gateway_can_name_another_one_unless_that_one_is_less_safe),
+		cmocka_unit_test(no_http_gateway_can_be_named_if_a_person_gave_an_https_gateway),
+		cmocka_unit_test(only_a_loopback_gateway_can_name_a_loopback_gateway),
+		cmocka_unit_test(leaving_the_current_gateway_makes_the_next_one_current),
+		cmocka_unit_test(leaving_a_gateway_twice_does_not_leave_its_successor),
 		cmocka_unit_test(the_only_gateway_is_never_left),
-		cmocka_unit_test(the_gateway_that_is_named_as_home_is_the_current_one),
-		cmocka_unit_test(a_home_that_is_not_on_the_list_is_not_followed),
-		cmocka_unit_test(a_home_that_has_just_failed_is_not_followed_for_a_while),
-		cmocka_unit_test(a_home_that_fails_again_and_again_is_followed_ever_less_often),
-		cmocka_unit_test(each_failure_says_whether_another_one_is_asked),
-		cmocka_unit_test(no_gateway_is_there_when_each_was_absent),
-		cmocka_unit_test(patience_grows_from_round_to_round),
-		cmocka_unit_test(within_a_round_there_is_no_pause_and_between_rounds_a_longer_one_each_time),
+		cmocka_unit_test(a_gateway_named_as_home_becomes_the_current_one),
+		cmocka_unit_test(a_home_that_is_not_on_the_list_is_ignored),
+		cmocka_unit_test(a_home_that_has_just_failed_is_ignored_for_a_while),
+		cmocka_unit_test(a_home_that_fails_repeatedly_is_avoided_for_longer_each_time),
+		cmocka_unit_test(each_kind_of_failure_decides_whether_another_gateway_is_asked),
+		cmocka_unit_test(gateways_nobody_is_true_only_if_a_whole_round_was_absent),
+		cmocka_unit_test(the_patience_with_a_gateway_grows_from_round_to_round),
+		cmocka_unit_test(there_are_no_pauses_within_a_round_and_growing_ones_between_rounds),
 		cmocka_unit_test(pauses_between_rounds_grow_to_a_limit),
-		cmocka_unit_test(clients_that_failed_together_do_not_come_back_together),
+		cmocka_unit_test(pauses_after_the_same_number_of_rounds_have_random_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ static int call(struct world *w, const struct http_call_options *options)
 	return w->response.error;
 }
 
-static void a_connection_is_used_again_where_the_answer_leaves_it_in_order(void **state)
+static void a_connection_is_reused_unless_its_answer_ends_with_a_close(void **state)
 {
 	static const char *const answers[][2] = {{OK_ANSWER, OK_ANSWER},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", OK_ANSWER},
@@ -100,7 +100,7 @@ static void a_connection_is_used_again_where_the_answer_leaves_it_in_order(void 
 }
 
 /* Nobody asked for these bytes: on a kept connection, the next answer would begin with them. */
-static void bytes_behind_an_answer_are_not_taken_for_the_next_one(void **state)
+static void bytes_after_the_end_of_an_answer_are_not_taken_for_the_next_one(void **state)
 {
 	static const char *const answers[] = {OK_ANSWER "HTTP/1.1 500 CUT\r\n\r\n", OK_ANSWER};
 	struct world *w = *state;
@@ -122,7 +122,7 @@ static void note_wait(void *cookie)
 	w->waits++;
 }
 
-static void who_waits_for_its_turn_is_told(void **state)
+static void a_102_answer_is_reported_as_waiting_for_a_turn(void **state)
 {
 	static const char *const answers[] = {"HTTP/1.1 102 Processing\r\n\r\n" OK_ANSWER};
 	struct world *w = *state;
@@ -135,7 +135,7 @@ static void who_waits_for_its_turn_is_told(void **state)
 	script_end(&w->script);
 }
 
-static void who_cannot_be_reached_refuses_in_words_that_callers_know(void **state)
+static void an_unreachable_address_gives_econnrefused_or_ehostunreach(void **state)
 {
 	struct world *w = *state;
 	/* The kernel refuses at once: there is no route to this address, or none is allowed. */
@@ -147,7 +147,7 @@ static void who_cannot_be_reached_refuses_in_words_that_callers_know(void **stat
 }
 
 /* The deadline of the whole call is later than this test is willing to wait. */
-static void a_connection_that_is_not_made_is_given_up_before_the_call(void **state)
+static void the_connect_timeout_ends_a_call_before_its_deadline(void **state)
 {
 	struct world *w = *state;
 	int taken[8];
@@ -222,13 +222,13 @@ static int stream(struct world *w, unsigned outdated_ms, unsigned stall_ms)
 	return error;
 }
 
-static void a_stream_ends_some_time_after_the_greeting_of_its_connection_counts_no_more(void **state)
+static void a_stream_is_cut_some_time_after_its_greeting_has_become_stale(void **state)
 {
 	assert_int_equal(stream(*state, 1, 600000), -ECONNRESET);
 	assert_int_equal(stream(*state, 600000, 500), -ETIMEDOUT);
 }
 
-static void what_would_end_a_line_is_never_sent(void **state)
+static void targets_and_methods_that_would_break_the_request_line_are_refused(void **state)
 {
 	static const char *const targets[] = {"/a b", "/a\r\nX: y", "/a\tb", "/\x7f"};
 	struct world *w = *state;
@@ -248,13 +248,13 @@ static void what_would_end_a_line_is_never_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_connection_is_used_again_where_the_answer_leaves_it_in_order),
-		T(bytes_behind_an_answer_are_not_taken_for_the_next_one),
-		T(who_waits_for_its_turn_is_told),
-		T(who_cannot_be_reached_refuses_in_words_that_callers_know),
-		T(a_connection_that_is_not_made_is_given_up_before_the_call),
-		T(a_stream_ends_some_time_after_the_greeting_of_its_connection_counts_no_more),
-		T(what_would_end_a_line_is_never_sent),
+		T(a_connection_is_reused_unless_its_answer_ends_with_a_close),
+		T(bytes_after_the_end_of_an_answer_are_not_taken_for_the_next_one),
+		T(a_102_answer_is_reported_as_waiting_for_a_turn),
+		T(an_unreachable_address_gives_econnrefused_or_ehostunreach),
+		T(the_connect_timeout_ends_a_call_before_its_deadline),
+		T(a_stream_is_cut_some_time_after_its_greeting_has_become_stale),
+		T(targets_and_methods_that_would_break_the_request_line_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

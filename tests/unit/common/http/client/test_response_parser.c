@@ -92,7 +92,7 @@ static struct reading reading_of(const char *answer, bool is_head)
 	return whole;
 }
 
-static void an_answer_with_a_length_ends_with_its_last_byte(void **state)
+static void an_answer_with_a_length_ends_after_that_many_bytes(void **state)
 {
 	const struct reading r = reading_of("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length:  5 \r\n\r\nhelloHTTP", false);
 
@@ -103,7 +103,7 @@ static void an_answer_with_a_length_ends_with_its_last_byte(void **state)
 	assert_int_equal(r.rest, 4);
 }
 
-static void an_answer_in_chunks_ends_behind_its_trailers(void **state)
+static void a_chunked_answer_ends_after_its_trailers(void **state)
 {
 	const struct reading r = reading_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
 					    "3\r\nabc\r\n00A ; x=\"y\"\r\n0123456789\r\n0\r\nIgnored: 1\r\n\r\n",
@@ -116,7 +116,7 @@ static void an_answer_in_chunks_ends_behind_its_trailers(void **state)
 	assert_int_equal(r.rest, 0);
 }
 
-static void an_answer_without_an_end_of_its_own_ends_with_the_connection(void **state)
+static void an_answer_without_a_length_ends_with_the_connection(void **state)
 {
 	const struct reading r = reading_of("HTTP/1.1 200 OK\r\n\r\nall that comes", false);
 
@@ -126,7 +126,7 @@ static void an_answer_without_an_end_of_its_own_ends_with_the_connection(void **
 	assert_false(r.may_keep);
 }
 
-static void an_answer_that_is_cut_off_is_not_whole(void **state)
+static void a_truncated_answer_is_never_complete(void **state)
 {
 	static const char *const cut[] = {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
 		"HTTP/1.1 200 OK\r\nA: b\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
@@ -137,7 +137,7 @@ static void an_answer_that_is_cut_off_is_not_whole(void **state)
 		assert_int_equal(reading_of(cut[i], false).error, -EAGAIN);
 }
 
-static void what_comes_before_an_answer_is_told_and_ends_nothing(void **state)
+static void interim_answers_are_reported_and_do_not_end_the_answer(void **state)
 {
 	const struct reading r = reading_of("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nA: b\r\n\r\n"
 					    "HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n",
@@ -148,7 +148,7 @@ static void what_comes_before_an_answer_is_told_and_ends_nothing(void **state)
 	assert_true(r.may_keep);
 }
 
-static void answers_that_never_have_a_body_have_none(void **state)
+static void answers_to_head_and_with_status_304_have_no_body(void **state)
 {
 	(void)state;
 	assert_string_equal(
@@ -159,7 +159,7 @@ static void answers_that_never_have_a_body_have_none(void **state)
 		reading_of("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false).text, "200 Content-Length=0;|");
 }
 
-static void who_says_so_or_speaks_an_older_version_closes(void **state)
+static void connection_close_http_1_0_and_ambiguous_lengths_end_the_connection(void **state)
 {
 	(void)state;
 	assert_false(reading_of("HTTP/1.1 204 x\r\nConnection: x, Close\r\n\r\n", false).may_keep);
@@ -171,7 +171,7 @@ static void who_says_so_or_speaks_an_older_version_closes(void **state)
 			.may_keep);
 }
 
-static void what_could_be_read_in_two_ways_is_refused(void **state)
+static void malformed_and_ambiguous_answers_are_refused(void **state)
 {
 	static const char *const bad[] = {"HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
 		"HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 200 OK\n\r\n", "SSH-2.0\r\n",
@@ -196,7 +196,7 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
 	assert_true(reading_of("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", false).may_keep);
 }
 
-static void a_head_without_an_end_is_not_read_for_ever(void **state)
+static void a_head_or_chunk_line_that_is_too_long_is_refused(void **state)
 {
 	static char head[RESPONSE_HEAD_BYTES_MAX + 64] = "HTTP/1.1 200 OK\r\nA: ";
 	static char chunk[RESPONSE_CHUNK_LINE_BYTES_MAX + 64] =
@@ -212,15 +212,15 @@ static void a_head_without_an_end_is_not_read_for_ever(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_with_a_length_ends_with_its_last_byte),
-		cmocka_unit_test(an_answer_in_chunks_ends_behind_its_trailers),
-		cmocka_unit_test(an_answer_without_an_end_of_its_own_ends_with_the_connection),
-		cmocka_unit_test(an_answer_that_is_cut_off_is_not_whole),
-		cmocka_unit_test(what_comes_before_an_answer_is_told_and_ends_nothing),
-		cmocka_unit_test(answers_that_never_have_a_body_have_none),
-		cmocka_unit_test(who_says_so_or_speaks_an_older_version_closes),
-		cmocka_unit_test(what_could_be_read_in_two_ways_is_refused),
-		cmocka_unit_test(a_head_without_an_end_is_not_read_for_ever),
+		cmocka_unit_test(an_answer_with_a_length_ends_after_that_many_bytes),
+		cmocka_unit_test(a_chunked_answer_ends_after_its_trailers),
+		cmocka_unit_test(an_answer_without_a_length_ends_with_the_connection),
+		cmocka_unit_test(a_truncated_answer_is_never_complete),
+		cmocka_unit_test(interim_answers_are_reported_and_do_not_end_the_answer),
+		cmocka_unit_test(answers_to_head_and_with_status_304_have_no_body),
+		cmocka_unit_test(connection_close_http_1_0_and_ambiguous_lengths_end_the_connection),
+		cmocka_unit_test(malformed_and_ambiguous_answers_are_refused),
+		cmocka_unit_test(a_head_or_chunk_line_that_is_too_long_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

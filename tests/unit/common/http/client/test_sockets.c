@@ -22,7 +22,7 @@ static void pair_at(int ret[2])
 
 /* libcurl looks up a host name over a pair of sockets, which it closes by itself. The connection then gets
  * the number of one of them. */
-static void a_descriptor_that_comes_back_as_another_socket_is_waited_for(void **state)
+static void a_new_socket_with_a_reused_descriptor_is_watched(void **state)
 {
 	struct sockets s;
 	int first[2], second[2];
@@ -46,7 +46,7 @@ static void a_descriptor_that_comes_back_as_another_socket_is_waited_for(void **
 	sockets_fini(&s);
 }
 
-static void a_socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say(void **state)
+static void an_unwanted_socket_is_removed_from_epoll_at_its_first_event(void **state)
 {
 	struct sockets s;
 	int pair[2];
@@ -70,8 +70,8 @@ static void a_socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_descriptor_that_comes_back_as_another_socket_is_waited_for),
-		cmocka_unit_test(a_socket_that_nobody_wants_is_taken_out_when_it_has_something_to_say),
+		cmocka_unit_test(a_new_socket_with_a_reused_descriptor_is_watched),
+		cmocka_unit_test(an_unwanted_socket_is_removed_from_epoll_at_its_first_event),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

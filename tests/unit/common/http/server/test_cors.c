@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void a_policy_names_origins_exactly(void **state)
+static void a_cors_policy_allows_exactly_the_origins_that_it_names(void **state)
 {
 	static const struct {
 		const char *policy, *origin, *allowed;
@@ -69,7 +69,7 @@ static bool guard(struct http_request *req, const struct http_route *route, void
 	return false;
 }
 
-static void browsers_are_told_of_the_policy_alone(void **state)
+static void cors_fields_are_sent_only_to_origins_of_the_policy(void **state)
 {
 	static const struct http_route routes[] = {
 		{"GET", "/a", .handler = on_hello, .internal = true, .open = true},
@@ -128,7 +128,7 @@ static void on_options(struct http_request *req, void *cookie)
 	http_headers_fini(&headers);
 }
 
-static void only_who_knows_says_what_may_be_done(void **state)
+static void an_options_answer_gets_allow_only_from_the_table_or_a_handler(void **state)
 {
 	static const struct http_route routes[] = {
 		{"PUT", "/table", .handler = on_hello, .internal = true},
@@ -167,10 +167,10 @@ static void only_who_knows_says_what_may_be_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_policy_names_origins_exactly),
+		cmocka_unit_test(a_cors_policy_allows_exactly_the_origins_that_it_names),
 		cmocka_unit_test(a_malformed_cors_policy_is_refused),
-		cmocka_unit_test(browsers_are_told_of_the_policy_alone),
-		cmocka_unit_test(only_who_knows_says_what_may_be_done),
+		cmocka_unit_test(cors_fields_are_sent_only_to_origins_of_the_policy),
+		cmocka_unit_test(an_options_answer_gets_allow_only_from_the_table_or_a_handler),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,7 @@ static pthread_t begin_drain(struct http_server *s)
 	return thread;
 }
 
-static void who_waits_to_be_let_in_is_answered(void **state)
+static void a_draining_server_answers_requests_on_connections_in_the_backlog(void **state)
 {
 	struct http_server *s = start();
 	const int busy = wire_connect(http_server_port(s));
@@ -155,7 +155,7 @@ static void who_waits_to_be_let_in_is_answered(void **state)
 
 /* A draining server closes idle connections itself. The stop of the server would also cut off a request that
  * comes at that moment. */
-static void the_idle_are_sent_away_and_those_who_ask_are_answered(void **state)
+static void a_draining_server_closes_idle_connections_and_answers_requests(void **state)
 {
 	struct http_server *s = start();
 	const int idle = wire_connect(http_server_port(s)), asks = wire_connect(http_server_port(s));
@@ -180,7 +180,7 @@ static void the_idle_are_sent_away_and_those_who_ask_are_answered(void **state)
 }
 
 /* The head of this answer has promised that the connection stays. */
-static void an_answer_that_had_begun_comes_whole_and_holds_nothing_up(void **state)
+static void a_draining_server_completes_a_started_stream_and_then_ends_early(void **state)
 {
 	struct http_server *s = start();
 	const int fd = wire_connect(http_server_port(s));
@@ -204,7 +204,7 @@ static void an_answer_that_had_begun_comes_whole_and_holds_nothing_up(void **sta
 
 /* Most clients read their refusal only when they have sent everything. They have time for that at the end of
  * the server as well. */
-static void who_was_refused_while_he_sent_has_time_to_read_it(void **state)
+static void a_draining_server_leaves_a_refused_sender_time_to_read_the_answer(void **state)
 {
 	static const char body[BODY_BYTES];
 	struct http_server *s = start();
@@ -226,10 +226,10 @@ static void who_was_refused_while_he_sent_has_time_to_read_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_waits_to_be_let_in_is_answered),
-		cmocka_unit_test(the_idle_are_sent_away_and_those_who_ask_are_answered),
-		cmocka_unit_test(an_answer_that_had_begun_comes_whole_and_holds_nothing_up),
-		cmocka_unit_test(who_was_refused_while_he_sent_has_time_to_read_it),
+		cmocka_unit_test(a_draining_server_answers_requests_on_connections_in_the_backlog),
+		cmocka_unit_test(a_draining_server_closes_idle_connections_and_answers_requests),
+		cmocka_unit_test(a_draining_server_completes_a_started_stream_and_then_ends_early),
+		cmocka_unit_test(a_draining_server_leaves_a_refused_sender_time_to_read_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

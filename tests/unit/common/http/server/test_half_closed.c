@@ -244,29 +244,29 @@ static void all_are_answered(struct world *w, struct upload u)
 	assert_int_equal(gate_count(&w->aborted), 0);
 }
 
-static void when_the_reader_is_behind(void **state)
+static void a_half_closed_client_is_answered_when_the_reader_lags(void **state)
 {
 	all_are_answered(*state, (struct upload){.path = "/slow"});
 }
 
-static void when_the_guard_thinks(void **state)
+static void a_half_closed_client_is_answered_when_the_guard_decides_late(void **state)
 {
 	all_are_answered(*state, (struct upload){.path = "/slow", .held = true});
 }
 
-static void when_the_guard_thinks_about_a_whole_body(void **state)
+static void a_half_closed_client_is_answered_when_the_guard_holds_a_whole_body(void **state)
 {
 	all_are_answered(*state, (struct upload){.path = "/whole", .held = true});
 }
 
-static void when_the_body_comes_without_the_word_that_was_asked_for(void **state)
+static void a_half_closed_client_that_skips_100_continue_is_answered(void **state)
 {
 	all_are_answered(*state, (struct upload){.path = "/slow", .expects = true});
 	all_are_answered(*state, (struct upload){.path = "/slow", .expects = true, .held = true});
 	all_are_answered(*state, (struct upload){.path = "/whole", .expects = true, .held = true});
 }
 
-static void when_the_answer_comes_before_the_end_was_seen(void **state)
+static void a_half_closed_client_gets_an_answer_sent_before_its_body_is_read(void **state)
 {
 	static char large[ANSWER_BYTES], text[ANSWER_BYTES + 2048];
 	struct world *w = *state;
@@ -283,7 +283,7 @@ static void when_the_answer_comes_before_the_end_was_seen(void **state)
 	}
 }
 
-static void half_a_body_gets_none(void **state)
+static void a_half_closed_client_that_sent_half_a_body_gets_no_answer(void **state)
 {
 	static const char *const ends[] = {"", "\r", "\r\n", "\r\n0", "\r\n0\r\n", "\r\n0\r\n\r", "\r\n5\r\nabc"};
 	struct world *w = *state;
@@ -313,12 +313,12 @@ static void half_a_body_gets_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(when_the_reader_is_behind),
-		T(when_the_guard_thinks),
-		T(when_the_guard_thinks_about_a_whole_body),
-		T(when_the_body_comes_without_the_word_that_was_asked_for),
-		T(when_the_answer_comes_before_the_end_was_seen),
-		T(half_a_body_gets_none),
+		T(a_half_closed_client_is_answered_when_the_reader_lags),
+		T(a_half_closed_client_is_answered_when_the_guard_decides_late),
+		T(a_half_closed_client_is_answered_when_the_guard_holds_a_whole_body),
+		T(a_half_closed_client_that_skips_100_continue_is_answered),
+		T(a_half_closed_client_gets_an_answer_sent_before_its_body_is_read),
+		T(a_half_closed_client_that_sent_half_a_body_gets_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

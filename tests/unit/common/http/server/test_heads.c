@@ -72,7 +72,7 @@ static void is_sent_away(int fd)
 	close(fd);
 }
 
-static void a_head_that_trickles_in_ends_its_connection(void **state)
+static void a_head_that_trickles_in_gets_408_and_ends_the_connection(void **state)
 {
 	static const char *const begins[] = {"", "GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1\r\nHost: x\r\n"};
 	struct http_server *s = start(0, NULL);
@@ -88,7 +88,7 @@ static void a_head_that_trickles_in_ends_its_connection(void **state)
 	http_server_stop(s);
 }
 
-static void a_later_head_that_trickles_in_ends_its_connection_too(void **state)
+static void a_second_head_that_trickles_in_gets_408_and_ends_the_connection(void **state)
 {
 	struct http_server *s = start(0, NULL);
 	int fd = wire_connect(http_server_port(s));
@@ -101,7 +101,7 @@ static void a_later_head_that_trickles_in_ends_its_connection_too(void **state)
 	http_server_stop(s);
 }
 
-static void who_says_nothing_between_requests_or_is_slow_with_a_body_may_stay(void **state)
+static void an_idle_connection_and_one_with_a_slow_body_stay_open(void **state)
 {
 	struct http_server *s = start(0, NULL);
 	int fd = wire_connect(http_server_port(s));
@@ -123,7 +123,7 @@ static void who_says_nothing_between_requests_or_is_slow_with_a_body_may_stay(vo
 	http_server_stop(s);
 }
 
-static void one_address_gets_no_more_than_its_connections_until_it_closes_some(void **state)
+static void an_address_at_its_connection_limit_is_refused_until_it_closes_one(void **state)
 {
 	struct http_server *s = start(3, NULL);
 	int fds[3], more;
@@ -151,7 +151,7 @@ static void one_address_gets_no_more_than_its_connections_until_it_closes_some(v
 	http_server_stop(s);
 }
 
-static void an_address_that_is_exempt_gets_more(void **state)
+static void an_exempt_address_gets_more_connections_than_the_limit(void **state)
 {
 	struct http_server *s = start(1, "127.0.0.0/8");
 	int fds[3];
@@ -170,11 +170,11 @@ static void an_address_that_is_exempt_gets_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_head_that_trickles_in_ends_its_connection),
-		cmocka_unit_test(a_later_head_that_trickles_in_ends_its_connection_too),
-		cmocka_unit_test(who_says_nothing_between_requests_or_is_slow_with_a_body_may_stay),
-		cmocka_unit_test(one_address_gets_no_more_than_its_connections_until_it_closes_some),
-		cmocka_unit_test(an_address_that_is_exempt_gets_more),
+		cmocka_unit_test(a_head_that_trickles_in_gets_408_and_ends_the_connection),
+		cmocka_unit_test(a_second_head_that_trickles_in_gets_408_and_ends_the_connection),
+		cmocka_unit_test(an_idle_connection_and_one_with_a_slow_body_stay_open),
+		cmocka_unit_test(an_address_at_its_connection_limit_is_refused_until_it_closes_one),
+		cmocka_unit_test(an_exempt_address_gets_more_connections_than_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,7 +118,7 @@ static void assert_refused(const struct http_server *server, const char *request
 	assert_serves(server);
 }
 
-static void ambiguous_framing_is_refused_and_closed(void **state)
+static void ambiguous_framing_gets_400_and_no_later_request_is_answered(void **state)
 {
 	static const char *const requests[] = {
 		"POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
@@ -165,7 +165,7 @@ static void a_request_without_exactly_one_host_is_refused(void **state)
 		assert_refused(*state, requests[i], 400);
 }
 
-static void strange_request_lines_are_refused(void **state)
+static void malformed_request_lines_are_refused(void **state)
 {
 	assert_refused(*state, "GET / HTTP/1.2\r\n" H "\r\n", 400);
 	assert_refused(*state, "GET / http/1.1\r\n" H "\r\n", 400);
@@ -189,7 +189,7 @@ static void strange_request_lines_are_refused(void **state)
 	assert_refused(*state, "GET / HTTP/0.9\r\n" H "\r\n", 505);
 }
 
-static void strange_fields_are_refused(void **state)
+static void malformed_fields_and_query_parameters_are_refused(void **state)
 {
 	assert_refused(*state, "GET / HTTP/1.1\r\n" H "A b: c\r\n\r\n", 400);
 	assert_refused(*state, "GET / HTTP/1.1\r\n" H "A\x01: c\r\n\r\n", 400);
@@ -204,7 +204,7 @@ static void strange_fields_are_refused(void **state)
 	assert_refused(*state, "GET /?a=1&b=2&a=1 HTTP/1.1\r\n" H "\r\n", 400);
 }
 
-static void syntax_that_the_library_would_forgive_is_refused(void **state)
+static void lenient_syntax_that_the_library_would_accept_is_refused(void **state)
 {
 	static const char *const requests[] = {
 		"GET / HTTP/1.1\nHost: x\n\n",
@@ -227,7 +227,7 @@ static void syntax_that_the_library_would_forgive_is_refused(void **state)
 		assert_refused(*state, requests[i], 400);
 }
 
-static void a_nul_in_a_header_is_refused(void **state)
+static void a_nul_in_a_field_or_in_the_target_is_refused(void **state)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n";
 	static const char in_target[] = "GET /\0a HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -245,7 +245,7 @@ static void a_nul_in_a_header_is_refused(void **state)
 	close(fd);
 }
 
-static void every_legal_spelling_of_a_field_is_served(void **state)
+static void unusual_but_legal_requests_are_served(void **state)
 {
 	static const char *const requests[] = {
 		"GET / HTTP/1.1\r\nHost:x\r\n\r\n",
@@ -290,7 +290,7 @@ static char *with_fields(int count, int value_size)
 	return buf_take(&b, NULL);
 }
 
-static void too_many_or_too_large_headers_are_431(void **state)
+static void too_many_or_too_large_headers_get_431(void **state)
 {
 	char *many = with_fields(HTTP_HEADERS_MAX, 1);
 	/* Just over our own limit, which the library would let pass. */
@@ -319,7 +319,7 @@ static void headers_up_to_the_limit_are_served(void **state)
 }
 
 /* What the server makes of a request shares its memory with the head of the answer. */
-static void the_longest_heads_of_a_request_and_of_an_answer_go_together(void **state)
+static void the_longest_request_head_can_get_the_longest_answer_head(void **state)
 {
 	const struct http_server *server = *state;
 	char *requests[] = {
@@ -353,7 +353,7 @@ static void refuses_ten_megabytes(const struct http_server *server, const char *
 	assert_serves(server);
 }
 
-static void ten_megabytes_of_header_are_answered_and_dropped(void **state)
+static void a_head_of_ten_megabytes_gets_431_or_414_and_is_discarded(void **state)
 {
 	refuses_ten_megabytes(*state, "GET / HTTP/1.1\r\n" H "A: ", 431);
 	refuses_ten_megabytes(*state, "GET / HTTP/1.1\r\n" H, 431);
@@ -384,7 +384,7 @@ static void malformed_chunks_are_refused(void **state)
 #define EXTENSION ""
 #endif
 
-static void chunks_sent_byte_by_byte_are_one_body(void **state)
+static void chunks_that_arrive_byte_by_byte_form_one_body(void **state)
 {
 	static const char request[] = "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
 				      "5" EXTENSION "\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
@@ -398,7 +398,7 @@ static void chunks_sent_byte_by_byte_are_one_body(void **state)
 	close(fd);
 }
 
-static void requests_cut_anywhere_leave_the_server_serving(void **state)
+static void a_truncated_request_gets_no_200_and_the_server_keeps_serving(void **state)
 {
 	static const char request[] = "POST /echo HTTP/1.1\r\n" H "Content-Length: 11\r\n\r\nhello world";
 	char text[64];
@@ -445,7 +445,7 @@ static void assert_seen(const struct http_server *server, const char *lines, con
 		fail_msg("%s\n: not %s but\n%s", lines, seen, text);
 }
 
-static void white_space_around_a_field_value_does_not_belong_to_it(void **state)
+static void white_space_around_a_field_value_is_removed(void **state)
 {
 	assert_seen(*state, "Authorization: Bearer T \r\n", "/fields [Bearer T] [-] [-] [-] [-]");
 	assert_seen(*state, "Authorization:\t Bearer T\t \t\r\n", "[Bearer T]");
@@ -453,7 +453,7 @@ static void white_space_around_a_field_value_does_not_belong_to_it(void **state)
 	assert_seen(*state, "Unknown: a  b \t\r\n", "[a  b]");
 }
 
-static void field_lines_of_one_list_are_read_as_one_list(void **state)
+static void repeated_lines_of_a_list_field_are_joined(void **state)
 {
 	assert_seen(*state, "If-None-Match: \"a\"\r\nIf-Match: *\r\nif-none-match:\t\"b\" \r\nIF-NONE-MATCH: \"c\"\r\n",
 		"[-] [*] [\"a\", \"b\", \"c\"] [-] [-]");
@@ -462,7 +462,7 @@ static void field_lines_of_one_list_are_read_as_one_list(void **state)
 	assert_seen(*state, "Unknown: a\r\nUnknown: b\r\n", "[a]");
 }
 
-static void two_values_of_a_field_that_can_have_one_are_refused(void **state)
+static void a_repeated_field_that_may_occur_only_once_is_refused(void **state)
 {
 	static const char *const names[] = {"Authorization", "Idempotency-Key", "Content-Type", "Range", "If-Range",
 		"Content-Range", "If-Modified-Since", "Last-Event-ID", "Origin", "Nephos-Floor", "Nephos-Anything",
@@ -480,7 +480,7 @@ static void two_values_of_a_field_that_can_have_one_are_refused(void **state)
 	}
 }
 
-static void a_target_with_a_host_is_its_path(void **state)
+static void a_target_with_a_host_is_served_as_its_path(void **state)
 {
 	char text[4096];
 
@@ -490,7 +490,7 @@ static void a_target_with_a_host_is_its_path(void **state)
 	assert_non_null(strstr(text, "\r\n\r\n/fields?a=%20b ["));
 }
 
-static void options_are_answered_from_the_table(void **state)
+static void an_options_request_is_answered_from_the_route_table(void **state)
 {
 	static const struct {
 		const char *target, *allow;
@@ -517,7 +517,7 @@ static void options_are_answered_from_the_table(void **state)
 	close(fd);
 }
 
-static void a_body_that_means_nothing_is_read_away(void **state)
+static void the_body_of_a_request_that_takes_none_is_discarded(void **state)
 {
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
@@ -535,7 +535,7 @@ static void a_body_that_means_nothing_is_read_away(void **state)
 	assert_refused(*state, "DELETE /fields HTTP/1.1\r\n" H "Content-Length: 9999999\r\n\r\nhello", 413);
 }
 
-static void an_expect_without_a_body_is_answered(void **state)
+static void a_request_with_expect_and_no_body_is_answered(void **state)
 {
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
@@ -555,7 +555,7 @@ static void an_expect_without_a_body_is_answered(void **state)
 
 /* For a reader that ends lines only at CR LF the extension goes on, and the request that we would answer next
  * is part of this body. */
-static void nothing_follows_chunks_that_the_library_reads_loosely(void **state)
+static void a_request_after_a_loosely_read_chunk_is_not_answered(void **state)
 {
 	char text[4096];
 	int fd = wire_connect(http_server_port(*state));
@@ -571,29 +571,29 @@ static void nothing_follows_chunks_that_the_library_reads_loosely(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ambiguous_framing_is_refused_and_closed),
+		cmocka_unit_test(ambiguous_framing_gets_400_and_no_later_request_is_answered),
 		cmocka_unit_test(a_request_without_exactly_one_host_is_refused),
-		cmocka_unit_test(strange_request_lines_are_refused),
-		cmocka_unit_test(strange_fields_are_refused),
-		cmocka_unit_test(syntax_that_the_library_would_forgive_is_refused),
-		cmocka_unit_test(a_nul_in_a_header_is_refused),
-		cmocka_unit_test(every_legal_spelling_of_a_field_is_served),
-		cmocka_unit_test(too_many_or_too_large_headers_are_431),
+		cmocka_unit_test(malformed_request_lines_are_refused),
+		cmocka_unit_test(malformed_fields_and_query_parameters_are_refused),
+		cmocka_unit_test(lenient_syntax_that_the_library_would_accept_is_refused),
+		cmocka_unit_test(a_nul_in_a_field_or_in_the_target_is_refused),
+		cmocka_unit_test(unusual_but_legal_requests_are_served),
+		cmocka_unit_test(too_many_or_too_large_headers_get_431),
 		cmocka_unit_test(headers_up_to_the_limit_are_served),
-		cmocka_unit_test(the_longest_heads_of_a_request_and_of_an_answer_go_together),
-		cmocka_unit_test(ten_megabytes_of_header_are_answered_and_dropped),
+		cmocka_unit_test(the_longest_request_head_can_get_the_longest_answer_head),
+		cmocka_unit_test(a_head_of_ten_megabytes_gets_431_or_414_and_is_discarded),
 		cmocka_unit_test(malformed_chunks_are_refused),
-		cmocka_unit_test(chunks_sent_byte_by_byte_are_one_body),
-		cmocka_unit_test(requests_cut_anywhere_leave_the_server_serving),
+		cmocka_unit_test(chunks_that_arrive_byte_by_byte_form_one_body),
+		cmocka_unit_test(a_truncated_request_gets_no_200_and_the_server_keeps_serving),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
-		cmocka_unit_test(white_space_around_a_field_value_does_not_belong_to_it),
-		cmocka_unit_test(field_lines_of_one_list_are_read_as_one_list),
-		cmocka_unit_test(two_values_of_a_field_that_can_have_one_are_refused),
-		cmocka_unit_test(a_target_with_a_host_is_its_path),
-		cmocka_unit_test(options_are_answered_from_the_table),
-		cmocka_unit_test(a_body_that_means_nothing_is_read_away),
-		cmocka_unit_test(an_expect_without_a_body_is_answered),
-		cmocka_unit_test(nothing_follows_chunks_that_the_library_reads_loosely),
+		cmocka_unit_test(white_space_around_a_field_value_is_removed),
+		cmocka_unit_test(repeated_lines_of_a_list_field_are_joined),
+		cmocka_unit_test(a_repeated_field_that_may_occur_only_once_is_refused),
+		cmocka_unit_test(a_target_with_a_host_is_served_as_its_path),
+		cmocka_unit_test(an_options_request_is_answered_from_the_route_table),
+		cmocka_unit_test(the_body_of_a_request_that_takes_none_is_discarded),
+		cmocka_unit_test(a_request_with_expect_and_no_body_is_answered),
+		cmocka_unit_test(a_request_after_a_loosely_read_chunk_is_not_answered),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -80,7 +80,7 @@ static int ask(const struct world *w, const char *path, char *text, size_t size)
 	return wire_ask(http_server_port(w->server), request, text, size);
 }
 
-static void a_process_says_that_it_lives_and_whether_it_is_ready(void **state)
+static void healthz_always_gives_200_and_readyz_gives_503_while_not_ready(void **state)
 {
 	struct world *w = *state;
 	char text[4096];
@@ -95,7 +95,7 @@ static void a_process_says_that_it_lives_and_whether_it_is_ready(void **state)
 	assert_int_equal(ask(w, "/own", text, sizeof(text)), 200);
 }
 
-static void a_process_shows_its_status_and_its_metrics(void **state)
+static void a_process_serves_its_status_and_its_metrics(void **state)
 {
 	char *text = malloc(1 << 20);
 
@@ -111,7 +111,7 @@ static void a_process_shows_its_status_and_its_metrics(void **state)
 	free(text);
 }
 
-static void a_process_without_monitoring_answers_all_the_same(void **state)
+static void monitoring_routes_give_200_without_monitoring_options(void **state)
 {
 	static const char *const paths[] = {"/healthz", "/readyz", "/status", "/metrics"};
 	const struct http_server_options options = {.address = "127.0.0.1", .routes = MONITORING_ROUTES};
@@ -128,9 +128,10 @@ static void a_process_without_monitoring_answers_all_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_process_says_that_it_lives_and_whether_it_is_ready, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_process_shows_its_status_and_its_metrics, setup, teardown),
-		cmocka_unit_test(a_process_without_monitoring_answers_all_the_same),
+		cmocka_unit_test_setup_teardown(
+			healthz_always_gives_200_and_readyz_gives_503_while_not_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_process_serves_its_status_and_its_metrics, setup, teardown),
+		cmocka_unit_test(monitoring_routes_give_200_without_monitoring_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ static void openapi_names_each_path_parameter_once(void **state)
 	json_decref(root);
 }
 
-static void openapi_says_who_needs_credentials_and_how_refusals_look(void **state)
+static void openapi_marks_routes_that_need_credentials_and_describes_problems(void **state)
 {
 	json_t *root = describe("");
 	json_t *closed = at(root, "/v1/old", "get");
@@ -99,7 +99,7 @@ static void openapi_says_who_needs_credentials_and_how_refusals_look(void **stat
 	json_decref(root);
 }
 
-static void openapi_that_does_not_fit_is_refused(void **state)
+static void http_openapi_gives_e2big_when_the_text_does_not_fit(void **state)
 {
 	struct buf text;
 
@@ -109,7 +109,7 @@ static void openapi_that_does_not_fit_is_refused(void **state)
 	buf_fini(&text);
 }
 
-static void routes_that_are_not_described_are_refused(void **state)
+static void routes_without_a_description_or_a_handler_are_refused(void **state)
 {
 	static const struct http_route bad[][2] = {
 		{{.method = "GET", .pattern = "/", .handler = handler}},
@@ -131,9 +131,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openapi_describes_the_public_routes_of_a_prefix),
 		cmocka_unit_test(openapi_names_each_path_parameter_once),
-		cmocka_unit_test(openapi_says_who_needs_credentials_and_how_refusals_look),
-		cmocka_unit_test(openapi_that_does_not_fit_is_refused),
-		cmocka_unit_test(routes_that_are_not_described_are_refused),
+		cmocka_unit_test(openapi_marks_routes_that_need_credentials_and_describes_problems),
+		cmocka_unit_test(http_openapi_gives_e2big_when_the_text_does_not_fit),
+		cmocka_unit_test(routes_without_a_description_or_a_handler_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

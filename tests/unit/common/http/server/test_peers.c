@@ -41,7 +41,7 @@ static void goes(struct peers *p, const char *text)
 	peers_leave(p, &key);
 }
 
-static void an_address_has_its_share_and_no_more_and_others_have_theirs(void **state)
+static void the_connection_limit_applies_to_each_address_separately(void **state)
 {
 	struct peers *p;
 
@@ -57,7 +57,7 @@ static void an_address_has_its_share_and_no_more_and_others_have_theirs(void **s
 	peers_free(p);
 }
 
-static void a_v6_host_cannot_multiply_itself_within_its_network(void **state)
+static void ipv6_addresses_of_one_network_share_one_connection_limit(void **state)
 {
 	struct peers *p;
 
@@ -69,7 +69,7 @@ static void a_v6_host_cannot_multiply_itself_within_its_network(void **state)
 	peers_free(p);
 }
 
-static void an_ipv4_address_is_the_same_however_it_is_written(void **state)
+static void an_ipv4_address_and_its_ipv6_mapped_form_share_one_limit(void **state)
 {
 	struct peers *p;
 
@@ -81,7 +81,7 @@ static void an_ipv4_address_is_the_same_however_it_is_written(void **state)
 	peers_free(p);
 }
 
-static void proxies_that_are_trusted_have_no_limit(void **state)
+static void exempt_addresses_and_networks_have_no_connection_limit(void **state)
 {
 	struct peers *p;
 
@@ -99,7 +99,7 @@ static void proxies_that_are_trusted_have_no_limit(void **state)
 	peers_free(p);
 }
 
-static void without_a_limit_every_connection_is_let_in(void **state)
+static void without_a_limit_every_connection_is_accepted(void **state)
 {
 	struct peers *p;
 
@@ -110,7 +110,7 @@ static void without_a_limit_every_connection_is_let_in(void **state)
 	peers_free(p);
 }
 
-static void only_the_first_refusal_is_news_until_the_address_has_gone(void **state)
+static void only_the_first_refusal_is_marked_until_the_address_disconnects(void **state)
 {
 	struct peer_key key = key_of("192.0.2.1");
 	struct peers *p;
@@ -147,12 +147,12 @@ static void a_malformed_list_of_exempt_networks_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_address_has_its_share_and_no_more_and_others_have_theirs),
-		cmocka_unit_test(a_v6_host_cannot_multiply_itself_within_its_network),
-		cmocka_unit_test(an_ipv4_address_is_the_same_however_it_is_written),
-		cmocka_unit_test(proxies_that_are_trusted_have_no_limit),
-		cmocka_unit_test(without_a_limit_every_connection_is_let_in),
-		cmocka_unit_test(only_the_first_refusal_is_news_until_the_address_has_gone),
+		cmocka_unit_test(the_connection_limit_applies_to_each_address_separately),
+		cmocka_unit_test(ipv6_addresses_of_one_network_share_one_connection_limit),
+		cmocka_unit_test(an_ipv4_address_and_its_ipv6_mapped_form_share_one_limit),
+		cmocka_unit_test(exempt_addresses_and_networks_have_no_connection_limit),
+		cmocka_unit_test(without_a_limit_every_connection_is_accepted),
+		cmocka_unit_test(only_the_first_refusal_is_marked_until_the_address_disconnects),
 		cmocka_unit_test(a_malformed_list_of_exempt_networks_is_refused),
 	};
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void a_value_is_decoded_once_and_a_plus_is_a_space(void **state)
+static void a_query_value_is_decoded_once_and_its_plus_signs_are_spaces(void **state)
 {
 	static const struct {
 		const char *query, *name, *value; /* NULL: absent */
@@ -58,7 +58,7 @@ static int check(const char *query)
 	return r;
 }
 
-static void a_query_that_two_readers_could_read_differently_is_refused(void **state)
+static void a_query_with_repeated_names_or_bad_escapes_is_refused(void **state)
 {
 	static const char *const good[] = {"", "a", "a=b&c=d", "&&&", "a=b&", "a=1&A=1", "a=%20+%2B", "a&b&c"};
 	static const char *const bad[] = {"a=1&a=1", "a=1&a=2", "a&a", "a=1&%61=2", "a+b&a%20b", "=1&=2", "a=%", "a=%4",
@@ -73,7 +73,7 @@ static void a_query_that_two_readers_could_read_differently_is_refused(void **st
 	}
 }
 
-static void a_query_has_a_bounded_number_of_parameters(void **state)
+static void a_query_with_too_many_parameters_is_refused(void **state)
 {
 	char text[16 * QUERY_PARAMETERS_MAX] = "";
 	size_t used = 0;
@@ -86,7 +86,7 @@ static void a_query_has_a_bounded_number_of_parameters(void **state)
 	assert_int_equal(check(text), -ERR_BAD_REQUEST);
 }
 
-static void a_flag_is_true_or_false_or_refused(void **state)
+static void query_bool_accepts_only_words_for_true_and_false(void **state)
 {
 	static const char *const yes[] = {"1", "true", "TRUE", "yes", "on", ""};
 	static const char *const no[] = {"0", "false", "False", "no", "off"};
@@ -108,7 +108,7 @@ static void a_flag_is_true_or_false_or_refused(void **state)
 		assert_int_equal(query_bool(neither[i], &value), -EINVAL);
 }
 
-static void a_number_is_digits_within_its_limits(void **state)
+static void query_number_accepts_only_digits_within_its_limits(void **state)
 {
 	static const char *const none[] = {"", " 1", "1 ", "+1", "0x1", "1.5", "1e3", "one", "--1"};
 	int64_t value = 7;
@@ -128,11 +128,11 @@ static void a_number_is_digits_within_its_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_value_is_decoded_once_and_a_plus_is_a_space),
-		cmocka_unit_test(a_query_that_two_readers_could_read_differently_is_refused),
-		cmocka_unit_test(a_query_has_a_bounded_number_of_parameters),
-		cmocka_unit_test(a_flag_is_true_or_false_or_refused),
-		cmocka_unit_test(a_number_is_digits_within_its_limits),
+		cmocka_unit_test(a_query_value_is_decoded_once_and_its_plus_signs_are_spaces),
+		cmocka_unit_test(a_query_with_repeated_names_or_bad_escapes_is_refused),
+		cmocka_unit_test(a_query_with_too_many_parameters_is_refused),
+		cmocka_unit_test(query_bool_accepts_only_words_for_true_and_false),
+		cmocka_unit_test(query_number_accepts_only_digits_within_its_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static enum request_head_kind read_text(const char *text)
 	return request_head_read(data, size, &head);
 }
 
-static void a_head_is_read(void **state)
+static void request_head_read_returns_the_method_target_and_fields(void **state)
 {
 	const char *text = "GET /a?b=%20 HTTP/1.1\r\nHost: x\r\nEmpty:\r\nX-Spaces: \t a  b \t\r\n\r\n";
 
@@ -48,7 +48,7 @@ static void a_head_is_read(void **state)
 	assert_int_equal(head.fields[2].value_size, strlen("a  b"));
 }
 
-static void what_follows_a_head_is_none_of_it(void **state)
+static void bytes_after_the_end_of_a_head_do_not_belong_to_it(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nGET / HTTP/1.1\r\n"), REQUEST_HEAD_READ);
@@ -56,7 +56,7 @@ static void what_follows_a_head_is_none_of_it(void **state)
 	assert_int_equal(head.body, 3);
 }
 
-static void every_part_of_a_head_is_partial(void **state)
+static void every_truncated_head_is_reported_as_partial(void **state)
 {
 	const char *text = "DELETE /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
@@ -69,7 +69,7 @@ static void every_part_of_a_head_is_partial(void **state)
 	assert_true(head.closes);
 }
 
-static void whatever_could_be_read_in_two_ways_is_left(void **state)
+static void ambiguous_and_unusual_heads_are_left_to_the_library(void **state)
 {
 	static const char *const texts[] = {
 		"\r\nGET / HTTP/1.1\r\n\r\n",
@@ -114,7 +114,7 @@ static void whatever_could_be_read_in_two_ways_is_left(void **state)
 	assert_int_equal(request_head_read(data, 25, &head), REQUEST_HEAD_OTHER);
 }
 
-static void a_head_has_so_many_fields_and_bytes(void **state)
+static void a_head_with_too_many_fields_or_bytes_is_left_to_the_library(void **state)
 {
 	char line[32];
 	size_t size;
@@ -148,11 +148,11 @@ static void a_head_has_so_many_fields_and_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_head_is_read),
-		cmocka_unit_test(what_follows_a_head_is_none_of_it),
-		cmocka_unit_test(every_part_of_a_head_is_partial),
-		cmocka_unit_test(whatever_could_be_read_in_two_ways_is_left),
-		cmocka_unit_test(a_head_has_so_many_fields_and_bytes),
+		cmocka_unit_test(request_head_read_returns_the_method_target_and_fields),
+		cmocka_unit_test(bytes_after_the_end_of_a_head_do_not_belong_to_it),
+		cmocka_unit_test(every_truncated_head_is_reported_as_partial),
+		cmocka_unit_test(ambiguous_and_unusual_heads_are_left_to_the_library),
+		cmocka_unit_test(a_head_with_too_many_fields_or_bytes_is_left_to_the_library),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ static void assert_param(struct world *w, size_t n, const char *text)
 	assert_true(span_eq_str(w->match.params[n], text));
 }
 
-static void match_finds_text_and_parameters(void **state)
+static void match_finds_literal_segments_and_parameters(void **state)
 {
 	struct world *w = *state;
 
@@ -83,7 +83,7 @@ static void match_finds_text_and_parameters(void **state)
 	assert_param(w, 1, "b");
 }
 
-static void match_takes_a_slash_at_the_end_or_none(void **state)
+static void match_accepts_paths_with_and_without_a_trailing_slash(void **state)
 {
 	struct world *w = *state;
 
@@ -95,7 +95,7 @@ static void match_takes_a_slash_at_the_end_or_none(void **state)
 	assert_param(w, 0, "17");
 }
 
-static void match_prefers_text_and_falls_back_for_the_method(void **state)
+static void match_prefers_a_literal_segment_if_it_has_the_method(void **state)
 {
 	struct world *w = *state;
 
@@ -104,7 +104,7 @@ static void match_prefers_text_and_falls_back_for_the_method(void **state)
 	assert_param(w, 0, "home");
 }
 
-static void match_gives_the_rest_still_encoded(void **state)
+static void match_returns_the_rest_of_a_path_still_encoded(void **state)
 {
 	struct world *w = *state;
 
@@ -131,7 +131,7 @@ static void match_decodes_a_segment_once(void **state)
 	assert_route(w, "GET", "/v1/%64ocs/%68ome", HOME);
 }
 
-static void match_refuses_bad_paths_everywhere(void **state)
+static void match_refuses_bad_segments_anywhere_in_a_path(void **state)
 {
 	static const char *const segments[] = {"%00", "a%00b", "%2F", "a%2fb", ".", "..", "%2e", "%2E%2e", ".%2e", "%",
 		"%1", "%zz", "a%", "a%4", "a b", "a\tb", "a#b", "a\x7f", "%2"};
@@ -176,7 +176,7 @@ static void match_of_an_unknown_path_is_not_found(void **state)
 	assert_int_equal(ask(w, "GET", "/v1/docs/home/x"), -ERR_NOT_FOUND);
 }
 
-static void match_of_another_method_names_those_there_are(void **state)
+static void match_of_an_unsupported_method_lists_the_allowed_methods(void **state)
 {
 	struct world *w = *state;
 
@@ -190,7 +190,7 @@ static void match_of_another_method_names_those_there_are(void **state)
 	assert_int_equal(ask(w, "get", "/v1/docs/17"), -ERR_METHOD);
 }
 
-static void match_serves_head_by_get_unless_it_has_its_own(void **state)
+static void match_serves_head_by_the_get_route_unless_head_has_its_own(void **state)
 {
 	struct world *w = *state;
 
@@ -232,7 +232,7 @@ static void router_refuses_a_malformed_table(void **state)
 	assert_null(r);
 }
 
-static void param_names_come_from_the_pattern(void **state)
+static void router_param_name_returns_the_names_in_the_pattern(void **state)
 {
 	(void)state;
 	assert_true(span_eq_str(router_param_name(&table[FILES], 0), "drive"));
@@ -244,19 +244,21 @@ static void param_names_come_from_the_pattern(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(match_finds_text_and_parameters, setup, teardown),
-		cmocka_unit_test_setup_teardown(match_takes_a_slash_at_the_end_or_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(match_prefers_text_and_falls_back_for_the_method, setup, teardown),
-		cmocka_unit_test_setup_teardown(match_gives_the_rest_still_encoded, setup, teardown),
+		cmocka_unit_test_setup_teardown(match_finds_literal_segments_and_parameters, setup, teardown),
+		cmocka_unit_test_setup_teardown(match_accepts_paths_with_and_without_a_trailing_slash, setup, teardown),
+		cmocka_unit_test_setup_teardown(match_prefers_a_literal_segment_if_it_has_the_method, setup, teardown),
+		cmocka_unit_test_setup_teardown(match_returns_the_rest_of_a_path_still_encoded, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_decodes_a_segment_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(match_refuses_bad_paths_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(match_refuses_bad_segments_anywhere_in_a_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_refuses_empty_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_of_an_unknown_path_is_not_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(match_of_another_method_names_those_there_are, setup, teardown),
-		cmocka_unit_test_setup_teardown(match_serves_head_by_get_unless_it_has_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			match_of_an_unsupported_method_lists_the_allowed_methods, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			match_serves_head_by_the_get_route_unless_head_has_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_checks_deep_paths_to_the_end, setup, teardown),
 		cmocka_unit_test(router_refuses_a_malformed_table),
-		cmocka_unit_test(param_names_come_from_the_pattern),
+		cmocka_unit_test(router_param_name_returns_the_names_in_the_pattern),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,7 +206,7 @@ static void assert_has_not(const char *text, const char *part)
 		fail_msg("\"%s\" in\n%s", part, text);
 }
 
-static void handler_sees_the_request(void **state)
+static void a_handler_sees_the_method_target_parameters_and_body(void **state)
 {
 	char text[2048];
 
@@ -223,7 +223,7 @@ static void handler_sees_the_request(void **state)
 	assert_has(text, "q= body=body peer=127.0.0.1 length=-1");
 }
 
-static void several_requests_share_a_connection(void **state)
+static void several_requests_are_served_on_one_connection(void **state)
 {
 	const struct world *w = *state;
 	char text[2048];
@@ -241,7 +241,7 @@ static void several_requests_share_a_connection(void **state)
 	close(fd);
 }
 
-static void wrong_paths_and_methods_keep_the_connection(void **state)
+static void wrong_paths_and_methods_get_problems_and_the_next_request_is_served(void **state)
 {
 	static const struct {
 		const char *request;
@@ -279,7 +279,7 @@ static void wrong_paths_and_methods_keep_the_connection(void **state)
 	close(fd);
 }
 
-static void head_has_the_length_and_no_body(void **state)
+static void a_head_request_gets_the_length_and_no_body(void **state)
 {
 	const struct world *w = *state;
 	int fd = wire_connect(http_server_port(w->server));
@@ -309,7 +309,7 @@ static int post(const struct world *w, bool chunked, size_t size, char *text, si
 	return ask(w, request, text, text_size);
 }
 
-static void body_limits_are_exact(void **state)
+static void a_body_of_the_maximum_size_is_accepted_and_one_byte_more_refused(void **state)
 {
 	char text[4096];
 
@@ -320,7 +320,7 @@ static void body_limits_are_exact(void **state)
 	}
 }
 
-static void a_large_refused_body_still_gets_its_answer(void **state)
+static void a_client_that_sends_a_large_refused_body_still_gets_413(void **state)
 {
 	const struct world *w = *state;
 	char *block = calloc(1, 1 << 20);
@@ -344,7 +344,7 @@ static void a_large_refused_body_still_gets_its_answer(void **state)
 	free(block);
 }
 
-static void an_expect_is_answered_before_the_body(void **state)
+static void a_request_with_expect_gets_100_or_its_refusal_before_the_body(void **state)
 {
 	static const char request[] = "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 	struct world *w = *state;
@@ -365,7 +365,7 @@ static void an_expect_is_answered_before_the_body(void **state)
 	close(fd);
 }
 
-static void guard_may_refuse_and_keep_the_connection(void **state)
+static void the_guard_can_refuse_a_request_and_keep_the_connection(void **state)
 {
 	struct world *w = *state;
 	char text[2048];
@@ -379,7 +379,7 @@ static void guard_may_refuse_and_keep_the_connection(void **state)
 	close(fd);
 }
 
-static void guard_may_keep_a_request_and_proceed_from_another_thread(void **state)
+static void the_guard_can_hold_a_request_and_proceed_from_another_thread(void **state)
 {
 	struct world *w = *state;
 	char text[2048];
@@ -417,7 +417,7 @@ static bool say_chunk(int fd, size_t size)
 	return r;
 }
 
-static void a_body_in_chunks_is_taken_in_while_the_guard_thinks(void **state)
+static void a_chunked_body_is_received_while_the_guard_decides(void **state)
 {
 	static const char head[] = "POST /echo/1 HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n";
 	static const struct {
@@ -457,7 +457,7 @@ static void a_body_in_chunks_is_taken_in_while_the_guard_thinks(void **state)
 	}
 }
 
-static void a_kept_request_is_told_to_continue_when_it_proceeds(void **state)
+static void a_held_request_gets_100_continue_when_it_proceeds(void **state)
 {
 	static const char request[] = "POST /echo/1 HTTP/1.1\r\n" H "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 	struct world *w = *state;
@@ -481,7 +481,7 @@ static void a_kept_request_is_told_to_continue_when_it_proceeds(void **state)
 	close(fd);
 }
 
-static void pipelined_requests_wait_for_each_other(void **state)
+static void pipelined_requests_are_answered_in_order(void **state)
 {
 	const struct world *w = *state;
 	char text[2048];
@@ -500,7 +500,7 @@ static void pipelined_requests_wait_for_each_other(void **state)
 	close(fd);
 }
 
-static void answers_come_from_any_thread(void **state)
+static void requests_can_be_answered_from_another_thread(void **state)
 {
 	const struct world *w = *state;
 	char text[2048];
@@ -514,7 +514,7 @@ static void answers_come_from_any_thread(void **state)
 	close(fd);
 }
 
-static void errors_are_problems_from_the_table(void **state)
+static void errors_are_answered_as_problems_from_the_error_table(void **state)
 {
 	char text[4096], request[256];
 
@@ -533,7 +533,7 @@ static void errors_are_problems_from_the_table(void **state)
 	assert_int_equal(ask(*state, "GET /error?code=99999 HTTP/1.1\r\n" H "\r\n", text, sizeof(text)), 500);
 }
 
-static void traces_are_kept_only_if_harmless(void **state)
+static void malformed_trace_ids_are_replaced_by_random_ones(void **state)
 {
 	static const char *const bad[] = {
 		"a b", "", "a\"b", "a,b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
@@ -550,7 +550,7 @@ static void traces_are_kept_only_if_harmless(void **state)
 	assert_string_not_equal(strstr(text, "Nephos-Trace: "), strstr(other, "Nephos-Trace: "));
 }
 
-static void response_headers_are_sent_but_never_the_framing(void **state)
+static void response_headers_are_sent_except_framing_headers(void **state)
 {
 	char text[2048];
 
@@ -566,7 +566,7 @@ static void response_headers_are_sent_but_never_the_framing(void **state)
 		ask(*state, "PUT /nothing HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", text, sizeof(text)), 204);
 }
 
-static void a_client_that_leaves_is_noticed_while_its_request_waits(void **state)
+static void a_client_that_disconnects_is_noticed_while_its_request_waits(void **state)
 {
 	struct world *w = *state;
 	int fd = wire_connect(http_server_port(w->server));
@@ -601,7 +601,7 @@ static void let_the_server_look_around(struct world *w)
 	close(fd);
 }
 
-static void a_client_that_shut_its_sending_side_gets_its_answer(void **state)
+static void a_client_that_shut_down_its_sending_side_gets_its_answer(void **state)
 {
 	static const char *const requests[] = {"GET /abort HTTP/1.1\r\n" H "\r\n", "GET /abort HTTP/1.0\r\n\r\n",
 		"POST /abort HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nbody",
@@ -637,7 +637,7 @@ static void a_client_that_shut_its_sending_side_gets_its_answer(void **state)
 	assert_int_equal(gate_count(&w->aborted), (int)(2 * sizeof(requests) / sizeof(requests[0])));
 }
 
-static void all_requests_sent_before_the_end_are_answered(void **state)
+static void all_requests_sent_before_a_half_close_are_answered(void **state)
 {
 	const struct world *w = *state;
 	int fd = wire_connect(http_server_port(w->server));
@@ -690,7 +690,7 @@ static void drain_waits_for_requests_and_refuses_new_connections(void **state)
 	close(busy);
 }
 
-static void stop_leaves_unanswered_requests_to_their_handlers(void **state)
+static void stop_keeps_unanswered_requests_valid_for_their_handlers(void **state)
 {
 	struct world *w = *state;
 	char text[256];
@@ -716,7 +716,7 @@ static void stop_leaves_unanswered_requests_to_their_handlers(void **state)
 	close(held);
 }
 
-static void start_tells_why_it_cannot(void **state)
+static void http_server_start_returns_the_reason_of_its_failure(void **state)
 {
 	static const struct http_route undescribed[] = {{"GET", "/", .handler = on_echo}, {0}};
 	const struct world *w = *state;
@@ -762,28 +762,28 @@ static void several_event_threads_serve_one_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(handler_sees_the_request),
-		T(several_requests_share_a_connection),
-		T(wrong_paths_and_methods_keep_the_connection),
-		T(head_has_the_length_and_no_body),
-		T(body_limits_are_exact),
-		T(a_large_refused_body_still_gets_its_answer),
-		T(an_expect_is_answered_before_the_body),
-		T(guard_may_refuse_and_keep_the_connection),
-		T(guard_may_keep_a_request_and_proceed_from_another_thread),
-		T(a_body_in_chunks_is_taken_in_while_the_guard_thinks),
-		T(a_kept_request_is_told_to_continue_when_it_proceeds),
-		T(pipelined_requests_wait_for_each_other),
-		T(answers_come_from_any_thread),
-		T(errors_are_problems_from_the_table),
-		T(traces_are_kept_only_if_harmless),
-		T(response_headers_are_sent_but_never_the_framing),
-		T(a_client_that_leaves_is_noticed_while_its_request_waits),
-		T(a_client_that_shut_its_sending_side_gets_its_answer),
-		T(all_requests_sent_before_the_end_are_answered),
+		T(a_handler_sees_the_method_target_parameters_and_body),
+		T(several_requests_are_served_on_one_connection),
+		T(wrong_paths_and_methods_get_problems_and_the_next_request_is_served),
+		T(a_head_request_gets_the_length_and_no_body),
+		T(a_body_of_the_maximum_size_is_accepted_and_one_byte_more_refused),
+		T(a_client_that_sends_a_large_refused_body_still_gets_413),
+		T(a_request_with_expect_gets_100_or_its_refusal_before_the_body),
+		T(the_guard_can_refuse_a_request_and_keep_the_connection),
+		T(the_guard_can_hold_a_request_and_proceed_from_another_thread),
+		T(a_chunked_body_is_received_while_the_guard_decides),
+		T(a_held_request_gets_100_continue_when_it_proceeds),
+		T(pipelined_requests_are_answered_in_order),
+		T(requests_can_be_answered_from_another_thread),
+		T(errors_are_answered_as_problems_from_the_error_table),
+		T(malformed_trace_ids_are_replaced_by_random_ones),
+		T(response_headers_are_sent_except_framing_headers),
+		T(a_client_that_disconnects_is_noticed_while_its_request_waits),
+		T(a_client_that_shut_down_its_sending_side_gets_its_answer),
+		T(all_requests_sent_before_a_half_close_are_answered),
 		T(drain_waits_for_requests_and_refuses_new_connections),
-		T(stop_leaves_unanswered_requests_to_their_handlers),
-		T(start_tells_why_it_cannot),
+		T(stop_keeps_unanswered_requests_valid_for_their_handlers),
+		T(http_server_start_returns_the_reason_of_its_failure),
 		T(several_event_threads_serve_one_port),
 	};
 

@@ -149,7 +149,7 @@ static void is_answered(int fd, const char *body)
 	assert_string_equal(found + 4, body);
 }
 
-static void requests_that_come_together_are_answered_in_turn(void **state)
+static void pipelined_requests_are_answered_in_order(void **state)
 {
 	struct http_server *s = start(0, 0);
 	int fd = wire_connect(http_server_port(s));
@@ -167,7 +167,7 @@ static void requests_that_come_together_are_answered_in_turn(void **state)
 
 /* The loop is not woken for the end of such a request. It notices the end when it looks, at the latest with
  * its next tick. */
-static void what_another_thread_has_answered_ends_without_anything_else(void **state)
+static void a_request_answered_by_another_thread_ends_without_further_input(void **state)
 {
 	struct http_server *s = start(0, 0);
 	const int fd = wire_connect(http_server_port(s));
@@ -183,7 +183,7 @@ static void what_another_thread_has_answered_ends_without_anything_else(void **s
 	http_server_stop(s);
 }
 
-static void what_comes_in_pieces_is_answered_once_it_is_there(void **state)
+static void a_request_cut_into_two_pieces_at_any_byte_is_answered(void **state)
 {
 	static const char request[] = "PUT /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde" GET("/a");
 	struct http_server *s = start(0, 0);
@@ -203,7 +203,7 @@ static void what_comes_in_pieces_is_answered_once_it_is_there(void **state)
 	http_server_stop(s);
 }
 
-static void a_connection_is_the_same_after_it_went_to_the_library(void **state)
+static void a_connection_keeps_its_data_after_its_handover_to_the_library(void **state)
 {
 	static const char small[] = "PUT /count HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
 	struct http_server *s = start(0, 200);
@@ -258,7 +258,7 @@ static void is_big(int fd, const char *request)
 	}
 }
 
-static void an_answer_that_the_socket_does_not_take_comes_whole(void **state)
+static void an_answer_larger_than_the_socket_buffers_arrives_whole(void **state)
 {
 	struct http_server *s = start(0, 0);
 	int fd = wire_connect(http_server_port(s));
@@ -272,7 +272,7 @@ static void an_answer_that_the_socket_does_not_take_comes_whole(void **state)
 	http_server_stop(s);
 }
 
-static void who_says_close_is_left_after_the_answer(void **state)
+static void a_request_with_connection_close_ends_the_connection(void **state)
 {
 	struct http_server *s = start(0, 0);
 	int fd = wire_connect(http_server_port(s));
@@ -286,7 +286,7 @@ static void who_says_close_is_left_after_the_answer(void **state)
 	http_server_stop(s);
 }
 
-static void more_connections_than_fit_wait_for_one_to_end(void **state)
+static void a_connection_beyond_the_limit_waits_until_another_one_ends(void **state)
 {
 	struct http_server *s = start(2, 0);
 	int fds[3];
@@ -318,7 +318,7 @@ static int64_t processor_ns(void)
 }
 
 /* The new connection waits in the kernel's backlog, so the listening socket is readable all the time. */
-static void who_comes_when_there_are_no_descriptors_is_not_waited_for_busily(void **state)
+static void a_server_without_free_descriptors_does_not_busy_wait(void **state)
 {
 	struct http_server *s = start(0, 0);
 	const struct timespec pause = clock_timespec(BUSY_LOOK_MS * NS_PER_MS);
@@ -348,14 +348,14 @@ static void who_comes_when_there_are_no_descriptors_is_not_waited_for_busily(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(requests_that_come_together_are_answered_in_turn),
-		cmocka_unit_test(what_another_thread_has_answered_ends_without_anything_else),
-		cmocka_unit_test(what_comes_in_pieces_is_answered_once_it_is_there),
-		cmocka_unit_test(a_connection_is_the_same_after_it_went_to_the_library),
-		cmocka_unit_test(an_answer_that_the_socket_does_not_take_comes_whole),
-		cmocka_unit_test(who_says_close_is_left_after_the_answer),
-		cmocka_unit_test(more_connections_than_fit_wait_for_one_to_end),
-		cmocka_unit_test(who_comes_when_there_are_no_descriptors_is_not_waited_for_busily),
+		cmocka_unit_test(pipelined_requests_are_answered_in_order),
+		cmocka_unit_test(a_request_answered_by_another_thread_ends_without_further_input),
+		cmocka_unit_test(a_request_cut_into_two_pieces_at_any_byte_is_answered),
+		cmocka_unit_test(a_connection_keeps_its_data_after_its_handover_to_the_library),
+		cmocka_unit_test(an_answer_larger_than_the_socket_buffers_arrives_whole),
+		cmocka_unit_test(a_request_with_connection_close_ends_the_connection),
+		cmocka_unit_test(a_connection_beyond_the_limit_waits_until_another_one_ends),
+		cmocka_unit_test(a_server_without_free_descriptors_does_not_busy_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ static int status_of(int fd, const char *request)
 	return wire_response(fd, text, sizeof(text));
 }
 
-static void connections_that_say_nothing_keep_nobody_out(void **state)
+static void silent_connections_do_not_keep_other_clients_out(void **state)
 {
 	struct http_server *s = start(600 * 1000);
 	int crowd[CROWD], friends[MOST / 2];
@@ -79,7 +79,7 @@ static void connections_that_say_nothing_keep_nobody_out(void **state)
 	http_server_stop(s);
 }
 
-static void a_stranger_does_not_stay(void **state)
+static void a_connection_that_is_not_vouched_for_is_closed_after_its_time(void **state)
 {
 	struct http_server *s = start(100);
 	int silent = wire_connect(http_server_port(s)), friend = wire_connect(http_server_port(s)),
@@ -97,7 +97,7 @@ static void a_stranger_does_not_stay(void **state)
 	http_server_stop(s);
 }
 
-static void where_nobody_is_vouched_for_all_connections_stay(void **state)
+static void without_a_timeout_for_strangers_all_connections_stay_open(void **state)
 {
 	struct http_server *s = start(0);
 	int fds[MOST];
@@ -117,9 +117,9 @@ static void where_nobody_is_vouched_for_all_connections_stay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(connections_that_say_nothing_keep_nobody_out),
-		cmocka_unit_test(a_stranger_does_not_stay),
-		cmocka_unit_test(where_nobody_is_vouched_for_all_connections_stay),
+		cmocka_unit_test(silent_connections_do_not_keep_other_clients_out),
+		cmocka_unit_test(a_connection_that_is_not_vouched_for_is_closed_after_its_time),
+		cmocka_unit_test(without_a_timeout_for_strangers_all_connections_stay_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,7 +274,7 @@ static void start_sending(struct sender *s, const struct world *w, const char *p
 	pthread_create(&s->thread, NULL, send_body, s);
 }
 
-static void bodies_are_read_as_they_come(void **state)
+static void a_streamed_body_of_any_size_is_read_completely(void **state)
 {
 	struct world *w = *state;
 	char text[512], expected[64];
@@ -310,7 +310,7 @@ static int read_some(struct world *w, size_t size)
 	return r;
 }
 
-static void a_slow_reader_holds_the_sender_back(void **state)
+static void a_slow_reader_gets_the_whole_body_in_bounded_memory(void **state)
 {
 	struct world *w = *state;
 	struct sender s;
@@ -343,7 +343,7 @@ static void a_slow_reader_holds_the_sender_back(void **state)
 #endif
 }
 
-static void an_unread_body_stops_at_the_buffer(void **state)
+static void a_request_with_an_unread_body_can_be_refused(void **state)
 {
 	struct world *w = *state;
 	struct sender s;
@@ -377,7 +377,7 @@ static void an_answer_in_the_middle_of_a_short_body_keeps_the_connection(void **
 	close(fd);
 }
 
-static void an_answer_in_the_middle_of_a_long_body_comes_at_once(void **state)
+static void an_answer_in_the_middle_of_a_long_body_ends_the_connection(void **state)
 {
 	struct world *w = *state;
 	char text[1024];
@@ -399,7 +399,7 @@ static void an_answer_in_the_middle_of_a_long_body_comes_at_once(void **state)
 	}
 }
 
-static void who_asks_first_is_told_to_go_on_when_somebody_wants_the_body(void **state)
+static void a_client_with_expect_gets_100_only_when_its_body_is_read(void **state)
 {
 	struct world *w = *state;
 	static const char *const heads[] = {
@@ -434,7 +434,7 @@ static void who_asks_first_is_told_to_go_on_when_somebody_wants_the_body(void **
 	}
 }
 
-static void a_body_in_a_coding_is_refused_before_it_comes(void **state)
+static void a_body_with_a_content_encoding_is_refused_before_it_is_sent(void **state)
 {
 	struct world *w = *state;
 	char text[1024];
@@ -456,7 +456,7 @@ static void a_body_in_a_coding_is_refused_before_it_comes(void **state)
 	close(fd);
 }
 
-static void a_streamed_answer_waits_for_the_end_of_the_body(void **state)
+static void a_streamed_answer_is_complete_although_nobody_reads_the_body(void **state)
 {
 	struct world *w = *state;
 	struct sender s;
@@ -472,7 +472,7 @@ static void a_streamed_answer_waits_for_the_end_of_the_body(void **state)
 	close(s.fd);
 }
 
-static void a_body_beyond_its_limit_is_told_to_its_reader(void **state)
+static void a_body_beyond_its_limit_gives_an_error_to_its_reader_or_413(void **state)
 {
 	struct world *w = *state;
 	struct sender s;
@@ -495,7 +495,7 @@ static void a_body_beyond_its_limit_is_told_to_its_reader(void **state)
 	close(fd);
 }
 
-static void half_a_body_is_an_error_for_its_reader(void **state)
+static void a_truncated_body_gives_econnreset_to_its_reader(void **state)
 {
 	struct world *w = *state;
 	static const char *const heads[] = {"PUT /slow HTTP/1.1\r\n" H "Content-Length: 10\r\n\r\nhello",
@@ -523,7 +523,7 @@ static void half_a_body_is_an_error_for_its_reader(void **state)
 	}
 }
 
-static void answers_stream_with_and_without_a_length(void **state)
+static void answers_are_streamed_with_and_without_a_length(void **state)
 {
 	struct world *w = *state;
 	unsigned char *data = malloc(9 * MIB);
@@ -556,7 +556,7 @@ static void answers_stream_with_and_without_a_length(void **state)
 	free(data);
 }
 
-static void an_http_1_0_client_knows_the_end_by_the_close(void **state)
+static void a_streamed_answer_to_http_1_0_ends_with_the_connection(void **state)
 {
 	struct world *w = *state;
 	char text[1024];
@@ -574,7 +574,7 @@ static void an_http_1_0_client_knows_the_end_by_the_close(void **state)
 	close(fd);
 }
 
-static void a_pull_with_nothing_sleeps_until_it_is_woken(void **state)
+static void a_stream_without_data_sleeps_until_it_is_woken(void **state)
 {
 	struct world *w = *state;
 	char text[1024];
@@ -593,7 +593,7 @@ static void a_pull_with_nothing_sleeps_until_it_is_woken(void **state)
 	close(fd);
 }
 
-static void an_answer_cut_short_never_looks_whole(void **state)
+static void a_failed_stream_never_looks_like_a_complete_answer(void **state)
 {
 	struct world *w = *state;
 	char text[1024];
@@ -630,7 +630,7 @@ static void an_answer_cut_short_never_looks_whole(void **state)
 	close(fd);
 }
 
-static void a_head_pulls_nothing_and_is_complete(void **state)
+static void a_head_request_pulls_no_data_and_is_complete(void **state)
 {
 	struct world *w = *state;
 	char text[1024] = "";
@@ -647,7 +647,7 @@ static void a_head_pulls_nothing_and_is_complete(void **state)
 	close(fd);
 }
 
-static void a_receiver_that_leaves_ends_the_stream(void **state)
+static void a_client_that_disconnects_ends_the_stream(void **state)
 {
 	struct world *w = *state;
 	int fd = connect_to(w);
@@ -671,7 +671,7 @@ static void a_receiver_that_leaves_ends_the_stream(void **state)
 }
 
 /* The last bytes of the body come when the reader is far behind, and the sender sends nothing after them. */
-static void a_body_whose_sender_has_said_all_is_read_to_its_end(void **state)
+static void a_body_is_read_to_its_end_after_its_sender_half_closed(void **state)
 {
 	struct world *w = *state;
 	char text[512], expected[64];
@@ -698,7 +698,7 @@ static void a_body_whose_sender_has_said_all_is_read_to_its_end(void **state)
 	assert_int_equal(gate_count(&w->aborted), 0);
 }
 
-static void a_stream_goes_on_for_who_only_listens(void **state)
+static void a_stream_continues_for_a_half_closed_client(void **state)
 {
 	struct world *w = *state;
 	char text[1024];
@@ -722,7 +722,7 @@ static void a_stream_goes_on_for_who_only_listens(void **state)
 	close(fd);
 }
 
-static void a_stream_for_a_client_that_is_gone_is_done_at_once(void **state)
+static void a_stream_for_a_disconnected_client_ends_at_once(void **state)
 {
 	struct world *w = *state;
 	int fd = connect_to(w);
@@ -737,7 +737,7 @@ static void a_stream_for_a_client_that_is_gone_is_done_at_once(void **state)
 	assert_false(w->complete);
 }
 
-static void stop_ends_streams_that_wait(void **state)
+static void stop_ends_streams_that_wait_for_data(void **state)
 {
 	struct world *w = *state;
 	char text[256];
@@ -759,26 +759,26 @@ static void stop_ends_streams_that_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(bodies_are_read_as_they_come),
-		T(a_slow_reader_holds_the_sender_back),
-		T(an_unread_body_stops_at_the_buffer),
+		T(a_streamed_body_of_any_size_is_read_completely),
+		T(a_slow_reader_gets_the_whole_body_in_bounded_memory),
+		T(a_request_with_an_unread_body_can_be_refused),
 		T(an_answer_in_the_middle_of_a_short_body_keeps_the_connection),
-		T(an_answer_in_the_middle_of_a_long_body_comes_at_once),
-		T(a_streamed_answer_waits_for_the_end_of_the_body),
-		T(a_body_beyond_its_limit_is_told_to_its_reader),
-		T(half_a_body_is_an_error_for_its_reader),
-		T(a_body_whose_sender_has_said_all_is_read_to_its_end),
-		T(a_stream_goes_on_for_who_only_listens),
-		T(who_asks_first_is_told_to_go_on_when_somebody_wants_the_body),
-		T(a_body_in_a_coding_is_refused_before_it_comes),
-		T(answers_stream_with_and_without_a_length),
-		T(an_http_1_0_client_knows_the_end_by_the_close),
-		T(a_pull_with_nothing_sleeps_until_it_is_woken),
-		T(an_answer_cut_short_never_looks_whole),
-		T(a_head_pulls_nothing_and_is_complete),
-		T(a_receiver_that_leaves_ends_the_stream),
-		T(a_stream_for_a_client_that_is_gone_is_done_at_once),
-		T(stop_ends_streams_that_wait),
+		T(an_answer_in_the_middle_of_a_long_body_ends_the_connection),
+		T(a_streamed_answer_is_complete_although_nobody_reads_the_body),
+		T(a_body_beyond_its_limit_gives_an_error_to_its_reader_or_413),
+		T(a_truncated_body_gives_econnreset_to_its_reader),
+		T(a_body_is_read_to_its_end_after_its_sender_half_closed),
+		T(a_stream_continues_for_a_half_closed_client),
+		T(a_client_with_expect_gets_100_only_when_its_body_is_read),
+		T(a_body_with_a_content_encoding_is_refused_before_it_is_sent),
+		T(answers_are_streamed_with_and_without_a_length),
+		T(a_streamed_answer_to_http_1_0_ends_with_the_connection),
+		T(a_stream_without_data_sleeps_until_it_is_woken),
+		T(a_failed_stream_never_looks_like_a_complete_answer),
+		T(a_head_request_pulls_no_data_and_is_complete),
+		T(a_client_that_disconnects_ends_the_stream),
+		T(a_stream_for_a_disconnected_client_ends_at_once),
+		T(stop_ends_streams_that_wait_for_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

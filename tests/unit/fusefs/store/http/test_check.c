@@ -23,7 +23,7 @@ static bool is_ok(const struct item *item)
 	return store_http_item_ok(item, DRIVE);
 }
 
-static void a_document_of_this_drive_is_believed(void **state)
+static void valid_items_of_this_drive_are_accepted(void **state)
 {
 	const uint32_t types[] = {S_IFREG, S_IFDIR, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
 	struct item item = file();
@@ -38,7 +38,7 @@ static void a_document_of_this_drive_is_believed(void **state)
 	assert_true(is_ok(&item));
 }
 
-static void an_item_of_another_drive_or_with_a_parent_in_one_is_refused(void **state)
+static void an_item_is_refused_if_its_id_or_parent_is_not_valid_in_this_drive(void **state)
 {
 	struct item item = file();
 
@@ -55,7 +55,7 @@ static void an_item_of_another_drive_or_with_a_parent_in_one_is_refused(void **s
 	assert_false(is_ok(&item));
 }
 
-static void a_type_that_there_is_not_is_refused(void **state)
+static void an_item_with_an_invalid_type_is_refused(void **state)
 {
 	struct item item = file();
 
@@ -68,7 +68,7 @@ static void a_type_that_there_is_not_is_refused(void **state)
 	assert_false(is_ok(&item));
 }
 
-static void sizes_and_names_have_their_bounds(void **state)
+static void an_item_with_an_invalid_size_or_name_is_refused(void **state)
 {
 	struct item item = file();
 
@@ -89,7 +89,7 @@ static void sizes_and_names_have_their_bounds(void **state)
 	assert_false(is_ok(&item));
 }
 
-static void a_symlink_leads_somewhere_and_content_fits_its_size(void **state)
+static void a_symlink_needs_a_target_and_inline_content_must_fit_its_file(void **state)
 {
 	struct item item = file();
 
@@ -111,7 +111,7 @@ static void a_symlink_leads_somewhere_and_content_fits_its_size(void **state)
 
 /* -- extents -- */
 
-static void extents_follow_each_other_within_the_file(void **state)
+static void an_extent_must_follow_the_one_before_and_lie_within_the_file(void **state)
 {
 	struct extent e = {.at = 10, .len = 5, .kind = EXTENT_INLINE, .data = SPAN_LITERAL("hello")};
 
@@ -127,7 +127,7 @@ static void extents_follow_each_other_within_the_file(void **state)
 	assert_false(store_http_extent_ok(&e, 15, 10));
 }
 
-static void an_extent_lies_within_its_block(void **state)
+static void an_extent_must_lie_within_its_block(void **state)
 {
 	struct extent e = {.len = 100, .kind = EXTENT_BLOCK, .block_size = 150, .from = 50};
 
@@ -148,13 +148,13 @@ static void an_extent_lies_within_its_block(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_document_of_this_drive_is_believed),
-		cmocka_unit_test(an_item_of_another_drive_or_with_a_parent_in_one_is_refused),
-		cmocka_unit_test(a_type_that_there_is_not_is_refused),
-		cmocka_unit_test(sizes_and_names_have_their_bounds),
-		cmocka_unit_test(a_symlink_leads_somewhere_and_content_fits_its_size),
-		cmocka_unit_test(extents_follow_each_other_within_the_file),
-		cmocka_unit_test(an_extent_lies_within_its_block),
+		cmocka_unit_test(valid_items_of_this_drive_are_accepted),
+		cmocka_unit_test(an_item_is_refused_if_its_id_or_parent_is_not_valid_in_this_drive),
+		cmocka_unit_test(an_item_with_an_invalid_type_is_refused),
+		cmocka_unit_test(an_item_with_an_invalid_size_or_name_is_refused),
+		cmocka_unit_test(a_symlink_needs_a_target_and_inline_content_must_fit_its_file),
+		cmocka_unit_test(an_extent_must_follow_the_one_before_and_lie_within_the_file),
+		cmocka_unit_test(an_extent_must_lie_within_its_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

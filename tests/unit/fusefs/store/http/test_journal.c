@@ -28,7 +28,7 @@ static int read_answer(struct journal *j, const char *text, struct store_changes
 	return r;
 }
 
-static void changes_that_follow_without_a_gap_are_told_in_their_order(void **state)
+static void changes_without_a_gap_are_reported_in_order(void **state)
 {
 	struct store_changes changes;
 	struct journal j;
@@ -59,7 +59,7 @@ static void changes_that_follow_without_a_gap_are_told_in_their_order(void **sta
 	journal_fini(&j);
 }
 
-static void names_that_are_no_utf8_come_as_base64(void **state)
+static void a_name_that_is_not_utf8_is_decoded_from_base64(void **state)
 {
 	struct store_changes changes;
 	struct journal j;
@@ -74,7 +74,7 @@ static void names_that_are_no_utf8_come_as_base64(void **state)
 	journal_fini(&j);
 }
 
-static void an_op_says_what_it_touches_and_so_does_the_entry(void **state)
+static void journal_entries_tell_changes_of_content_attributes_and_xattrs_apart(void **state)
 {
 	struct store_changes changes;
 	struct journal j;
@@ -95,7 +95,7 @@ static void an_op_says_what_it_touches_and_so_does_the_entry(void **state)
 	journal_fini(&j);
 }
 
-static void an_op_of_a_newer_store_may_have_changed_anything(void **state)
+static void an_unknown_op_counts_as_a_change_of_content_attributes_and_xattrs(void **state)
 {
 	struct store_changes changes;
 	struct journal j;
@@ -111,7 +111,7 @@ static void an_op_of_a_newer_store_may_have_changed_anything(void **state)
 	journal_fini(&j);
 }
 
-static void a_page_that_ends_before_the_journal_says_that_there_is_more(void **state)
+static void a_page_that_ends_before_the_last_seq_is_marked_as_incomplete(void **state)
 {
 	struct store_changes changes;
 	struct journal j;
@@ -129,7 +129,7 @@ static void a_page_that_ends_before_the_journal_says_that_there_is_more(void **s
 	journal_fini(&j);
 }
 
-static void an_answer_without_changes_says_that_there_were_none(void **state)
+static void an_answer_without_changes_keeps_the_position_and_is_no_reset(void **state)
 {
 	struct store_changes changes;
 	struct journal j;
@@ -145,7 +145,7 @@ static void an_answer_without_changes_says_that_there_were_none(void **state)
 
 #define SETATTR(seq) "{\"seq\":" #seq ",\"op\":\"setattr\",\"id\":7}"
 
-static void what_does_not_follow_on_is_a_reset(void **state)
+static void an_answer_that_does_not_continue_the_journal_is_a_reset(void **state)
 {
 	static const char *const answers[] = {
 		/* a gap at the beginning, and one in the middle */
@@ -169,7 +169,7 @@ static void what_does_not_follow_on_is_a_reset(void **state)
 	}
 }
 
-static void what_makes_no_sense_is_refused_whole(void **state)
+static void a_malformed_answer_is_refused_with_eproto(void **state)
 {
 	static const char *const answers[] = {
 		"",
@@ -196,7 +196,7 @@ static void what_makes_no_sense_is_refused_whole(void **state)
 	}
 }
 
-static void a_name_longer_than_names_are_is_refused(void **state)
+static void a_name_longer_than_the_maximum_is_refused(void **state)
 {
 	struct store_changes changes;
 	char name[NAME_BYTES_MAX + 2], text[NAME_BYTES_MAX + 200];
@@ -217,15 +217,15 @@ static void a_name_longer_than_names_are_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(changes_that_follow_without_a_gap_are_told_in_their_order),
-		cmocka_unit_test(names_that_are_no_utf8_come_as_base64),
-		cmocka_unit_test(an_op_says_what_it_touches_and_so_does_the_entry),
-		cmocka_unit_test(an_op_of_a_newer_store_may_have_changed_anything),
-		cmocka_unit_test(a_page_that_ends_before_the_journal_says_that_there_is_more),
-		cmocka_unit_test(an_answer_without_changes_says_that_there_were_none),
-		cmocka_unit_test(what_does_not_follow_on_is_a_reset),
-		cmocka_unit_test(what_makes_no_sense_is_refused_whole),
-		cmocka_unit_test(a_name_longer_than_names_are_is_refused),
+		cmocka_unit_test(changes_without_a_gap_are_reported_in_order),
+		cmocka_unit_test(a_name_that_is_not_utf8_is_decoded_from_base64),
+		cmocka_unit_test(journal_entries_tell_changes_of_content_attributes_and_xattrs_apart),
+		cmocka_unit_test(an_unknown_op_counts_as_a_change_of_content_attributes_and_xattrs),
+		cmocka_unit_test(a_page_that_ends_before_the_last_seq_is_marked_as_incomplete),
+		cmocka_unit_test(an_answer_without_changes_keeps_the_position_and_is_no_reset),
+		cmocka_unit_test(an_answer_that_does_not_continue_the_journal_is_a_reset),
+		cmocka_unit_test(a_malformed_answer_is_refused_with_eproto),
+		cmocka_unit_test(a_name_longer_than_the_maximum_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

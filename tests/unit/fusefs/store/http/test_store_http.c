@@ -16,7 +16,7 @@
 
 /* ---- opening ---- */
 
-static void store_http_new_finds_the_drive_and_a_session_and_ends_it(void **state)
+static void store_http_new_opens_drive_and_session_and_free_ends_the_session(void **state)
 {
 	struct fixture *f = *state;
 	const struct fake_request *r = fake_request(f->a, "GET", "/drives/home", 0);
@@ -66,7 +66,7 @@ static void store_http_new_finds_a_drive_by_its_name(void **state)
 	buf_fini(&why);
 }
 
-static void store_http_new_names_a_drive_that_is_not_there_or_there_twice(void **state)
+static void store_http_new_fails_for_a_missing_or_ambiguous_drive_name(void **state)
 {
 	struct fixture *f = *state;
 	struct buf why;
@@ -84,7 +84,7 @@ static void store_http_new_names_a_drive_that_is_not_there_or_there_twice(void *
 	buf_fini(&why);
 }
 
-static void store_http_new_with_a_refused_key_says_so(void **state)
+static void store_http_new_reports_that_the_key_was_refused(void **state)
 {
 	struct fixture *f = *state;
 	const char *url;
@@ -104,7 +104,7 @@ static void store_http_new_with_a_refused_key_says_so(void **state)
 	buf_fini(&why);
 }
 
-static void store_http_new_takes_the_gateway_that_answers(void **state)
+static void store_http_new_skips_a_gateway_that_refuses_connections(void **state)
 {
 	struct fixture *f = *state;
 	char closed[64];
@@ -119,7 +119,7 @@ static void store_http_new_takes_the_gateway_that_answers(void **state)
 	buf_fini(&why);
 }
 
-static void store_http_new_leaves_a_gateway_that_is_silent(void **state)
+static void store_http_new_skips_a_gateway_that_does_not_answer(void **state)
 {
 	struct fixture *f = *state;
 	const char *urls[2];
@@ -136,7 +136,7 @@ static void store_http_new_leaves_a_gateway_that_is_silent(void **state)
 	buf_fini(&why);
 }
 
-static void store_http_new_without_any_gateway_says_which_was_refused(void **state)
+static void store_http_new_without_a_gateway_names_the_url_that_refused(void **state)
 {
 	struct fixture *f = *state;
 	char closed[64];
@@ -153,7 +153,7 @@ static void store_http_new_without_any_gateway_says_which_was_refused(void **sta
 
 /* ---- batches ---- */
 
-static void batch_is_applied_under_session_and_growing_numbers(void **state)
+static void batches_carry_the_session_and_growing_batch_numbers(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -177,7 +177,7 @@ static void batch_is_applied_under_session_and_growing_numbers(void **state)
 	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "2");
 }
 
-static void batch_without_an_answer_is_repeated_elsewhere_with_the_same_key(void **state)
+static void a_batch_without_an_answer_is_repeated_unchanged_at_another_gateway(void **state)
 {
 	struct fixture *f = *state;
 	const struct fake_request *first, *second;
@@ -199,7 +199,7 @@ static void batch_without_an_answer_is_repeated_elsewhere_with_the_same_key(void
 	assert_int_equal(fake_count(f->a, "POST", OPS), 1);
 }
 
-static void batch_that_is_refused_tells_which_op_and_uses_its_number_up(void **state)
+static void a_refused_batch_reports_the_index_of_the_op_and_uses_up_its_number(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -222,7 +222,7 @@ static void batch_that_is_refused_tells_which_op_and_uses_its_number_up(void **s
 	assert_string_equal(fake_request(f->a, "POST", OPS, 1)->batch, "2");
 }
 
-static void batch_with_an_answer_that_makes_no_sense_is_in_doubt(void **state)
+static void a_batch_with_a_malformed_json_answer_is_in_doubt(void **state)
 {
 	static const char *const bodies[] = {"", "[]", "{\"results\":[]}", "{\"results\":[7]}", "{\"results\":[{},{}]}",
 		"{\"results\":[{\"item\":{\"id\":\"1\"}}]}", "{\"results\":[{\"dirs\":[1,2,3]}]}"};
@@ -259,7 +259,7 @@ static char *make_answer(const struct item *item, size_t *ret_size)
 	return buf_take(&b, ret_size);
 }
 
-static void batch_asks_for_the_compact_form_and_takes_either(void **state)
+static void a_batch_asks_for_a_compact_answer_and_also_accepts_json(void **state)
 {
 	struct fixture *f = *state;
 	const struct item item = some_item(9, "x\xff");
@@ -289,7 +289,7 @@ static void batch_asks_for_the_compact_form_and_takes_either(void **state)
 	free(bytes);
 }
 
-static void batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt(void **state)
+static void a_batch_with_a_malformed_compact_answer_is_in_doubt(void **state)
 {
 	struct fixture *f = *state;
 	const struct item items[] = {
@@ -315,7 +315,7 @@ static void batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt(void **s
 
 /* ---- outages and ends ---- */
 
-static void cancel_ends_the_waiting_for_a_gateway_that_does_not_answer(void **state)
+static void cancel_ends_a_call_to_a_gateway_that_does_not_answer(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -331,7 +331,7 @@ static void cancel_ends_the_waiting_for_a_gateway_that_does_not_answer(void **st
 	f->store->ops->cancel(f->store, ticket); /* the call is already over */
 }
 
-static void outage_is_waited_out_and_cancel_ends_that_too(void **state)
+static void a_call_waits_out_an_outage_and_cancel_ends_the_wait_of_another(void **state)
 {
 	struct fixture *f = *state;
 	uint16_t port = fake_port(f->a);
@@ -356,7 +356,7 @@ static void outage_is_waited_out_and_cancel_ends_that_too(void **state)
 	free(bytes);
 }
 
-static void outage_that_lasts_fails_calls_and_later_ones_work(void **state)
+static void calls_fail_after_a_long_outage_and_later_calls_work_again(void **state)
 {
 	struct fixture *f = *state;
 	struct item item = some_item(5, "x");
@@ -385,7 +385,7 @@ static void outage_that_lasts_fails_calls_and_later_ones_work(void **state)
 
 /* The only gateway accepts connections and never answers. An attempt may take ten seconds, but the calls fail as
  * soon as their outage time is over. */
-static void outage_counts_from_the_call_and_no_attempt_outlasts_it(void **state)
+static void calls_to_a_silent_gateway_fail_when_their_own_outage_time_is_over(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a, b;
@@ -412,7 +412,7 @@ static void outage_counts_from_the_call_and_no_attempt_outlasts_it(void **state)
 	buf_fini(&why);
 }
 
-static void free_ends_what_is_under_way(void **state)
+static void free_ends_calls_in_flight_with_eintr(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a[3];
@@ -429,7 +429,7 @@ static void free_ends_what_is_under_way(void **state)
 		assert_int_equal(answer_wait(&a[i]), -EINTR);
 }
 
-static void gateways_that_the_first_one_knows_are_used(void **state)
+static void the_store_uses_gateways_that_the_first_gateway_lists(void **state)
 {
 	struct fixture *f = *state;
 	struct item item = some_item(5, "x");
@@ -461,7 +461,7 @@ static void gateways_that_the_first_one_knows_are_used(void **state)
 	buf_fini(&why);
 }
 
-static void drive_can_be_asked_again(void **state)
+static void the_drive_can_be_fetched_again(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -479,26 +479,26 @@ static void drive_can_be_asked_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(store_http_new_finds_the_drive_and_a_session_and_ends_it),
-		TEST_BARE(store_http_new_with_a_refused_key_says_so),
+		TEST(store_http_new_opens_drive_and_session_and_free_ends_the_session),
+		TEST_BARE(store_http_new_reports_that_the_key_was_refused),
 		TEST_BARE(store_http_new_finds_a_drive_by_its_name),
-		TEST_BARE(store_http_new_names_a_drive_that_is_not_there_or_there_twice),
-		TEST_BARE(store_http_new_takes_the_gateway_that_answers),
-		TEST_BARE(store_http_new_leaves_a_gateway_that_is_silent),
-		TEST_BARE(store_http_new_without_any_gateway_says_which_was_refused),
-		TEST(batch_is_applied_under_session_and_growing_numbers),
-		TEST(batch_without_an_answer_is_repeated_elsewhere_with_the_same_key),
-		TEST(batch_that_is_refused_tells_which_op_and_uses_its_number_up),
-		TEST(batch_with_an_answer_that_makes_no_sense_is_in_doubt),
-		TEST(batch_asks_for_the_compact_form_and_takes_either),
-		TEST(batch_with_a_compact_answer_that_makes_no_sense_is_in_doubt),
-		TEST(cancel_ends_the_waiting_for_a_gateway_that_does_not_answer),
-		TEST(outage_is_waited_out_and_cancel_ends_that_too),
-		TEST_BARE(outage_that_lasts_fails_calls_and_later_ones_work),
-		TEST_BARE(outage_counts_from_the_call_and_no_attempt_outlasts_it),
-		TEST(free_ends_what_is_under_way),
-		TEST_BARE(gateways_that_the_first_one_knows_are_used),
-		TEST(drive_can_be_asked_again),
+		TEST_BARE(store_http_new_fails_for_a_missing_or_ambiguous_drive_name),
+		TEST_BARE(store_http_new_skips_a_gateway_that_refuses_connections),
+		TEST_BARE(store_http_new_skips_a_gateway_that_does_not_answer),
+		TEST_BARE(store_http_new_without_a_gateway_names_the_url_that_refused),
+		TEST(batches_carry_the_session_and_growing_batch_numbers),
+		TEST(a_batch_without_an_answer_is_repeated_unchanged_at_another_gateway),
+		TEST(a_refused_batch_reports_the_index_of_the_op_and_uses_up_its_number),
+		TEST(a_batch_with_a_malformed_json_answer_is_in_doubt),
+		TEST(a_batch_asks_for_a_compact_answer_and_also_accepts_json),
+		TEST(a_batch_with_a_malformed_compact_answer_is_in_doubt),
+		TEST(cancel_ends_a_call_to_a_gateway_that_does_not_answer),
+		TEST(a_call_waits_out_an_outage_and_cancel_ends_the_wait_of_another),
+		TEST_BARE(calls_fail_after_a_long_outage_and_later_calls_work_again),
+		TEST_BARE(calls_to_a_silent_gateway_fail_when_their_own_outage_time_is_over),
+		TEST(free_ends_calls_in_flight_with_eintr),
+		TEST_BARE(the_store_uses_gateways_that_the_first_gateway_lists),
+		TEST(the_drive_can_be_fetched_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static bool replaces(struct fake_gateway *g, size_t n, const char *session)
 	return r && r->body && strstr(r->body, field);
 }
 
-static void number_of_which_the_store_says_nothing_is_not_given_again(void **state)
+static void after_a_refusal_without_a_batch_number_the_session_is_replaced(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -52,7 +52,7 @@ static void number_of_which_the_store_says_nothing_is_not_given_again(void **sta
 	assert_int_equal(store_http_in_doubt(f->store), 0);
 }
 
-static void number_that_nobody_took_stays_with_its_batch(void **state)
+static void a_batch_that_no_service_took_is_sent_elsewhere_under_its_number(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -66,7 +66,7 @@ static void number_that_nobody_took_stays_with_its_batch(void **state)
 	assert_int_equal(fake_count(f->a, "POST", "/sessions") + fake_count(f->b, "POST", "/sessions"), 1);
 }
 
-static void batch_whose_number_is_wrong_goes_under_a_session_that_replaces_this_one(void **state)
+static void a_batch_with_a_wrong_number_is_sent_again_in_a_replacing_session(void **state)
 {
 	static const struct {
 		int status;
@@ -88,7 +88,7 @@ static void batch_whose_number_is_wrong_goes_under_a_session_that_replaces_this_
 	}
 }
 
-static void batch_of_a_session_that_is_gone_goes_under_a_new_one(void **state)
+static void a_batch_whose_session_is_gone_is_sent_again_in_a_new_session(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -142,7 +142,7 @@ static void lose_answer_and_session(struct fixture *f, int status, const char *j
 	"\",\"op\":\"create\",\"id\":\"30064771077\",\"parent\":\"30064771073\",\"name\":\"x\",\"key\":\"" key "\"}"
 #define JOURNAL(entries, last) "{\"changes\":[" entries "],\"last\":\"" last "\",\"incarnation\":\"1\"}"
 
-static void batch_in_doubt_that_happened_before_its_session_was_gone_is_answered_from_the_journal(void **state)
+static void a_batch_in_doubt_that_was_applied_is_answered_from_the_journal(void **state)
 {
 	struct fixture *f = *state;
 	const struct item made = some_item(5, "x"),
@@ -166,7 +166,7 @@ static void batch_in_doubt_that_happened_before_its_session_was_gone_is_answered
 	free(folder_page);
 }
 
-static void batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_sent_again(void **state)
+static void a_batch_in_doubt_that_was_not_applied_is_sent_again_in_a_new_session(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -180,7 +180,7 @@ static void batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_se
 	assert_string_equal(fake_request(f->b, "POST", OPS, 1)->batch, "1");
 }
 
-static void batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too(void **state)
+static void a_batch_in_doubt_is_looked_up_even_if_its_session_was_renewed(void **state)
 {
 	struct fixture *f = *state;
 	const struct op op = some_op();
@@ -222,7 +222,7 @@ static void batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too(
 
 /* The gateway has sent the batch twice: the answer that comes is not the first that a service gave, and
  * Nephos-Attempts says so. */
-static void batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_happen(void **state)
+static void a_batch_that_the_gateway_sent_twice_is_looked_up_and_not_repeated(void **state)
 {
 	struct fixture *f = *state;
 	const struct item made = some_item(5, "x");
@@ -245,7 +245,7 @@ static void batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_
 }
 
 /* A refusal that does not carry the batch number does not tell whether the batch was applied before. */
-static void batch_in_doubt_that_is_refused_on_the_way_is_looked_up(void **state)
+static void a_batch_in_doubt_that_is_then_refused_is_looked_up_and_sent_again(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -266,7 +266,7 @@ static void batch_in_doubt_that_is_refused_on_the_way_is_looked_up(void **state)
 
 /* All answers to batches are lost, but no others. The session is replaced before the caller's time is over, and
  * the caller learns what was applied. */
-static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(void **state)
+static void a_batch_whose_answers_are_all_lost_is_fenced_and_found_in_the_journal(void **state)
 {
 	struct fixture *f = *state;
 	const struct item made = some_item(5, "x");
@@ -294,7 +294,7 @@ static void batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time(voi
 
 /* No request succeeds. The batch is given up, and the next one waits until the session is replaced. All attempts
  * to replace it are the same request with the same key. */
-static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
+static void no_batch_is_sent_until_the_session_of_an_abandoned_batch_is_replaced(void **state)
 {
 	struct fixture *f = *state;
 	const char *urls[1];
@@ -324,7 +324,7 @@ static void batch_given_up_is_fenced_before_anything_else_is_sent(void **state)
 /* A database that comes and goes: each time the fate of the batch is unknown, and the journal says that the batch
  * was not applied. The batch is sent again for as long as an outage is waited out, with no limit on the number of
  * attempts. */
-static void batch_that_is_in_doubt_again_and_again_is_tried_until_the_outage_is_over(void **state)
+static void a_batch_that_is_in_doubt_twelve_times_is_sent_until_it_succeeds(void **state)
 {
 	struct fixture *f = *state;
 	const char *urls[1];
@@ -348,7 +348,7 @@ static void batch_that_is_in_doubt_again_and_again_is_tried_until_the_outage_is_
 	assert_int_equal(store_http_in_doubt(f->store), 0);
 }
 
-static void document_without_a_name_is_asked_for_again_when_the_session_was_replaced(void **state)
+static void an_item_not_found_in_a_replaced_session_is_fetched_in_the_new_one(void **state)
 {
 	struct fixture *f = *state;
 	const struct item held = some_item(5, "x");
@@ -373,7 +373,7 @@ static void document_without_a_name_is_asked_for_again_when_the_session_was_repl
 	free(page);
 }
 
-static void batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again(void **state)
+static void a_batch_in_doubt_that_the_journal_cannot_resolve_fails_and_is_not_repeated(void **state)
 {
 	static const struct {
 		int status;
@@ -404,20 +404,20 @@ static void batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(number_of_which_the_store_says_nothing_is_not_given_again),
-		TEST(number_that_nobody_took_stays_with_its_batch),
-		cmocka_unit_test(batch_whose_number_is_wrong_goes_under_a_session_that_replaces_this_one),
-		TEST(batch_of_a_session_that_is_gone_goes_under_a_new_one),
-		TEST(batch_in_doubt_that_happened_before_its_session_was_gone_is_answered_from_the_journal),
-		TEST(batch_in_doubt_that_did_not_happen_before_its_session_was_gone_is_sent_again),
-		TEST(batch_in_doubt_whose_session_was_renewed_meanwhile_is_looked_up_too),
-		TEST(batch_that_the_gateway_sent_twice_is_not_taken_for_one_that_did_not_happen),
-		TEST(batch_in_doubt_that_is_refused_on_the_way_is_looked_up),
-		TEST_BARE(batch_whose_answers_are_all_lost_is_fenced_and_looked_up_in_time),
-		TEST_BARE(batch_given_up_is_fenced_before_anything_else_is_sent),
-		TEST_BARE(batch_that_is_in_doubt_again_and_again_is_tried_until_the_outage_is_over),
-		TEST(document_without_a_name_is_asked_for_again_when_the_session_was_replaced),
-		cmocka_unit_test(batch_in_doubt_that_the_journal_cannot_tell_of_fails_and_is_not_sent_again),
+		TEST(after_a_refusal_without_a_batch_number_the_session_is_replaced),
+		TEST(a_batch_that_no_service_took_is_sent_elsewhere_under_its_number),
+		cmocka_unit_test(a_batch_with_a_wrong_number_is_sent_again_in_a_replacing_session),
+		TEST(a_batch_whose_session_is_gone_is_sent_again_in_a_new_session),
+		TEST(a_batch_in_doubt_that_was_applied_is_answered_from_the_journal),
+		TEST(a_batch_in_doubt_that_was_not_applied_is_sent_again_in_a_new_session),
+		TEST(a_batch_in_doubt_is_looked_up_even_if_its_session_was_renewed),
+		TEST(a_batch_that_the_gateway_sent_twice_is_looked_up_and_not_repeated),
+		TEST(a_batch_in_doubt_that_is_then_refused_is_looked_up_and_sent_again),
+		TEST_BARE(a_batch_whose_answers_are_all_lost_is_fenced_and_found_in_the_journal),
+		TEST_BARE(no_batch_is_sent_until_the_session_of_an_abandoned_batch_is_replaced),
+		TEST_BARE(a_batch_that_is_in_doubt_twelve_times_is_sent_until_it_succeeds),
+		TEST(an_item_not_found_in_a_replaced_session_is_fetched_in_the_new_one),
+		cmocka_unit_test(a_batch_in_doubt_that_the_journal_cannot_resolve_fails_and_is_not_repeated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

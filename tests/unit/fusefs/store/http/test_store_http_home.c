@@ -25,7 +25,7 @@ static void answer_of_home(struct fixture *f, char *home, size_t size, unsigned 
 	fake_add(f->b, &answer);
 }
 
-static void the_home_of_the_drive_is_asked_from_the_next_request_on(void **state)
+static void requests_go_to_the_home_gateway_that_an_answer_has_named(void **state)
 {
 	struct fixture *f = *state;
 	char home[96], *bytes;
@@ -39,7 +39,7 @@ static void the_home_of_the_drive_is_asked_from_the_next_request_on(void **state
 	free(bytes);
 }
 
-static void a_home_that_cannot_answer_is_left_though_another_gateway_names_it(void **state)
+static void a_home_gateway_that_failed_is_avoided_although_another_one_names_it(void **state)
 {
 	struct fixture *f = *state;
 	char home[96], *bytes;
@@ -54,7 +54,7 @@ static void a_home_that_cannot_answer_is_left_though_another_gateway_names_it(vo
 	free(bytes);
 }
 
-static void a_home_that_nobody_gave_or_named_before_is_not_asked(void **state)
+static void a_home_gateway_that_is_not_on_the_list_is_never_asked(void **state)
 {
 	struct fixture *f = *state;
 	struct fake_gateway *stranger = fake_start(0);
@@ -81,9 +81,9 @@ static void a_home_that_nobody_gave_or_named_before_is_not_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_home_of_the_drive_is_asked_from_the_next_request_on),
-		TEST(a_home_that_cannot_answer_is_left_though_another_gateway_names_it),
-		TEST(a_home_that_nobody_gave_or_named_before_is_not_asked),
+		TEST(requests_go_to_the_home_gateway_that_an_answer_has_named),
+		TEST(a_home_gateway_that_failed_is_avoided_although_another_one_names_it),
+		TEST(a_home_gateway_that_is_not_on_the_list_is_never_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,7 @@ static void ends_session(struct fake_gateway *g, const char *target, const char 
 			.body = next});
 }
 
-static void what_is_held_is_said_as_a_whole_under_a_number(void **state)
+static void a_lock_request_names_all_held_ranges_under_a_growing_number(void **state)
 {
 	struct fixture *f = *state;
 	char *page = grants(f->a);
@@ -110,7 +110,7 @@ static void what_is_held_is_said_as_a_whole_under_a_number(void **state)
 	free(page);
 }
 
-static void a_refusal_is_an_answer_and_says_what_is_in_the_way(void **state)
+static void a_refused_lock_reports_the_conflicting_range(void **state)
 {
 	struct fixture *f = *state;
 	struct locked l;
@@ -129,7 +129,7 @@ static void a_refusal_is_an_answer_and_says_what_is_in_the_way(void **state)
 	assert_false(l.reply.other.exclusive);
 }
 
-static void a_repeat_says_the_same_number(void **state)
+static void a_lock_request_is_repeated_with_the_same_number(void **state)
 {
 	struct fixture *f = *state;
 	struct locked l;
@@ -142,7 +142,7 @@ static void a_repeat_says_the_same_number(void **state)
 	free(page);
 }
 
-static void with_a_session_its_locks_are_lost_and_what_was_written_under_them_is_not_stored_under_the_next(void **state)
+static void a_lost_session_loses_its_locks_and_refuses_writes_made_under_them(void **state)
 {
 	struct fixture *f = *state;
 	char *page = grants(f->a);
@@ -170,7 +170,7 @@ static void with_a_session_its_locks_are_lost_and_what_was_written_under_them_is
 	free(page);
 }
 
-static void a_session_that_replaces_another_has_its_locks(void **state)
+static void locks_survive_in_a_new_session_that_has_kept_them(void **state)
 {
 	struct fixture *f = *state;
 	char *page = grants(f->a);
@@ -187,7 +187,7 @@ static void a_session_that_replaces_another_has_its_locks(void **state)
 	free(page);
 }
 
-static void what_a_session_let_go_of_is_not_lost_with_it(void **state)
+static void locks_released_before_a_session_is_lost_do_not_count_as_lost(void **state)
 {
 	struct fixture *f = *state;
 	char *page = grants(f->a);
@@ -203,7 +203,7 @@ static void what_a_session_let_go_of_is_not_lost_with_it(void **state)
 	free(page);
 }
 
-static void what_was_refused_is_not_lost_with_a_session(void **state)
+static void refused_locks_do_not_count_as_lost_with_a_session(void **state)
 {
 	struct fixture *f = *state;
 	struct locked l;
@@ -222,7 +222,7 @@ static void what_was_refused_is_not_lost_with_a_session(void **state)
 	assert_int_equal(run_write(f, &a), 0);
 }
 
-static void a_lock_whose_session_ends_under_it_is_not_asked_for_under_the_next(void **state)
+static void a_lock_request_whose_session_ends_is_not_repeated_in_the_next_one(void **state)
 {
 	struct fixture *f = *state;
 	struct locked l;
@@ -232,7 +232,7 @@ static void a_lock_whose_session_ends_under_it_is_not_asked_for_under_the_next(v
 	assert_int_equal(fake_count(f->a, "POST", LOCKS), 1);
 }
 
-static void polls_come_several_times_in_a_lease(void **state)
+static void a_poll_waits_a_third_of_the_lock_lease(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -257,16 +257,15 @@ static void polls_come_several_times_in_a_lease(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_store(what_is_held_is_said_as_a_whole_under_a_number),
-		with_store(a_refusal_is_an_answer_and_says_what_is_in_the_way),
-		with_store(a_repeat_says_the_same_number),
-		with_store(
-			with_a_session_its_locks_are_lost_and_what_was_written_under_them_is_not_stored_under_the_next),
-		with_store(a_session_that_replaces_another_has_its_locks),
-		with_store(what_a_session_let_go_of_is_not_lost_with_it),
-		with_store(what_was_refused_is_not_lost_with_a_session),
-		with_store(a_lock_whose_session_ends_under_it_is_not_asked_for_under_the_next),
-		with_store(polls_come_several_times_in_a_lease),
+		with_store(a_lock_request_names_all_held_ranges_under_a_growing_number),
+		with_store(a_refused_lock_reports_the_conflicting_range),
+		with_store(a_lock_request_is_repeated_with_the_same_number),
+		with_store(a_lost_session_loses_its_locks_and_refuses_writes_made_under_them),
+		with_store(locks_survive_in_a_new_session_that_has_kept_them),
+		with_store(locks_released_before_a_session_is_lost_do_not_count_as_lost),
+		with_store(refused_locks_do_not_count_as_lost_with_a_session),
+		with_store(a_lock_request_whose_session_ends_is_not_repeated_in_the_next_one),
+		with_store(a_poll_waits_a_third_of_the_lock_lease),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

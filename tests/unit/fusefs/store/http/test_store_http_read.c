@@ -16,7 +16,7 @@
 
 /* ---- reads ---- */
 
-static void lookup_names_the_child_and_the_floor(void **state)
+static void lookup_sends_the_name_and_the_last_position_as_floor(void **state)
 {
 	struct fixture *f = *state;
 	struct item item = some_item(5, "na me");
@@ -38,7 +38,7 @@ static void lookup_names_the_child_and_the_floor(void **state)
 	free(bytes);
 }
 
-static void lookup_of_nothing_is_enoent(void **state)
+static void lookup_of_a_missing_name_fails_with_enoent(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -46,7 +46,7 @@ static void lookup_of_nothing_is_enoent(void **state)
 	assert_int_equal(run_lookup(f, &a), -ENOENT);
 }
 
-static void read_that_meets_an_older_view_is_repeated(void **state)
+static void a_read_that_meets_an_older_view_is_repeated_at_the_same_gateway(void **state)
 {
 	struct fixture *f = *state;
 	struct item item = some_item(5, "na me");
@@ -67,7 +67,7 @@ static void read_that_meets_an_older_view_is_repeated(void **state)
 	free(bytes);
 }
 
-static void read_under_another_incarnation_drops_its_floor(void **state)
+static void a_read_after_a_change_of_incarnation_is_repeated_without_a_floor(void **state)
 {
 	struct fixture *f = *state;
 	struct item item = some_item(5, "na me");
@@ -87,7 +87,7 @@ static void read_under_another_incarnation_drops_its_floor(void **state)
 	free(bytes);
 }
 
-static void read_that_a_gateway_cannot_serve_goes_to_the_next(void **state)
+static void a_read_that_fails_at_one_gateway_is_sent_to_the_next(void **state)
 {
 	struct fixture *f = *state;
 	struct item item = some_item(5, "na me");
@@ -120,7 +120,7 @@ static void check_hostile_item(struct fixture *f, const struct item *item)
 	free(bytes);
 }
 
-static void items_that_no_store_would_send_are_refused(void **state)
+static void invalid_items_in_an_answer_are_refused_with_eproto(void **state)
 {
 	struct fixture *f = *state;
 	struct item item;
@@ -155,7 +155,7 @@ static int run_children(struct fixture *f, struct answer *a, const char *after)
 	return answer_wait(a);
 }
 
-static void children_come_in_order_behind_the_cursor(void **state)
+static void children_are_refused_if_they_are_too_many_or_not_after_the_cursor(void **state)
 {
 	struct fixture *f = *state;
 	struct item items[4] = {some_item(5, "b"), some_item(6, "ba"), some_item(7, "c"), some_item(8, "d")};
@@ -177,7 +177,7 @@ static void children_come_in_order_behind_the_cursor(void **state)
 		free(bytes[i]);
 }
 
-static void answers_that_are_cut_off_or_not_ours_are_refused(void **state)
+static void truncated_foreign_and_empty_answers_are_refused_with_eproto(void **state)
 {
 	static const char junk[] = "<html>It works!</html>";
 	struct fixture *f = *state;
@@ -223,7 +223,7 @@ static void check_extents(struct fixture *f, const struct extent *list, uint32_t
 	buf_fini(&b);
 }
 
-static void extents_are_checked_against_each_other_and_their_blocks(void **state)
+static void extents_that_overlap_or_exceed_the_file_or_a_block_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e[2] = {
@@ -246,7 +246,7 @@ static void extents_are_checked_against_each_other_and_their_blocks(void **state
 	check_extents(f, e, 2, 104, -EPROTO);
 }
 
-static void ids_without_an_answer_are_asked_for_again_under_the_same_key(void **state)
+static void a_request_for_ids_without_an_answer_is_repeated_with_the_same_key(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -269,7 +269,7 @@ static void ids_without_an_answer_are_asked_for_again_under_the_same_key(void **
 	assert_int_equal(strlen(fake_request(f->a, "POST", "/sessions", 0)->key), 32);
 }
 
-static void xattrs_and_ids_come_as_they_are(void **state)
+static void xattrs_and_ids_are_parsed_and_wrong_ids_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -339,7 +339,7 @@ static struct extent block_of(const char *text)
 	return e;
 }
 
-static void block_get_verifies_what_came(void **state)
+static void block_get_returns_a_block_that_matches_its_hash(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -351,7 +351,7 @@ static void block_get_verifies_what_came(void **state)
 	assert_non_null(strstr(fake_request(f->a, "GET", "/blocks/", 0)->target, "?cap=99.1.ab"));
 }
 
-static void block_get_of_other_bytes_asks_once_more_elsewhere_then_fails(void **state)
+static void block_get_of_wrong_bytes_tries_another_gateway_once_and_then_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -371,7 +371,7 @@ static void block_get_of_other_bytes_asks_once_more_elsewhere_then_fails(void **
 
 #define LARGE_BYTES (300u * 1024) /* too many to be hashed while they are received */
 
-static void large_block_is_verified_as_well(void **state)
+static void block_get_verifies_the_hash_of_a_large_block(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = {.kind = EXTENT_BLOCK, .block_size = LARGE_BYTES, .cap = SPAN_LITERAL("99.1.ab")};
@@ -402,7 +402,7 @@ static void large_block_is_verified_as_well(void **state)
 	free(into);
 }
 
-static void more_bytes_than_a_block_has_go_nowhere(void **state)
+static void block_get_does_not_write_past_the_memory_of_the_block(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -418,7 +418,7 @@ static void more_bytes_than_a_block_has_go_nowhere(void **state)
 	assert_int_equal(a.data[7], 'x');
 }
 
-static void block_get_with_a_capability_that_is_too_old_goes_without(void **state)
+static void block_get_with_a_refused_capability_is_repeated_without_it(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -449,7 +449,7 @@ static const char *digest_line(const char *text, char ret[128])
 	return ret;
 }
 
-static void part_of_a_block_is_asked_for_alone_and_verified_by_its_digest(void **state)
+static void block_get_asks_for_a_part_by_range_and_verifies_its_digest(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -469,7 +469,7 @@ static void part_of_a_block_is_asked_for_alone_and_verified_by_its_digest(void *
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), 1);
 }
 
-static void part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails(void **state)
+static void a_part_with_a_wrong_digest_is_fetched_once_more_before_block_get_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -496,7 +496,7 @@ static void part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/") + fake_count(f->b, "GET", "/blocks/"), 4);
 }
 
-static void part_that_no_store_would_send_is_refused(void **state)
+static void block_get_refuses_answers_that_do_not_match_the_requested_part(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -531,7 +531,7 @@ static void part_that_no_store_would_send_is_refused(void **state)
 	assert_int_equal(fake_count(f->a, "GET", "/blocks/"), sizeof(bad) / sizeof(bad[0]));
 }
 
-static void part_that_does_not_lie_in_its_block_is_not_asked_for(void **state)
+static void block_get_sends_no_request_for_an_invalid_part(void **state)
 {
 	struct fixture *f = *state;
 	struct extent e = block_of("content");
@@ -578,7 +578,7 @@ static int run_poll(struct fixture *f, struct answer *a)
 	"{\"seq\":\"" seq \
 	"\",\"op\":\"create\",\"id\":\"30064771080\",\"parent\":\"30064771073\",\"name\":\"n\",\"key\":\"" key "\"}"
 
-static void poll_tells_changes_and_which_are_our_own(void **state)
+static void poll_reports_changes_and_which_of_them_are_own(void **state)
 {
 	struct fixture *f = *state;
 	const struct fake_request *r;
@@ -613,7 +613,7 @@ static void poll_tells_changes_and_which_are_our_own(void **state)
 	assert_int_equal(a.at.seq, 11);
 }
 
-static void poll_says_how_many_others_there_are_and_which_number_is_known(void **state)
+static void poll_reports_the_number_of_other_mounts_and_sends_it_in_the_next_poll(void **state)
 {
 	struct fixture *f = *state;
 	const struct fake_request *r;
@@ -643,7 +643,7 @@ static void poll_says_how_many_others_there_are_and_which_number_is_known(void *
 	assert_int_equal(run_poll(f, &a), -EPROTO);
 }
 
-static void poll_that_shows_a_gap_resets(void **state)
+static void poll_reports_a_reset_for_an_answer_that_does_not_continue(void **state)
 {
 	static const struct {
 		int status;
@@ -676,7 +676,7 @@ static void poll_that_shows_a_gap_resets(void **state)
 	}
 }
 
-static void poll_is_not_repeated_but_leaves_the_gateway(void **state)
+static void a_failed_poll_is_not_repeated_and_the_next_uses_another_gateway(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -733,31 +733,31 @@ static void metrics_count_bytes_retries_and_failovers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(lookup_names_the_child_and_the_floor),
-		TEST(lookup_of_nothing_is_enoent),
-		TEST(read_that_meets_an_older_view_is_repeated),
-		TEST(read_under_another_incarnation_drops_its_floor),
-		TEST(read_that_a_gateway_cannot_serve_goes_to_the_next),
-		TEST(items_that_no_store_would_send_are_refused),
-		TEST(children_come_in_order_behind_the_cursor),
-		TEST(answers_that_are_cut_off_or_not_ours_are_refused),
-		TEST(extents_are_checked_against_each_other_and_their_blocks),
-		TEST(xattrs_and_ids_come_as_they_are),
-		TEST(ids_without_an_answer_are_asked_for_again_under_the_same_key),
-		TEST(block_get_verifies_what_came),
-		TEST(block_get_of_other_bytes_asks_once_more_elsewhere_then_fails),
-		TEST(large_block_is_verified_as_well),
-		TEST(more_bytes_than_a_block_has_go_nowhere),
-		TEST(block_get_with_a_capability_that_is_too_old_goes_without),
-		TEST(part_of_a_block_is_asked_for_alone_and_verified_by_its_digest),
-		TEST(part_with_a_wrong_digest_is_asked_for_once_more_elsewhere_then_fails),
-		TEST(part_that_no_store_would_send_is_refused),
-		TEST(part_that_does_not_lie_in_its_block_is_not_asked_for),
+		TEST(lookup_sends_the_name_and_the_last_position_as_floor),
+		TEST(lookup_of_a_missing_name_fails_with_enoent),
+		TEST(a_read_that_meets_an_older_view_is_repeated_at_the_same_gateway),
+		TEST(a_read_after_a_change_of_incarnation_is_repeated_without_a_floor),
+		TEST(a_read_that_fails_at_one_gateway_is_sent_to_the_next),
+		TEST(invalid_items_in_an_answer_are_refused_with_eproto),
+		TEST(children_are_refused_if_they_are_too_many_or_not_after_the_cursor),
+		TEST(truncated_foreign_and_empty_answers_are_refused_with_eproto),
+		TEST(extents_that_overlap_or_exceed_the_file_or_a_block_are_refused),
+		TEST(xattrs_and_ids_are_parsed_and_wrong_ids_are_refused),
+		TEST(a_request_for_ids_without_an_answer_is_repeated_with_the_same_key),
+		TEST(block_get_returns_a_block_that_matches_its_hash),
+		TEST(block_get_of_wrong_bytes_tries_another_gateway_once_and_then_fails),
+		TEST(block_get_verifies_the_hash_of_a_large_block),
+		TEST(block_get_does_not_write_past_the_memory_of_the_block),
+		TEST(block_get_with_a_refused_capability_is_repeated_without_it),
+		TEST(block_get_asks_for_a_part_by_range_and_verifies_its_digest),
+		TEST(a_part_with_a_wrong_digest_is_fetched_once_more_before_block_get_fails),
+		TEST(block_get_refuses_answers_that_do_not_match_the_requested_part),
+		TEST(block_get_sends_no_request_for_an_invalid_part),
 		TEST(block_put_sends_the_bytes_under_their_hash),
-		TEST(poll_tells_changes_and_which_are_our_own),
-		TEST(poll_says_how_many_others_there_are_and_which_number_is_known),
-		TEST(poll_that_shows_a_gap_resets),
-		TEST(poll_is_not_repeated_but_leaves_the_gateway),
+		TEST(poll_reports_changes_and_which_of_them_are_own),
+		TEST(poll_reports_the_number_of_other_mounts_and_sends_it_in_the_next_poll),
+		TEST(poll_reports_a_reset_for_an_answer_that_does_not_continue),
+		TEST(a_failed_poll_is_not_repeated_and_the_next_uses_another_gateway),
 		TEST(metrics_count_bytes_retries_and_failovers),
 	};
 

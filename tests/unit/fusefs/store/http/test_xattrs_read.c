@@ -23,7 +23,7 @@ static int run_xattrs(struct fixture *f, struct answer *a)
 	return answer_wait(a);
 }
 
-static void xattrs_of_several_pages_are_given_as_one(void **state)
+static void xattrs_on_several_pages_are_returned_together(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -36,7 +36,7 @@ static void xattrs_of_several_pages_are_given_as_one(void **state)
 	assert_int_equal(fake_count(f->a, "GET", "/xattrs"), 2);
 }
 
-static void xattrs_that_change_between_pages_are_of_the_later_version(void **state)
+static void xattrs_that_change_between_pages_are_read_again_as_one_version(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -52,7 +52,7 @@ static void xattrs_that_change_between_pages_are_of_the_later_version(void **sta
 	assert_int_equal(fake_count(f->a, "GET", "/xattrs"), 4);
 }
 
-static void xattrs_that_change_all_the_while_are_given_up(void **state)
+static void a_read_of_xattrs_that_keep_changing_fails_with_ebusy(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -63,7 +63,7 @@ static void xattrs_that_change_all_the_while_are_given_up(void **state)
 	assert_int_equal(a.count, 0);
 }
 
-static void pages_of_xattrs_that_never_end_or_belong_to_nothing_are_refused(void **state)
+static void xattr_pages_without_a_version_or_without_an_end_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct answer a;
@@ -80,10 +80,10 @@ static void pages_of_xattrs_that_never_end_or_belong_to_nothing_are_refused(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(xattrs_of_several_pages_are_given_as_one),
-		TEST(xattrs_that_change_between_pages_are_of_the_later_version),
-		TEST(xattrs_that_change_all_the_while_are_given_up),
-		TEST(pages_of_xattrs_that_never_end_or_belong_to_nothing_are_refused),
+		TEST(xattrs_on_several_pages_are_returned_together),
+		TEST(xattrs_that_change_between_pages_are_read_again_as_one_version),
+		TEST(a_read_of_xattrs_that_keep_changing_fails_with_ebusy),
+		TEST(xattr_pages_without_a_version_or_without_an_end_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ static int put_large(struct fixture *f, const struct block_name *name)
 	return r;
 }
 
-static void a_block_is_one_row_and_its_pieces(void **state)
+static void a_block_is_stored_as_one_row_and_uncompressed_pieces(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1), empty = block_trial_name(2, 1);
@@ -117,7 +117,7 @@ static void stores_on_one_database_see_each_others_blocks(void **state)
 	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), -ENOENT);
 }
 
-static void young_blocks_are_not_gone_through(void **state)
+static void each_skips_blocks_younger_than_the_given_age(void **state)
 {
 	struct fixture *f = *state;
 
@@ -141,7 +141,7 @@ static int remove_it(const struct block_name *name, void *cookie)
 	return s->ops->remove(s, name);
 }
 
-static void what_is_gone_through_may_be_removed(void **state)
+static void the_callback_of_each_may_remove_the_block_it_is_given(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t folder = 0;
@@ -156,7 +156,7 @@ static void what_is_gone_through_may_be_removed(void **state)
 	assert_int_equal(rows(), 0);
 }
 
-static void a_put_that_fails_leaves_nothing_and_says_why(void **state)
+static void a_failed_put_leaves_no_rows_and_returns_the_cause(void **state)
 {
 	static const struct {
 		const char *trap;
@@ -184,7 +184,7 @@ static void a_put_that_fails_leaves_nothing_and_says_why(void **state)
 	assert_int_equal(put_large(f, &name), 0);
 }
 
-static void a_block_that_is_not_whole_is_a_failure(void **state)
+static void reading_a_block_with_missing_or_short_pieces_returns_eio(void **state)
 {
 	static const char *const damages[] = {"DELETE FROM block_piece WHERE piece = 3",
 		"UPDATE block_piece SET bytes = substr(bytes, 2) WHERE piece = 4",
@@ -209,7 +209,7 @@ static void a_block_that_is_not_whole_is_a_failure(void **state)
 	free(data);
 }
 
-static void a_server_that_is_not_there_is_not_now(void **state)
+static void every_call_without_a_server_returns_enotconn(void **state)
 {
 	struct block_store *s = another_store("host=/nowhere/at/all dbname=docs", 1);
 	struct block_trial t = {s};
@@ -226,7 +226,7 @@ static void a_server_that_is_not_there_is_not_now(void **state)
 	s->ops->free(s);
 }
 
-static void a_connection_that_was_lost_is_made_again(void **state)
+static void the_block_store_reconnects_after_its_connection_is_lost(void **state)
 {
 	struct fixture *f = *state;
 	const struct block_name name = block_trial_name(1, 1), second = block_trial_name(1, 2);
@@ -239,7 +239,7 @@ static void a_connection_that_was_lost_is_made_again(void **state)
 	assert_int_equal(f->trial.blocks->ops->size(f->trial.blocks, &name, &size), 0);
 }
 
-static void a_block_store_in_rows_that_cannot_work_is_refused(void **state)
+static void block_pg_new_refuses_bad_spool_folders_and_connection_counts(void **state)
 {
 	struct block_pg_options options = {.conninfo = server.conninfo, .spool_folder = "/dev/null", .connections = 1};
 	struct block_store *s;
@@ -256,7 +256,7 @@ static void a_block_store_in_rows_that_cannot_work_is_refused(void **state)
 }
 
 /* A crash between the bytes and the row leaves such a stray. */
-static void bytes_without_a_row_are_strays(void **state)
+static void a_block_is_a_stray_until_its_row_is_stored(void **state)
 {
 	struct worker *w = *state;
 	struct block_store *s = another_store(server.conninfo, 1);
@@ -284,16 +284,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BLOCK_SUITE("in_rows", setup, teardown),
-		PG_TEST(a_block_is_one_row_and_its_pieces),
+		PG_TEST(a_block_is_stored_as_one_row_and_uncompressed_pieces),
 		PG_TEST(stores_on_one_database_see_each_others_blocks),
-		PG_TEST(young_blocks_are_not_gone_through),
-		PG_TEST(what_is_gone_through_may_be_removed),
-		PG_TEST(a_put_that_fails_leaves_nothing_and_says_why),
-		PG_TEST(a_block_that_is_not_whole_is_a_failure),
-		PG_TEST(a_server_that_is_not_there_is_not_now),
-		PG_TEST(a_connection_that_was_lost_is_made_again),
-		PG_TEST(a_block_store_in_rows_that_cannot_work_is_refused),
-		with_worker(bytes_without_a_row_are_strays),
+		PG_TEST(each_skips_blocks_younger_than_the_given_age),
+		PG_TEST(the_callback_of_each_may_remove_the_block_it_is_given),
+		PG_TEST(a_failed_put_leaves_no_rows_and_returns_the_cause),
+		PG_TEST(reading_a_block_with_missing_or_short_pieces_returns_eio),
+		PG_TEST(every_call_without_a_server_returns_enotconn),
+		PG_TEST(the_block_store_reconnects_after_its_connection_is_lost),
+		PG_TEST(block_pg_new_refuses_bad_spool_folders_and_connection_counts),
+		with_worker(a_block_is_a_stray_until_its_row_is_stored),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

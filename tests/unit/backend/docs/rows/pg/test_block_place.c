@@ -38,7 +38,7 @@ static int store_block(struct worker *w, uint8_t mark, int64_t step)
 	return r < 0 ? r : w->store->ops->block_stored(w->store, &w->scope, &block, &ret);
 }
 
-static void the_first_word_counts(void **state)
+static void the_first_block_place_is_kept_and_later_ones_are_ignored(void **state)
 {
 	struct worker *w = *state;
 	struct block_place_row row;
@@ -53,7 +53,7 @@ static void the_first_word_counts(void **state)
 	assert_int_equal(row.place.step, 1);
 }
 
-static void a_move_has_a_beginning_and_an_end(void **state)
+static void a_move_begins_progresses_and_switches_only_by_its_current_step(void **state)
 {
 	struct worker *w = *state;
 	struct block_name page[BLOCK_PLACE_PAGE];
@@ -88,7 +88,7 @@ static void a_move_has_a_beginning_and_an_end(void **state)
 	assert_int_equal(row.place.step, 3);
 }
 
-static void a_block_gets_a_row_by_the_step_that_is(void **state)
+static void a_block_is_stored_only_under_the_current_step_or_step_zero(void **state)
 {
 	struct worker *w = *state;
 
@@ -117,7 +117,7 @@ static void *store_late(void *cookie)
 
 /* The writer has read the old step, waits for the mover's transaction, and sees the new step when that
  * transaction is committed. */
-static void who_writes_while_a_move_begins_is_refused(void **state)
+static void a_write_that_waits_for_a_beginning_move_is_then_refused(void **state)
 {
 	struct worker *w = *state;
 	struct late late = {.worker.scope = w->scope};
@@ -139,7 +139,7 @@ static void who_writes_while_a_move_begins_is_refused(void **state)
 
 /* The other way round: a move begins only when the writer's transaction has ended, with the row of its block
  * or without. */
-static void a_move_waits_for_who_writes(void **state)
+static void a_move_cannot_begin_until_a_writers_transaction_ends(void **state)
 {
 	struct worker *w = *state;
 	struct late late = {.worker.scope = w->scope};
@@ -156,7 +156,7 @@ static void a_move_waits_for_who_writes(void **state)
 	worker_fini(&late.worker);
 }
 
-static void one_mover_at_a_time(void **state)
+static void the_mover_lock_is_held_by_one_connection_at_a_time(void **state)
 {
 	struct worker *w = *state;
 	struct worker other = {0};
@@ -170,12 +170,12 @@ static void one_mover_at_a_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(the_first_word_counts),
-		with_worker(a_move_has_a_beginning_and_an_end),
-		with_worker(a_block_gets_a_row_by_the_step_that_is),
-		with_worker(who_writes_while_a_move_begins_is_refused),
-		with_worker(a_move_waits_for_who_writes),
-		with_worker(one_mover_at_a_time),
+		with_worker(the_first_block_place_is_kept_and_later_ones_are_ignored),
+		with_worker(a_move_begins_progresses_and_switches_only_by_its_current_step),
+		with_worker(a_block_is_stored_only_under_the_current_step_or_step_zero),
+		with_worker(a_write_that_waits_for_a_beginning_move_is_then_refused),
+		with_worker(a_move_cannot_begin_until_a_writers_transaction_ends),
+		with_worker(the_mover_lock_is_held_by_one_connection_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

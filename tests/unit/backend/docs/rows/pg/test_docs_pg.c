@@ -3,7 +3,7 @@
 
 /* ---- drives ---- */
 
-static void the_first_drive_is_made_once_with_a_root(void **state)
+static void drive_home_creates_the_home_drive_once_with_a_root_folder(void **state)
 {
 	struct worker *w = *state;
 	struct docs_drive drive;
@@ -28,7 +28,7 @@ static int count_drive(const struct docs_drive *drive, void *cookie)
 	return 0;
 }
 
-static void drives_are_listed_renamed_limited_and_trashed(void **state)
+static void a_users_drives_can_be_listed_renamed_limited_and_trashed(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -59,7 +59,7 @@ static void drives_are_listed_renamed_limited_and_trashed(void **state)
 	assert_int_equal(count, 0);
 }
 
-static void a_drive_made_before_the_first_use_is_the_first(void **state)
+static void drive_home_returns_a_drive_that_the_user_already_created(void **state)
 {
 	struct worker *w = *state;
 	const int64_t user = another_user();
@@ -113,7 +113,7 @@ static void another_users_drive_is_not_found_by_any_call(void **state)
 	assert_int_equal(get(w, ITEM_ROOT(w->scope.drive + 1), &seen), -ERR_NOT_FOUND);
 }
 
-static void reserved_ids_are_nobody_elses(void **state)
+static void reserved_ids_are_not_given_out_again_and_run_out_with_enospc(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -143,7 +143,7 @@ static void reserved_ids_are_nobody_elses(void **state)
 	assert_int_equal(ops->ids_reserve(w->store, &w->scope, 1, &first), -ENOSPC);
 }
 
-static void the_cursor_of_deleted_users_only_goes_on(void **state)
+static void the_cursor_of_deleted_users_never_moves_back(void **state)
 {
 	struct worker *w = *state;
 	int64_t since = -1;
@@ -156,7 +156,7 @@ static void the_cursor_of_deleted_users_only_goes_on(void **state)
 
 /* ---- documents ---- */
 
-static void what_is_created_is_read_as_it_was_given(void **state)
+static void created_documents_are_read_back_with_all_their_attributes(void **state)
 {
 	struct worker *w = *state;
 	struct seen_item seen;
@@ -198,7 +198,7 @@ static void what_is_created_is_read_as_it_was_given(void **state)
 		-EEXIST);
 }
 
-static void a_read_below_its_floor_is_refused(void **state)
+static void a_read_fails_if_the_drive_is_behind_the_requested_position(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -235,7 +235,7 @@ static int list_item(const struct item *item, void *cookie)
 	return 0;
 }
 
-static void children_come_in_the_order_of_bytes_page_by_page(void **state)
+static void children_are_listed_in_byte_order_in_pages(void **state)
 {
 	struct worker *w = *state;
 	static const char *const names[] = {"b", "a", "\377", "aa", "B", "a\001"};
@@ -262,7 +262,7 @@ static void children_come_in_the_order_of_bytes_page_by_page(void **state)
 	assert_int_equal(ops->children(w->store, &w->scope, &what, list_item, &l, &at), -ERR_NOT_FOUND);
 }
 
-static void small_files_come_along_with_their_folder(void **state)
+static void a_listing_with_inline_contains_the_content_of_small_files(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_children what = {.folder = root_of(w), .limit = 10, .with_inline = true};
@@ -326,7 +326,7 @@ static void stored_block(struct worker *w, uint8_t mark, uint32_t size, struct d
 	assert_ok(w, w->store->ops->block_stored(w->store, &w->scope, &block, ret));
 }
 
-static void a_snapshot_shows_one_state_though_others_write(void **state)
+static void a_snapshot_hides_writes_by_other_connections_until_it_ends(void **state)
 {
 	struct worker *w = *state, other = {.scope = w->scope};
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -347,7 +347,7 @@ static void a_snapshot_shows_one_state_though_others_write(void **state)
 	worker_fini(&other);
 }
 
-static void extents_that_touch_the_range_come_in_order(void **state)
+static void extents_of_a_range_are_read_in_order_after_writes_and_cuts(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -387,7 +387,7 @@ static void extents_that_touch_the_range_come_in_order(void **state)
 	assert_string_equal(p.text, "");
 }
 
-static void a_block_that_is_not_stored_is_refused(void **state)
+static void a_write_that_names_a_missing_block_is_refused(void **state)
 {
 	struct worker *w = *state;
 	struct op_extent extent = {.len = 10, .kind = OP_EXTENT_BLOCK, .sha256 = {9, 9, 9}};
@@ -397,20 +397,28 @@ static void a_block_that_is_not_stored_is_refused(void **state)
 		-ERR_BLOCK_MISSING);
 }
 
-static void large_inline_content_comes_back_whole(void **state)
+static int keep_data(const struct tree_extent *extent, void *cookie)
+{
+	return buf_append_span(cookie, extent->data);
+}
+
+static void inline_content_of_maximum_size_is_read_back_unchanged(void **state)
 {
 	struct worker *w = *state;
 	static char content[INLINE_BYTES_MAX];
 	struct op_extent extent = {.len = sizeof(content), .kind = OP_EXTENT_DATA, .data = {content, sizeof(content)}};
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
 	struct docs_position at;
-	struct pieces p = {0};
+	struct buf found;
 
+	buf_init(&found, sizeof(content));
 	for (size_t i = 0; i < sizeof(content); i++)
 		content[i] = (char)(i * 2654435761u >> 13);
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .extents = &extent, .extent_count = 1});
-	assert_ok(w, w->store->ops->extents(w->store, &w->scope, id, 0, 1, 1, item_of_extents, keep_extent, &p, &at));
-	assert_int_equal(p.last.data.size, sizeof(content));
+	assert_ok(w, w->store->ops->extents(w->store, &w->scope, id, 0, 1, 1, item_of_extents, keep_data, &found, &at));
+	assert_int_equal(found.size, sizeof(content));
+	assert_memory_equal(found.data, content, sizeof(content));
+	buf_fini(&found);
 }
 
 static int keep_xattr(struct span name, struct span value, void *cookie)
@@ -461,7 +469,7 @@ static void xattrs_are_set_replaced_and_removed(void **state)
 	xattrs_of(w, all, "user.b= ");
 }
 
-static void xattrs_come_in_pages_that_are_bounded_by_number_and_bytes(void **state)
+static void xattrs_are_listed_in_pages_bounded_by_number_and_bytes(void **state)
 {
 	static const char *const names[] = {"user.b", "user.a", "user.c", "user.d"};
 	struct worker *w = *state;
@@ -490,7 +498,7 @@ static void xattrs_come_in_pages_that_are_bounded_by_number_and_bytes(void **sta
 
 /* ---- names ---- */
 
-static void appends_grow_one_piece_that_is_found_without_its_place(void **state)
+static void consecutive_appends_grow_one_inline_extent(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "log", S_IFREG | 0644);
@@ -509,7 +517,7 @@ static void appends_grow_one_piece_that_is_found_without_its_place(void **state)
 		20);
 }
 
-static void appends_take_what_is_reserved_behind_the_end(void **state)
+static void appends_use_space_that_is_reserved_beyond_the_end_of_the_file(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "log", S_IFREG | 0644);
@@ -541,7 +549,7 @@ static void appends_take_what_is_reserved_behind_the_end(void **state)
 			"SELECT sum(len)::bigint FROM extent WHERE node = (SELECT max(node) FROM extent)"));
 }
 
-static void rename_moves_replaces_and_exchanges(void **state)
+static void rename_moves_replaces_and_exchanges_but_refuses_a_cycle(void **state)
 {
 	struct worker *w = *state;
 	const int64_t dir = create(w, root_of(w), "dir", S_IFDIR | 0755),
@@ -610,7 +618,7 @@ static void folders_are_removed_only_when_empty(void **state)
 	assert_int_equal(seen.item.nlink, 2);
 }
 
-static void a_document_with_several_names_keeps_the_others(void **state)
+static void a_document_with_several_names_keeps_the_others_after_unlink(void **state)
 {
 	struct worker *w = *state;
 	const int64_t dir = create(w, root_of(w), "dir", S_IFDIR | 0755),
@@ -646,7 +654,7 @@ static void a_document_with_several_names_keeps_the_others(void **state)
 	assert_int_equal(seen.item.nlink, 1);
 }
 
-static void a_clone_shares_blocks(void **state)
+static void a_clone_refers_to_the_block_of_its_source(void **state)
 {
 	struct worker *w = *state;
 	const int64_t a = create(w, root_of(w), "a", S_IFREG | 0644), b = create(w, root_of(w), "b", S_IFREG | 0644);
@@ -680,7 +688,7 @@ static int keep_change(const struct tree_change *change, void *cookie)
 	return 0;
 }
 
-static void the_journal_tells_every_op_once(void **state)
+static void the_journal_has_one_entry_per_op_until_old_entries_are_deleted(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -724,7 +732,7 @@ static int stop(const struct item *item, void *cookie)
 	return -EINTR;
 }
 
-static void a_reader_that_wants_no_more_ends_the_read(void **state)
+static void a_read_ends_with_the_error_of_its_callback(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_children what = {.folder = root_of(w), .limit = 10};
@@ -735,7 +743,7 @@ static void a_reader_that_wants_no_more_ends_the_read(void **state)
 	assert_int_equal(w->store->ops->item_get(w->store, &w->scope, root_of(w), stop, NULL, &at), -EINTR);
 }
 
-static void migrating_again_changes_nothing(void **state)
+static void a_second_migration_applies_nothing(void **state)
 {
 	struct worker *w = *state;
 
@@ -746,31 +754,31 @@ static void migrating_again_changes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(the_first_drive_is_made_once_with_a_root),
-		with_worker(drives_are_listed_renamed_limited_and_trashed),
-		with_worker(a_drive_made_before_the_first_use_is_the_first),
+		with_worker(drive_home_creates_the_home_drive_once_with_a_root_folder),
+		with_worker(a_users_drives_can_be_listed_renamed_limited_and_trashed),
+		with_worker(drive_home_returns_a_drive_that_the_user_already_created),
 		with_worker(another_users_drive_is_not_found_by_any_call),
-		with_worker(reserved_ids_are_nobody_elses),
-		with_worker(the_cursor_of_deleted_users_only_goes_on),
-		with_worker(what_is_created_is_read_as_it_was_given),
-		with_worker(a_read_below_its_floor_is_refused),
-		with_worker(children_come_in_the_order_of_bytes_page_by_page),
-		with_worker(small_files_come_along_with_their_folder),
-		with_worker(a_snapshot_shows_one_state_though_others_write),
-		with_worker(extents_that_touch_the_range_come_in_order),
-		with_worker(a_block_that_is_not_stored_is_refused),
-		with_worker(large_inline_content_comes_back_whole),
+		with_worker(reserved_ids_are_not_given_out_again_and_run_out_with_enospc),
+		with_worker(the_cursor_of_deleted_users_never_moves_back),
+		with_worker(created_documents_are_read_back_with_all_their_attributes),
+		with_worker(a_read_fails_if_the_drive_is_behind_the_requested_position),
+		with_worker(children_are_listed_in_byte_order_in_pages),
+		with_worker(a_listing_with_inline_contains_the_content_of_small_files),
+		with_worker(a_snapshot_hides_writes_by_other_connections_until_it_ends),
+		with_worker(extents_of_a_range_are_read_in_order_after_writes_and_cuts),
+		with_worker(a_write_that_names_a_missing_block_is_refused),
+		with_worker(inline_content_of_maximum_size_is_read_back_unchanged),
 		with_worker(xattrs_are_set_replaced_and_removed),
-		with_worker(xattrs_come_in_pages_that_are_bounded_by_number_and_bytes),
-		with_worker(appends_grow_one_piece_that_is_found_without_its_place),
-		with_worker(appends_take_what_is_reserved_behind_the_end),
-		with_worker(rename_moves_replaces_and_exchanges),
+		with_worker(xattrs_are_listed_in_pages_bounded_by_number_and_bytes),
+		with_worker(consecutive_appends_grow_one_inline_extent),
+		with_worker(appends_use_space_that_is_reserved_beyond_the_end_of_the_file),
+		with_worker(rename_moves_replaces_and_exchanges_but_refuses_a_cycle),
 		with_worker(folders_are_removed_only_when_empty),
-		with_worker(a_document_with_several_names_keeps_the_others),
-		with_worker(a_clone_shares_blocks),
-		with_worker(the_journal_tells_every_op_once),
-		with_worker(a_reader_that_wants_no_more_ends_the_read),
-		with_worker(migrating_again_changes_nothing),
+		with_worker(a_document_with_several_names_keeps_the_others_after_unlink),
+		with_worker(a_clone_refers_to_the_block_of_its_source),
+		with_worker(the_journal_has_one_entry_per_op_until_old_entries_are_deleted),
+		with_worker(a_read_ends_with_the_error_of_its_callback),
+		with_worker(a_second_migration_applies_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -27,7 +27,7 @@ static int in_trash(struct worker *w)
 	return count;
 }
 
-static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
+static void trashing_a_drive_with_content_needs_its_name_and_is_reversible(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -66,7 +66,7 @@ static void a_drive_with_content_goes_by_its_name_and_comes_back(void **state)
 	assert_int_equal(ops->drive_restore(w->store, &w->scope, &replaced), -ERR_NOT_FOUND);
 }
 
-static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void **state)
+static void a_restored_home_drive_is_home_again_unless_its_successor_is_used(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -94,7 +94,7 @@ static void a_first_drive_is_the_first_again_unless_another_one_is_in_use(void *
 	assert_ok(w, ops->drive_get(w->store, &w->scope, &now));
 }
 
-static void a_drive_that_is_empty_or_thrown_away_twice_is_gone_at_once(void **state)
+static void a_drive_that_is_empty_or_trashed_twice_is_deleted_for_good(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -117,7 +117,7 @@ static void a_drive_that_is_empty_or_thrown_away_twice_is_gone_at_once(void **st
 	assert_int_equal(number_of(w, "purged", "SELECT count(*) FROM drive WHERE trashed_at = '-infinity'"), 0);
 }
 
-static void a_user_has_only_so_many_drives(void **state)
+static void a_user_cannot_create_more_drives_than_the_maximum(void **state)
 {
 	struct worker *w = *state;
 	struct docs_drive drive;
@@ -152,7 +152,7 @@ static int64_t quota_of(struct worker *w)
 	return drive.row.quota;
 }
 
-static void drives_of_a_user_share_one_quota(void **state)
+static void all_drives_of_a_user_share_one_quota(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -180,7 +180,7 @@ static void drives_of_a_user_share_one_quota(void **state)
 	assert_int_equal(quota_of(w), 1);
 }
 
-static void the_default_quota_is_for_those_without_one_of_their_own(void **state)
+static void the_default_quota_applies_to_users_without_a_quota_of_their_own(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -219,7 +219,7 @@ static int create_refused(struct worker *w, const char *name)
 			.fields = OP_HAS_MODE});
 }
 
-static void documents_are_limited_with_a_quota_in_all_drives_together(void **state)
+static void a_quota_also_limits_the_documents_in_all_drives_of_a_user(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -251,7 +251,7 @@ static void documents_are_limited_with_a_quota_in_all_drives_together(void **sta
 	assert_int_equal(drive_of(w).documents_max, DOCUMENTS_BASE + 2);
 }
 
-static void a_document_counts_until_its_rows_are_gone(void **state)
+static void a_document_counts_until_the_orphan_is_collected(void **state)
 {
 	struct worker *w = *state;
 	uint32_t count;
@@ -286,7 +286,7 @@ static int write_spread(struct worker *w, int64_t id, int64_t count)
 	return r;
 }
 
-static void extents_are_limited_with_a_quota_in_all_drives_together(void **state)
+static void a_quota_also_limits_the_extents_in_all_drives_of_a_user(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -319,7 +319,7 @@ static void extents_are_limited_with_a_quota_in_all_drives_together(void **state
 	assert_int_equal(drive_of(w).extents_max, EXTENTS_BASE + 2);
 }
 
-static void extents_count_until_their_rows_are_gone(void **state)
+static void extents_count_until_the_orphaned_file_is_collected(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -335,7 +335,7 @@ static void extents_count_until_their_rows_are_gone(void **state)
 		number_of(w, "rows", "SELECT count(*) FROM extent WHERE node >> 32 = (SELECT max(id) FROM drive)"), 0);
 }
 
-static void extents_of_before_they_were_counted_are_counted_by_migrating(void **state)
+static void migration_counts_the_extents_of_existing_files(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -416,7 +416,7 @@ static void rewrite(struct worker *w, int64_t id, uint8_t mark)
 	do_op(w, &(struct op){.kind = OP_WRITE, .id = id, .fields = OP_REPLACE, .extents = &extent, .extent_count = 1});
 }
 
-static void blocks_let_go_make_room_the_oldest_first_and_no_more_than_is_needed(void **state)
+static void a_shortage_collects_only_as_many_oldest_unreferenced_blocks_as_needed(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -443,7 +443,7 @@ static void blocks_let_go_make_room_the_oldest_first_and_no_more_than_is_needed(
 	assert_false(is_there(w, 33));
 }
 
-static void blocks_of_a_refused_op_go_unless_another_upload_brought_them(void **state)
+static void block_refused_deletes_blocks_unless_uploaded_twice_or_ever_used(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -465,7 +465,7 @@ static void blocks_of_a_refused_op_go_unless_another_upload_brought_them(void **
 	assert_true(is_there(w, 41) && is_there(w, 42) && is_there(w, 43));
 }
 
-static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
+static void blocks_use_up_room_from_their_upload_until_they_are_collected(void **state)
 {
 	struct worker *w = *state, other = *w;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -497,7 +497,7 @@ static void blocks_count_from_their_arrival_until_they_are_gone(void **state)
 }
 
 /* A million blocks of one byte would take 4 GB of the disk. */
-static void a_short_block_counts_as_the_page_of_the_disk_that_it_takes(void **state)
+static void a_short_block_counts_as_block_counted_min_bytes(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -523,7 +523,7 @@ static void a_short_block_counts_as_the_page_of_the_disk_that_it_takes(void **st
 	assert_int_equal(room_of(w), all);
 }
 
-static void blocks_of_an_upload_for_nothing_go_unless_another_found_them(void **state)
+static void block_drop_deletes_blocks_unless_used_or_found_meanwhile(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -547,7 +547,7 @@ static void blocks_of_an_upload_for_nothing_go_unless_another_found_them(void **
 
 /* ---- sessions ---- */
 
-static void a_drive_has_only_so_many_sessions(void **state)
+static void session_create_refuses_a_session_above_the_limit_of_a_drive(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -562,7 +562,7 @@ static void a_drive_has_only_so_many_sessions(void **state)
 	assert_ok(w, ops->session_create(w->store, &w->scope, SPAN_LITERAL("m"), 0, &session));
 }
 
-static void only_documents_that_exist_can_be_held(void **state)
+static void a_poll_can_hold_only_documents_that_exist(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -582,24 +582,24 @@ static void only_documents_that_exist_can_be_held(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(a_drive_with_content_goes_by_its_name_and_comes_back),
-		with_worker(a_first_drive_is_the_first_again_unless_another_one_is_in_use),
-		with_worker(a_drive_that_is_empty_or_thrown_away_twice_is_gone_at_once),
-		with_worker(a_user_has_only_so_many_drives),
-		with_worker(drives_of_a_user_share_one_quota),
-		with_worker(the_default_quota_is_for_those_without_one_of_their_own),
-		with_worker(documents_are_limited_with_a_quota_in_all_drives_together),
-		with_worker(extents_are_limited_with_a_quota_in_all_drives_together),
-		with_worker(extents_count_until_their_rows_are_gone),
-		with_worker(extents_of_before_they_were_counted_are_counted_by_migrating),
-		with_worker(a_document_counts_until_its_rows_are_gone),
-		with_worker(blocks_count_from_their_arrival_until_they_are_gone),
-		with_worker(a_short_block_counts_as_the_page_of_the_disk_that_it_takes),
-		with_worker(blocks_let_go_make_room_the_oldest_first_and_no_more_than_is_needed),
-		with_worker(blocks_of_a_refused_op_go_unless_another_upload_brought_them),
-		with_worker(blocks_of_an_upload_for_nothing_go_unless_another_found_them),
-		with_worker(a_drive_has_only_so_many_sessions),
-		with_worker(only_documents_that_exist_can_be_held),
+		with_worker(trashing_a_drive_with_content_needs_its_name_and_is_reversible),
+		with_worker(a_restored_home_drive_is_home_again_unless_its_successor_is_used),
+		with_worker(a_drive_that_is_empty_or_trashed_twice_is_deleted_for_good),
+		with_worker(a_user_cannot_create_more_drives_than_the_maximum),
+		with_worker(all_drives_of_a_user_share_one_quota),
+		with_worker(the_default_quota_applies_to_users_without_a_quota_of_their_own),
+		with_worker(a_quota_also_limits_the_documents_in_all_drives_of_a_user),
+		with_worker(a_quota_also_limits_the_extents_in_all_drives_of_a_user),
+		with_worker(extents_count_until_the_orphaned_file_is_collected),
+		with_worker(migration_counts_the_extents_of_existing_files),
+		with_worker(a_document_counts_until_the_orphan_is_collected),
+		with_worker(blocks_use_up_room_from_their_upload_until_they_are_collected),
+		with_worker(a_short_block_counts_as_block_counted_min_bytes),
+		with_worker(a_shortage_collects_only_as_many_oldest_unreferenced_blocks_as_needed),
+		with_worker(block_refused_deletes_blocks_unless_uploaded_twice_or_ever_used),
+		with_worker(block_drop_deletes_blocks_unless_used_or_found_meanwhile),
+		with_worker(session_create_refuses_a_session_above_the_limit_of_a_drive),
+		with_worker(a_poll_can_hold_only_documents_that_exist),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

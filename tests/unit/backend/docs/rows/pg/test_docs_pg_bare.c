@@ -24,7 +24,7 @@ static bool is_drive_bare(struct worker *w)
 	return drive.bare;
 }
 
-static void a_document_and_its_drive_say_whether_there_are_xattrs(void **state)
+static void the_bare_flag_of_a_document_and_its_drive_follows_its_xattrs(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -36,7 +36,7 @@ static void a_document_and_its_drive_say_whether_there_are_xattrs(void **state)
 	assert_true(is_bare(w, id) && is_drive_bare(w));
 }
 
-static void xattrs_of_before_that_was_noted_are_noted_by_migrating(void **state)
+static void migration_marks_existing_documents_that_have_xattrs(void **state)
 {
 	struct worker *w = *state;
 	const int64_t with = create(w, root_of(w), "with", S_IFREG | 0644);
@@ -54,8 +54,8 @@ static void xattrs_of_before_that_was_noted_are_noted_by_migrating(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(a_document_and_its_drive_say_whether_there_are_xattrs),
-		with_worker(xattrs_of_before_that_was_noted_are_noted_by_migrating),
+		with_worker(the_bare_flag_of_a_document_and_its_drive_follows_its_xattrs),
+		with_worker(migration_marks_existing_documents_that_have_xattrs),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -22,7 +22,7 @@ static int cut(struct worker *w, int64_t id, int64_t size)
 	return refused_op(w, &(struct op){.kind = OP_SETATTR, .id = id, .fields = OP_HAS_SIZE, .size = size});
 }
 
-static void a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts(void **state)
+static void a_cut_of_too_many_extents_is_refused_but_smaller_cuts_succeed(void **state)
 {
 	enum { ROWS = BATCH_ROWS_MAX + 1000 };
 	struct worker *w = *state;
@@ -57,7 +57,7 @@ static int64_t sum(const char *what)
 	return number_of_text(sql);
 }
 
-static void what_is_cut_away_whole_may_be_as_much_as_there_is(void **state)
+static void a_sweep_removes_more_extents_than_a_batch_may_load(void **state)
 {
 	enum { ROWS = BATCH_ROWS_MAX + 1000 };
 	struct worker *w = *state;
@@ -86,7 +86,7 @@ static void what_is_cut_away_whole_may_be_as_much_as_there_is(void **state)
 	assert_int_equal(number_of(w, "counted", "SELECT extents FROM node ORDER BY id DESC LIMIT 1"), 3);
 }
 
-static void content_that_goes_whole_is_cut_without_its_bytes(void **state)
+static void a_cut_may_remove_more_inline_bytes_than_a_batch_may_load(void **state)
 {
 	enum { ROWS = 2 * BATCH_LOADED_BYTES_MAX / INLINE_BYTES_MAX };
 	struct worker *w = *state;
@@ -100,7 +100,7 @@ static void content_that_goes_whole_is_cut_without_its_bytes(void **state)
 		100);
 }
 
-static void ancestors_are_not_followed_without_end(void **state)
+static void a_rename_below_too_many_ancestors_is_refused(void **state)
 {
 	struct worker *w = *state;
 	const int64_t folder = create(w, root_of(w), "d", S_IFDIR | 0755),
@@ -124,7 +124,7 @@ static void ancestors_are_not_followed_without_end(void **state)
 	assert_int_equal(refused_op(w, &op), -E2BIG);
 }
 
-static void sums_of_xattrs_come_with_each_document(void **state)
+static void the_limit_of_xattr_bytes_is_counted_per_document_in_a_batch(void **state)
 {
 	static char bytes[XATTR_VALUE_BYTES_MAX];
 	struct worker *w = *state;
@@ -157,11 +157,11 @@ static void sums_of_xattrs_come_with_each_document(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(a_cut_through_too_many_extents_is_refused_until_it_is_made_in_parts),
-		with_worker(what_is_cut_away_whole_may_be_as_much_as_there_is),
-		with_worker(content_that_goes_whole_is_cut_without_its_bytes),
-		with_worker(ancestors_are_not_followed_without_end),
-		with_worker(sums_of_xattrs_come_with_each_document),
+		with_worker(a_cut_of_too_many_extents_is_refused_but_smaller_cuts_succeed),
+		with_worker(a_sweep_removes_more_extents_than_a_batch_may_load),
+		with_worker(a_cut_may_remove_more_inline_bytes_than_a_batch_may_load),
+		with_worker(a_rename_below_too_many_ancestors_is_refused),
+		with_worker(the_limit_of_xattr_bytes_is_counted_per_document_in_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

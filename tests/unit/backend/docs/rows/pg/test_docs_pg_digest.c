@@ -1,7 +1,7 @@
 /* Kept digests of contents. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
-static void a_digest_is_known_of_the_content_that_it_was_kept_for_and_of_no_other(void **state)
+static void a_kept_digest_is_found_only_for_the_content_it_was_kept_for(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -32,7 +32,7 @@ static void a_digest_is_known_of_the_content_that_it_was_kept_for_and_of_no_othe
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(a_digest_is_known_of_the_content_that_it_was_kept_for_and_of_no_other),
+		with_worker(a_kept_digest_is_found_only_for_the_content_it_was_kept_for),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

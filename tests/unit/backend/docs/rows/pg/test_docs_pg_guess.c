@@ -92,7 +92,7 @@ static void cool(struct worker *w)
 	w->store = asking;
 }
 
-static void each_op_of_a_mount_that_knows_its_files_is_guessed(void **state)
+static void ops_on_cached_documents_are_applied_by_a_guess(void **state)
 {
 	struct worker *w = *state;
 
@@ -129,7 +129,7 @@ static void each_op_of_a_mount_that_knows_its_files_is_guessed(void **state)
 	cool(w);
 }
 
-static void a_batch_of_several_ops_is_guessed_too(void **state)
+static void a_batch_of_several_ops_is_guessed_unless_it_creates_unknown_names(void **state)
 {
 	struct worker *w = *state;
 
@@ -179,7 +179,7 @@ static void assert_kept(struct worker *w)
 	tree_wants_free(wants);
 }
 
-static void answer_of_a_guessed_batch_is_kept_to_the_byte(void **state)
+static void the_answer_of_a_guessed_batch_is_kept_byte_for_byte(void **state)
 {
 	struct worker *w = *state;
 
@@ -193,7 +193,7 @@ static void answer_of_a_guessed_batch_is_kept_to_the_byte(void **state)
 	cool(w);
 }
 
-static void a_guess_that_is_wrong_leaves_nothing_and_the_batch_is_applied_after_it(void **state)
+static void a_wrong_guess_writes_nothing_and_the_retry_applies_the_batch(void **state)
 {
 	struct worker *w = *state;
 	const struct op op = create_op(root_of(w), "mine", S_IFREG | 0644);
@@ -214,7 +214,7 @@ static void a_guess_that_is_wrong_leaves_nothing_and_the_batch_is_applied_after_
 	cool(w);
 }
 
-static void a_name_that_turns_out_to_be_there_is_refused_by_what_is_there(void **state)
+static void a_create_of_an_existing_uncached_name_is_refused_by_the_database(void **state)
 {
 	struct worker *w = *state;
 
@@ -228,7 +228,7 @@ static void a_name_that_turns_out_to_be_there_is_refused_by_what_is_there(void *
 	cool(w);
 }
 
-static void a_refusal_is_never_founded_on_a_guess(void **state)
+static void a_batch_that_a_guess_refuses_is_retried_with_the_database(void **state)
 {
 	struct worker *w = *state;
 	const struct op op = {.kind = OP_UNLINK, .parent = root_of(w), .name = SPAN_LITERAL("first")};
@@ -245,7 +245,7 @@ static void a_refusal_is_never_founded_on_a_guess(void **state)
 	cool(w);
 }
 
-static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **state)
+static void a_guess_fails_when_the_drive_or_session_row_has_changed(void **state)
 {
 	static const struct {
 		const char *name, *sql;
@@ -288,7 +288,7 @@ static void what_moves_the_drive_or_ends_the_session_makes_a_guess_fail(void **s
 }
 
 /* What the owner's other drives hold is not in this drive's row: it is noticed only after some batches. */
-static void a_quota_of_several_drives_is_looked_at_now_and_then(void **state)
+static void with_a_shared_quota_guesses_in_a_row_are_limited(void **state)
 {
 	struct worker *w = *state, other = *w;
 	struct docs_drive drive;
@@ -313,14 +313,14 @@ static void a_quota_of_several_drives_is_looked_at_now_and_then(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(each_op_of_a_mount_that_knows_its_files_is_guessed),
-		with_worker(a_batch_of_several_ops_is_guessed_too),
-		with_worker(answer_of_a_guessed_batch_is_kept_to_the_byte),
-		with_worker(a_guess_that_is_wrong_leaves_nothing_and_the_batch_is_applied_after_it),
-		with_worker(a_name_that_turns_out_to_be_there_is_refused_by_what_is_there),
-		with_worker(a_refusal_is_never_founded_on_a_guess),
-		with_worker(what_moves_the_drive_or_ends_the_session_makes_a_guess_fail),
-		with_worker(a_quota_of_several_drives_is_looked_at_now_and_then),
+		with_worker(ops_on_cached_documents_are_applied_by_a_guess),
+		with_worker(a_batch_of_several_ops_is_guessed_unless_it_creates_unknown_names),
+		with_worker(the_answer_of_a_guessed_batch_is_kept_byte_for_byte),
+		with_worker(a_wrong_guess_writes_nothing_and_the_retry_applies_the_batch),
+		with_worker(a_create_of_an_existing_uncached_name_is_refused_by_the_database),
+		with_worker(a_batch_that_a_guess_refuses_is_retried_with_the_database),
+		with_worker(a_guess_fails_when_the_drive_or_session_row_has_changed),
+		with_worker(with_a_shared_quota_guesses_in_a_row_are_limited),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

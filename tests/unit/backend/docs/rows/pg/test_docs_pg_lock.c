@@ -87,7 +87,7 @@ static void a_range_is_locked_by_one_writer_or_several_readers(void **state)
 	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
 }
 
-static void posix_locks_and_flock_do_not_see_each_other(void **state)
+static void posix_locks_and_flock_locks_do_not_conflict(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -101,7 +101,7 @@ static void posix_locks_and_flock_do_not_see_each_other(void **state)
 	assert_true(reply.granted);
 }
 
-static void the_first_lock_in_the_way_is_named(void **state)
+static void lock_look_reports_the_first_conflicting_lock(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range ranges[] = {{10, 14, true}, {1, 5, false}};
@@ -127,7 +127,7 @@ static void the_first_lock_in_the_way_is_named(void **state)
 	assert_true(seen.lease_ms > 50000 && seen.lease_ms <= 60000);
 }
 
-static void who_lets_go_of_a_lock_that_is_waited_for_is_told_so(void **state)
+static void releasing_a_lock_reports_whether_a_session_waits_for_it(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -146,7 +146,7 @@ static void who_lets_go_of_a_lock_that_is_waited_for_is_told_so(void **state)
 	assert_false(look(&t, t.b, all, true).in_the_way);
 }
 
-static void a_lock_request_happens_once_however_often_it_comes(void **state)
+static void a_repeated_lock_request_is_not_applied_again(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -167,7 +167,7 @@ static void a_lock_request_happens_once_however_often_it_comes(void **state)
 	assert_true(holds(&t, t.a, 0, 9, true));
 }
 
-static void a_lock_out_of_turn_is_refused_and_the_refusal_is_kept(void **state)
+static void a_lock_request_refused_out_of_turn_stays_refused_when_repeated(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
@@ -186,7 +186,7 @@ static void a_lock_out_of_turn_is_refused_and_the_refusal_is_kept(void **state)
 	assert_true(reply.granted);
 }
 
-static void the_end_of_a_session_lets_go_of_its_locks(void **state)
+static void ending_a_session_releases_its_locks(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_store_ops *ops = t.w->store->ops;
@@ -200,7 +200,7 @@ static void the_end_of_a_session_lets_go_of_its_locks(void **state)
 		-ERR_SESSION_GONE);
 }
 
-static void a_session_that_replaces_another_has_its_locks(void **state)
+static void a_session_that_replaces_another_takes_over_its_locks(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_store_ops *ops = t.w->store->ops;
@@ -222,7 +222,7 @@ static void a_session_that_replaces_another_has_its_locks(void **state)
 
 /* With terms of 0 each session counts as silent at once: the first request that wants its lock notes that,
  * and the second one ends the session. */
-static void a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted(void **state)
+static void a_silent_session_is_ended_by_the_second_request_for_its_lock(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range low = {0, 9, true}, high = {10, 19, true};
@@ -255,7 +255,7 @@ static void a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted(v
 		-ERR_SESSION_GONE);
 }
 
-static void a_poll_says_that_a_session_with_locks_is_there(void **state)
+static void a_poll_renews_the_lease_of_a_sessions_locks(void **state)
 {
 	struct two t = two_of(state);
 	int64_t others;
@@ -267,32 +267,37 @@ static void a_poll_says_that_a_session_with_locks_is_there(void **state)
 	assert_true(look(&t, t.b, (struct docs_lock_range){0, 9, false}, false).lease_ms > 50000);
 }
 
-static void a_stranger_sees_no_locks_and_takes_none(void **state)
+static void another_user_and_a_session_of_another_drive_get_no_locks_of_a_drive(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range all = {0, INT64_MAX, true};
 	const struct docs_lock_held held = {.id = t.id, .number = 1, .ranges = &all, .count = 1};
 	const struct docs_lock_wanted wanted = {.id = t.id, .range = all};
-	struct docs_scope scope = t.w->scope;
+	struct docs_scope scope = t.w->scope, elsewhere = t.w->scope;
 	struct docs_lock_reply reply;
 	struct docs_lock_seen seen;
 	struct docs_position at;
+	struct docs_drive drive;
 	struct seen_item item;
+	int64_t session = 0;
 
 	scope.user = another_user();
 	scope.session = t.a;
 	assert_int_equal(t.w->store->ops->lock_hold(t.w->store, &scope, &held, &patient, &reply, keep_item, &item, &at),
 		-ERR_NOT_FOUND);
 	assert_int_equal(t.w->store->ops->lock_look(t.w->store, &scope, &wanted, &patient, &seen, &at), -ERR_NOT_FOUND);
-	/* A session of another drive is not one of this drive either. */
+	/* A session of the same user's other drive is not one of this drive either. */
+	assert_ok(t.w, t.w->store->ops->drive_create(t.w->store, t.w->scope.user, SPAN_LITERAL("other"), 0, &drive));
+	elsewhere.drive = drive.row.id;
+	assert_ok(t.w, t.w->store->ops->session_create(t.w->store, &elsewhere, SPAN_LITERAL("m"), 0, &session));
 	scope = t.w->scope;
-	scope.session = t.b + 1000;
+	scope.session = session;
 	assert_int_equal(t.w->store->ops->lock_hold(t.w->store, &scope, &held, &patient, &reply, keep_item, &item, &at),
 		-ERR_SESSION_GONE);
 	assert_true(holds(&t, t.b, 0, INT64_MAX, true));
 }
 
-static void locks_of_a_drive_take_only_so_much_room(void **state)
+static void locks_beyond_the_bytes_allowed_per_drive_are_refused(void **state)
 {
 	struct two t = two_of(state);
 	const struct docs_lock_range range = {0, 9, true};
@@ -325,17 +330,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_worker(a_range_is_locked_by_one_writer_or_several_readers),
-		with_worker(posix_locks_and_flock_do_not_see_each_other),
-		with_worker(the_first_lock_in_the_way_is_named),
-		with_worker(who_lets_go_of_a_lock_that_is_waited_for_is_told_so),
-		with_worker(a_lock_request_happens_once_however_often_it_comes),
-		with_worker(a_lock_out_of_turn_is_refused_and_the_refusal_is_kept),
-		with_worker(the_end_of_a_session_lets_go_of_its_locks),
-		with_worker(a_session_that_replaces_another_has_its_locks),
-		with_worker(a_silent_session_is_doubted_and_then_ended_when_its_lock_is_wanted),
-		with_worker(a_poll_says_that_a_session_with_locks_is_there),
-		with_worker(locks_of_a_drive_take_only_so_much_room),
-		with_worker(a_stranger_sees_no_locks_and_takes_none),
+		with_worker(posix_locks_and_flock_locks_do_not_conflict),
+		with_worker(lock_look_reports_the_first_conflicting_lock),
+		with_worker(releasing_a_lock_reports_whether_a_session_waits_for_it),
+		with_worker(a_repeated_lock_request_is_not_applied_again),
+		with_worker(a_lock_request_refused_out_of_turn_stays_refused_when_repeated),
+		with_worker(ending_a_session_releases_its_locks),
+		with_worker(a_session_that_replaces_another_takes_over_its_locks),
+		with_worker(a_silent_session_is_ended_by_the_second_request_for_its_lock),
+		with_worker(a_poll_renews_the_lease_of_a_sessions_locks),
+		with_worker(locks_beyond_the_bytes_allowed_per_drive_are_refused),
+		with_worker(another_user_and_a_session_of_another_drive_get_no_locks_of_a_drive),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

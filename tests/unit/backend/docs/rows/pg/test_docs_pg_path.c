@@ -1,7 +1,7 @@
 /* Names in folders, and paths of them. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
-static void names_are_found_by_lookup_and_by_path(void **state)
+static void documents_are_found_by_lookup_and_by_path(void **state)
 {
 	struct worker *w = *state;
 	const int64_t a = create(w, root_of(w), "a", S_IFDIR | 0755), b = create(w, a, "b", S_IFDIR | 0755),
@@ -34,7 +34,7 @@ static void names_are_found_by_lookup_and_by_path(void **state)
 	assert_int_equal(walk.depth, 0);
 }
 
-static void a_path_says_by_which_folders_it_came(void **state)
+static void item_path_returns_the_folders_that_it_passed(void **state)
 {
 	struct worker *w = *state;
 	const int64_t root = root_of(w), a = create(w, root, "a", S_IFDIR | 0755),
@@ -70,7 +70,7 @@ static void a_path_says_by_which_folders_it_came(void **state)
 	assert_int_equal(seen.item.id, root);
 }
 
-static void what_loses_its_first_name_where_it_was_made_says_its_second(void **state)
+static void a_file_created_linked_and_unlinked_in_one_batch_has_its_second_name(void **state)
 {
 	struct worker *w = *state;
 	const int64_t root = root_of(w);
@@ -106,9 +106,9 @@ static void what_loses_its_first_name_where_it_was_made_says_its_second(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(names_are_found_by_lookup_and_by_path),
-		with_worker(a_path_says_by_which_folders_it_came),
-		with_worker(what_loses_its_first_name_where_it_was_made_says_its_second),
+		with_worker(documents_are_found_by_lookup_and_by_path),
+		with_worker(item_path_returns_the_folders_that_it_passed),
+		with_worker(a_file_created_linked_and_unlinked_in_one_batch_has_its_second_name),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -54,7 +54,7 @@ static void assert_same_book(const struct membership *a, const struct membership
 }
 
 /* Six gateways come, stop, report that, are found silent and leave, as a seed decides. */
-static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
+static void ring_calls_in_postgresql_and_in_memory_give_the_same_membership(void **state)
 {
 	struct worker *w = *state;
 	struct membership memory = {.epoch = 0}, rows;
@@ -97,7 +97,7 @@ static void rows_say_what_a_book_in_memory_says_after_each_call(void **state)
 	assert_true(memory.epoch > 5);
 }
 
-static void a_call_that_cannot_be_writes_nothing(void **state)
+static void a_ring_call_with_a_bad_name_writes_nothing(void **state)
 {
 	struct worker *w = *state;
 	struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
@@ -113,7 +113,7 @@ static void a_call_that_cannot_be_writes_nothing(void **state)
 	assert_int_equal(book.count, 1);
 }
 
-static void rows_that_are_no_book_are_no_answer(void **state)
+static void ring_calls_fail_with_eio_when_the_rows_are_inconsistent(void **state)
 {
 	struct worker *w = *state;
 	const struct membership_call call = {.name = "a", .boot = "b", .url = "http://x", .hop_url = "", .weight = 1};
@@ -155,7 +155,7 @@ static void *call_again_and_again(void *cookie)
 	return NULL;
 }
 
-static void calls_at_once_come_one_after_the_other_and_none_is_lost(void **state)
+static void concurrent_ring_calls_get_distinct_numbers_without_gaps(void **state)
 {
 	static struct caller callers[CALLERS];
 	bool seen[CALLERS * CALLS_EACH + 1] = {false};
@@ -199,7 +199,7 @@ static int64_t epoch_of(struct worker *w)
 	return drive.row.epoch;
 }
 
-static void a_claim_writes_the_epoch_and_tells_where_the_drive_stands(void **state)
+static void a_claim_stores_the_epoch_and_returns_the_drives_position_and_owner(void **state)
 {
 	struct worker *w = *state;
 	const int64_t epoch = call_once(w);
@@ -216,7 +216,7 @@ static void a_claim_writes_the_epoch_and_tells_where_the_drive_stands(void **sta
 	assert_memory_equal(&again, &at, sizeof(at));
 }
 
-static void a_claim_in_another_epoch_than_the_ring_s_changes_nothing(void **state)
+static void a_claim_in_a_wrong_or_outdated_epoch_changes_nothing(void **state)
 {
 	struct worker *w = *state;
 	const int64_t epoch = call_once(w);
@@ -233,7 +233,7 @@ static void a_claim_in_another_epoch_than_the_ring_s_changes_nothing(void **stat
 	assert_int_equal(epoch_of(w), epoch + 5);
 }
 
-static void a_drive_that_is_not_there_cannot_be_claimed(void **state)
+static void a_claim_of_a_missing_drive_gets_not_found(void **state)
 {
 	struct worker *w = *state;
 	const int64_t epoch = call_once(w);
@@ -246,13 +246,13 @@ static void a_drive_that_is_not_there_cannot_be_claimed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_empty_book(rows_say_what_a_book_in_memory_says_after_each_call),
-		with_empty_book(a_call_that_cannot_be_writes_nothing),
-		with_empty_book(rows_that_are_no_book_are_no_answer),
-		with_empty_book(a_claim_writes_the_epoch_and_tells_where_the_drive_stands),
-		with_empty_book(a_claim_in_another_epoch_than_the_ring_s_changes_nothing),
-		with_empty_book(a_drive_that_is_not_there_cannot_be_claimed),
-		with_empty_book(calls_at_once_come_one_after_the_other_and_none_is_lost),
+		with_empty_book(ring_calls_in_postgresql_and_in_memory_give_the_same_membership),
+		with_empty_book(a_ring_call_with_a_bad_name_writes_nothing),
+		with_empty_book(ring_calls_fail_with_eio_when_the_rows_are_inconsistent),
+		with_empty_book(a_claim_stores_the_epoch_and_returns_the_drives_position_and_owner),
+		with_empty_book(a_claim_in_a_wrong_or_outdated_epoch_changes_nothing),
+		with_empty_book(a_claim_of_a_missing_drive_gets_not_found),
+		with_empty_book(concurrent_ring_calls_get_distinct_numbers_without_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

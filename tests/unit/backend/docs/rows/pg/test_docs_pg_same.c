@@ -339,14 +339,14 @@ static int run_both(struct worker *w, struct side b, size_t batches_max)
 	return b.guesses;
 }
 
-static void memory_and_postgresql_say_the_same(void **state)
+static void random_batches_have_the_same_effect_in_memory_and_postgresql(void **state)
 {
 	struct worker *w = *state;
 
 	assert_int_equal(run_both(w, (struct side){.store = w->store, .scope = w->scope, .sweeps = true}, BATCHES), 0);
 }
 
-static void memory_and_postgresql_say_the_same_of_guessed_batches(void **state)
+static void guessed_batches_have_the_same_effect_in_memory_and_postgresql(void **state)
 {
 	struct worker *w = *state;
 	struct side b = {.scope = w->scope};
@@ -363,8 +363,8 @@ static void memory_and_postgresql_say_the_same_of_guessed_batches(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {with_worker(memory_and_postgresql_say_the_same),
-		with_worker(memory_and_postgresql_say_the_same_of_guessed_batches)};
+	const struct CMUnitTest tests[] = {with_worker(random_batches_have_the_same_effect_in_memory_and_postgresql),
+		with_worker(guessed_batches_have_the_same_effect_in_memory_and_postgresql)};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);
 }

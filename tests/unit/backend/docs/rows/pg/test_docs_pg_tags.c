@@ -7,7 +7,7 @@
 
 #define ROUNDS 60
 
-static void an_answer_is_what_it_was_until_one_of_its_tags_is_touched(void **state)
+static void an_answer_stays_the_same_until_a_journal_entry_touches_its_tags(void **state)
 {
 	struct worker *w = *state;
 	const struct tag_trial_side rows = {.store = w->store, .scope = w->scope};
@@ -24,7 +24,7 @@ static void an_answer_is_what_it_was_until_one_of_its_tags_is_touched(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(an_answer_is_what_it_was_until_one_of_its_tags_is_touched),
+		with_worker(an_answer_stays_the_same_until_a_journal_entry_touches_its_tags),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -47,7 +47,7 @@ static int64_t seq_of(struct worker *w)
 	return drive.row.seq;
 }
 
-static void a_batch_of_a_session_is_applied_once_and_in_order(void **state)
+static void a_sessions_batches_are_applied_once_and_in_order(void **state)
 {
 	struct worker *w = *state;
 	int64_t session = 0;
@@ -75,7 +75,7 @@ static void a_batch_of_a_session_is_applied_once_and_in_order(void **state)
 	assert_int_equal(number_of(w, "repeats", "SELECT repeats FROM session ORDER BY id DESC LIMIT 1"), 1);
 }
 
-static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
+static void an_unknown_foreign_silent_or_ended_session_is_gone(void **state)
 {
 	struct worker *w = *state;
 	int64_t session = 0, others;
@@ -106,7 +106,7 @@ static void a_session_is_gone_for_strangers_and_after_its_end(void **state)
 	assert_int_equal(w->store->ops->session_end(w->store, &stranger, session), -ERR_NOT_FOUND);
 }
 
-static void a_users_key_is_answered_again_for_a_day(void **state)
+static void an_idempotency_key_of_a_user_repeats_its_answer_for_a_day(void **state)
 {
 	struct worker *w = *state;
 	struct docs_key key = user_key(w, "key");
@@ -128,7 +128,7 @@ static void a_users_key_is_answered_again_for_a_day(void **state)
 	assert_int_equal(seq_of(w), 3);
 }
 
-static void a_refusal_is_kept_as_an_answer_too(void **state)
+static void a_refusal_is_repeated_for_the_same_idempotency_key(void **state)
 {
 	struct worker *w = *state;
 	struct docs_key key = user_key(w, "refused");
@@ -165,7 +165,7 @@ static void commit_once(struct worker *w, const char *body)
 	assert_ok(w, w->store->ops->txn_commit(w->store, NULL, &answer));
 }
 
-static void a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all(void **state)
+static void a_change_and_its_kept_answer_are_committed_or_aborted_together(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -217,7 +217,7 @@ static int64_t there(struct worker *w, int64_t id)
 	return number_of_text(sql) == 1 ? id : 0; /* the journal has no entry for it */
 }
 
-static void a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held(void **state)
+static void a_replaced_session_accepts_no_batch_and_its_successor_has_its_holds(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -262,7 +262,7 @@ static void a_session_of_another_drive_is_not_replaced(void **state)
 	assert_ok(w, ops->session_poll(w->store, &w->scope, &(struct docs_poll){old, NULL, 0}, &others));
 }
 
-static void a_replacement_that_is_undone_leaves_the_session(void **state)
+static void an_aborted_replacement_leaves_the_old_session_usable(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -280,7 +280,7 @@ static void a_replacement_that_is_undone_leaves_the_session(void **state)
 	assert_int_equal(state_of(w, &batch, "one", NULL), DOCS_NEW);
 }
 
-static void an_answer_outlives_the_drive_that_it_threw_away(void **state)
+static void the_answer_of_a_trash_request_is_kept_after_its_drive_is_deleted(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -317,7 +317,7 @@ static void *second_drive(void *cookie)
 	return (void *)(intptr_t)transact(w, &request, NULL, NULL);
 }
 
-static void one_key_on_two_drives_at_once_is_taken_once(void **state)
+static void one_key_used_on_two_drives_at_once_is_applied_only_once(void **state)
 {
 	struct worker *w = *state, other = {.scope = w->scope};
 	const struct docs_answer answer = {.status = 200, .body = SPAN_LITERAL("first")};
@@ -413,7 +413,7 @@ static int state_behind_another(struct worker *w, const struct docs_key *first, 
 	return (int)second.seen.state;
 }
 
-static void a_batch_that_waited_sees_what_the_one_before_left(void **state)
+static void a_batch_that_waited_for_the_drive_sees_the_committed_batch(void **state)
 {
 	struct worker *w = *state;
 	int64_t session = 0;
@@ -431,17 +431,31 @@ static void a_batch_that_waited_sees_what_the_one_before_left(void **state)
 
 /* ---- lost connections ---- */
 
-static void a_connection_lost_before_commit_leaves_nothing(void **state)
+static void a_commit_on_a_lost_connection_writes_nothing_and_the_store_works_again(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_key key = {.user = w->scope.user};
+	const struct op op = {.kind = OP_CREATE,
+		.parent = root_of(w),
+		.name = SPAN_LITERAL("lost"),
+		.mode = S_IFREG | 0644,
+		.fields = OP_HAS_MODE};
+	struct op_batch *batch = batch_of(&op, 1);
+	const struct op_batch *const batches[] = {batch};
+	const struct op_result *results = NULL;
 	const struct tree_delta *delta;
 	const struct docs_seen *seen;
+	struct tree_wants *wants = NULL;
 	struct tree *tree = NULL;
 	struct worker killer = {0};
+	int index = -1;
 
-	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, NULL, 0, &tree, &seen));
+	assert_int_equal(tree_wants_new(batches, 1, w->scope.drive, &wants), 0);
+	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, wants, clock_real_ns(), &tree, &seen));
+	tree_by(tree, &(struct tree_writer){INT64_MAX, seen->began});
+	assert_int_equal(tree_apply(tree, batch, SPAN_LITERAL("key"), &results, &index), 0);
 	assert_int_equal(tree_delta(tree, &delta), 0);
+	assert_int_equal(delta->change_count, 1);
 	assert_int_equal(worker_connect(&killer), 0);
 	number_of(&killer, "kill_all",
 		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction'");
@@ -452,11 +466,14 @@ static void a_connection_lost_before_commit_leaves_nothing(void **state)
 	assert_true(r == -ENOTCONN || r == -ERR_UNKNOWN_OUTCOME);
 	w->store->ops->txn_abort(w->store);
 	tree_free(tree);
+	tree_wants_free(wants);
+	op_batch_free(batch);
 	assert_int_equal(seq_of(w), 0);
+	assert_int_equal(lookup(w, root_of(w), "lost", &(struct seen_item){0}), -ERR_NOT_FOUND);
 	create(w, root_of(w), "works again", S_IFREG | 0644);
 }
 
-static void an_abort_lets_go_of_the_drive(void **state)
+static void an_abort_releases_the_lock_on_the_drive(void **state)
 {
 	struct worker *w = *state, other = {.scope = w->scope};
 	const struct docs_key key = {.user = w->scope.user};
@@ -550,7 +567,7 @@ static int check_gapless(const struct tree_change *change, void *cookie)
 	return 0;
 }
 
-static void writers_of_one_drive_take_turns_without_a_gap(void **state)
+static void concurrent_writers_of_one_drive_leave_a_gapless_journal(void **state)
 {
 	struct worker *w = *state;
 	struct docs_position at;
@@ -571,7 +588,7 @@ static void writers_of_one_drive_take_turns_without_a_gap(void **state)
 		0);
 }
 
-static void writers_of_many_drives_do_not_wait_crosswise(void **state)
+static void concurrent_writers_of_many_drives_cause_no_deadlock(void **state)
 {
 	struct worker *w = *state;
 
@@ -594,7 +611,7 @@ static void *make_home(void *cookie)
 	return (void *)(intptr_t)(r < 0 ? r : (int)drive.row.id);
 }
 
-static void a_first_drive_wanted_by_many_is_made_once(void **state)
+static void concurrent_first_requests_create_the_home_drive_once(void **state)
 {
 	const int64_t user = another_user();
 	struct worker workers[WRITERS] = {0};
@@ -622,7 +639,7 @@ static void a_first_drive_wanted_by_many_is_made_once(void **state)
 
 /* ---- what it costs ---- */
 
-static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
+static void a_batch_of_1000_creates_takes_at_most_10_statements(void **state)
 {
 	enum { COUNT = 1000 };
 	static struct op ops[COUNT];
@@ -654,7 +671,7 @@ static void a_batch_of_a_thousand_creates_makes_few_statements(void **state)
 }
 
 /* Rows that every batch changes have free room in their page, and no index on the columns that change. */
-static void rows_that_change_often_are_updated_in_their_page(void **state)
+static void updates_of_drive_session_and_node_rows_are_mostly_heap_only(void **state)
 {
 	static const char *const tables[] = {"drive", "session", "node"};
 	struct worker *w = *state;
@@ -682,7 +699,7 @@ static void rows_that_change_often_are_updated_in_their_page(void **state)
 	}
 }
 
-static void inline_content_of_many_batches_goes_in_pieces(void **state)
+static void a_transaction_stores_40_mib_of_inline_content_from_many_batches(void **state)
 {
 	enum { COUNT = 40 };
 	static char content[1 << 20];
@@ -728,72 +745,28 @@ static void inline_content_of_many_batches_goes_in_pieces(void **state)
 		(int64_t)COUNT << 20);
 }
 
-/* ---- telling others ---- */
-
-static void on_moved(const struct docs_moved *moved, void *cookie)
-{
-	int64_t *sum = cookie;
-
-	assert_int_equal(moved->seq, 1000000 + moved->drive);
-	*sum += moved->drive;
-}
-
-static void a_notified_change_is_heard(void **state)
-{
-	enum { COUNT = 1500 };
-	struct worker *w = *state;
-	static struct docs_moved moved[COUNT];
-	struct pg *hearer = NULL;
-	int64_t sum = 0, expected = 0;
-	int heard = 0;
-
-	assert_int_equal(pg_new(server.conninfo, &hearer), 0);
-	assert_int_equal(docs_pg_wait(hearer, 0, on_moved, &sum), -ENOTCONN);
-	assert_int_equal(docs_pg_listen(hearer), 0);
-	assert_int_equal(docs_pg_wait(hearer, 0, on_moved, &sum), 0);
-	for (uint32_t i = 0; i < COUNT; i++) {
-		moved[i] = (struct docs_moved){i + 1, 1000000 + i + 1};
-		expected += i + 1;
-	}
-	assert_ok(w, docs_pg_notify(w->store, moved, 0));
-	assert_ok(w, docs_pg_notify(w->store, moved, COUNT));
-	while (heard < COUNT) {
-		int n = docs_pg_wait(hearer, 10000, on_moved, &sum);
-		assert_true(n > 0);
-		heard += n;
-	}
-	assert_int_equal(sum, expected);
-	/* Notifications of others do no harm. */
-	number_of(w, "noise",
-		"SELECT count(pg_notify('nephos_docs', x)) FROM unnest(ARRAY['', 'x:1', '5', '7:', '8:9;']) x");
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(docs_pg_wait(hearer, 10000, on_moved, &sum), 0);
-	pg_free(hearer);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(a_batch_of_a_session_is_applied_once_and_in_order),
-		with_worker(a_session_is_gone_for_strangers_and_after_its_end),
-		with_worker(a_users_key_is_answered_again_for_a_day),
-		with_worker(a_refusal_is_kept_as_an_answer_too),
-		with_worker(a_change_and_the_answer_kept_of_it_hold_together_or_not_at_all),
-		with_worker(a_session_that_is_replaced_takes_no_batch_and_leaves_what_it_held),
+		with_worker(a_sessions_batches_are_applied_once_and_in_order),
+		with_worker(an_unknown_foreign_silent_or_ended_session_is_gone),
+		with_worker(an_idempotency_key_of_a_user_repeats_its_answer_for_a_day),
+		with_worker(a_refusal_is_repeated_for_the_same_idempotency_key),
+		with_worker(a_change_and_its_kept_answer_are_committed_or_aborted_together),
+		with_worker(a_replaced_session_accepts_no_batch_and_its_successor_has_its_holds),
 		with_worker(a_session_of_another_drive_is_not_replaced),
-		with_worker(a_replacement_that_is_undone_leaves_the_session),
-		with_worker(an_answer_outlives_the_drive_that_it_threw_away),
-		with_worker(one_key_on_two_drives_at_once_is_taken_once),
-		with_worker(a_batch_that_waited_sees_what_the_one_before_left),
-		with_worker(a_connection_lost_before_commit_leaves_nothing),
-		with_worker(an_abort_lets_go_of_the_drive),
-		with_worker(writers_of_one_drive_take_turns_without_a_gap),
-		with_worker(writers_of_many_drives_do_not_wait_crosswise),
-		with_worker(a_first_drive_wanted_by_many_is_made_once),
-		with_worker(a_batch_of_a_thousand_creates_makes_few_statements),
-		with_worker(rows_that_change_often_are_updated_in_their_page),
-		with_worker(inline_content_of_many_batches_goes_in_pieces),
-		with_worker(a_notified_change_is_heard),
+		with_worker(an_aborted_replacement_leaves_the_old_session_usable),
+		with_worker(the_answer_of_a_trash_request_is_kept_after_its_drive_is_deleted),
+		with_worker(one_key_used_on_two_drives_at_once_is_applied_only_once),
+		with_worker(a_batch_that_waited_for_the_drive_sees_the_committed_batch),
+		with_worker(a_commit_on_a_lost_connection_writes_nothing_and_the_store_works_again),
+		with_worker(an_abort_releases_the_lock_on_the_drive),
+		with_worker(concurrent_writers_of_one_drive_leave_a_gapless_journal),
+		with_worker(concurrent_writers_of_many_drives_cause_no_deadlock),
+		with_worker(concurrent_first_requests_create_the_home_drive_once),
+		with_worker(a_batch_of_1000_creates_takes_at_most_10_statements),
+		with_worker(updates_of_drive_session_and_node_rows_are_mostly_heap_only),
+		with_worker(a_transaction_stores_40_mib_of_inline_content_from_many_batches),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

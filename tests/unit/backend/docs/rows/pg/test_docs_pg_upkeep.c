@@ -21,7 +21,7 @@ static uint32_t collect_orphans(struct worker *w, int64_t grace_s)
 	return count;
 }
 
-static void an_unlinked_document_is_seen_by_sessions_only(void **state)
+static void an_unlinked_file_is_readable_only_by_an_open_session(void **state)
 {
 	struct worker *w = *state;
 	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -42,7 +42,7 @@ static void an_unlinked_document_is_seen_by_sessions_only(void **state)
 	assert_int_equal(collect_orphans(w, 0), 2);
 }
 
-static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
+static void a_held_orphan_is_kept_beyond_its_grace_until_released(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -76,7 +76,7 @@ static void a_held_document_outlives_its_grace_until_it_is_let_go(void **state)
 	assert_int_equal(number_of(w, "used", "SELECT used FROM drive ORDER BY id DESC LIMIT 1"), 0);
 }
 
-static void holds_end_with_a_session_that_is_not_heard_of(void **state)
+static void holds_end_when_their_session_expires(void **state)
 {
 	struct worker *w = *state;
 	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -137,7 +137,7 @@ static void poll_of(struct worker *w, int64_t session, int64_t held)
 	assert_ok(w, w->store->ops->session_poll(w->store, &w->scope, &(struct docs_poll){session, &held, 1}, &others));
 }
 
-static void what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone(void **state)
+static void an_orphan_can_be_changed_only_by_sessions_that_may_have_it_open(void **state)
 {
 	struct worker *w = *state;
 	const int64_t holder = session_of(w, 0), quiet = session_of(w, 0),
@@ -168,7 +168,7 @@ static void what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alon
 	assert_int_equal(truncated_by(w, session_of(w, holder), 1, id), 0);
 }
 
-static void a_poll_renews_and_forgets_ids_of_other_drives(void **state)
+static void a_poll_renews_its_session_and_ignores_ids_of_other_drives(void **state)
 {
 	struct worker *w = *state;
 	const int64_t session = open_session(w),
@@ -186,7 +186,7 @@ static void a_poll_renews_and_forgets_ids_of_other_drives(void **state)
 		number_of(w, "held", "SELECT count(*) FROM hold WHERE session = (SELECT max(id) FROM session)"), 1);
 }
 
-static void a_poll_counts_the_other_mounts_of_the_drive(void **state)
+static void a_poll_counts_the_other_present_sessions_of_its_drive(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -218,7 +218,7 @@ static void a_poll_counts_the_other_mounts_of_the_drive(void **state)
 	assert_int_equal(others, 0);
 }
 
-static void much_content_of_an_orphan_goes_in_pieces(void **state)
+static void extents_of_a_large_orphan_are_deleted_in_several_steps(void **state)
 {
 	struct worker *w = *state;
 	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -248,7 +248,7 @@ static struct docs_block upload(struct worker *w, uint8_t mark)
 	return ret;
 }
 
-static void a_file_is_a_stray_when_there_is_no_row_of_its_generation(void **state)
+static void a_block_file_is_a_stray_unless_its_exact_row_exists(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_block block = upload(w, 7);
@@ -266,7 +266,7 @@ static void a_file_is_a_stray_when_there_is_no_row_of_its_generation(void **stat
 	assert_true(stray[0] && !stray[1] && stray[2] && stray[3]);
 }
 
-static void a_row_that_comes_too_late_is_not_written(void **state)
+static void a_block_row_is_not_written_after_its_deadline(void **state)
 {
 	struct worker *w = *state;
 	struct docs_block block = {.size = 100, .uploader = w->scope.user, .within_s = 10}, ret;
@@ -329,7 +329,7 @@ static struct gone collect_blocks(struct worker *w)
 	return gone;
 }
 
-static void the_second_upload_learns_the_generation_of_the_first(void **state)
+static void a_second_upload_of_a_block_gets_the_generation_of_the_first(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_block first = upload(w, 1), second = upload(w, 1);
@@ -348,7 +348,7 @@ static void the_second_upload_learns_the_generation_of_the_first(void **state)
 	(void)collect_blocks(w);
 }
 
-static void blocks_go_when_nothing_refers_to_them_after_their_grace(void **state)
+static void unreferenced_blocks_are_collected_after_their_grace(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_block used = upload(w, 2), unused = upload(w, 3);
@@ -380,7 +380,7 @@ static void blocks_go_when_nothing_refers_to_them_after_their_grace(void **state
 	(void)collect_blocks(w);
 }
 
-static void blocks_are_let_go_by_overwriting_and_by_truncating(void **state)
+static void overwritten_and_truncated_blocks_are_collected(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_block a = upload(w, 4), b = upload(w, 5), c = upload(w, 6);
@@ -399,7 +399,7 @@ static void blocks_are_let_go_by_overwriting_and_by_truncating(void **state)
 	assert_ok(w, w->store->ops->block_find(w->store, &w->scope, c.sha256, &found));
 }
 
-static void finding_a_block_gives_it_another_grace(void **state)
+static void block_find_gives_a_block_another_grace(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_block block = upload(w, 7);
@@ -507,7 +507,7 @@ static void *race_collect(void *cookie)
 	return NULL;
 }
 
-static void collecting_never_takes_a_block_that_a_batch_names(void **state)
+static void the_collector_never_deletes_a_block_that_a_batch_refers_to(void **state)
 {
 	struct worker *w = *state;
 	struct racer uploader = {.w = {.scope = w->scope}}, collector = {.w = {.scope = w->scope}};
@@ -539,7 +539,7 @@ static void collecting_never_takes_a_block_that_a_batch_names(void **state)
 
 /* ---- what has expired ---- */
 
-static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
+static void a_drive_30_days_in_the_trash_is_deleted_with_all_its_rows(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_block block = upload(w, 50);
@@ -581,7 +581,7 @@ static void a_drive_long_in_the_trash_goes_with_all_that_is_its(void **state)
 	assert_int_equal(number_of_text(sql), 0);
 }
 
-static void old_keys_are_forgotten_in_pieces(void **state)
+static void idempotency_keys_older_than_a_day_are_deleted_in_steps(void **state)
 {
 	struct worker *w = *state;
 	uint32_t count = 0;
@@ -606,7 +606,7 @@ static int64_t used_of(struct worker *w)
 	return drive.row.used;
 }
 
-static void what_is_held_without_a_name_is_charged_after_a_while_until_it_is_gone(void **state)
+static void a_held_orphan_is_charged_after_the_grace_until_it_is_deleted(void **state)
 {
 	struct worker *w = *state;
 	const int64_t session = open_session(w), id = create(w, root_of(w), "f", S_IFREG | 0644);
@@ -653,7 +653,7 @@ static void age_journal(struct worker *w, int64_t changes, const char *age)
 	(void)number_of_text(sql);
 }
 
-static void a_journal_keeps_its_last_changes_and_what_is_young(void **state)
+static void the_journal_keeps_its_latest_and_its_young_entries_up_to_a_limit(void **state)
 {
 	struct worker *w = *state;
 	struct docs_position at;
@@ -677,7 +677,7 @@ static void a_journal_keeps_its_last_changes_and_what_is_young(void **state)
 	assert_int_equal(rows_of_journal(w), 0);
 }
 
-static void kept_answers_of_a_drive_are_bounded_the_oldest_go(void **state)
+static void the_oldest_kept_answers_of_a_drive_are_deleted_above_the_limit(void **state)
 {
 	struct worker *w = *state;
 	char sql[512];
@@ -698,7 +698,7 @@ static void kept_answers_of_a_drive_are_bounded_the_oldest_go(void **state)
 	(void)number_of_text(sql);
 }
 
-static void last_answers_of_sessions_are_bounded_the_longest_silent_go(void **state)
+static void last_answers_of_the_longest_silent_sessions_are_dropped_above_the_limit(void **state)
 {
 	struct worker *w = *state;
 	char sql[512];
@@ -728,26 +728,26 @@ static void last_answers_of_sessions_are_bounded_the_longest_silent_go(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_worker(an_unlinked_document_is_seen_by_sessions_only),
-		with_worker(a_file_is_a_stray_when_there_is_no_row_of_its_generation),
-		with_worker(a_row_that_comes_too_late_is_not_written),
-		with_worker(a_held_document_outlives_its_grace_until_it_is_let_go),
-		with_worker(holds_end_with_a_session_that_is_not_heard_of),
-		with_worker(what_lost_its_name_is_changed_by_sessions_that_may_have_it_open_alone),
-		with_worker(what_is_held_without_a_name_is_charged_after_a_while_until_it_is_gone),
-		with_worker(a_journal_keeps_its_last_changes_and_what_is_young),
-		with_worker(kept_answers_of_a_drive_are_bounded_the_oldest_go),
-		with_worker(last_answers_of_sessions_are_bounded_the_longest_silent_go),
-		with_worker(a_poll_renews_and_forgets_ids_of_other_drives),
-		with_worker(a_poll_counts_the_other_mounts_of_the_drive),
-		with_worker(much_content_of_an_orphan_goes_in_pieces),
-		with_worker(the_second_upload_learns_the_generation_of_the_first),
-		with_worker(blocks_go_when_nothing_refers_to_them_after_their_grace),
-		with_worker(blocks_are_let_go_by_overwriting_and_by_truncating),
-		with_worker(finding_a_block_gives_it_another_grace),
-		with_worker(collecting_never_takes_a_block_that_a_batch_names),
-		with_worker(a_drive_long_in_the_trash_goes_with_all_that_is_its),
-		with_worker(old_keys_are_forgotten_in_pieces),
+		with_worker(an_unlinked_file_is_readable_only_by_an_open_session),
+		with_worker(a_block_file_is_a_stray_unless_its_exact_row_exists),
+		with_worker(a_block_row_is_not_written_after_its_deadline),
+		with_worker(a_held_orphan_is_kept_beyond_its_grace_until_released),
+		with_worker(holds_end_when_their_session_expires),
+		with_worker(an_orphan_can_be_changed_only_by_sessions_that_may_have_it_open),
+		with_worker(a_held_orphan_is_charged_after_the_grace_until_it_is_deleted),
+		with_worker(the_journal_keeps_its_latest_and_its_young_entries_up_to_a_limit),
+		with_worker(the_oldest_kept_answers_of_a_drive_are_deleted_above_the_limit),
+		with_worker(last_answers_of_the_longest_silent_sessions_are_dropped_above_the_limit),
+		with_worker(a_poll_renews_its_session_and_ignores_ids_of_other_drives),
+		with_worker(a_poll_counts_the_other_present_sessions_of_its_drive),
+		with_worker(extents_of_a_large_orphan_are_deleted_in_several_steps),
+		with_worker(a_second_upload_of_a_block_gets_the_generation_of_the_first),
+		with_worker(unreferenced_blocks_are_collected_after_their_grace),
+		with_worker(overwritten_and_truncated_blocks_are_collected),
+		with_worker(block_find_gives_a_block_another_grace),
+		with_worker(the_collector_never_deletes_a_block_that_a_batch_refers_to),
+		with_worker(a_drive_30_days_in_the_trash_is_deleted_with_all_its_rows),
+		with_worker(idempotency_keys_older_than_a_day_are_deleted_in_steps),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);

@@ -84,7 +84,7 @@ static bool loads_name(struct fixture *f, const char *text, bool fresh, bool *re
 	return loads(f, &wants, ret_assumed);
 }
 
-static void cached_names_are_known_to_be_there_or_not(void **state)
+static void the_cache_knows_present_and_absent_names_but_no_others(void **state)
 {
 	struct fixture *f = *state;
 	bool assumed;
@@ -97,7 +97,7 @@ static void cached_names_are_known_to_be_there_or_not(void **state)
 	assert_false(loads_name(f, "other", false, NULL));
 }
 
-static void a_fresh_name_is_assumed_to_be_free_and_that_is_said(void **state)
+static void a_fresh_uncached_name_is_loaded_as_free_and_flagged_as_assumed(void **state)
 {
 	struct fixture *f = *state;
 	bool assumed;
@@ -107,7 +107,7 @@ static void a_fresh_name_is_assumed_to_be_free_and_that_is_said(void **state)
 	assert_true(assumed);
 }
 
-static void an_unknown_folder_or_root_is_never_assumed_away(void **state)
+static void loading_fails_if_the_folder_or_the_root_is_not_cached(void **state)
 {
 	struct fixture *f = *state;
 	int64_t nodes[] = {ITEM_ID(DRIVE, 50)};
@@ -122,7 +122,7 @@ static void an_unknown_folder_or_root_is_never_assumed_away(void **state)
 	assert_false(loads(f, &wants, NULL));
 }
 
-static void content_is_known_only_of_a_file_that_has_none(void **state)
+static void the_cache_knows_the_content_of_empty_files_only(void **state)
 {
 	struct fixture *f = *state;
 	const struct tree_node full = node(8, S_IFREG | 0644, 4096);
@@ -136,7 +136,7 @@ static void content_is_known_only_of_a_file_that_has_none(void **state)
 	assert_false(loads(f, &wants, NULL));
 }
 
-static void blocks_and_xattrs_are_always_asked_for(void **state)
+static void blocks_and_user_xattrs_are_never_loaded_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t hash[1][32] = {{1}};
@@ -147,7 +147,7 @@ static void blocks_and_xattrs_are_always_asked_for(void **state)
 	assert_false(loads(f, &(struct tree_wants){.xattrs = &xattr, .xattr_count = 1}, NULL));
 }
 
-static void of_a_bare_document_it_is_known_that_it_has_no_capability(void **state)
+static void the_cache_knows_that_a_bare_document_has_no_capability(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_node dressed = node(9, S_IFREG | 0755, 0), bare = node(10, S_IFREG | 0755, 0);
@@ -165,7 +165,7 @@ static void of_a_bare_document_it_is_known_that_it_has_no_capability(void **stat
 	assert_true(loads(f, &wants, NULL));
 }
 
-static void a_chain_of_folders_is_known_up_to_the_root_or_not_at_all(void **state)
+static void ancestors_are_loaded_only_if_all_up_to_the_root_are_cached(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_node upper = node(20, S_IFDIR | 0755, 0), lower = node(21, S_IFDIR | 0755, 0);
@@ -180,7 +180,7 @@ static void a_chain_of_folders_is_known_up_to_the_root_or_not_at_all(void **stat
 	assert_true(loads(f, &wants, NULL));
 }
 
-static void another_row_of_the_drive_forgets_everything_and_makes_a_pause(void **state)
+static void a_changed_drive_row_empties_the_cache_and_pauses_guesses(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_drive moved = ROW;
@@ -202,7 +202,7 @@ static void another_row_of_the_drive_forgets_everything_and_makes_a_pause(void *
 	assert_true(drive_cache_is_sure(f->drive));
 }
 
-static void the_same_row_of_the_drive_keeps_what_is_known(void **state)
+static void an_unchanged_drive_row_keeps_the_cached_names(void **state)
 {
 	struct fixture *f = *state;
 
@@ -212,7 +212,7 @@ static void the_same_row_of_the_drive_keeps_what_is_known(void **state)
 	assert_false(drive_cache_is_sure(f->drive));
 }
 
-static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
+static void drive_cache_forget_removes_names_that_a_broken_load_marked_absent(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_name name = {.parent = FOLDER, .name = SPAN_LITERAL("there")};
@@ -227,7 +227,7 @@ static void a_load_that_was_broken_off_leaves_nothing_absent(void **state)
 	assert_false(drive_cache_is_sure(f->drive));
 }
 
-static void rows_that_were_committed_are_known(void **state)
+static void committed_rows_are_loaded_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	const struct tree_node made = node(30, S_IFREG | 0600, 0);
@@ -255,7 +255,7 @@ static void rows_that_were_committed_are_known(void **state)
 	assert_false(drive_cache_is_sure(f->drive));
 }
 
-static void documents_without_a_name_are_not_kept(void **state)
+static void an_orphan_is_removed_from_the_cache(void **state)
 {
 	struct fixture *f = *state;
 	struct tree_node orphan = node(7, S_IFREG | 0644, 0);
@@ -267,7 +267,7 @@ static void documents_without_a_name_are_not_kept(void **state)
 	assert_false(loads(f, &(struct tree_wants){.nodes = &id, .node_count = 1}, NULL));
 }
 
-static void a_drive_is_taken_once(void **state)
+static void a_cached_drive_cannot_be_taken_twice_at_a_time(void **state)
 {
 	struct fixture *f = *state;
 
@@ -277,7 +277,7 @@ static void a_drive_is_taken_once(void **state)
 	drive_cache_give(f->known, other);
 }
 
-static void the_memory_of_a_drive_is_bounded_and_the_oldest_goes_first(void **state)
+static void the_oldest_cached_names_of_a_drive_are_evicted_above_its_limit(void **state)
 {
 	struct fixture *f = *state;
 	char name[NAME_BYTES_MAX + 1];
@@ -294,7 +294,7 @@ static void the_memory_of_a_drive_is_bounded_and_the_oldest_goes_first(void **st
 	assert_true(loads_name(f, name, false, NULL));
 }
 
-static void drives_that_were_not_used_for_longest_go_when_there_are_too_many(void **state)
+static void the_least_recently_used_drives_are_evicted_above_the_limit(void **state)
 {
 	struct fixture *f = *state;
 	const unsigned drives = DRIVE_CACHE_BYTES_MAX / DRIVE_CACHE_DRIVE_BYTES_MAX + 4;
@@ -324,21 +324,21 @@ static void drives_that_were_not_used_for_longest_go_when_there_are_too_many(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(cached_names_are_known_to_be_there_or_not),
-		CASE(a_fresh_name_is_assumed_to_be_free_and_that_is_said),
-		CASE(an_unknown_folder_or_root_is_never_assumed_away),
-		CASE(content_is_known_only_of_a_file_that_has_none),
-		CASE(blocks_and_xattrs_are_always_asked_for),
-		CASE(of_a_bare_document_it_is_known_that_it_has_no_capability),
-		CASE(a_chain_of_folders_is_known_up_to_the_root_or_not_at_all),
-		CASE(another_row_of_the_drive_forgets_everything_and_makes_a_pause),
-		CASE(the_same_row_of_the_drive_keeps_what_is_known),
-		CASE(a_load_that_was_broken_off_leaves_nothing_absent),
-		CASE(rows_that_were_committed_are_known),
-		CASE(documents_without_a_name_are_not_kept),
-		CASE(a_drive_is_taken_once),
-		CASE(the_memory_of_a_drive_is_bounded_and_the_oldest_goes_first),
-		CASE(drives_that_were_not_used_for_longest_go_when_there_are_too_many),
+		CASE(the_cache_knows_present_and_absent_names_but_no_others),
+		CASE(a_fresh_uncached_name_is_loaded_as_free_and_flagged_as_assumed),
+		CASE(loading_fails_if_the_folder_or_the_root_is_not_cached),
+		CASE(the_cache_knows_the_content_of_empty_files_only),
+		CASE(blocks_and_user_xattrs_are_never_loaded_from_the_cache),
+		CASE(the_cache_knows_that_a_bare_document_has_no_capability),
+		CASE(ancestors_are_loaded_only_if_all_up_to_the_root_are_cached),
+		CASE(a_changed_drive_row_empties_the_cache_and_pauses_guesses),
+		CASE(an_unchanged_drive_row_keeps_the_cached_names),
+		CASE(drive_cache_forget_removes_names_that_a_broken_load_marked_absent),
+		CASE(committed_rows_are_loaded_from_the_cache),
+		CASE(an_orphan_is_removed_from_the_cache),
+		CASE(a_cached_drive_cannot_be_taken_twice_at_a_time),
+		CASE(the_oldest_cached_names_of_a_drive_are_evicted_above_its_limit),
+		CASE(the_least_recently_used_drives_are_evicted_above_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

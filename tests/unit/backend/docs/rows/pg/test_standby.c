@@ -220,7 +220,7 @@ static int setup(void **state)
 
 /* ---- what it may answer ---- */
 
-static void a_standby_answers_that_stands_where_the_drive_does(void **state)
+static void a_standby_at_the_drives_position_answers_reads(void **state)
 {
 	struct world *w = *state;
 	struct docs_position at;
@@ -234,7 +234,7 @@ static void a_standby_answers_that_stands_where_the_drive_does(void **state)
 	assert_int_equal(of_primary(w), primary);
 }
 
-static void a_read_of_which_nobody_says_where_the_drive_stands_goes_to_the_primary(void **state)
+static void a_read_without_a_known_position_goes_to_the_primary(void **state)
 {
 	struct world *w = *state;
 
@@ -243,7 +243,7 @@ static void a_read_of_which_nobody_says_where_the_drive_stands_goes_to_the_prima
 	assert_false(is_of_standby(w));
 }
 
-static void a_standby_that_has_not_replayed_that_far_does_not_answer(void **state)
+static void a_standby_behind_the_drives_position_does_not_answer(void **state)
 {
 	struct world *w = *state;
 	struct docs_position at;
@@ -264,7 +264,7 @@ static void a_standby_that_has_not_replayed_that_far_does_not_answer(void **stat
 }
 
 /* A change that nobody was told of may still be taken back. */
-static void a_standby_that_has_replayed_more_than_anybody_was_told_of_does_not_answer(void **state)
+static void a_standby_ahead_of_the_drives_position_does_not_answer(void **state)
 {
 	struct world *w = *state;
 
@@ -276,7 +276,7 @@ static void a_standby_that_has_replayed_more_than_anybody_was_told_of_does_not_a
 	assert_int_equal(refused(w, "why=\"ahead\""), ahead + 1);
 }
 
-static void a_standby_of_another_timeline_does_not_answer(void **state)
+static void a_standby_on_another_timeline_does_not_answer(void **state)
 {
 	struct world *w = *state;
 
@@ -288,7 +288,7 @@ static void a_standby_of_another_timeline_does_not_answer(void **state)
 	await_standby(w);
 }
 
-static void a_drive_in_another_life_or_with_a_later_floor_is_read_from_the_primary(void **state)
+static void reads_of_another_incarnation_or_with_a_later_floor_go_to_the_primary(void **state)
 {
 	struct world *w = *state;
 	struct docs_scope scope;
@@ -297,16 +297,20 @@ static void a_drive_in_another_life_or_with_a_later_floor_is_read_from_the_prima
 
 	await_standby(w);
 	w->scope.stand.at.incarnation++;
+	const int64_t primary = of_primary(w), other = refused(w, "why=\"other\"");
 	assert_false(is_of_standby(w));
+	assert_int_equal(of_primary(w), primary + 1);
+	assert_int_equal(refused(w, "why=\"other\""), other + 1);
 	w->scope.stand.at.incarnation--;
 	scope = w->scope;
 	scope.floor = (struct docs_position){scope.stand.at.incarnation, scope.stand.at.seq + 1};
 	assert_int_equal(
 		w->store->ops->item_get(w->store, &scope, ITEM_ROOT(scope.drive), on_item, &size, &at), -ERR_BEHIND);
+	assert_int_equal(of_primary(w), primary + 2);
 	assert_true(is_of_standby(w));
 }
 
-static void the_row_that_a_dump_of_another_cluster_brought_along_says_nothing(void **state)
+static void a_standby_is_not_used_if_its_timeline_row_names_another_cluster(void **state)
 {
 	static const struct pg_statement SYSTEM = {"system", "SELECT system FROM timeline", true};
 	struct world *w = *state;
@@ -324,7 +328,7 @@ static void the_row_that_a_dump_of_another_cluster_brought_along_says_nothing(vo
 	await_standby(w);
 }
 
-static void a_standby_that_hangs_is_not_waited_for_long(void **state)
+static void a_read_goes_to_the_primary_soon_when_the_standby_hangs(void **state)
 {
 	static const struct pg_statement BACKEND = {"backend",
 		"SELECT pid::bigint FROM pg_stat_activity WHERE query LIKE '%FROM drive d%' AND pid <> pg_backend_pid() AND application_name = 'nephos'",
@@ -347,7 +351,7 @@ static void a_standby_that_hangs_is_not_waited_for_long(void **state)
 #define READS 20
 
 /* The standby accepts connections, and answers nothing on them. */
-static void a_standby_that_hangs_anew_is_not_asked_by_each_read(void **state)
+static void not_every_read_waits_for_a_standby_that_hangs_when_connecting(void **state)
 {
 	static const struct pg_statement LOCKED = {"locked",
 		"SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
@@ -372,7 +376,7 @@ static void a_standby_that_hangs_anew_is_not_asked_by_each_read(void **state)
 	await_standby(w);
 }
 
-static void a_string_that_names_one_server_has_no_standbys(void **state)
+static void standbys_new_refuses_a_conninfo_with_only_one_server(void **state)
 {
 	struct standbys *none = NULL;
 
@@ -381,7 +385,7 @@ static void a_string_that_names_one_server_has_no_standbys(void **state)
 }
 
 /* A reader that learned of the new timeline does not read from a server that has not followed to it. */
-static void a_standby_that_becomes_the_primary_is_read_from_as_no_standby(void **state)
+static void a_promoted_standby_is_no_longer_read_as_a_standby(void **state)
 {
 	struct world *w = *state;
 	const int64_t timeline = w->scope.stand.timeline;
@@ -403,17 +407,17 @@ static void a_standby_that_becomes_the_primary_is_read_from_as_no_standby(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_world(a_standby_answers_that_stands_where_the_drive_does),
-		with_world(a_read_of_which_nobody_says_where_the_drive_stands_goes_to_the_primary),
-		with_world(a_standby_that_has_not_replayed_that_far_does_not_answer),
-		with_world(a_standby_that_has_replayed_more_than_anybody_was_told_of_does_not_answer),
-		with_world(a_standby_of_another_timeline_does_not_answer),
-		with_world(a_drive_in_another_life_or_with_a_later_floor_is_read_from_the_primary),
-		with_world(the_row_that_a_dump_of_another_cluster_brought_along_says_nothing),
-		with_world(a_standby_that_hangs_is_not_waited_for_long),
-		with_world(a_standby_that_hangs_anew_is_not_asked_by_each_read),
-		with_world(a_string_that_names_one_server_has_no_standbys),
-		with_world(a_standby_that_becomes_the_primary_is_read_from_as_no_standby),
+		with_world(a_standby_at_the_drives_position_answers_reads),
+		with_world(a_read_without_a_known_position_goes_to_the_primary),
+		with_world(a_standby_behind_the_drives_position_does_not_answer),
+		with_world(a_standby_ahead_of_the_drives_position_does_not_answer),
+		with_world(a_standby_on_another_timeline_does_not_answer),
+		with_world(reads_of_another_incarnation_or_with_a_later_floor_go_to_the_primary),
+		with_world(a_standby_is_not_used_if_its_timeline_row_names_another_cluster),
+		with_world(a_read_goes_to_the_primary_soon_when_the_standby_hangs),
+		with_world(not_every_read_waits_for_a_standby_that_hangs_when_connecting),
+		with_world(standbys_new_refuses_a_conninfo_with_only_one_server),
+		with_world(a_promoted_standby_is_no_longer_read_as_a_standby),
 	};
 
 	return cmocka_run_group_tests(tests, servers_start, servers_stop);
