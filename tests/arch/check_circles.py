@@ -59,7 +59,7 @@ def main():
     if not graph:
         print("no module was found")
     elif not circles:
-        print("%d modules include each other one way" % len(graph))
+        print("%d modules have no circle of includes" % len(graph))
     sys.exit(bool(circles) or not graph)
 
 

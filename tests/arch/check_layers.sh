@@ -108,7 +108,7 @@ function check_library(line, name,    i) {
 				folder = above
 		}
 	if (!(folder in may))
-		fail(1, "no row of ARCHITECTURE.md speaks of this folder")
+		fail(1, "no row of ARCHITECTURE.md names this folder")
 	files++
 	next
 }

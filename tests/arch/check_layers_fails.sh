@@ -59,7 +59,7 @@ map_tree() {
 # sees CHECK NAMED WHY: the check must fail and print the text NAMED.
 sees() {
 	if out=$("$here/$1" "$tree" 2>&1) || ! echo "$out" | grep -qF -- "$2"; then
-		echo "$1 did not see $3, or did not name $2:"
+		echo "$1 does not detect $3, or does not name $2:"
 		echo "$out" | sed 's/^/    /'
 		failed=1
 	fi
@@ -82,18 +82,18 @@ refused() {
 good_tree
 passes check_layers.sh
 
-refused common/base/buf.c '#include "common/http/client/client.h"' "a layer above"
-refused common/base/buf.c '#include <curl/curl.h>' "another folder's library"
-refused gateway/x.c '#include <microhttpd.h>' "the HTTP server's library outside common/http"
-refused backend/docs/x.c '#include <libpq-fe.h>' "SQL outside backend/pg"
-refused gateway/x.c '#  include <fuse_lowlevel.h>' "FUSE outside fusefs"
-refused common/rules/tree.c '#include "common/http/client/client.h"' "rules that see HTTP"
-refused common/rules/tree.c '#include "backend/docs/rows/docs_store.h"' "rules that see storage"
-refused common/rules/tree.c '#include <jansson.h>' "rules that see JSON"
-refused backend/docs/rules/commit.c '#include "common/http/client/client.h"' "the commit of batches that sees HTTP"
+refused common/base/buf.c '#include "common/http/client/client.h"' "an include of a layer above"
+refused common/base/buf.c '#include <curl/curl.h>' "an include of another folder's library"
+refused gateway/x.c '#include <microhttpd.h>' "an include of the HTTP server's library outside common/http"
+refused backend/docs/x.c '#include <libpq-fe.h>' "an include of PostgreSQL's library outside backend/pg"
+refused gateway/x.c '#  include <fuse_lowlevel.h>' "an include of FUSE outside fusefs"
+refused common/rules/tree.c '#include "common/http/client/client.h"' "rules that include HTTP"
+refused common/rules/tree.c '#include "backend/docs/rows/docs_store.h"' "rules that include storage"
+refused common/rules/tree.c '#include <jansson.h>' "rules that include JSON"
+refused backend/docs/rules/commit.c '#include "common/http/client/client.h"' "the commit of batches that includes HTTP"
 refused backend/docs/rules/commit.c '#include <microhttpd.h>' \
-	"the commit of batches that sees the HTTP server's library"
-refused backend/docs/rules/commit.c '#include <libpq-fe.h>' "the commit of batches that sees PostgreSQL's library"
+	"the commit of batches that includes the HTTP server's library"
+refused backend/docs/rules/commit.c '#include <libpq-fe.h>' "the commit of batches that includes PostgreSQL's library"
 for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/pg.h; do
 	good_tree
 	file $header '#include <stddef.h>'
@@ -102,20 +102,22 @@ for header in backend/docs/request/call.h backend/docs/rows/pg/sql.h backend/pg/
 	echo "#include \"$header\"" >>"$tree/backend/user/rules/account.c"
 	sees check_layers.sh "backend/user/rules/account.c:" "HTTP or SQL in the rules of accounts"
 done
-refused fusefs/ops/ops.c '#include "common/http/client/client.h"' "FUSE ops that see HTTP"
-refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' "FUSE ops that see what is below the seam"
-refused gateway/access/share_policy.c '#include "common/http/client/client.h"' "policy that sees I/O"
-refused gateway/x.c '#include "backend/docs/rows/docs_store.h"' "another process"
+refused fusefs/ops/ops.c '#include "common/http/client/client.h"' "FUSE ops that include HTTP"
+refused fusefs/ops/ops.c '#include "fusefs/store/http/store_http.h"' \
+	"FUSE ops that include an implementation of the store seam"
+refused gateway/access/share_policy.c '#include "common/http/client/client.h"' "a policy that includes I/O"
+refused gateway/x.c '#include "backend/docs/rows/docs_store.h"' "an include of another process"
 refused gateway/x.c '#include "ring.h"' "an include that does not start at the root"
-refused tests/unit/common/base/test_buf.c '#include "gateway/access/share_policy.h"' "a test above its module"
+refused tests/unit/common/base/test_buf.c '#include "gateway/access/share_policy.h"' \
+	"a test that includes a layer above its module"
 refused common/x.c '#include <stddef.h>' "a folder without a row"
 
 good_tree
 file common/base/buf.c '#include <stddef.h>' '#include "common/base/buf.h"'
-sees check_layers.sh common/base/buf.c:1: "its own header that comes second"
+sees check_layers.sh common/base/buf.c:1: "a source whose own header comes second"
 good_tree
 sed -i '/layers: files/d' "$tree/ARCHITECTURE.md"
-sees check_layers.sh "were not found" "tables that are gone"
+sees check_layers.sh "were not found" "missing tables"
 
 # ---- circles ----
 
@@ -158,7 +160,8 @@ echo 'void other_end(void);' >>"$tree/common/http/client/client_internal.h"
 sees check_names.py "common/http/client/client_internal.h:4: other_end" "a function of a family by another name"
 good_tree
 file common/http/client/perform_private.h 'void perform_other(void);' 'void perform_private_end(void);'
-sees check_names.py "common/http/client/perform_private.h:1: perform_other" "an internal header by another word"
+sees check_names.py "common/http/client/perform_private.h:1: perform_other" \
+	"a function of an internal header by another name"
 
 # ---- SQL ----
 
@@ -178,7 +181,7 @@ sees check_sql.sh "backend/sql/docs/statements/drive_get.sql: " "a statement tha
 file backend/docs/rows/pg/x.c 'int x = run(&SQL_DRIVE_GET);'
 passes check_sql.sh
 file backend/sql/docs/pieces/node.sql '-- node: a document' 'n.id'
-sees check_sql.sh "backend/sql/docs/pieces/node.sql: " "a piece that nothing is made of"
+sees check_sql.sh "backend/sql/docs/pieces/node.sql: " "a piece that no statement uses"
 
 # ---- the page ----
 
@@ -191,13 +194,13 @@ rm "$tree/common/rules/tree.h" "$tree/common/rules/tree.c"
 sees check_map.sh common/rules/tree "a line without a module"
 map_tree
 sed -i 's#^| common/base .*#&\n| common/vase | – | – |#' "$tree/ARCHITECTURE.md"
-sees check_map.sh common/vase "a row of a folder that is not there"
+sees check_map.sh common/vase "a row of a folder that does not exist"
 map_tree
 sed -i 's#^| gateway/.*#&\n| gateway/*_politics.* | – | – |#' "$tree/ARCHITECTURE.md"
-sees check_map.sh 'gateway/*_politics.*' "a row of files that matches none"
+sees check_map.sh 'gateway/*_politics.*' "a row of files that matches no file"
 map_tree
 echo 'Another one names `common/base/bluff`.' >>"$tree/ARCHITECTURE.md"
-sees check_map.sh common/base/bluff "a sentence that names a file that is not there"
+sees check_map.sh common/base/bluff "a sentence that names a file that does not exist"
 
 # ---- width ----
 
@@ -245,5 +248,5 @@ file common/base/mute.c '/* mute: a module. */' "$(seq 160 | sed 's/.*/static in
 file tests/e2e/10.sh "$(seq 200)"
 sees ../../scripts/budget "common/base/mute: 161 lines open with 1 of comment" "a long module that does not say how it works"
 
-[ $failed = 0 ] && echo "each kind of rule is seen when it is broken"
+[ $failed = 0 ] && echo "every check detects each kind of broken rule"
 exit $failed

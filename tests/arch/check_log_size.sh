@@ -13,10 +13,11 @@ is() { # is WHAT WANTED GOT
 df() { printf '1M-blocks\n%sM\n' "$SIZE"; }
 # Columns: megabytes of a disk, of the log of one server, of the log of each of three servers.
 while read -r SIZE one three; do
-	is "a disk of $SIZE MB, one server" "$one" "$(log_megabytes /)"
-	is "a disk of $SIZE MB, each of three" "$three" "$(log_megabytes / 3)"
+	is "the log of one server on a disk of $SIZE MB" "$one" "$(log_megabytes /)"
+	is "the log of each of three servers on a disk of $SIZE MB" "$three" "$(log_megabytes / 3)"
 	# On a disk below 1.5 GiB, the smallest log that PostgreSQL accepts is larger than that.
-	[ "$SIZE" -lt 1536 ] || is "a disk of $SIZE MB, all of them" 1 "$((3 * three <= one && one * 16 <= SIZE && one <= 1024))"
+	[ "$SIZE" -lt 1536 ] || is "the logs of all servers fit on a disk of $SIZE MB" \
+		1 "$((3 * three <= one && one * 16 <= SIZE && one <= 1024))"
 done <<-'END'
 	100 32 32
 	1536 96 32
@@ -33,17 +34,18 @@ node_name() { echo "n-$1"; }
 node_secret() { echo secret; }
 NODE_TLS=/tls NODE_RULES=/rules NODE_SCOPE=scope PGBIN=/bin SIZE=4096
 node_config 2 /data/2 /sockets /wrapper >/dev/null || bad=1
-is "what a node keeps for one that is away" "256MB" \
+is "max_slot_wal_keep_size of a node on a disk of 4096 MB" "256MB" \
 	"$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_slot_wal_keep_size: //p")"
 SIZE=200000
-is "which is no more than 4 GiB" 4096 "$(kept_megabytes /)"
+is "the log that a node keeps for an absent node on a disk of 200000 MB" 4096 "$(kept_megabytes /)"
 SIZE=4096
-is "max_wal_size of a node" "85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_wal_size: //p")"
-is "wal_keep_size of a node, and in the recovery of one that was killed" "170MB 170MB" \
+is "max_wal_size of a node on a disk of 4096 MB" \
+	"85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_wal_size: //p")"
+is "wal_keep_size of a node in normal operation and in recovery" "170MB 170MB" \
 	"$(node_wrapper 2 /data/2/data /pid /watchdog | grep -o 'wal_keep_size=[^ ]*' | cut -d= -f2 | paste -sd ' ')"
 # Megabytes of a disk, of what each node keeps: twice its log, and no more than for one that is away.
 while read -r SIZE kept; do
-	is "a disk of $SIZE MB, what a node keeps in any case" "$kept" "$(rewound_megabytes /)"
+	is "the log that a node always keeps on a disk of $SIZE MB" "$kept" "$(rewound_megabytes /)"
 done <<-'END'
 	100 32
 	768 48
@@ -51,6 +53,7 @@ done <<-'END'
 	16384 682
 	4000000 682
 END
-is "the setting of one server" 1 "$(grep -c 'max_wal_size="$(log_megabytes "$PGDATA")MB"' scripts/lib/up_postgres.sh)"
+is "lines of up_postgres.sh that set max_wal_size of one server" \
+	1 "$(grep -c 'max_wal_size="$(log_megabytes "$PGDATA")MB"' scripts/lib/up_postgres.sh)"
 [ "$bad" = 0 ] || exit 1
-echo "the logs of one server and of three are held to the same room"
+echo "the logs of one server and of three servers have the same limit"

@@ -20,7 +20,7 @@ rows() { sed -n "/<!-- layers: $1 -->/,/<!-- end -->/s/^| *\([a-z][^ ]*\) *|.*\$
 for row in $(rows folders | sed 's|$|/|') $(rows files); do
 	case $row in folder/ | files) continue ;; esac
 	leads_somewhere "$row" ||
-		{ echo "ARCHITECTURE.md: a row of its tables speaks of $row, which matches nothing"; bad=1; }
+		{ echo "ARCHITECTURE.md: a row of its tables names $row, which matches no file"; bad=1; }
 done
 
 # Checks all other text that has the form of a path of the repository; X and NAME stand for any name.
@@ -29,7 +29,7 @@ for page in ARCHITECTURE.md README.md CONTRIBUTING.md $(find docs -name '*.md' 2
 	for path in $(grep -oE '(^|[ `(!])(common|backend|gateway|fusefs|cli|tests|scripts|cmake|docker|docs)/[A-Za-z0-9_./*-]+' "$page" |
 		sed 's/^[ `(!]//; s/[.]*$//' | sort -u); do
 		case $path in */X | */NN | */NNNN-* | *NAME*) continue ;; esac
-		leads_somewhere "$path" || { echo "$page: $path leads to nothing"; bad=1; }
+		leads_somewhere "$path" || { echo "$page: $path is not a file or folder"; bad=1; }
 	done
 done
 
@@ -59,7 +59,7 @@ $1 == "M" {
 END {
 	for (name in mapped)
 		if (!(name in found)) {
-			print "ARCHITECTURE.md: the code map has " name ", which is no file"
+			print "ARCHITECTURE.md: the code map has " name ", which does not exist"
 			bad = 1
 		}
 	if (!bad && count == 0) {

@@ -25,7 +25,7 @@ for file in $statements; do
 done
 for file in $(find backend/sql -path '*/pieces/*.sql' 2>/dev/null | sort); do
 	piece=$(basename "$file" .sql)
-	grep -rqE "\{\{$piece[ }]" "${file%/pieces/*}" || { echo "$file: no statement is made of {{$piece}}"; bad=1; }
+	grep -rqE "\{\{$piece[ }]" "${file%/pieces/*}" || { echo "$file: no statement uses {{$piece}}"; bad=1; }
 done
-[ $bad = 1 ] || echo "no source has SQL in it, and $(echo "$statements" | grep -c .) statements are run"
+[ $bad = 1 ] || echo "no source contains SQL, and sources run $(echo "$statements" | grep -c .) statements"
 exit $bad

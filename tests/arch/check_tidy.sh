@@ -81,4 +81,4 @@ if [ -z "$whole" ] || [ ! -e "$whole" ]; then
 		xargs -r -P"$(nproc)" -n1 "$0" "$build" --one || exit 1
 	[ -z "$whole" ] || : >"$whole"
 fi
-echo "clang-tidy has nothing to say"
+echo "clang-tidy reports nothing"

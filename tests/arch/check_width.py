@@ -55,7 +55,7 @@ def main():
     if count == 0:
         print("no source was found")
     elif wide == 0:
-        print("%d files are narrow enough" % count)
+        print("%d files have no line that is too wide" % count)
     sys.exit(wide > 0 or count == 0)
 
 

@@ -25,36 +25,41 @@ NEPHOS_S3_KEYS=$D/s3.keys
 END
 chmod 666 "$D/docs.conf"
 refused_up() { up "$D" $PORT >"$WORK/err" 2>&1; }
-check_not "settings that others can change are not told" refused_up
-check "which is said" grep -q 'others than its owner can write' "$WORK/err"
+check_not "scripts/up refuses a docs.conf that other users can write" refused_up
+check "the error of scripts/up says that others can write docs.conf" \
+	grep -q 'others than its owner can write' "$WORK/err"
 chmod 644 "$D/docs.conf"
-check "a store with its blocks at S3" up "$D" $PORT
+check "scripts/up makes a store with its blocks in S3" up "$D" $PORT
 (umask 077; . "$D/credentials"; printf 'Authorization: Bearer %s\n' "$NEPHOS_TOKEN" >"$WORK/key")
 head -c 9000000 /dev/urandom >"$WORK/large"
-check_eq "a large file" 201 "$(http -T "$WORK/large" -H "@$WORK/key" "http://127.0.0.1:$PORT/api/v2/docs/drives/home/files/large")"
+check_eq "a PUT of a file of 9 MB gets 201" \
+	201 "$(http -T "$WORK/large" -H "@$WORK/key" "http://127.0.0.1:$PORT/api/v2/docs/drives/home/files/large")"
 objects=$(s3_count)
-check "is objects" [ "$objects" -ge 3 ]
-check_eq "and no file" 0 "$(find "$D/blocks" -type f | wc -l)"
+check "the bucket has at least three objects after the PUT" [ "$objects" -ge 3 ]
+check_eq "the folder of blocks has no file after the PUT" 0 "$(find "$D/blocks" -type f | wc -l)"
 
-check "a backup of it" backup "$B"
-check_eq "has each" "$objects" "$(find "$B/blocks" -type f | wc -l)"
-check "one beside the blocks, in the same bucket" backup "s3://$S3_BUCKET/backups" --s3-endpoint "$S3_URL" --s3-keys "$WORK/s3.keys"
-check_not "a service that is not there has none" backup s3://x-y-z/b --s3-endpoint http://127.0.0.1:1 --s3-keys "$WORK/s3.keys"
-check "which is said" grep -q 'cannot be read' "$WORK/err"
+check "nephos backup copies the store with blocks in S3" backup "$B"
+check_eq "the backup has one file for each object" "$objects" "$(find "$B/blocks" -type f | wc -l)"
+check "nephos backup copies the store into the bucket of its blocks" \
+	backup "s3://$S3_BUCKET/backups" --s3-endpoint "$S3_URL" --s3-keys "$WORK/s3.keys"
+check_not "nephos backup to an S3 service that does not exist fails" \
+	backup s3://x-y-z/b --s3-endpoint http://127.0.0.1:1 --s3-keys "$WORK/s3.keys"
+check "the error of nephos backup says that the place cannot be read" grep -q 'cannot be read' "$WORK/err"
 mv "$D/docs.conf" "$WORK/"
-check_not "where nobody says how they are reached there is none" backup "$B"
-check "which is said, and what to do" grep -q "write NEPHOS_S3_ENDPOINT=.* into $D/docs.conf" "$WORK/err"
+check_not "nephos backup fails without docs.conf" backup "$B"
+check "the error of nephos backup says which settings docs.conf needs" \
+	grep -q "write NEPHOS_S3_ENDPOINT=.* into $D/docs.conf" "$WORK/err"
 mv "$WORK/docs.conf" "$D/"
 kill -STOP "$(s3_daemon rgw)"
 at_end 'kill -CONT $(s3_daemon rgw)'
-check_not "nor while the service is silent" backup "$WORK/other"
-check "which is said" grep -q 'could not be copied' "$WORK/err"
+check_not "nephos backup fails while the S3 service does not answer" backup "$WORK/other"
+check "the error of nephos backup says that blocks could not be copied" grep -q 'could not be copied' "$WORK/err"
 kill -CONT "$(s3_daemon rgw)"
 
-check "it comes back" "$BIN/nephos" restore --data "$R" "$B"
-check "and starts beside it" up "$R" $((PORT + 5))
-check_eq "with the file" "$(sha256sum <"$WORK/large")" "$(sum_of $((PORT + 5)) large)"
-check_eq "in files" "$objects" "$(find "$R/blocks" -type f | wc -l)"
-check "whole" "$BIN/nephos" fsck --credentials "$R/credentials"
-check_eq "the other store has its own" "$(sha256sum <"$WORK/large")" "$(sum_of $PORT large)"
+check "nephos restore makes a store from the backup" "$BIN/nephos" restore --data "$R" "$B"
+check "the restored store starts beside the original store" up "$R" $((PORT + 5))
+check_eq "the restored store has the bytes of the file" "$(sha256sum <"$WORK/large")" "$(sum_of $((PORT + 5)) large)"
+check_eq "the restored store has one file for each object" "$objects" "$(find "$R/blocks" -type f | wc -l)"
+check "nephos fsck finds nothing wrong in the restored store" "$BIN/nephos" fsck --credentials "$R/credentials"
+check_eq "the original store still has the bytes of the file" "$(sha256sum <"$WORK/large")" "$(sum_of $PORT large)"
 e2e_end

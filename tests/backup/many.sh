@@ -26,25 +26,26 @@ timed() {
 ratio() { bc <<<"scale=2; $1 / $2"; }
 at_end 'down "$D"; down "$R"'
 
-check "a store" up "$D" $PORT
+check "scripts/up makes a store with one gateway" up "$D" $PORT
 (umask 077; . "$D/credentials"; printf 'Authorization: Bearer %s\n' "$NEPHOS_TOKEN" >"$WORK/key")
-check "$FILES files" timed fill python3 "$E2E_ROOT/tests/lib/fill_store.py" "$URL" "$WORK" "$FILES"
-check_eq "each with a digest" "$FILES" "$(wc -l <"$WORK/wanted")"
+check "$FILES files are written into the store" \
+	timed fill python3 "$E2E_ROOT/tests/lib/fill_store.py" "$URL" "$WORK" "$FILES"
+check_eq "the list of digests has $FILES lines" "$FILES" "$(wc -l <"$WORK/wanted")"
 
 python3 "$E2E_ROOT/tests/lib/cut.py" write "$URL" "$WORK" 1 2>"$WORK/writer.err" &
 writer=$!
 at_end 'touch "$WORK/stop"'
-check "somebody writes" eventually 60 has_acked 20
+check "the first 20 changes of a writer are acknowledged" eventually 60 has_acked 20
 before=$(acked)
-check "a backup" timed first "$BIN/nephos" backup --data "$D" "$B"
+check "nephos backup copies the store during writes" timed first "$BIN/nephos" backup --data "$D" "$B"
 sed 's/^/# /' "$WORK/out"
 copy=$(tail -n 1 "$WORK/out")
-check "a second one" timed second "$BIN/nephos" backup --data "$D" "$B"
+check "nephos backup copies the store a second time during writes" timed second "$BIN/nephos" backup --data "$D" "$B"
 sed 's/^/# /' "$WORK/out"
 touch "$WORK/stop"
 wait $writer
-check_eq "who writes was never refused" 0 $?
-check "he goes on meanwhile" [ "$(acked)" -gt "$before" ]
+check_eq "the writer ends without an error" 0 $?
+check "changes of the writer are acknowledged during the backups" [ "$(acked)" -gt "$before" ]
 
 # ---- what other tools take, for the same store while nobody writes ----
 basebackup() {
@@ -55,22 +56,23 @@ basebackup() {
 }
 grep -q '^local replication' "$D/run/pg_hba.conf" || sed -i '1i local replication postgres peer map=nephos' "$D/run/pg_hba.conf"
 psql -X -q -h "$D/run/postgres" -U postgres postgres -c 'SELECT pg_reload_conf()' >/dev/null
-check "pg_basebackup and cp -a of the blocks" timed peer basebackup cp -a "$D/blocks" "$WORK/peer/blocks"
-check "the same again, with rsync" timed again basebackup rsync -a "$D/blocks/" "$WORK/peer/blocks"
+check "pg_basebackup and cp -a of the blocks succeed" timed peer basebackup cp -a "$D/blocks" "$WORK/peer/blocks"
+check "pg_basebackup and rsync of the blocks succeed" timed again basebackup rsync -a "$D/blocks/" "$WORK/peer/blocks"
 peer_back() { cp -a "$WORK/peer" "$WORK/peer2" && sync -f "$WORK/peer2"; }
-check "cp -a of that back" timed back peer_back
+check "cp -a of the copied rows and blocks succeeds" timed back peer_back
 size=$(du -sm "$B" | cut -f 1)
 rm -rf "$WORK/peer" "$WORK/peer2"
 
 # ---- back ----
-check "the first copy is read and checked" timed check "$BIN/nephos" restore --check "$copy"
-check "and restored" timed restore "$BIN/nephos" restore --data "$R" "$copy"
-check "it starts" up "$R" $((PORT + 5)) --mount "$M"
+check "nephos restore --check accepts the first copy" timed check "$BIN/nephos" restore --check "$copy"
+check "nephos restore makes a store from the first copy" timed restore "$BIN/nephos" restore --data "$R" "$copy"
+check "the restored store starts with a mount" up "$R" $((PORT + 5)) --mount "$M"
 digests "$M" >"$WORK/got"
-check "all files are equal by digest" cmp "$WORK/wanted" "$WORK/got"
-check "and what was written meanwhile is one moment" python3 "$E2E_ROOT/tests/lib/cut.py" judge "http://127.0.0.1:$((PORT + 5))" "$WORK" 1 "$before"
+check "all restored files are equal to the originals by digest" cmp "$WORK/wanted" "$WORK/got"
+check "the restored files of the writer are of one moment of the original" \
+	python3 "$E2E_ROOT/tests/lib/cut.py" judge "http://127.0.0.1:$((PORT + 5))" "$WORK" 1 "$before"
 sed 's/^/# /' "$WORK/check.out"
-check "it is clean" "$BIN/nephos" fsck --credentials "$R/credentials"
+check "nephos fsck finds nothing wrong in the restored store" "$BIN/nephos" fsck --credentials "$R/credentials"
 echo "# $FILES files, a backup of $size MB; seconds: first $TOOK_first, second $TOOK_second, check $TOOK_check, restore $TOOK_restore;" \
 	"pg_basebackup and cp -a $TOOK_peer, again with rsync $TOOK_again, cp -a back $TOOK_back"
 echo "# ratios: first / pg_basebackup and cp -a $(ratio "$TOOK_first" "$TOOK_peer")," \

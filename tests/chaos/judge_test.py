@@ -67,7 +67,7 @@ def plant_all(notes, final):
         here = copy.deepcopy(notes), copy.deepcopy(final)
         word = plant(*here)
         wrong = judge.judge(*here)
-        tell(any(line.startswith(word) for line in wrong), "what is planted is found: " + name, wrong[:3])
+        tell(any(line.startswith(word) for line in wrong), "the judge finds a planted violation: " + name, wrong[:3])
 
 
 def doubts(notes, final):
@@ -76,28 +76,31 @@ def doubts(notes, final):
     there = copy.deepcopy(final)
     for view in there["views"].values():
         view[appends.NAME] += appends.record("http1", 5)
-    tell(not judge.judge(notes, there), "a record of which nobody knows may be there", judge.judge(notes, there))
+    tell(not judge.judge(notes, there), "the judge accepts an appended record of unknown outcome",
+         judge.judge(notes, there))
     parts = copy.deepcopy(final)
     text, other = appends.record("a0", 4), appends.record("http1", 4)
     for view in parts["views"].values():
         view[appends.NAME] = view[appends.NAME].replace(text + other, text[:6] + other + text[6:])
-    tell(not judge.judge(notes, parts), "a record of a mount may be in two pieces", judge.judge(notes, parts))
+    tell(not judge.judge(notes, parts), "the judge accepts a mount's record in two pieces", judge.judge(notes, parts))
     ends = copy.deepcopy(final)
     first, second = appends.record("a0", 4), appends.record("a0", 3)
     for view in ends["views"].values():
         log = view[appends.NAME].replace(first, "").replace(second, "")
         view[appends.NAME] = second[:6] + log.replace(other, second[6:] + first[:6] + other + first[6:])
     wrong = judge.judge(notes, ends)
-    tell(not wrong, "the end of one may stand before the beginning of another", wrong)
+    tell(not wrong, "the judge accepts the end of a split record before the start of another", wrong)
     raised = notes + [dict(notes[-1], w="count", of="counters/c0", value=5, end=None, how="unknown")]
-    tell(not judge.judge(raised, final), "a raise of which nobody knows may be missing", judge.judge(raised, final))
-    tell(not judge.judge(notes, final, "kills"), "who had asked what was killed is left out")
+    tell(not judge.judge(raised, final), "the judge accepts that an increase of unknown outcome is missing",
+         judge.judge(raised, final))
+    tell(not judge.judge(notes, final, "kills"), "the judge accepts a failed attempt at a gateway that was killed")
     full = {"w": "full", "where": "http", "what": "append", "begin": 1, "end": 3}
     filled = notes + [full, {"w": "fault", "name": "full", "victim": "blocks", "begin": 0, "end": 2}]
-    tell(not judge.judge(filled, final), "a full disk may refuse", judge.judge(filled, final))
+    tell(not judge.judge(filled, final), "the judge accepts a refused change while a disk is full",
+         judge.judge(filled, final))
     asked = [dict(note, gateway="gateway-2") if note["w"] == "attempt" else note for note in notes]
-    tell(judge.judge(asked, final, "kills"), "who had asked another is not")
-    tell(judge.judge(notes, final, "rolling"), "where nothing is killed nobody is left out")
+    tell(judge.judge(asked, final, "kills"), "the judge reports a failed attempt at a gateway that was not killed")
+    tell(judge.judge(notes, final, "rolling"), "the judge reports a failed attempt in the rolling scenario")
 
 
 def main():
@@ -108,7 +111,7 @@ def main():
         return plant_all(notes, final)
     notes, final = made_up()
     wrong = judge.judge(notes, final)
-    tell(not wrong, "in a run without a violation the judge finds none", wrong)
+    tell(not wrong, "the judge finds no violation in a run without one", wrong)
     plant_all(notes, final)
     return doubts(notes, final)
 

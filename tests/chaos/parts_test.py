@@ -45,7 +45,7 @@ def plans_end(folder):
         except TimeoutError:
             good = False
         signal.alarm(0)
-        tell(good, "a plan of %s alone ends" % " and ".join(names))
+        tell(good, "a plan whose only faults are %s ends" % " and ".join(names))
     store, both, beside = world.World(folder, 1, True, folder), [], 0
     for seed in range(SEEDS):
         made = plan.mixed(store, list(plan.FAULTS), seed, 600, 60)
@@ -54,7 +54,7 @@ def plans_end(folder):
             beside += step[0] == "&"
             if step[0] == "&" and plan.is_of_nodes(step[1]) and plan.is_of_nodes(after[-3]):
                 both.append((seed, step, after))
-    tell(beside > 0 and not both, "no two nodes of the database are taken at once", both[:2])
+    tell(beside > 0 and not both, "no plan takes down two database nodes at once", both[:2])
 
 
 def writer(where, folder):
@@ -76,11 +76,11 @@ def full_over_http(folder):
     hand.ask = lambda *_: types.SimpleNamespace(status=client.FULL, body=b"", begin=0)
     hand.replace(0)
     left = left_by(hand, 0)
-    tell(left == (False, 0, 0, 1), "a file whose change a full disk refused goes on", [str(left)])
+    tell(left == (False, 0, 0, 1), "an HTTP writer keeps using a file whose change a full disk refused", [str(left)])
     hand.ask = lambda *_: types.SimpleNamespace(status=200)
     hand.replace(0)
     tell(left_by(hand, 0) == (False, 1, 1, 1) and hand.crew.log.lines[0][1:3] == (1, 2),
-         "the next change is the first one in the log", map(str, hand.crew.log.lines))
+         "the first change after a refusal is the first one in the log", map(str, hand.crew.log.lines))
 
     def second(*_):
         hand.rest.vain += 1
@@ -88,7 +88,8 @@ def full_over_http(folder):
 
     hand.ask = second
     hand.replace(0)
-    tell(left_by(hand, 0)[0], "nobody knows of one that was refused after an attempt in vain", [str(left_by(hand, 0))])
+    tell(left_by(hand, 0)[0], "an HTTP writer drops a file when a full disk refuses a repeated attempt",
+         [str(left_by(hand, 0))])
 
 
 def full_on_mount(folder):
@@ -102,7 +103,8 @@ def full_on_mount(folder):
         setattr(os, name, no_room)
         hand.replace(number)
         os.fsync, os.rename = sync, rename
-        tell(left_by(hand, number) == good, "a full disk on a mount, at " + name, [str(left_by(hand, number))])
+        tell(left_by(hand, number) == good, "a writer on a mount notes a full disk once, at " + name,
+             [str(left_by(hand, number))])
 
 
 def ended(folder):
@@ -121,8 +123,8 @@ def ended(folder):
         child.wait()
     store.look_for_ended()
     store.look_for_ended()
-    tell(store.by_itself == ["gateway-2 ended by itself, with status 3"], "what no fault has ended is found, once",
-         store.by_itself)
+    tell(store.by_itself == ["gateway-2 ended by itself, with status 3"],
+         "a process that ended without a fault is reported once", store.by_itself)
 
 
 def killed_load(folder):
@@ -133,8 +135,9 @@ def killed_load(folder):
     full = {"w": "fault", "name": "full", "victim": "blocks", "begin": 0, "end": 1}
     with contextlib.redirect_stdout(io.StringIO()):
         wrong = chaos.load_verdict(types.SimpleNamespace(folder=folder), [full])
-    tell(any("did not say what it has counted" in line for line in wrong), "a load that was killed is found", wrong)
-    tell(any("failed: read" in line for line in wrong), "no full disk may refuse a read", wrong)
+    tell(any("did not say what it has counted" in line for line in wrong), "the verdict reports a load that was killed",
+         wrong)
+    tell(any("failed: read" in line for line in wrong), "the verdict reports a read that a full disk refused", wrong)
 
 
 class Trimmed:
@@ -159,13 +162,14 @@ class Trimmed:
 
 def long_journal(_folder):
     begin, entries = observe.whole_journal(Trimmed(5000, 0, 0), "/d", 10)
-    tell(begin == 10 and len(entries) == 4990, "a journal that has lost nothing is told from where it is asked for",
+    tell(begin == 10 and len(entries) == 4990, "an untrimmed journal is read from the requested position",
          [begin, len(entries)])
     begin, entries = observe.whole_journal(Trimmed(5000, 1234, 1234), "/d", 10)
     tell(begin == 1234 and [seq for seq, _ in entries] == list(range(1235, 5001)),
-         "one that has lost what is old, from where it begins", [begin, len(entries)])
+         "a trimmed journal is read from its first entry", [begin, len(entries)])
     begin, entries = observe.whole_journal(Trimmed(5000, 1234, 2500), "/d", 10)
-    tell(begin == 2500 and len(entries) == 2500, "also when more of it goes meanwhile", [begin, len(entries)])
+    tell(begin == 2500 and len(entries) == 2500,
+         "a journal that is trimmed while it is read is read from its new first entry", [begin, len(entries)])
 
 
 def jumping_clock(folder):
@@ -189,7 +193,7 @@ def jumping_clock(folder):
             now, took = json.loads(child.stdout.readline())
             told.append(before - 1 <= now <= time.time() + off + 1 and took >= 0.29)
         child.stdin.close()
-    tell(all(told), "a clock jumps while its process runs, and its waits last", map(str, told))
+    tell(all(told), "a process sees its clock jump, and its waits last as long as before", map(str, told))
 
 
 def main():

@@ -20,7 +20,8 @@ fi
 
 # Without this library the clocks would not jump, and nothing else would report that.
 if [ ! -e "$BUILD/bin/clock_preload.so" ]; then
-	fail "the build has all that the faults need" "$BUILD/bin/clock_preload.so is missing: take a build with the tests"
+	fail "the build has bin/clock_preload.so, which the clock faults need" \
+		"$BUILD/bin/clock_preload.so is missing: take a build with the tests"
 	e2e_end
 fi
 
@@ -29,7 +30,7 @@ run_test() { python3 "$HERE/$1" "${@:2}" >"$WORK/test.out"; }
 # follow below a failure.
 count_test() {
 	local line
-	check "$1 comes to its end" run_test "$@"
+	check "$1 ends without an error" run_test "$@"
 	while IFS= read -r line; do
 		case $line in
 		'ok - '*) pass "${line#ok - }" ;;
@@ -62,7 +63,7 @@ run() {
 	at_end "stop_store $at"
 	python3 "$HERE/chaos.py" "$at" --scenario "$scenario" --seed "$SEED" --seconds "$1" --longest "$longest" \
 		--port "$PORT" --build "$BUILD" ${CHAOS_FAULTS:+--faults "$CHAOS_FAULTS"} "${long[@]}" "${@:2}" >"$at.out" 2>&1
-	check_eq "$scenario: the store comes up, and back, and there is no violation" 0 $?
+	check_eq "$scenario: the store recovers from all faults without a violation" 0 $?
 	sed 's/^/# /' "$at.out" | cut -c1-1500
 	[ -z "$KEPT" ] || keep "$at"
 }
@@ -70,7 +71,8 @@ run() {
 case ${CHAOS_SCENARIO:-} in
 '')
 	run mixed "$seconds"
-	check "hundreds of changes were acknowledged" test "$(grep -c '"how":"ok"' "$WORK/mixed/history")" -ge 200
+	check "the mixed scenario has at least 200 acknowledged changes" \
+		test "$(grep -c '"how":"ok"' "$WORK/mixed/history")" -ge 200
 	count_test judge_test.py "$WORK/mixed/history" "$WORK/mixed/final"
 	if [ -n "${E2E_LONG:-}" ]; then
 		run kills 600

@@ -24,78 +24,85 @@ cp -r "$NEPHOS_BUILD_DIR/bin" "$WORK/build/"
 [ ! -d "$NEPHOS_BUILD_DIR/web" ] || cp -r "$NEPHOS_BUILD_DIR/web" "$WORK/build/"
 echo 'build all: phony' >"$WORK/build/build.ninja"
 check "up starts a store from nothing" env NEPHOS_BUILD_DIR="$WORK/build" "$E2E_ROOT/scripts/up" --data "$D" --port $PORT --mount "$M" --user tester
-check "all its processes run" all_run
-check_eq "the credentials are nobody else's" 600 "$(stat -c %a "$D/credentials")"
+check "all processes of the new store run" all_run
+check_eq "the credentials file has mode 600" 600 "$(stat -c %a "$D/credentials")"
 # shellcheck disable=SC1091
 . "$D/credentials"
 AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
-check_eq "they name the store and the user" "http://127.0.0.1:$PORT tester" "$NEPHOS_URL $NEPHOS_USER"
-check "the mount is one" mountpoint -q "$M"
+check_eq "the credentials name the store's URL and its user" "http://127.0.0.1:$PORT tester" "$NEPHOS_URL $NEPHOS_USER"
+check "up mounts the store at the mount point" mountpoint -q "$M"
 cp -r /usr/include/linux/netfilter "$M/tree"
 head -c 10000000 /dev/urandom >"$WORK/large"
 cp "$WORK/large" "$M/large"
 first=$(pids)
 mv "$WORK/build/bin/nephos-docs" "$WORK/build/bin/the-docs-before"
 cp "$WORK/build/bin/the-docs-before" "$WORK/build/bin/nephos-docs"
-check_eq "up again says that everything is up" "everything is up already" "$(up | head -n 1)"
-check_eq "and starts nothing" "$first" "$(pids)"
+check_eq "a second up reports that everything is up already" "everything is up already" "$(up | head -n 1)"
+check_eq "a second up starts no process" "$first" "$(pids)"
 # "localhost" resolves to ::1 first. No gateway listens there, and any user may take the port there.
-check "it names the addresses on which gateways listen, and no other" \
-	sh -c '! sed -n "s|.*http://\([^/ ]*\).*|\1|p" | grep -vE "^127[.]0[.]0[.]1:($1|$(($1 + 1)))$"' - $PORT <<<"$(up | tr ' ' '\n')"
-check_eq "another --port is not taken over" "$first" "$(up --port 1 >/dev/null && pids)"
+check_eq "a second up prints the addresses where the gateways listen, and no others" \
+	"127.0.0.1:$PORT 127.0.0.1:$((PORT + 1))" "$(up | grep -o 'http://[^/ ]*' | cut -c 8- | sort -Vu | xargs)"
+check_eq "up with another --port does not restart the running store" "$first" "$(up --port 1 >/dev/null && pids)"
 kill -STOP "$(cat "$D/run/gateway-1.pid")"
 at_end 'kill -CONT "$(cat "$D/run/gateway-1.pid")"'
 # An earlier version waited 30 s for the hanging gateway and then failed.
-check "a command goes on beside a gateway that hangs" \
+check "nephos ls succeeds within 15 s while a gateway hangs" \
 	timeout 15 "$WORK/build/bin/nephos" ls --credentials "$D/credentials" /tree
 mkdir "$WORK/second"
-check "so does a mount that begins" timeout 60 "$WORK/build/bin/nephos" mount -o "credentials=$D/credentials" "$WORK/second"
-check_eq "which shows what is there" 10000000 "$(stat -c %s "$WORK/second/large")"
+check "nephos mount succeeds while a gateway hangs" \
+	timeout 60 "$WORK/build/bin/nephos" mount -o "credentials=$D/credentials" "$WORK/second"
+check_eq "the mount made while a gateway hangs shows the large file" 10000000 "$(stat -c %s "$WORK/second/large")"
 kill -CONT "$(cat "$D/run/gateway-1.pid")"
-check "it is taken off" "$WORK/build/bin/nephos" umount "$WORK/second"
+check "nephos umount unmounts the second mount" "$WORK/build/bin/nephos" umount "$WORK/second"
 
 old=$first
 echo "written at the last moment" >"$M/last"
 exec {held}<"$M/last"
-check_eq "down stops it, and says that somebody has a file open" "$M was in use" "$(down 2>&1 >/dev/null | cut -d: -f1)"
+check_eq "down reports that the mount was in use" "$M was in use" "$(down 2>&1 >/dev/null | cut -d: -f1)"
 exec {held}<&-
-check "no process of it is left" none_runs
-check_not "the mount is none any more" mountpoint -q "$M"
-check_not "the gateway does not answer" curl -fs --noproxy '*' "$NEPHOS_URL/healthz"
-check "up without flags starts it as it was" up
-check "all its processes run" all_run
-check "the tree is there" diff -r --no-dereference /usr/include/linux/netfilter "$M/tree"
-check "the large file" cmp "$WORK/large" "$M/large"
-check_eq "and what was written last" "written at the last moment" "$(cat "$M/last")"
-check_status "over HTTP, by the same key" 200 "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives/home/files/large"
-check "with the same bytes" cmp "$WORK/large" "$WORK/body"
+check "no process of the store is left after down" none_runs
+check_not "the mount point is no longer mounted after down" mountpoint -q "$M"
+check_refused "nothing listens on the first gateway's port after down" '^curl: \(7\)' \
+	curl -sS --noproxy '*' "$NEPHOS_URL/healthz"
+check "up without other flags starts the stopped store" up
+check "all processes of the stopped store run again" all_run
+check "the folder tree is unchanged on the mount after the restart" \
+	diff -r --no-dereference /usr/include/linux/netfilter "$M/tree"
+check "the large file is unchanged on the mount after the restart" cmp "$WORK/large" "$M/large"
+check_eq "the line written just before down is on the mount after the restart" \
+	"written at the last moment" "$(cat "$M/last")"
+check_status "the key made before the restart still reads the large file over HTTP" \
+	200 "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives/home/files/large"
+check "the large file's bytes over HTTP are unchanged after the restart" cmp "$WORK/large" "$WORK/body"
 
 kill -9 "$(cat "$D/run/mount.pid")" "$(cat "$D/run/docs-1.pid")" "$(cat "$D/run/gateway-2.pid")"
-check "up starts what has been killed, the mount too" up
-check "all its processes run" all_run
-check "and the data is there" cmp "$WORK/large" "$M/large"
+check "up restarts the killed mount, docs service and gateway" up
+check "all processes run after up has restarted the killed ones" all_run
+check "the large file is unchanged on the restarted mount" cmp "$WORK/large" "$M/large"
 
 kill -9 "$(cat "$D/run/postgres.pid")"
-check "up starts PostgreSQL at once after it was killed" up
-check "all its processes run" all_run
-check "and what it stored is there" \
+check "up restarts a killed PostgreSQL" up
+check "all processes run after PostgreSQL was killed and restarted" all_run
+check "the large file can be read over HTTP after PostgreSQL was killed" \
 	eventually 15 curl -fsS --noproxy '*' -o "$WORK/body" "${AUTH[@]}" \
 		"$NEPHOS_URL/api/v2/docs/drives/home/files/large"
-check "with the same bytes" cmp "$WORK/large" "$WORK/body"
+check "the large file's bytes over HTTP are unchanged after PostgreSQL was killed" cmp "$WORK/large" "$WORK/body"
 
 # The gateways still list the killed service for three seconds.
 mv "$D/cluster.key" "$WORK/cluster.key"
 echo none >"$D/cluster.key"
 kill -9 "$(cat "$D/run/docs-2.pid")"
-check_not "up fails when a service that it started ends" up_says
-check "says which one" grep -q 'docs-2 did not come up' "$WORK/said"
-check "and shows the end of its log" grep -q 'part=.*cluster key' "$WORK/said"
+check_not "up fails when a service that it starts exits at once" up_says
+check "up prints that docs-2 did not come up" grep -q 'docs-2 did not come up' "$WORK/said"
+check "up prints the line about the cluster key from the log of docs-2" grep -q 'part=.*cluster key' "$WORK/said"
 mv "$WORK/cluster.key" "$D/cluster.key"
-check "up again starts it" up
+check "up starts docs-2 once the cluster key is valid again" up
 
 at_end '"$E2E_ROOT/scripts/down" --data "$WORK/second"'
 second() { "$E2E_ROOT/scripts/up" --data "$WORK/second" --port "$1"; }
-check_not "a new store on ports that are taken is refused" second $PORT
-check_not "as one on ports that do not exist" second 65535
-check_not "and they are not remembered" test -e "$WORK/second/settings"
+check_refused "up refuses to make a store on ports that are already taken" \
+	"port $PORT, on which gateway-1 listens, is taken by" second $PORT
+check_refused "up refuses to make a store whose second gateway would need port 65536" \
+	'2 gateways from port 65535 on go beyond port 65535' second 65535
+check_not "a refused up writes no settings file" test -e "$WORK/second/settings"
 e2e_end

@@ -22,9 +22,9 @@ nobody_is_root() { ! find "$PUBLIC" "$WORK" -name 'ran*' | grep .; }
 refused() {
 	local sentence=$1 words=$2
 	shift 2
-	check_not "$sentence: refused" "$@"
-	check "$sentence: and it says why" said "$words"
-	check "$sentence: nothing is started" nothing_started
+	check_not "$sentence fails" "$@"
+	check "$sentence prints the reason" said "$words"
+	check "$sentence starts nothing" nothing_started
 }
 # store FOLDER [SETTING…]: makes a folder that belongs to root, with the settings of a store.
 store() {
@@ -37,30 +37,35 @@ nobody mkdir "$PUBLIC/his" "$PUBLIC/his/run" "$PUBLIC/his/log" "$PUBLIC/his/bloc
 # shellcheck disable=SC2016
 nobody sh \
 	-c 'printf "PORT=%s\nGATEWAYS=2\nFIRST_USER=tester\nMOUNT=\$(touch %s)\ntouch %s\n" "$2" "$3" "$3" >"$1/settings"' - "$PUBLIC/his" "$PORT" "$ran"
-refused "up in a folder of his" "$PUBLIC/his belongs to nobody" up "$PUBLIC/his"
-refused "down in it" "$PUBLIC/his belongs to nobody" down "$PUBLIC/his"
-refused "up in a new one below it" "$PUBLIC/his belongs to nobody" up "$PUBLIC/his/a/b"
-check_not "which is not made" test -e "$PUBLIC/his/a"
+refused "up with a store folder that another user owns" "$PUBLIC/his belongs to nobody" up "$PUBLIC/his"
+refused "down with a store folder that another user owns" "$PUBLIC/his belongs to nobody" down "$PUBLIC/his"
+refused "up with a new store folder below another user's folder" "$PUBLIC/his belongs to nobody" up "$PUBLIC/his/a/b"
+check_not "up makes no store folder below another user's folder" test -e "$PUBLIC/his/a"
 mkdir "$WORK/elsewhere"
 nobody ln -s "$WORK/elsewhere" "$PUBLIC/link"
-refused "up through a link of his" "the link $PUBLIC/link belongs to nobody" up "$PUBLIC/link"
-refused "and below it" "the link $PUBLIC/link belongs to nobody" up "$PUBLIC/link/store"
-check_eq "nothing is made where it leads to" "" "$(ls -A "$WORK/elsewhere")"
+refused "up through another user's symlink" "the link $PUBLIC/link belongs to nobody" up "$PUBLIC/link"
+refused "up with a new store folder below another user's symlink" \
+	"the link $PUBLIC/link belongs to nobody" up "$PUBLIC/link/store"
+check_eq "up makes nothing in the folder to which another user's symlink leads" "" "$(ls -A "$WORK/elsewhere")"
 ln -s "$PUBLIC/his" "$WORK/to-his"
-refused "up through a link of ours to what is his" "$PUBLIC/his belongs to nobody" up "$WORK/to-his/../his"
+refused "up through root's own symlink to another user's folder" \
+	"$PUBLIC/his belongs to nobody" up "$WORK/to-his/../his"
 mkdir -p "$WORK/open/store" "$PUBLIC/below"
 chmod 777 "$WORK/open"
-refused "up below a folder where others can write" "can write to the folder $WORK/open" up "$WORK/open/store"
+refused "up with a store folder below a world-writable folder" \
+	"can write to the folder $WORK/open" up "$WORK/open/store"
 chmod 1777 "$WORK/elsewhere"
-refused "up in a folder where others can write" "can write to the folder $WORK/elsewhere" up "$WORK/elsewhere"
+refused "up with a store folder that is world-writable and sticky" \
+	"can write to the folder $WORK/elsewhere" up "$WORK/elsewhere"
 chmod 755 "$WORK/open" "$WORK/elsewhere"
 setfacl -m u:nobody:rwx "$WORK/open"
-refused "and where they can by an ACL" "can write to the folder $WORK/open" up "$WORK/open/store"
+refused "up with a store folder below one that another user may write to by an ACL" \
+	"can write to the folder $WORK/open" up "$WORK/open/store"
 store "$WORK/mine"
 nobody ln -s /etc "$PUBLIC/mnt"
-refused "up with a mount below a link of his" "the link $PUBLIC/mnt belongs to nobody" up "$WORK/mine" \
+refused "up with a mount point below another user's symlink" "the link $PUBLIC/mnt belongs to nobody" up "$WORK/mine" \
 	--mount "$PUBLIC/mnt/nephos"
-check_not "which is not made" test -e /etc/nephos
+check_not "up makes no mount point in the folder to which another user's symlink leads" test -e /etc/nephos
 
 # ---- settings ----
 # odd WORDS LINE…: writes these lines as the settings, and checks that up and down refuse them.
@@ -68,8 +73,8 @@ odd() {
 	local words=$1
 	shift
 	printf '%s\n' "$@" >"$WORK/mine/settings"
-	refused "settings with ${!#}" "$words" up "$WORK/mine"
-	check_not "down refuses them, too" down "$WORK/mine"
+	refused "up with settings that end in the line ${!#}" "$words" up "$WORK/mine"
+	check_not "down with settings that end in the line ${!#} fails" down "$WORK/mine"
 }
 odd "nephos did not write" PORT=$PORT GATEWAYS=2 FIRST_USER=tester "MOUNT=\$(touch $ran)"
 odd "is no setting" PORT=$PORT GATEWAYS=2 FIRST_USER=tester MOUNT= "touch $ran"
@@ -84,12 +89,13 @@ odd "says MOUNT twice" FORMAT=2 PORT=$PORT GATEWAYS=2 FIRST_USER=tester MOUNT= M
 odd "does not say MOUNT" FORMAT=2 PORT=$PORT GATEWAYS=2 FIRST_USER=tester
 store "$WORK/mine"
 chown nobody "$WORK/mine/settings"
-refused "a settings file of his" "the file $WORK/mine/settings belongs to nobody" up "$WORK/mine"
+refused "up with a settings file that another user owns" \
+	"the file $WORK/mine/settings belongs to nobody" up "$WORK/mine"
 rm "$WORK/mine/settings"
 mkdir "$WORK/mine/settings"
-refused "one that is no plain file" "is no plain file" down "$WORK/mine"
+refused "down with a settings file that is no plain file" "is no plain file" down "$WORK/mine"
 rmdir "$WORK/mine/settings"
-check "nothing of his has run" nobody_is_root
+check "no command from a settings file has run" nobody_is_root
 
 # ---- processes ----
 # Four processes that are not parts of the store: root's nephos-docs, named like a part; root's sleep, which names the
@@ -115,13 +121,13 @@ echo -- -1 >"$WORK/mine/run/docs-2.pid"
 echo "$$" >"$WORK/mine/run/mount.pid"
 called() { [ "$(readlink "/proc/$docs/exe") $(readlink "/proc/$gateway/exe")" = \
 	"$WORK/programs/nephos-docs $WORK/programs/nephos-gateway" ]; }
-check "innocent processes have the names and the words of parts" eventually 5 called
-check "down ends with numbers of processes that are none of the store's" down "$WORK/mine"
+check "two decoy processes run as executables named nephos-docs and nephos-gateway" eventually 5 called
+check "down succeeds although the recorded pids belong to foreign processes" down "$WORK/mine"
 all_live() { kill -0 $docs && kill -0 $user && kill -0 $gateway && kill -0 $postgres; }
-check "and has ended none of them" all_live
+check "down ends none of the foreign processes with recorded pids" all_live
 nobody sh -c 'echo 1 >"$1"' - "$PUBLIC/his/run/docs-1.pid"
 ln -s "$PUBLIC/his/run/docs-1.pid" "$WORK/mine/run/docs-1.pid"
-refused "a number that lies behind a link" "is no plain file" down "$WORK/mine"
+refused "down with a pid file that is a symlink" "is no plain file" down "$WORK/mine"
 rm "$WORK/mine/run/docs-1.pid"
 
 # ---- the socket folder of a store whose DATA path is long ----
@@ -135,8 +141,9 @@ at_end 'rmdir "$lost"'
 # shellcheck disable=SC2016
 made=$(bash -c '. "$1/scripts/lib/store.sh"; DATA=$2; socket_dir' - "$E2E_ROOT" "$long")
 at_end 'rmdir "$made"'
-check "one that went away and came back as his is not used" test -n "$made" -a "$made" != "$lost"
-check_eq "but a new one is made" "root 700" "$(stat -c '%U %a' "$made")"
+check "socket_dir does not reuse a recorded folder that another user has made anew" \
+	test -n "$made" -a "$made" != "$lost"
+check_eq "socket_dir makes a new folder that root owns, with mode 700" "root 700" "$(stat -c '%U %a' "$made")"
 
 # ---- ports ----
 cat >"$WORK/squat.py" <<'PY'
@@ -161,14 +168,15 @@ squat() {
 for how in "127.0.0.1 0" "0.0.0.0 8" ":: 0"; do
 	rm -rf "$WORK/new"
 	# shellcheck disable=SC2086
-	check "he takes the port of the second gateway ($how)" squat $how
-	refused "a new store" \
+	check "another user takes the port of the second gateway ($how)" squat $how
+	refused "up of a new store on a port that another user has taken ($how)" \
 		"port $((PORT + 1)), on which gateway-2 listens, is taken by python3 (pid $squatter, of nobody)" up \
 			"$WORK/new"
-	check_not "and nothing is remembered" test -e "$WORK/new/settings"
-	refused "a store that is there already" "is taken by python3 (pid $squatter, of nobody)" up "$WORK/mine"
+	check_not "up writes no settings for a new store on a taken port ($how)" test -e "$WORK/new/settings"
+	refused "up of an existing store on a port that another user has taken ($how)" \
+		"is taken by python3 (pid $squatter, of nobody)" up "$WORK/mine"
 	kill $squatter
 	wait $squatter 2>/dev/null
 done
-check "nothing of his has run" nobody_is_root
+check "no command of the other user has run by the end" nobody_is_root
 e2e_end

@@ -28,6 +28,9 @@ wrong_answers() {
 	for i in 1 2 3 4 5; do
 		[ "$(curl -s --noproxy '*' --max-time 60 -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")" = "$SECRET" ] || wrong=$((wrong + 1))
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives")" = 200 ] || wrong=$((wrong + 1))
+		# The gateway remembers no unknown token. It asks the user services in turn about each.
+		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' \
+			-H "Authorization: Bearer npk_unknown-$i" "$URL/api/v2/docs/drives")" = 401 ] || wrong=$((wrong + 1))
 		# A change without an Idempotency-Key must not be made twice, and must not be answered as one that
 		# may have happened.
 		[ "$(curl -s --noproxy '*' --max-time 60 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
@@ -38,12 +41,31 @@ wrong_answers() {
 }
 learned() { grep \
 	-aqE "$TOKEN|secret\.txt|$SECRET|Nephos-User|Nephos-Cluster|confirm|/api/|/internal/v1/(registry|authenticate|tokens)|$(cat "$E2E_DATA/cluster.key")" "$1"; }
+# replay URL RECORD: sends the record to the part at the URL. Succeeds if the part answers, but completes no greeting.
+replay() {
+	python3 - "$1" "$2" >"$WORK/replayed" <<'PY' || return 1
+import socket, sys, urllib.parse
+at = urllib.parse.urlsplit(sys.argv[1])
+with socket.create_connection((at.hostname, at.port), 5) as s:
+    s.settimeout(2)
+    try:
+        s.sendall(open(sys.argv[2], "rb").read())
+    except OSError:
+        pass # the part may refuse the record before it has read all of it
+    try:
+        while data := s.recv(65536):
+            sys.stdout.buffer.write(data)
+    except OSError:
+        pass
+PY
+	grep -aq '^HTTP/1[.]1 [0-9]' "$WORK/replayed" && ! grep -aqi '^Nephos-Hello: known' "$WORK/replayed"
+}
 
 # ---- without taking any port: requests by a client that proves nothing ----
 python3 "$E2E_ROOT/tests/lib/unproven.py" "$URL" "$TOKEN" "$(url_of docs-1)" "$(url_of user-1)" >"$WORK/unproven"
 echo "# $(head -n 1 "$WORK/unproven") requests"
-check "every route of the services is tried" test "$(head -n 1 "$WORK/unproven")" -gt 100
-check_eq "none answers who has not greeted, and what is internal is not on the public listener" \
+check "the test sends more than 100 requests without a valid greeting" test "$(head -n 1 "$WORK/unproven")" -gt 100
+check_eq "services refuse requests without a greeting, and gateways hide internal routes" \
 	"" "$(tail -n +2 "$WORK/unproven")"
 
 # ---- where gateways listen for each other ----
@@ -51,10 +73,12 @@ check_eq "none answers who has not greeted, and what is internal is not on the p
 hops=$(tail -n 2000 "$E2E_DATA/log/gateway-1.log" | sed -n 's/.*op=start .* ring=\([^ ]*\) .*/\1/p' | tail -n 1)
 FIELDS=(-H 'Nephos-Hop: 1 other' -H 'Nephos-User: 1' -H 'Nephos-User-Name: root' -H 'Nephos-Admin: 1' -H 'Nephos-Token-Id: k1')
 for method in GET POST OPTIONS; do
-	check_status "a stranger's $method there" 401 -X "$method" "${FIELDS[@]}" -H "Authorization: Bearer $TOKEN" \
-		"$hops/api/v2/docs/drives"
+	check_status "$method without a greeting gets 401 at the listener for other gateways" \
+		401 -X "$method" "${FIELDS[@]}" -H "Authorization: Bearer $TOKEN" \
+			"$hops/api/v2/docs/drives"
 done
-check_status "what is internal is not there" 404 -X POST "$hops/internal/v1/registry"
+check_status "POST /internal/v1/registry gets 404 at the listener for other gateways" \
+	404 -X POST "$hops/internal/v1/registry"
 # as_part KIND FIELDS: prints the status for a client that has the cluster key and claims to be a part of that kind.
 as_part() {
 	python3 - "$E2E_ROOT/tests/lib" "$E2E_DATA/cluster.key" "$hops" "$@" <<'PY'
@@ -67,16 +91,21 @@ print(cluster.read_head(s).split(" ")[1])
 PY
 }
 WHO=("Nephos-User: 1" "Nephos-User-Name: root" "Nephos-Admin: 1" "Nephos-Token-Id: k1")
-check_eq "a docs service is no gateway" 401 "$(as_part docs "Nephos-Hop: 1 other" "${WHO[@]}")"
-check_eq "nor is a user service" 401 "$(as_part user "Nephos-Hop: 1 other" "${WHO[@]}")"
-check_eq "a gateway is answered" 200 "$(as_part gateway "Nephos-Hop: 1 other" "${WHO[@]}")"
-check_eq "without Nephos-Hop it is not" 400 "$(as_part gateway "${WHO[@]}")"
-check_eq "nor with one that is none" 400 "$(as_part gateway "Nephos-Hop: one other" "${WHO[@]}")"
-check_eq "nor when it does not say who asks" 400 "$(as_part gateway "Nephos-Hop: 1 other")"
-check_eq "what comes back to its sender goes no further" 508 "$(as_part gateway "Nephos-Hop: 1 gateway-1" "${WHO[@]}")"
+check_eq "a docs service with the cluster key gets 401 at the listener for other gateways" \
+	401 "$(as_part docs "Nephos-Hop: 1 other" "${WHO[@]}")"
+check_eq "a user service with the cluster key gets 401 at the listener for other gateways" \
+	401 "$(as_part user "Nephos-Hop: 1 other" "${WHO[@]}")"
+check_eq "a gateway with the cluster key gets 200 at the listener for other gateways" \
+	200 "$(as_part gateway "Nephos-Hop: 1 other" "${WHO[@]}")"
+check_eq "a gateway's request without Nephos-Hop gets 400" 400 "$(as_part gateway "${WHO[@]}")"
+check_eq "a gateway's request with a malformed Nephos-Hop gets 400" \
+	400 "$(as_part gateway "Nephos-Hop: one other" "${WHO[@]}")"
+check_eq "a gateway's request without the identity of the user gets 400" 400 "$(as_part gateway "Nephos-Hop: 1 other")"
+check_eq "a request that returns to the gateway that sent it gets 508" \
+	508 "$(as_part gateway "Nephos-Hop: 1 gateway-1" "${WHO[@]}")"
 
 SECRET="not for you $RANDOM"
-check_eq "a file" \
+check_eq "a client stores a file with secret content" \
 	201 "$(printf %s "$SECRET" | http -T - -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")"
 
 for how in answers passes-on; do
@@ -90,35 +119,36 @@ for how in answers passes-on; do
 		[ "$how" = passes-on ] || relay_to=
 		squat "$name" "${at##*:}" ${relay_to:+"$relay_to"}
 		kill_part "$part"
-		check "$part is killed, and another user has its port ($how)" \
+		check "$part is killed, and another user takes its port ($how)" \
 			eventually 20 test -e "$WORK/nobody/$name.ready"
-		check_eq "nobody sees a wrong answer" 0 "$(wrong_answers "$name")"
-		touch "$WORK/nobody/$name"
-		check_not "and he has learned nothing" learned "$WORK/nobody/$name"
+		check_eq "clients get only right answers while another user has the port of $part ($how)" \
+			0 "$(wrong_answers "$name")"
+		check "the squatter on the port of $part receives bytes and records them ($how)" \
+			eventually 5 test -s "$WORK/nobody/$name"
+		check_not "the squatter on the port of $part has recorded no secret ($how)" learned "$WORK/nobody/$name"
 		# The bytes that the squatter recorded are sent to a part that runs.
-		check_not "what he recorded opens nothing" \
-			sh -c 'nc -w 2 127.0.0.1 "${1##*:}" <"$2" | grep -aq "known"' - \
-				"${relay_to:-$(url_of "$other")}" "$WORK/nobody/$name"
-		check "the part comes back" back
+		check "a replay of the squatter's record for $part does not complete a greeting ($how)" \
+			replay "${relay_to:-$(url_of "$other")}" "$WORK/nobody/$name"
+		check "up restarts $part after another user took its port ($how)" back
 	done
 done
-check "he was met at least once, and the gateways say so" \
+check "a gateway has logged at least one refused greeting" \
 	sh -c "cat '$E2E_DATA'/log/gateway-*.log | grep -q 'op=greet .*outcome=refused'"
 
 # ---- a gateway's ports: services reach a gateway over a socket that no other user can make ----
 second=$(curl -s --noproxy '*' "$URL/status" | jq -r '.gateways[1]')
 squat gateway "${second##*:}"
 kill_part gateway-2
-check "gateway-2 is killed, and another user has its port" eventually 20 test -e "$WORK/nobody/gateway.ready"
-check "the services miss it" \
+check "gateway-2 is killed, and another user takes its port" eventually 20 test -e "$WORK/nobody/gateway.ready"
+check "docs-2 logs that a gateway does not take its registration" \
 	eventually 20 sh -c "tail -n 20 '$E2E_DATA/log/docs-2.log' | grep -q 'does not take the registration'"
-check_eq "and say nothing to him" 0 "$(cat "$WORK/nobody/gateway" 2>/dev/null | wc -c)"
-check_not "nor can he make a socket in its place" \
+check_eq "the squatter on the port of gateway-2 receives no bytes" 0 "$(cat "$WORK/nobody/gateway" 2>/dev/null | wc -c)"
+check_refused "another user cannot create a file beside the gateways' internal sockets" 'Permission denied' \
 	setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c ": >'$E2E_DATA/run/internal/gateway-2.sock.new'"
-check_not "or ask at the first gateway's" \
-	setpriv --reuid=nobody --regid=nogroup --clear-groups curl \
-		-s --unix-socket "$E2E_DATA/run/internal/gateway-1.sock" http://g/internal/v1/registry
+check_refused "another user cannot connect to the internal socket of gateway-1" '^curl: \(7\)' sh -c '
+	test -S "$1" && exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		curl -sS --unix-socket "$1" http://g/internal/v1/registry' - "$E2E_DATA/run/internal/gateway-1.sock"
 kill "$SQUATTER"
 wait "$SQUATTER" 2>/dev/null # the signal ends it, which the shell would print
-check "the gateway comes back when he has gone" back
+check "up restarts gateway-2 after the squatter has released its port" back
 e2e_end

@@ -7,7 +7,7 @@ e2e_store
 KEY=$E2E_DATA/cluster.key
 parts="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2"
 new_key() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
-said() { grep -c 'cluster key.*changed' "$E2E_DATA/log/$1.log"; }
+said() { grep -c 'cluster key.*outcome=changed' "$E2E_DATA/log/$1.log"; }
 all_have_read() { local p; for p in $parts; do [ "$(said "$p")" -ge "$1" ] || return 1; done; }
 # step N LINE…: replaces the key file, and waits until every part has read it for the Nth time.
 step() {
@@ -35,8 +35,9 @@ load() {
 	done >"$WORK/codes-$1"
 }
 codes() { cat "$WORK"/codes-*; }
-grown() { [ "$(codes | wc -l)" -ge $(($1 + 40)) ]; }
-goes_on() { eventually 60 grown "$(codes | wc -l)"; }
+answers() { codes | grep -c '^[1-5]'; } # 000: no answer
+grown() { [ "$(answers)" -ge $(($1 + 40)) ]; }
+goes_on() { eventually 60 grown "$(answers)"; }
 
 old=$(cat "$KEY") new=$(new_key)
 load a &
@@ -44,11 +45,11 @@ loads=($!)
 load b &
 loads+=($!)
 at_end "touch '$WORK/enough'"
-check "requests go through" goes_on
-check "a second key is accepted" step 1 "$old" "$new"
-check "requests go on" goes_on
-check "it becomes the first" step 2 "$new" "$old"
-check "requests go on with either" goes_on
+check "40 requests are answered under the old key" goes_on
+check "every part reads a key file with the old key first and the new key second" step 1 "$old" "$new"
+check "40 more requests are answered with the new key in second place" goes_on
+check "every part reads a key file with the new key first and the old key second" step 2 "$new" "$old"
+check "40 more requests are answered with the new key in first place" goes_on
 
 # A holder of the old key opens endless event streams at a service and at the port where a gateway listens for other
 # gateways. A user opens one, too.
@@ -76,30 +77,33 @@ listeners+=($!)
 all_hear() { local n; for n in service gateway user; do grep -q ^data: "$WORK/heard-$n" || return 1; done; }
 all_listen() { kill -0 "${listeners[@]}"; }
 none_listens() { local p; for p in "${listeners[@]}"; do ! kill -0 "$p" 2>/dev/null || return 1; done; }
-check "who listens hears of changes" eventually 20 all_hear
-check "and goes on listening" all_listen
+check "the event streams of a service, of a gateway and of a user deliver changes" eventually 20 all_hear
+check "the event streams and the long poll stay open while the old key is accepted" all_listen
 
-check "the old one is taken out" step 3 "$new"
-check "who listens by it is cut off soon, as is who listens through a gateway" eventually 10 none_listens
+check "every part reads a key file without the old key" step 3 "$new"
+check "event streams and long polls that began under the old key end within 10 s" eventually 10 none_listens
 listen again "$second" "${AUTH[@]}"
 hears_again() { grep -q ^data: "$WORK/heard-again"; }
-check "a user who comes back goes on listening" eventually 20 hears_again
+check "a user's new event stream delivers changes after the old key is removed" eventually 20 hears_again
 kill "${listeners[4]}" # all other listeners have ended, see above
-check "requests go on with the new one" goes_on
+check "40 more requests are answered after the old key is removed" goes_on
 touch "$WORK/enough"
 wait "${loads[@]}"
-check_eq "none of them failed" "" "$(codes | grep -vxE '200|201' | sort | uniq -c)"
+check_eq "every request during the exchange of keys got 200 or 201" "" "$(codes | grep -vxE '200|201' | sort | uniq -c)"
 
 relay old "$at" "$WORK/old.key"
 relay new "$at" "$KEY"
-check_eq "who has the old one is nobody" 000 "$(http "$URL_old/api/v2/docs/drives" -H 'Nephos-User: 1')"
-check_eq "who has the new one is a part" 200 "$(http "$URL_new/api/v2/docs/drives" -H 'Nephos-User: 1')"
+check_eq "a client that greets with the old key gets no answer" \
+	000 "$(http "$URL_old/api/v2/docs/drives" -H 'Nephos-User: 1')"
+check_eq "a client that greets with the new key gets 200" \
+	200 "$(http "$URL_new/api/v2/docs/drives" -H 'Nephos-User: 1')"
 echo nonsense >"$KEY.bad"
 cp -p "$KEY" "$WORK/kept"
 chmod 600 "$KEY.bad" && chown --reference="$KEY" "$KEY.bad" && mv "$KEY.bad" "$KEY"
 kill -HUP "$(cat "$E2E_DATA/run/gateway-1.pid")"
-check "a file that makes no sense is refused, and said so" \
+check "gateway-1 logs that it keeps its keys when the key file is malformed" \
 	eventually 20 grep -q 'those from before stay' "$E2E_DATA/log/gateway-1.log"
 cp -p "$WORK/kept" "$KEY"
-check_status "and the gateway goes on" 200 "$URL/api/v2/docs/drives" -H "Authorization: Bearer $TOKEN"
+check_status "the gateway still answers requests after it has read a malformed key file" \
+	200 "$URL/api/v2/docs/drives" -H "Authorization: Bearer $TOKEN"
 e2e_end

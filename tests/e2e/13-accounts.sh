@@ -12,17 +12,21 @@ U=$URL_user_1
 authenticate "$(. "$WORK/credentials" && echo "$NEPHOS_TOKEN")" >/dev/null
 ROOT=$(value .user.id)
 as "$ROOT" 1 k1
-says "an administrator makes a user" 201 POST /api/v2/user/users '{"name":"ann","password":"correct horse"}'
+says "an administrator can create an ordinary user" \
+	201 POST /api/v2/user/users '{"name":"ann","password":"correct horse"}'
 ANN=$(value .id)
 
 # ---- the last administrator ----
-says "the last administrator cannot become none" 409 PATCH "/api/v2/user/users/$ROOT" '{"admin":false}'
-check_eq "and is told why" "/problems/last-administrator" "$(value .type)"
-says "by no route" 409 PATCH /api/v2/user/me '{"admin":false}'
-says "nor delete himself" 409 DELETE "/api/v2/user/users/$ROOT"
-says "by either version" 409 DELETE "/api/v1/user/$ROOT"
-says "he is there" 200 GET "/api/v1/user/$ROOT"
-says "a second one" 201 POST /api/v2/user/users '{"name":"bea","password":"correct horse","admin":true}'
+says "the last administrator cannot give up the role by PATCH of their id" \
+	409 PATCH "/api/v2/user/users/$ROOT" '{"admin":false}'
+check_eq "the refusal to the last administrator has the type last-administrator" \
+	"/problems/last-administrator" "$(value .type)"
+says "the last administrator cannot give up the role by PATCH of /me" 409 PATCH /api/v2/user/me '{"admin":false}'
+says "v2: DELETE of the last administrator gets 409" 409 DELETE "/api/v2/user/users/$ROOT"
+says "v1: DELETE of the last administrator gets 409" 409 DELETE "/api/v1/user/$ROOT"
+says "the account of the last administrator still exists" 200 GET "/api/v1/user/$ROOT"
+says "an administrator can create a second administrator" \
+	201 POST /api/v2/user/users '{"name":"bea","password":"correct horse","admin":true}'
 BEA=$(value .id)
 for round in 1 2 3; do
 	for who in "$ROOT" "$BEA"; do
@@ -33,7 +37,7 @@ for round in 1 2 3; do
 		RACERS[$who]=$!
 	done
 	wait "${RACERS[@]}"
-	check_eq "of two who go at once one stays ($round)" \
+	check_eq "two administrators give up the role at once, and one of them is refused (round $round)" \
 		"200 409" "$(cat "$WORK/race.$ROOT" "$WORK/race.$BEA" | sort | xargs)"
 	psql -X -q "$DATABASE" -c "UPDATE account SET admin = true WHERE id IN ($ROOT, $BEA)"
 done
@@ -42,31 +46,33 @@ done
 as "$ANN" 0 s1
 for route in "PUT /api/v1/user/$ANN" "PATCH /api/v2/user/me" "PATCH /api/v2/user/users/$ANN"; do
 	# shellcheck disable=SC2086 # two words
-	says "a user's own password needs the old one: $route" 422 $route '{"password":"third horse"}'
+	says "a user cannot set their own password without the old one: $route" 422 $route '{"password":"third horse"}'
 done
 as "$BEA" 1 s2
 for route in "PUT /api/v1/user/$BEA" "PATCH /api/v2/user/me" "PATCH /api/v2/user/users/$BEA"; do
 	# shellcheck disable=SC2086
-	says "an administrator's too: $route" 422 $route '{"password":"third horse"}'
+	says "an administrator cannot set their own password without the old one: $route" \
+		422 $route '{"password":"third horse"}'
 done
-says "what is no switch is none" 422 PATCH "/api/v2/user/users/$ANN" '{"admin":"yes"}'
+says "PATCH of a user gets 422 if admin is neither true nor false" 422 PATCH "/api/v2/user/users/$ANN" '{"admin":"yes"}'
 
 # ---- a repeat is judged anew ----
-check_eq "an administrator changes another's account" \
+check_eq "an administrator can change a user's email under an idempotency key" \
 	200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
-check_eq "a repeat has the same answer" \
+check_eq "a repeat of the change of email gets 200" \
 	200 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
-check_eq "from what was kept" true "$(header Idempotency-Replayed)"
-check_eq "and makes an account" \
+check_eq "the answer to the repeated change of email is marked as replayed" true "$(header Idempotency-Replayed)"
+check_eq "an administrator can create an account under an idempotency key" \
 	201 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
 as "$ROOT" 1 k1
-says "he is administrator no more" 200 PATCH "/api/v2/user/users/$BEA" '{"admin":false}'
+says "one administrator can take the role from another" 200 PATCH "/api/v2/user/users/$BEA" '{"admin":false}'
 for admin in 0 1; do # the flag of gateways now, and of one that has not learned of the change
 	as "$BEA" $admin s2
-	check_eq "his repeat answers with nobody's account ($admin)" \
+	check_eq "a former administrator's repeat of the change of email gets 404 (Nephos-Admin: $admin)" \
 		404 "$(ask PATCH "/api/v2/user/users/$ANN" '{"email":"ann@example.org"}' -H 'Idempotency-Key: once')"
-	check_eq "in the words for who is not there ($admin)" "User with id:$ANN not found" "$(value .detail)"
-	check_eq "nor with one that he has made ($admin)" \
+	check_eq "the 404 to the former administrator names the id that was not found (Nephos-Admin: $admin)" \
+		"User with id:$ANN not found" "$(value .detail)"
+	check_eq "a former administrator's repeat of the account's creation gets 403 (Nephos-Admin: $admin)" \
 		403 "$(ask POST /api/v2/user/users '{"name":"cleo","password":"correct horse"}' -H 'Idempotency-Key: made')"
 done
 
@@ -80,21 +86,22 @@ OWN=$(value .token) OWN_ID=k$(value .id)
 ask POST /api/v2/user/keys '{"name":"other"}' >/dev/null
 OTHER=$(value .token)
 as "$ANN" 0 "$OWN_ID"
-says "revoke is true or false" 422 PATCH /api/v2/user/me \
+says "a password change gets 422 if revoke is neither true nor false" 422 PATCH /api/v2/user/me \
 	'{"password":"third horse","old_password":"correct horse","revoke":"all"}'
-says "and goes with a password" 422 PATCH /api/v2/user/me '{"revoke":true}'
+says "PATCH of a user gets 422 if it has revoke without a password" 422 PATCH /api/v2/user/me '{"revoke":true}'
 : >"$WORK/heard"
-says "a new password that revokes" 200 PATCH /api/v2/user/me \
+says "a password change that revokes gets 200" 200 PATCH /api/v2/user/me \
 	'{"password":"third horse","old_password":"correct horse","revoke":true}'
-check_eq "the gateways forget what they knew of the user" \
+check_eq "a password change that revokes notifies the gateway to forget the user's tokens" \
 	"$ANN" "$(jq -r 'select(.path == "/internal/v1/tokens/forget") | .body.user_id' "$WORK/heard")"
-check_eq "the key that asked holds" 200 "$(authenticate "$OWN")"
-check_eq "another does not" 401 "$(authenticate "$OTHER")"
-check_eq "nor does a session" 401 "$(authenticate "$SESSION")"
+check_eq "the device key that changed the password is still valid" 200 "$(authenticate "$OWN")"
+check_eq "a password change that revokes ends the user's other device key" 401 "$(authenticate "$OTHER")"
+check_eq "a password change that revokes ends the user's session" 401 "$(authenticate "$SESSION")"
 as "$ROOT" 1 k1
-says "an administrator revokes all of another's" 200 PATCH "/api/v2/user/users/$ANN" \
-	'{"password":"fourth horse","revoke":true}'
-check_eq "then nothing holds" 401 "$(authenticate "$OWN")"
+says "an administrator can set a user's password and revoke all of the user's tokens" \
+	200 PATCH "/api/v2/user/users/$ANN" \
+		'{"password":"fourth horse","revoke":true}'
+check_eq "a revocation by an administrator ends the user's last device key" 401 "$(authenticate "$OWN")"
 
 # ---- a storm of log-ins ----
 cat >"$WORK/storm.py" <<'PY'
@@ -132,40 +139,45 @@ print(json.dumps({"calm": sorted({c[0] for c in calm}), "storm": sorted({s[0] fo
     "ratio": statistics.mean(c[1] for c in calm) / statistics.mean(served)}))
 PY
 python3 "$WORK/storm.py" "${URL_user_1#http://}" >"$WORK/storm" || cat "$WORK/storm"
-check_eq "in a storm of log-ins somebody from elsewhere is let in each time" '[201]' "$(jq -c .calm "$WORK/storm")"
-check_eq "who storms is answered, or told to come back" '[401,429]' "$(jq -c .storm "$WORK/storm")"
-check_eq "and when" '["1"]' "$(jq -c .retry "$WORK/storm")"
-check "he waits for one of theirs, not for all: less than half as long as they do" jq -e '.ratio < 0.5' "$WORK/storm"
+check_eq "log-ins from another network all succeed during a storm of log-ins" '[201]' "$(jq -c .calm "$WORK/storm")"
+check_eq "log-ins of the storm get 401 or 429, and both occur" '[401,429]' "$(jq -c .storm "$WORK/storm")"
+check_eq "every 429 during the storm has a Retry-After of one second" '["1"]' "$(jq -c .retry "$WORK/storm")"
+check "a log-in from another network takes on average under half as long as the storm's" \
+	jq -e '.ratio < 0.5' "$WORK/storm"
 
 # ---- names and passwords as people write them ----
 as "$ROOT" 1 k1
-says "letters with their marks are a name" 201 POST /api/v2/user/users \
+says "an account name in Devanagari with combining marks is accepted" 201 POST /api/v2/user/users \
 	'{"name":"नमस्ते","password":"caf\u00e9 au lait"}'
-says "a name that looks like another's is taken" 409 POST /api/v2/user/users \
+says "a full-width spelling of an existing account name gets 409" 409 POST /api/v2/user/users \
 	'{"name":"ｒｏｏｔ","password":"correct horse"}'
-says "one in two scripts is none" 422 POST /api/v2/user/users '{"name":"r\u043eot","password":"correct horse"}'
-check_eq "and it is said why" "a name must be written in one script, not in Latin and Cyrillic" "$(value .detail)"
-says "nor is one that turns the line round" 422 POST /api/v2/user/users '{"name":"a\u202eb","password":"correct horse"}'
-says "nor one that is too long written out" 422 POST /api/v1/user \
+says "an account name that mixes Latin and Cyrillic letters gets 422" \
+	422 POST /api/v2/user/users '{"name":"r\u043eot","password":"correct horse"}'
+check_eq "the 422 for a name in mixed scripts names both scripts" \
+	"a name must be written in one script, not in Latin and Cyrillic" "$(value .detail)"
+says "an account name with a right-to-left override gets 422" \
+	422 POST /api/v2/user/users '{"name":"a\u202eb","password":"correct horse"}'
+says "an account name that is too long when written out gets 422" 422 POST /api/v1/user \
 	"{\"name\":\"$(printf 'ﷺ%.0s' {1..64})\",\"password\":\"correct horse\"}"
-says "a password has no control characters" 422 POST /api/v2/user/users \
+says "a password with a control character gets 422" 422 POST /api/v2/user/users \
 	'{"name":"dan","password":"correct\u0007 horse"}'
-says "a user is found by any spelling" 200 GET '/api/v2/user/users?name=%EF%BD%92%EF%BD%8F%EF%BD%8F%EF%BD%94'
-check_eq "as who he is" "$ROOT" "$(value '.items[0].id')"
+says "a search for a full-width spelling of a name gets 200" \
+	200 GET '/api/v2/user/users?name=%EF%BD%92%EF%BD%8F%EF%BD%8F%EF%BD%94'
+check_eq "a search for a full-width spelling of a name finds the user" "$ROOT" "$(value '.items[0].id')"
 AS=()
-says "a password is the same in pieces" 201 POST /api/v2/user/sessions \
+says "a log-in succeeds with the password in decomposed Unicode form" 201 POST /api/v2/user/sessions \
 	'{"name":"नमस्ते","password":"cafe\u0301 au lait"}'
 # An account made by an earlier version: its key is its name in lower case, and its name folds to another account's
 # name.
 psql -X -q "$DATABASE" -c "UPDATE account SET name = 'Ｒoot', name_key = 'ｒoot', folded = false WHERE id = $BEA"
 start_service user-3
 U=$URL_user_3
-says "an account of before is found by its name" 201 POST /api/v2/user/sessions \
+says "a log-in to an account of an earlier version succeeds by its unfolded name" 201 POST /api/v2/user/sessions \
 	'{"name":"Ｒoot","password":"correct horse"}'
-check_eq "and is nobody else" "$BEA" "$(value .user.id)"
+check_eq "a log-in by an unfolded name opens the account of the earlier version" "$BEA" "$(value .user.id)"
 
 # ---- the set-up ----
 AS=()
-says "a wrong set-up token is refused before anything else is looked at" 403 POST /api/v2/user/setup \
+says "a set-up with a wrong token gets 403 even if name and password are invalid" 403 POST /api/v2/user/setup \
 	'{"token":"npt_no","name":"a/b","password":"short"}'
 e2e_end

@@ -7,167 +7,193 @@
 start_docs docs-1
 U=$URL_docs_1
 
-says "there is nothing yet" 200 GET "$V1/"
-check_eq "a plain array" '[]' "$(cat "$WORK/body")"
-says "a document is made" 201 POST "$V1/" '{"title":"hello","text":"wörld\n","user_id":[1]}'
+says "GET of a new user's documents gets 200" 200 GET "$V1/"
+check_eq "a new user's list of documents is an empty array" '[]' "$(cat "$WORK/body")"
+says "POST of a document gets 201" 201 POST "$V1/" '{"title":"hello","text":"wörld\n","user_id":[1]}'
 ID=$(value .id)
-check_eq "as told" '{"title":"hello","text":"wörld\n","user_id":[1]}' "$(jq -c 'del(.id)' "$WORK/body")"
-check_eq "its id is a number" number "$(value '.id|type')"
-check_eq "and where it is" "$V1/$ID/" "$(header Location)"
-says "without the slash too" 201 POST "$V1" '{"title":"second","text":"","user_id":[1]}'
-says "with the caller as owner unless told" 201 POST "$V1" '{"title":"third"}'
-check_eq "and without text" '{"text":"","user_id":[1]}' "$(jq -c '{text, user_id}' "$WORK/body")"
-says "it is read" 200 GET "$V1/$ID/"
-check_eq "as it was made" "hello wörld" "$(value '.title + " " + .text')"
-says "it is a file" 200 GET "$H/files/hello"
-check_eq "with that content" "wörld" "$(cat "$WORK/body")"
+check_eq "the answer to the POST has the title, the text and the owner that were sent" \
+	'{"title":"hello","text":"wörld\n","user_id":[1]}' "$(jq -c 'del(.id)' "$WORK/body")"
+check_eq "the id of a new document is a JSON number" number "$(value '.id|type')"
+check_eq "the Location of a new document is the path of the document" "$V1/$ID/" "$(header Location)"
+says "POST to the list of documents without a final slash gets 201" \
+	201 POST "$V1" '{"title":"second","text":"","user_id":[1]}'
+says "POST of a document with a title alone gets 201" 201 POST "$V1" '{"title":"third"}'
+check_eq "a document posted with a title alone has an empty text and the caller as owner" \
+	'{"text":"","user_id":[1]}' "$(jq -c '{text, user_id}' "$WORK/body")"
+says "GET of a new document gets 200" 200 GET "$V1/$ID/"
+check_eq "GET of a new document returns the title and the text that were posted" \
+	"hello wörld" "$(value '.title + " " + .text')"
+says "GET of the file with a document's title gets 200" 200 GET "$H/files/hello"
+check_eq "the file of a document contains the document's text" "wörld" "$(cat "$WORK/body")"
 ask GET "$H/items/$ID" >/dev/null
-check_eq "of the root's owner, 0644" "420 0 0" "$(value '"\(.mode) \(.uid) \(.gid)"')"
+check_eq "the file of a document has mode 0644, owner 0 and group 0" "420 0 0" "$(value '"\(.mode) \(.uid) \(.gid)"')"
 printf 'from a mount' >"$WORK/file"
-check_eq "a file" 201 "$(http -T "$WORK/file" "${AS[@]}" "$U$H/files/file")"
+check_eq "PUT of a text file to the root of the drive gets 201" \
+	201 "$(http -T "$WORK/file" "${AS[@]}" "$U$H/files/file")"
 FILE=$(value .id)
-says "is a document" 200 GET "$V1/$FILE"
-check_eq "with its content" "file from a mount" "$(value '.title + " " + .text')"
+says "GET of the text file as a document gets 200" 200 GET "$V1/$FILE"
+check_eq "the text file as a document has the file's name as title and its content as text" \
+	"file from a mount" "$(value '.title + " " + .text')"
 printf '\xff\xfe' >"$WORK/binary"
-check_eq "bytes that are no text" 201 "$(http -T "$WORK/binary" "${AS[@]}" "$U$H/files/binary")"
+check_eq "PUT of a file that is not valid UTF-8 gets 201" 201 "$(http -T "$WORK/binary" "${AS[@]}" "$U$H/files/binary")"
 BINARY=$(value .id)
-says "are none" 404 GET "$V1/$BINARY"
+says "GET of a file that is not valid UTF-8 as a document gets 404" 404 GET "$V1/$BINARY"
 head -c 1048576 /dev/zero | tr '\0' 'a' >"$WORK/limit"
-check_eq "1 MiB" 201 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/files/limit")"
+check_eq "PUT of a text file of 1 MiB gets 201" 201 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/files/limit")"
 LIMIT=$(value .id)
-says "is one" 200 GET "$V1/$LIMIT"
-check_eq "whole" 1048576 "$(value '.text|length')"
+says "GET of a text file of 1 MiB as a document gets 200" 200 GET "$V1/$LIMIT"
+check_eq "the document of the 1 MiB file has 1,048,576 characters of text" 1048576 "$(value '.text|length')"
 echo >>"$WORK/limit"
-check_eq "more" 200 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/items/$LIMIT/content")"
-says "is none" 404 GET "$V1/$LIMIT"
-says "a folder" 201 POST "$H/folders" '{"path":"/folder"}'
+check_eq "PUT of 1 MiB and one byte to an existing file gets 200" \
+	200 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/items/$LIMIT/content")"
+says "GET of a text file over 1 MiB as a document gets 404" 404 GET "$V1/$LIMIT"
+says "POST of a folder gets 201" 201 POST "$H/folders" '{"path":"/folder"}'
 FOLDER=$(value .id)
-says "is none" 404 GET "$V1/$FOLDER"
-says "nor can it be deleted as one" 404 DELETE "$V1/$FOLDER"
-check_eq "a file in a folder" 201 "$(http -T "$WORK/file" "${AS[@]}" "$U$H/files/folder/deep")"
-says "the list" 200 GET "$V1/"
-check_eq "has the text files of the root, in order" "file hello second third" "$(value '[.[].title]|join(" ")')"
-check_eq "each with its text" "from a mount" "$(value '.[0].text')"
+says "GET of a folder as a document gets 404" 404 GET "$V1/$FOLDER"
+says "DELETE of a folder as a document gets 404" 404 DELETE "$V1/$FOLDER"
+check_eq "PUT of a file in a folder gets 201" 201 "$(http -T "$WORK/file" "${AS[@]}" "$U$H/files/folder/deep")"
+says "GET of the documents gets 200 beside a folder, a binary file and a large file" 200 GET "$V1/"
+check_eq "the list has only the text files of the root that are not too large, in order of title" \
+	"file hello second third" "$(value '[.[].title]|join(" ")')"
+check_eq "the first document of the list has its text" "from a mount" "$(value '.[0].text')"
 
 # ---- what is refused ----
-says "a title that exists" 409 POST "$V1/" '{"title":"hello","text":"","user_id":[1]}'
-check_eq "EEXIST" EEXIST "$(value .errno)"
+says "POST of a title that exists gets 409" 409 POST "$V1/" '{"title":"hello","text":"","user_id":[1]}'
+check_eq "the 409 for a title that exists has the errno EEXIST" EEXIST "$(value .errno)"
 LONG=$(printf 'x%.0s' {1..256})
 for title in '""' '"."' '".."' '"a/b"' '"a\u0000b"' "\"$LONG\"" 5 null; do
-	says "the title ${title:0:12}" 422 POST "$V1/" "{\"title\":$title,\"text\":\"\",\"user_id\":[1]}"
+	says "POST of a document with the title ${title:0:12} gets 422" \
+		422 POST "$V1/" "{\"title\":$title,\"text\":\"\",\"user_id\":[1]}"
 done
-says "no title" 422 POST "$V1/" '{"text":"","user_id":[1]}'
-says "a text that is none" 422 POST "$V1/" '{"title":"t","text":5,"user_id":[1]}'
-says "bad JSON" 400 POST "$V1/" '{"title":'
-says "an array" 422 POST "$V1/" '[]'
-says "nobody as owner" 422 POST "$V1/" '{"title":"t","text":"","user_id":[]}'
-says "not a list" 422 POST "$V1/" '{"title":"t","text":"","user_id":1}'
-says "a word as owner" 422 POST "$V1/" '{"title":"t","text":"","user_id":["x"]}'
-says "an unknown owner" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
-check_eq "in the ancestor's words" "User with id:77 not found" "$(value .detail)"
-says "an unknown one beside the caller" 404 POST "$V1/" '{"title":"t","text":"","user_id":[1,77]}'
-says "0" 404 POST "$V1/" '{"title":"t","text":"","user_id":[0]}'
-says "a second one who exists is not told from one who does not" 404 POST "$V1/" \
+says "POST of a document without a title gets 422" 422 POST "$V1/" '{"text":"","user_id":[1]}'
+says "POST of a text that is a JSON number gets 422" 422 POST "$V1/" '{"title":"t","text":5,"user_id":[1]}'
+says "POST of malformed JSON gets 400" 400 POST "$V1/" '{"title":'
+says "POST of a JSON array gets 422" 422 POST "$V1/" '[]'
+says "POST with an empty list of owners gets 422" 422 POST "$V1/" '{"title":"t","text":"","user_id":[]}'
+says "POST with a number instead of a list of owners gets 422" 422 POST "$V1/" '{"title":"t","text":"","user_id":1}'
+says "POST with a word as an owner's id gets 422" 422 POST "$V1/" '{"title":"t","text":"","user_id":["x"]}'
+says "POST with an unknown user as owner gets 404" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
+check_eq "the 404 for an unknown owner names the id that was not found" "User with id:77 not found" "$(value .detail)"
+says "POST with the caller and an unknown user as owners gets 404" \
+	404 POST "$V1/" '{"title":"t","text":"","user_id":[1,77]}'
+says "POST with the owner 0 gets 404" 404 POST "$V1/" '{"title":"t","text":"","user_id":[0]}'
+says "POST with the caller and another existing user as owners gets 404" 404 POST "$V1/" \
 	'{"title":"t","text":"","user_id":[1,2]}'
-check_eq "in the same words" "User with id:2 not found" "$(value .detail)"
-says "nor is another one alone" 404 POST "$V1/" '{"title":"t","text":"","user_id":[2]}'
+check_eq "the 404 for another existing user as owner says that the user was not found" \
+	"User with id:2 not found" "$(value .detail)"
+says "POST with another existing user as the only owner gets 404" \
+	404 POST "$V1/" '{"title":"t","text":"","user_id":[2]}'
 as 1 1
-says "an administrator is told that there is nobody" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
-says "and that there are two" 422 POST "$V1/" '{"title":"t","text":"","user_id":[1,2]}'
+says "POST by an administrator with an unknown owner gets 404" 404 POST "$V1/" '{"title":"t","text":"","user_id":[77]}'
+says "POST by an administrator with two existing owners gets 422" \
+	422 POST "$V1/" '{"title":"t","text":"","user_id":[1,2]}'
 as 1
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$WORK/spaces"
-says "a body over 1 MiB" 413 POST "$V1/" "" -H 'Content-Type: application/json' --data-binary "@$WORK/spaces"
-says "an id that is none" 404 GET "$V1/abc"
-says "an id of nothing" 404 GET "$V1/999999999999"
-says "no document of these was made" 200 GET "$V1/"
-check_eq "none" 4 "$(value length)"
+says "POST of a body over 1 MiB gets 413" \
+	413 POST "$V1/" "" -H 'Content-Type: application/json' --data-binary "@$WORK/spaces"
+says "GET of a document id that is no number gets 404" 404 GET "$V1/abc"
+says "GET of an unknown document id gets 404" 404 GET "$V1/999999999999"
+says "GET of the documents after the refused POSTs gets 200" 200 GET "$V1/"
+check_eq "the refused POSTs have made no document" 4 "$(value length)"
 user_service down
-says "without the user service nobody is known" 503 POST "$V1/" '{"title":"t","text":"","user_id":[1]}'
-says "and nothing is made" 404 GET "$H/files/t"
-says "what is there is read" 200 GET "$V1/$ID"
+says "POST of a document while the user service is down gets 503" \
+	503 POST "$V1/" '{"title":"t","text":"","user_id":[1]}'
+says "the POST that got 503 has made no file" 404 GET "$H/files/t"
+says "GET of a document while the user service is down gets 200" 200 GET "$V1/$ID"
 user_service up
-says "when it is back" 201 POST "$V1/" '{"title":"t","text":"","user_id":[1]}'
+says "POST of a document after the user service has restarted gets 201" \
+	201 POST "$V1/" '{"title":"t","text":"","user_id":[1]}'
 
 # ---- changes ----
-says "a new text" 200 PUT "$V1/$ID/" '{"text":"new"}'
-check_eq "the title stays" "hello new" "$(value '.title + " " + .text')"
-says "a new title" 200 PUT "$V1/$ID" '{"title":"renamed"}'
-check_eq "the text stays" "renamed new" "$(value '.title + " " + .text')"
-says "it is a rename of the file" 200 GET "$H/files/renamed"
-says "both" 200 PUT "$V1/$ID" '{"title":"both","text":"changed","user_id":[1]}'
-check_eq "at once" "both changed" "$(value '.title + " " + .text')"
-says "nothing" 200 PUT "$V1/$ID" '{}'
-check_eq "stays as it is" "both changed" "$(value '.title + " " + .text')"
-says "the title of another" 409 PUT "$V1/$ID" '{"title":"second"}'
-says "a bad title" 422 PUT "$V1/$ID" '{"title":"a/b"}'
-says "another owner" 404 PUT "$V1/$ID" '{"user_id":[2]}'
-says "an unknown one" 404 PUT "$V1/$ID" '{"user_id":[77]}'
-says "of nothing" 404 PUT "$V1/999999999999" '{"text":"x"}'
-says "of bytes" 404 PUT "$V1/$BINARY" '{"text":"x"}'
+says "PUT of a new text gets 200" 200 PUT "$V1/$ID/" '{"text":"new"}'
+check_eq "PUT of a new text keeps the title" "hello new" "$(value '.title + " " + .text')"
+says "PUT of a new title gets 200" 200 PUT "$V1/$ID" '{"title":"renamed"}'
+check_eq "PUT of a new title keeps the text" "renamed new" "$(value '.title + " " + .text')"
+says "GET of the file under a document's new title gets 200" 200 GET "$H/files/renamed"
+says "PUT of a new title and a new text gets 200" 200 PUT "$V1/$ID" '{"title":"both","text":"changed","user_id":[1]}'
+check_eq "PUT of a title and a text changes both" "both changed" "$(value '.title + " " + .text')"
+says "PUT of an empty JSON object gets 200" 200 PUT "$V1/$ID" '{}'
+check_eq "PUT of an empty JSON object changes neither the title nor the text" \
+	"both changed" "$(value '.title + " " + .text')"
+says "PUT of another document's title gets 409" 409 PUT "$V1/$ID" '{"title":"second"}'
+says "PUT of a title with a slash gets 422" 422 PUT "$V1/$ID" '{"title":"a/b"}'
+says "PUT with another user as owner gets 404" 404 PUT "$V1/$ID" '{"user_id":[2]}'
+says "PUT with an unknown user as owner gets 404" 404 PUT "$V1/$ID" '{"user_id":[77]}'
+says "PUT to an unknown document id gets 404" 404 PUT "$V1/999999999999" '{"text":"x"}'
+says "PUT to a file that is not valid UTF-8 gets 404" 404 PUT "$V1/$BINARY" '{"text":"x"}'
 ask GET "$V1/$ID" >/dev/null
 ETAG=$(header ETag)
-says "with another etag" 412 PUT "$V1/$ID" '{"text":"x"}' -H 'If-Match: "x"'
-says "with the right one" 200 PUT "$V1/$ID" '{"text":"matched"}' -H "If-Match: $ETAG"
-says "which is old then" 412 PUT "$V1/$ID" '{"title":"x"}' -H "If-Match: $ETAG"
+says "PUT with If-Match and an unknown etag gets 412" 412 PUT "$V1/$ID" '{"text":"x"}' -H 'If-Match: "x"'
+says "PUT with If-Match and the current etag gets 200" 200 PUT "$V1/$ID" '{"text":"matched"}' -H "If-Match: $ETAG"
+says "PUT with If-Match and an old etag gets 412" 412 PUT "$V1/$ID" '{"title":"x"}' -H "If-Match: $ETAG"
 TEXT=$(head -c 200000 /dev/zero | tr '\0' 'b')
 echo "{\"text\":\"$TEXT\"}" >"$WORK/long"
-says "a long text" 200 PUT "$V1/$ID" "" -H 'Content-Type: application/json' --data-binary "@$WORK/long"
-says "is kept" 200 GET "$V1/$ID"
-check_eq "whole" 200000 "$(value '.text|length')"
-says "text with NUL" 200 PUT "$V1/$ID" '{"text":"a\u0000b"}'
-says "is text" 200 GET "$V1/$ID"
-check_eq "all three characters" 3 "$(value '.text|length')"
+says "PUT of a text of 200,000 characters gets 200" \
+	200 PUT "$V1/$ID" "" -H 'Content-Type: application/json' --data-binary "@$WORK/long"
+says "GET of the document with 200,000 characters of text gets 200" 200 GET "$V1/$ID"
+check_eq "the document returns all 200,000 characters of its text" 200000 "$(value '.text|length')"
+says "PUT of a text with a NUL character gets 200" 200 PUT "$V1/$ID" '{"text":"a\u0000b"}'
+says "GET of the document with a NUL in its text gets 200" 200 GET "$V1/$ID"
+check_eq "the text with a NUL has all its three characters" 3 "$(value '.text|length')"
 
 # ---- keys ----
 MAKE='{"title":"keyed","text":"once","user_id":[1]}'
-says "with a key" 201 POST "$V1/" "$MAKE" -H 'Idempotency-Key: k1'
+says "POST with an idempotency key gets 201" 201 POST "$V1/" "$MAKE" -H 'Idempotency-Key: k1'
 cp "$WORK/body" "$WORK/first"
-says "a repeat" 201 POST "$V1/" "$MAKE" -H 'Idempotency-Key: k1'
-check "is answered the same" cmp "$WORK/first" "$WORK/body"
-says "another body" 422 POST "$V1/" '{"title":"other","text":"once","user_id":[1]}' -H 'Idempotency-Key: k1'
+says "a second POST with the same key and body gets 201" 201 POST "$V1/" "$MAKE" -H 'Idempotency-Key: k1'
+check "the second POST with the same key gets the same answer as the first" cmp "$WORK/first" "$WORK/body"
+says "POST with the same key and another body gets 422" \
+	422 POST "$V1/" '{"title":"other","text":"once","user_id":[1]}' -H 'Idempotency-Key: k1'
 KEYED=$(jq .id "$WORK/first")
-says "deleted with a key" 204 DELETE "$V1/$KEYED" "" -H 'Idempotency-Key: k2'
-says "again" 204 DELETE "$V1/$KEYED" "" -H 'Idempotency-Key: k2'
-says "without" 404 DELETE "$V1/$KEYED"
-says "deleted" 204 DELETE "$V1/$ID"
-says "is gone" 404 GET "$V1/$ID"
-says "as a file too" 404 GET "$H/files/both"
+says "DELETE of a document with an idempotency key gets 204" 204 DELETE "$V1/$KEYED" "" -H 'Idempotency-Key: k2'
+says "a second DELETE with the same key gets 204" 204 DELETE "$V1/$KEYED" "" -H 'Idempotency-Key: k2'
+says "DELETE of a deleted document without a key gets 404" 404 DELETE "$V1/$KEYED"
+says "DELETE of a document without a key gets 204" 204 DELETE "$V1/$ID"
+says "GET of a deleted document gets 404" 404 GET "$V1/$ID"
+says "GET of the file of a deleted document gets 404" 404 GET "$H/files/both"
 
 # ---- others ----
 as 2
-says "another's document" 404 GET "$V1/$FILE"
-says "nor changed" 404 PUT "$V1/$FILE" '{"text":"x"}'
-says "nor deleted" 404 DELETE "$V1/$FILE"
-says "nor with a key" 404 DELETE "$V1/$FILE" "" -H 'Idempotency-Key: theirs'
-says "nor listed" 200 GET "$V1/"
-check_eq "at all" '[]' "$(cat "$WORK/body")"
+says "GET of another user's document gets 404" 404 GET "$V1/$FILE"
+says "PUT to another user's document gets 404" 404 PUT "$V1/$FILE" '{"text":"x"}'
+says "DELETE of another user's document gets 404" 404 DELETE "$V1/$FILE"
+says "DELETE of another user's document with an idempotency key gets 404" \
+	404 DELETE "$V1/$FILE" "" -H 'Idempotency-Key: theirs'
+says "GET of the documents by a second user gets 200" 200 GET "$V1/"
+check_eq "the second user's list has no document of the first user" '[]' "$(cat "$WORK/body")"
 as 1 1
-says "an administrator makes one for another" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' \
+says "POST of a document for another user by an administrator gets 201" \
+	201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' \
 	-H 'Idempotency-Key: admin'
-says "once" 201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' -H 'Idempotency-Key: admin'
-check_eq "who owns it" '[2]' "$(jq -c .user_id "$WORK/body")"
+says "a second POST for another user with the same key gets 201" \
+	201 POST "$V1/" '{"title":"for two","text":"hi","user_id":[2]}' -H 'Idempotency-Key: admin'
+check_eq "the owner of a document that an administrator posted for another user is that user" \
+	'[2]' "$(jq -c .user_id "$WORK/body")"
 TWO=$(value .id)
-says "and may not read it" 404 GET "$V1/$TWO"
-says "two of them even so not" 422 POST "$V1/" '{"title":"for many","text":"hi","user_id":[2,3]}'
+says "GET by the administrator of a document posted for another user gets 404" 404 GET "$V1/$TWO"
+says "POST of a document for two users by an administrator gets 422" \
+	422 POST "$V1/" '{"title":"for many","text":"hi","user_id":[2,3]}'
 as 2
-says "the other one may" 200 GET "$V1/$TWO"
-check_eq "it" "for two" "$(value .title)"
+says "GET by its owner of a document that an administrator posted gets 200" 200 GET "$V1/$TWO"
+check_eq "the owner of the document reads the title that the administrator posted" "for two" "$(value .title)"
 
 # ---- many ----
 as 3
 ask GET "$H" >/dev/null
 ROOT=$(value .root)
 for i in $(seq 1 100); do echo "{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"n$(printf %03d "$i")\",\"type\":\"file\"}"; done | jq -cs '{ops: .}' >"$WORK/ops"
-says "a hundred files" 200 POST "$H/ops" "" -H 'Content-Type: application/json' --data-binary "@$WORK/ops"
-says "are a hundred documents" 200 GET "$V1"
-check_eq "in order" "100 n001 n100" "$(value '"\(length) \(.[0].title) \(.[99].title)"')"
+says "a batch that creates a hundred files gets 200" \
+	200 POST "$H/ops" "" -H 'Content-Type: application/json' --data-binary "@$WORK/ops"
+says "GET of a list of a hundred documents gets 200" 200 GET "$V1"
+check_eq "the list has all hundred documents, in order of title" \
+	"100 n001 n100" "$(value '"\(length) \(.[0].title) \(.[99].title)"')"
 
 # ---- a user who is deleted ----
 start_docs docs-2 --upkeep-period 1
 echo 2 >"$WORK/deleted"
 as 2
-check "the drives of a deleted user go to the trash" eventually 10 sh -c "! curl -sf ${AS[*]@Q} '$U$V1/$TWO'"
+check "a deleted user's document can no longer be read" eventually 10 sh -c "! curl -sf ${AS[*]@Q} '$U$V1/$TWO'"
 as 1
-says "nobody else's" 200 GET "$V1/$FILE"
-check_eq "no failure of its own was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
+says "GET of another user's document after a user was deleted gets 200" 200 GET "$V1/$FILE"
+check_eq "the docs services have logged no error" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
 e2e_end

@@ -27,11 +27,12 @@ for i in 1 2 3; do
 	curl -s --max-time 30 -w '\n' "${AS[@]}" "$URL_docs_2$E/changes?since=$SEQ&wait=30" >"$WORK/poll" &
 	POLL=$!
 	eventually 5 waits "$URL_docs_2" 1
-	check_eq "a change at one instance" 201 "$(put "$H/files/polled$i" "$WORK/small")"
+	check_eq "round $i: PUT of a file at docs-1 gets 201" 201 "$(put "$H/files/polled$i" "$WORK/small")"
 	START=$(date +%s%N)
 	wait "$POLL"
 	echo "# heard $((($(date +%s%N) - START) / 1000)) us after its answer"
-	check_eq "is heard at the other" "polled$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
+	check_eq "round $i: a poll that waits at docs-2 gets the change made at docs-1" \
+		"polled$i" "$(jq -r '.changes[0].name' "$WORK/poll")"
 done
 
 # A notification that fails is repeated later. For a while pg_notify does not exist under its name; a session that
@@ -47,20 +48,22 @@ eventually 5 waits "$URL_docs_2" 1
 rename_notify pg_notify nobody_notifies
 psql -X -q "$PG" \
 	-c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'docs' AND query LIKE '%pg_notify%'" >/dev/null
-check_eq "a change at one instance, which cannot tell the other" 201 "$(put "$H/files/told-later" "$WORK/small")"
-check "it fails to tell" eventually 5 failed_to_tell
+check_eq "PUT of a file at docs-1 gets 201 while PostgreSQL has no pg_notify" \
+	201 "$(put "$H/files/told-later" "$WORK/small")"
+check "docs-1 logs that the notification failed" eventually 5 failed_to_tell
 rename_notify nobody_notifies pg_notify
 wait "$POLL"
-check_eq "is heard at the other when it can" "told-later" "$(jq -r '.changes[0].name' "$WORK/poll")"
+check_eq "a poll that waits at docs-2 gets the change after pg_notify is back" \
+	"told-later" "$(jq -r '.changes[0].name' "$WORK/poll")"
 
 # ---- death between COMMIT and answer ----
 ids() { ask POST "$E/ids" '{"count":1}' >/dev/null; value .first; }
 id_of() { ask GET "$E/items?path=$1" >/dev/null; value .id; }
-check_eq "a file to work on" 201 "$(put "$H/files/victim" "$WORK/small")"
+check_eq "PUT of a file for the ops gets 201" 201 "$(put "$H/files/victim" "$WORK/small")"
 V=$(id_of /victim)
-check_eq "one to clone to" 201 "$(put "$H/files/clone" /dev/null)"
+check_eq "PUT of an empty file as the target of a clone gets 201" 201 "$(put "$H/files/clone" /dev/null)"
 C=$(id_of /clone)
-says "a folder" 201 POST "$H/folders" '{"path":"/folder"}'
+says "POST of a folder for rmdir gets 201" 201 POST "$H/folders" '{"path":"/folder"}'
 declare -A OPS=(
 	[create]="\"parent\":\"$ROOT\",\"name\":\"created\",\"type\":\"file\""
 	[write]="\"id\":\"$V\",\"size\":10"
@@ -84,25 +87,27 @@ for kind in create write setattr rename link setxattr removexattr clone rmdir un
 	POLL=$!
 	eventually 5 waits "$URL_docs_1" 1
 	U=${!url}
-	check_eq "$kind: it dies without an answer" 000 "$(ask POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind")"
+	check_eq "$kind: a service that dies after COMMIT sends no answer" \
+		000 "$(ask POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind")"
 	wait "${!pid}" 2>/dev/null # without this the shell would print "Killed"
-	check_eq "$kind: by SIGKILL" 137 $?
-	check_eq "$kind: it is in the journal" 1 "$(U=$URL_docs_1 entries "$kind")"
+	check_eq "$kind: the service was ended by SIGKILL" 137 $?
+	check_eq "$kind: the journal has one entry of the batch before the repeat" 1 "$(U=$URL_docs_1 entries "$kind")"
 	U=$URL_docs_2
-	says "$kind: the other instance answers the repeat" 200 POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind"
-	check_eq "$kind: from what was kept" true "$(header Idempotency-Replayed)"
-	check_eq "$kind: with its result" 1 "$(value '.results|length')"
-	check_eq "$kind: and it was done once" 1 "$(entries "$kind")"
+	says "$kind: docs-2 answers the repeated batch with 200" 200 POST "$E/ops" "$BATCH" -H "Idempotency-Key: $kind"
+	check_eq "$kind: the answer to the repeat has Idempotency-Replayed: true" true "$(header Idempotency-Replayed)"
+	check_eq "$kind: the answer to the repeat has one result" 1 "$(value '.results|length')"
+	check_eq "$kind: the journal has one entry of the batch after the repeat" 1 "$(entries "$kind")"
 	wait "$POLL"
-	check_eq "$kind: who waits for changes hears of it, though the first was dead before it could say so" \
+	check_eq "$kind: a poll that waits at docs-1 gets the change of the service that died" \
 		"$kind" "$(jq -r '.changes[0].key' "$WORK/poll-$kind")"
 	U=$URL_docs_1
 done
 start_docs dies-put --failpoint after-commit:write
 U=$URL_dies_put
-check_eq "a PUT too" 000 "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put' -H 'Expect:')"
+check_eq "PUT of a file to a service that dies after COMMIT gets no answer" \
+	000 "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put' -H 'Expect:')"
 U=$URL_docs_1
-check_eq "is repeated" \
+check_eq "the repeat of the PUT at docs-1 gets 201 with Idempotency-Replayed: true" \
 	"201 true" "$(put "$H/files/put" "$WORK/small" -H 'Idempotency-Key: put') $(header Idempotency-Replayed)"
 ask POST "$E/sessions" '{}' >/dev/null
 SESSION=(-H "Nephos-Session: $(value .session)" -H 'Nephos-Batch: 1')
@@ -110,20 +115,23 @@ BATCH="{\"ops\":[{\"op\":\"create\",\"parent\":\"$ROOT\",\"name\":\"session\",\"
 start_docs dies-session --failpoint after-commit:create
 U=$URL_dies_session
 COMPACT=(-H 'Accept: application/vnd.nephos.results, application/json')
-check_eq "a mount's batch too" 000 "$(ask POST "$E/ops" "$BATCH" "${SESSION[@]}" "${COMPACT[@]}")"
+check_eq "a session's batch to a service that dies after COMMIT gets no answer" \
+	000 "$(ask POST "$E/ops" "$BATCH" "${SESSION[@]}" "${COMPACT[@]}")"
 U=$URL_docs_2
-says "is answered by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" "${COMPACT[@]}"
-check_eq "once done" true "$(header Idempotency-Replayed)"
-check_eq "in the form it was asked for" \
+says "docs-2 answers the repeated batch of the session with 200" \
+	200 POST "$E/ops" "$BATCH" "${SESSION[@]}" "${COMPACT[@]}"
+check_eq "the answer to the session's repeat has Idempotency-Replayed: true" true "$(header Idempotency-Replayed)"
+check_eq "the answer to the session's repeat is in the compact form that Accept names" \
 	"application/vnd.nephos.results NPR1" "$(header Content-Type) $(head -c 4 "$WORK/body")"
-check "with its result" grep -qa session "$WORK/body"
+check "the answer to the session's repeat contains the name of the created file" grep -qa session "$WORK/body"
 cp "$WORK/body" "$WORK/first-body"
 for i in 1 2; do
 	url=URL_docs_$i
 	U=${!url}
-	says "instance $i repeats it to one who asks for no form" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}"
-	check "to the byte" cmp "$WORK/first-body" "$WORK/body"
-	check_eq "and says what it is" application/vnd.nephos.results "$(header Content-Type)"
+	says "a repeat at docs-$i without Accept gets 200" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}"
+	check "a repeat at docs-$i without Accept gets the same bytes as before" cmp "$WORK/first-body" "$WORK/body"
+	check_eq "a repeat at docs-$i without Accept has the Content-Type of the compact form" \
+		application/vnd.nephos.results "$(header Content-Type)"
 done
 # The next batch at an instance uses what that instance has cached of the batch before. The stored answer is the same
 # nevertheless.
@@ -132,15 +140,17 @@ SESSION=("${SESSION[0]}" "${SESSION[1]}")
 for names in 'session moved' 'moved again' 'again last'; do
 	NUMBER=$((${NUMBER:-1} + 1))
 	BATCH="{\"ops\":[{\"op\":\"rename\",\"parent\":\"$ROOT\",\"name\":\"${names% *}\",\"new_parent\":\"$ROOT\",\"new_name\":\"${names#* }\"}]}"
-	says "a rename by the mount" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" \
+	says "a session's rename of ${names% *} to ${names#* } at docs-2 gets 200" \
+		200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" \
 		"${COMPACT[@]}"
 done
 cp "$WORK/body" "$WORK/first-body"
 U=$URL_docs_1
-says "the last is repeated by the other" 200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" \
+says "the repeat of the last rename at docs-1 gets 200" \
+	200 POST "$E/ops" "$BATCH" "${SESSION[@]}" -H "Nephos-Batch: $NUMBER" \
 	"${COMPACT[@]}"
-check "to the byte" cmp "$WORK/first-body" "$WORK/body"
-check_eq "with its headers" \
+check "the repeat of the last rename at docs-1 gets the same bytes as at docs-2" cmp "$WORK/first-body" "$WORK/body"
+check_eq "the repeat of the last rename has Content-Type, Vary and Idempotency-Replayed" \
 	"application/vnd.nephos.results Accept true" \
 		"$(header Content-Type) $(header Vary) $(header Idempotency-Replayed)"
 # Changes that are not ops: the change and its answer are in one transaction, so the repeat finds the answer at any
@@ -151,15 +161,17 @@ dies_then_repeats() { # CHANGE[:OP] STATUS METHOD PATH [BODY]: OP is what it die
 	shift 2
 	start_docs "dies-$change" --failpoint "after-commit:$op"
 	U=${!url}
-	check_eq "$change: it dies without an answer" 000 "$(ask "$1" "$2" "${3:-}" -H "Idempotency-Key: $change")"
+	check_eq "$change: a service that dies after COMMIT sends no answer" \
+		000 "$(ask "$1" "$2" "${3:-}" -H "Idempotency-Key: $change")"
 	U=$URL_docs_2
-	says "$change: the other instance answers the repeat" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
-	check_eq "$change: from what was kept" true "$(header Idempotency-Replayed)"
+	says "$change: docs-2 answers the repeat with $status" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
+	check_eq "$change: the answer to the repeat has Idempotency-Replayed: true" true "$(header Idempotency-Replayed)"
 	cp "$WORK/body" "$WORK/first-body"
 	U=$URL_docs_1
-	says "$change: as often as it is asked" "$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
-	check "$change: in the same words" cmp "$WORK/first-body" "$WORK/body"
-	says "$change: of another body there is no repeat" 422 "$1" "$2?other" "${3:-}" -H "Idempotency-Key: $change"
+	says "$change: docs-1 answers a second repeat with $status" \
+		"$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
+	check "$change: both repeats get the same body" cmp "$WORK/first-body" "$WORK/body"
+	says "$change: the same key with another query gets 422" 422 "$1" "$2?other" "${3:-}" -H "Idempotency-Key: $change"
 }
 in_journal() { U=$URL_docs_1 entries "$1"; } # KEY: how many entries
 in_database() { psql -X -A -t "$DATABASE" -c "$1"; }
@@ -168,45 +180,50 @@ dies_then_repeats v1-create:create 201 POST "$V1/" '{"title":"v1 once","text":"a
 V1_DOC=$(jq .id "$WORK/first-body")
 dies_then_repeats v1-change:write 200 PUT "$V1/$V1_DOC/" '{"text":"b"}'
 dies_then_repeats v1-delete:unlink 204 DELETE "$V1/$V1_DOC"
-check_eq "v1: one entry each, or two for title and text" \
+check_eq "v1: the journal has two entries of the POST, one of the PUT and one of the DELETE" \
 	"2 1 1" "$(in_journal v1-create) $(in_journal v1-change) $(in_journal v1-delete)"
 dies_then_repeats folders:create 201 POST "$H/folders" '{"path":"/once"}'
 dies_then_repeats item-delete:rmdir 204 DELETE "$E/items/$(jq -r .id "$WORK/first-body")"
-check_eq "a file to delete by path" 201 "$(put "$H/files/by-path" "$WORK/small")"
+check_eq "PUT of a file for the DELETE by path gets 201" 201 "$(put "$H/files/by-path" "$WORK/small")"
 dies_then_repeats file-delete:unlink 204 DELETE "$H/files/by-path"
-check_eq "folders, items, files: one entry each" \
+check_eq "folders, items and files: the journal has one entry of each change" \
 	"1 1 1" "$(in_journal folders) $(in_journal item-delete) $(in_journal file-delete)"
 NEXT=$(in_database "SELECT next_number FROM drive WHERE id = $D")
 dies_then_repeats ids 201 POST "$E/ids" '{"count":7}'
-check_eq "ids: they are reserved once" $((NEXT + 7)) "$(in_database "SELECT next_number FROM drive WHERE id = $D")"
+check_eq "ids: the request and its repeats reserve seven ids in all" \
+	$((NEXT + 7)) "$(in_database "SELECT next_number FROM drive WHERE id = $D")"
 dies_then_repeats session-create 201 POST "$E/sessions" '{"name":"once"}'
 S=$(jq -r .session "$WORK/first-body")
-check_eq "session-create: there is one" "$S" "$(in_database "SELECT id FROM session WHERE name = 'once'")"
+check_eq "session-create: the database has one session with the name" \
+	"$S" "$(in_database "SELECT id FROM session WHERE name = 'once'")"
 dies_then_repeats session-end 204 DELETE "$E/sessions/$S"
-check_eq "session-end: it is over" "" "$(in_database "SELECT id FROM session WHERE name = 'once'")"
+check_eq "session-end: the database has no session with the name" \
+	"" "$(in_database "SELECT id FROM session WHERE name = 'once'")"
 dies_then_repeats drive-create 201 POST "$V2/drives" '{"name":"second"}'
 SECOND=$(jq -r .id "$WORK/first-body")
-check_eq "drive-create: there is one" "$SECOND" "$(in_database "SELECT id FROM drive WHERE name = 'second'")"
+check_eq "drive-create: the database has one drive with the name" \
+	"$SECOND" "$(in_database "SELECT id FROM drive WHERE name = 'second'")"
 dies_then_repeats drive-change 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}'
-says "drive-change: another change" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed again"}'
-says "drive-change: is not undone by a late repeat" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}' \
+says "drive-change: a later PATCH of the drive's name gets 200" \
+	200 PATCH "$V2/drives/$SECOND" '{"name":"changed again"}'
+says "drive-change: a late repeat of the first PATCH gets 200" 200 PATCH "$V2/drives/$SECOND" '{"name":"changed"}' \
 	-H 'Idempotency-Key: drive-change'
-says "drive-change: the drive" 200 GET "$V2/drives/$SECOND"
-check_eq "drive-change: has the later name" "changed again" "$(value .name)"
+says "drive-change: GET of the drive after the late repeat gets 200" 200 GET "$V2/drives/$SECOND"
+check_eq "drive-change: the drive keeps the later name after the late repeat" "changed again" "$(value .name)"
 dies_then_repeats drive-delete 204 DELETE "$V2/drives/$SECOND"
-says "drive-delete: the drive is gone" 404 GET "$V2/drives/$SECOND"
+says "drive-delete: GET of the deleted drive gets 404" 404 GET "$V2/drives/$SECOND"
 as 2
-says "drive-delete: another user has no such answer" 404 DELETE "$V2/drives/$SECOND" "" \
+says "drive-delete: a DELETE with the same key by another user gets 404" 404 DELETE "$V2/drives/$SECOND" "" \
 	-H 'Idempotency-Key: drive-delete'
 as 3
 ask GET "$H" >/dev/null
 THIRD=$(value .id)
-says "drive-delete: one's first drive" 204 DELETE "$H" "" -H 'Idempotency-Key: home'
+says "drive-delete: DELETE of a user's first drive gets 204" 204 DELETE "$H" "" -H 'Idempotency-Key: home'
 ask GET "$H" >/dev/null
 FOURTH=$(value .id)
-check_not "drive-delete: has a successor" test "$THIRD" = "$FOURTH"
-says "drive-delete: which a late repeat leaves alone" 204 DELETE "$H" "" -H 'Idempotency-Key: home'
-says "drive-delete: so that it is there" 200 GET "$V2/drives/$FOURTH"
+check_not "drive-delete: the user's home is a new drive after the first was deleted" test "$THIRD" = "$FOURTH"
+says "drive-delete: a late repeat of the first drive's DELETE gets 204" 204 DELETE "$H" "" -H 'Idempotency-Key: home'
+says "drive-delete: GET of the new home drive after the late repeat gets 200" 200 GET "$V2/drives/$FOURTH"
 as 1
 
 # ---- many writers, two instances ----
@@ -223,11 +240,12 @@ start_writers() {
 WRITERS=()
 start_writers
 wait "${WRITERS[@]}"
-check_eq "forty at once make forty files and one folder" 40 "$(grep -c '^201$' "$WORK/codes")"
+check_eq "forty concurrent PUTs into one new folder all get 201" 40 "$(grep -c '^201$' "$WORK/codes")"
 ask GET "$E/items/$(id_of /many)/children" >/dev/null
-check_eq "all there" 40 "$(value '.items|length')"
+check_eq "the new folder has forty children after the forty PUTs" 40 "$(value '.items|length')"
 ask GET "$E/changes?since=0&limit=1000" >/dev/null
-check_eq "the journal has no gaps" true "$(value '[.changes[].seq|tonumber] as $s | $s == [range(1; ($s|length) + 1)]')"
+check_eq "the sequence numbers of the journal have no gaps" \
+	true "$(value '[.changes[].seq|tonumber] as $s | $s == [range(1; ($s|length) + 1)]')"
 rm -f "$WORK/codes"
 WRITERS=()
 for i in $(seq 1 10); do
@@ -236,16 +254,19 @@ for i in $(seq 1 10); do
 	WRITERS+=($!)
 done
 wait "${WRITERS[@]}"
-check_eq "of ten that make one file, one does" "1 9" "$(grep -c '^201$' "$WORK/codes") $(grep -c '^412$' "$WORK/codes")"
+check_eq "one of ten concurrent PUTs with If-None-Match: * gets 201, and the others get 412" \
+	"1 9" "$(grep -c '^201$' "$WORK/codes") $(grep -c '^412$' "$WORK/codes")"
 
 # ---- memory ----
 rss() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
 head -c 400000000 /dev/urandom >"$WORK/huge"
 put "$H/files/warm" "$WORK/small" >/dev/null
 BEFORE=$(rss "$PID_docs_1")
-check_eq "400 MB are stored" 201 "$(put "$H/files/huge" "$WORK/huge")"
-check "in flat memory" test $(($(rss "$PID_docs_1") - BEFORE)) -lt 16384
-check "and read back as they are" cmp "$WORK/huge" <(curl -s "${AS[@]}" "$U$H/files/huge")
+check_eq "PUT of a file of 400 MB gets 201" 201 "$(put "$H/files/huge" "$WORK/huge")"
+check "the memory of docs-1 has grown by less than 16 MiB after the PUT of 400 MB" \
+	test $(($(rss "$PID_docs_1") - BEFORE)) -lt 16384
+check "GET of the file of 400 MB returns the bytes that were put" \
+	cmp "$WORK/huge" <(curl -s "${AS[@]}" "$U$H/files/huge")
 READERS=()
 for i in 1 2 3 4 5 6 7 8; do
 	curl -s -o /dev/null --limit-rate 2M --max-time 5 "${AS[@]}" "$U$H/files/huge" &
@@ -256,7 +277,7 @@ sleep 3
 PEAK=$(rss "$PID_docs_1")
 wait "${READERS[@]}"
 echo "# $((PEAK - BEFORE)) KiB more with eight slow readers"
-check "eight slow readers cost little" test $((PEAK - BEFORE)) -lt 32768
+check "the memory of docs-1 grows by less than 32 MiB under eight slow readers" test $((PEAK - BEFORE)) -lt 32768
 for i in $(seq 1 20); do
 	curl -s -o /dev/null -w '%{http_code}\n' --limit-rate 20M -T <(head -c 20000000 "$WORK/huge") "${AS[@]}" \
 		"$U$H/files/up$i" >>"$WORK/uploads" &
@@ -267,9 +288,9 @@ sleep 1
 PEAK=$(rss "$PID_docs_1")
 wait "${UPLOADS[@]}"
 echo "# $((PEAK - BEFORE)) KiB more with twenty uploads"
-check "twenty uploads have eight buffers" test $((PEAK - BEFORE)) -lt 49152
-check_eq "and all are stored" 20 "$(grep -c '^201$' "$WORK/uploads")"
-check "an upload that is cut leaves no buffer" \
+check "the memory of docs-1 grows by less than 48 MiB under twenty uploads" test $((PEAK - BEFORE)) -lt 49152
+check_eq "all of the twenty uploads get 201" 20 "$(grep -c '^201$' "$WORK/uploads")"
+check "docs-1 has no running upload after the twenty uploads" \
 	eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
 
 SLOW=()
@@ -280,29 +301,31 @@ for i in 1 2 3 4 5 6 7 8 9; do
 done
 eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"waiting\"} 1'"
 head -c 9000000 "$WORK/huge" >"$WORK/quick"
-check_eq "slow senders do not keep others from sending" 201 "$(put "$H/files/quick" "$WORK/quick" --max-time 50)"
-check "what came in turns is whole" cmp "$WORK/quick" <(curl -s "${AS[@]}" "$U$H/files/quick")
+check_eq "PUT of 9 MB gets 201 within 50 s beside nine slow uploads" \
+	201 "$(put "$H/files/quick" "$WORK/quick" --max-time 50)"
+check "GET of the file that was put beside slow uploads returns its bytes" \
+	cmp "$WORK/quick" <(curl -s "${AS[@]}" "$U$H/files/quick")
 kill "${SLOW[@]}"
-check "uploads that are cut leave no buffer" \
+check "docs-1 has no running upload after nine slow uploads were cut" \
 	eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
-says "and nothing else" 404 GET "$H/files/slow1"
+says "an upload that was cut leaves no file" 404 GET "$H/files/slow1"
 
 # ---- collecting ----
 blocks() { find "$WORK/blocks" -type f | wc -l; }
 BEFORE=$(blocks)
 for file in huge quick $(seq -f 'up%g' 1 20); do put "$H/files/$file" "$WORK/small" >/dev/null; done
-check_eq "blocks stay for a while" "$BEFORE" "$(blocks)"
+check_eq "the blocks of overwritten files are still on the disk after the PUTs" "$BEFORE" "$(blocks)"
 start_docs collects --upkeep-period 1 --block-grace 0
 collected() { [ "$(blocks)" -lt "$1" ]; }
 eventually 30 collected 5 || true
-check "then they go" collected 5
-says "what has them stays" 200 GET "$H/files/put"
-check_eq "no failure of its own was logged" 0 "$(cat "$WORK"/*.log | grep -c '"level":"error"')"
+check "fewer than five block files remain after a collection without a grace period" collected 5
+says "GET of a file whose block is in use gets 200 after the collection" 200 GET "$H/files/put"
+check_eq "the docs services have logged no error" 0 "$(cat "$WORK"/*.log | grep -c '"level":"error"')"
 
 # ---- damage ----
-check_eq "a file" 201 "$(put "$H/files/damaged" "$WORK/quick")"
+check_eq "PUT of the file that will be damaged gets 201" 201 "$(put "$H/files/damaged" "$WORK/quick")"
 BLOCK=$(ask GET "$H/items?path=/damaged" >/dev/null && ask GET "$H/items/$(value .id)/extents" >/dev/null && value '.items[0].block')
 printf 'X' | dd of="$(find "$WORK/blocks" -name "*-$BLOCK-*")" bs=1 seek=1000 conv=notrunc status=none
-says "a block that is damaged on the disk is not given as if it were right" 500 GET "$H/files/damaged"
-check_eq "but said to be so" /problems/corrupt "$(value .type)"
+says "GET of a file with a damaged block gets 500" 500 GET "$H/files/damaged"
+check_eq "the 500 for a damaged block has the type /problems/corrupt" /problems/corrupt "$(value .type)"
 e2e_end

@@ -14,15 +14,15 @@ before=$(pids)
 # ---- the data of another user ----
 me=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/user/me" | jq -r .id)
 name=refused$$
-check_status "another user is made" \
+check_status "POST of another user gets 201" \
 	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" \
 		"$URL/api/v1/user/"
 other=$(jq -r .id "$WORK/body")
-check_status "and logs in" \
+check_status "the other user can log in" \
 	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v2/user/sessions"
 OTHER=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 echo mine >"$WORK/mine"
-check_status "I have a file" 201 -T "$WORK/mine" "${AUTH[@]}" "$FILES/23-mine"
+check_status "PUT of a file by the first user gets 201" 201 -T "$WORK/mine" "${AUTH[@]}" "$FILES/23-mine"
 id=$(jq -r '.id // .item.id' "$WORK/body")
 drive=$(curl -s --noproxy '*' "${AUTH[@]}" "$V2/drives/home" | jq -r .id)
 at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$FILES/23-mine"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$other"'
@@ -47,19 +47,21 @@ for route in "${routes[@]}"; do
 	esac
 	shown=${route#* }
 	shown="${route%% *} ${shown#"$URL"}"
-	check_status "$shown without a token" 401 -X "${route%% *}" "${body[@]}" "${route#* }"
-	check "says how to have one" test -n "$(header WWW-Authenticate)"
-	check_status "$shown with a wrong one" \
+	check_status "$shown without a token gets 401" 401 -X "${route%% *}" "${body[@]}" "${route#* }"
+	check "the 401 for $shown has WWW-Authenticate" test -n "$(header WWW-Authenticate)"
+	check_status "$shown with a wrong token gets 401" \
 		401 -X "${route%% *}" -H "Authorization: Bearer npk_wrong" "${body[@]}" "${route#* }"
-	check_status "$shown by another user" 404 -X "${route%% *}" "${OTHER[@]}" "${body[@]}" "${route#* }"
+	check_status "$shown by another user gets 404" 404 -X "${route%% *}" "${OTHER[@]}" "${body[@]}" "${route#* }"
 done
-check_status "the file is still there" 200 "${AUTH[@]}" "$FILES/23-mine"
-check_eq "as it was" mine "$(cat "$WORK/body")"
-check_status "a document of a user who does not exist" \
+check_status "GET of the file by its owner after the refused requests gets 200" 200 "${AUTH[@]}" "$FILES/23-mine"
+check_eq "the file has its old content after the refused requests" mine "$(cat "$WORK/body")"
+check_status "POST of a document for an unknown user gets 404" \
 	404 "${AUTH[@]}" "${JSON[@]}" -d '{"title":"t","text":"","user_id":[999999]}' "$V1/"
-check_eq "says which" "User with id:999999 not found" "$(jq -r .detail "$WORK/body")"
-check_status "and mine is listed" 200 "${AUTH[@]}" "$V1/"
-check_eq "with me as its owner" "[$me]" "$(jq -c '.[] | select(.title == "23-mine") | .user_id' "$WORK/body")"
+check_eq "the 404 for an unknown owner names the id that was not found" \
+	"User with id:999999 not found" "$(jq -r .detail "$WORK/body")"
+check_status "GET of the first user's documents gets 200" 200 "${AUTH[@]}" "$V1/"
+check_eq "the first user's file is listed as a document of the first user" \
+	"[$me]" "$(jq -c '.[] | select(.title == "23-mine") | .user_id' "$WORK/body")"
 
 # ---- bad requests; many times, for the memory ----
 head -c 2000000 /dev/zero | tr '\0' ' ' >"$WORK/spaces"
@@ -93,21 +95,21 @@ bad_requests() {
 }
 rss() { for p in $processes; do
 	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$E2E_DATA/run/$p.pid")/status"; done; }
-check_eq "bad paths, bad JSON, too much JSON, a wrong digest, a header of 10 MB are the client's mistakes" \
+check_eq "bad paths, bad JSON, too much JSON, a wrong digest and a header of 10 MB get 400, 413 or 431" \
 	"400 400 400 400 400 400 400 400 413 400 431" "$(bad_requests)"
 for _ in 1 2 3 4 5; do bad_requests >/dev/null; done
 warm=($(rss))
 for _ in {1..20}; do bad_requests >/dev/null; done
 late=($(rss))
-check_status "a wrong digest leaves nothing" 404 "${AUTH[@]}" "$FILES/23-digest"
-check_status "half an upload leaves nothing" 404 "${AUTH[@]}" "$FILES/23-half"
+check_status "PUT with a wrong digest leaves no file" 404 "${AUTH[@]}" "$FILES/23-digest"
+check_status "an upload that stops half-way leaves no file" 404 "${AUTH[@]}" "$FILES/23-half"
 i=0
 for p in $processes; do
-	check "$p keeps its memory ($((late[i] - warm[i])) KiB more after 20 rounds)" \
+	check "$p grows by at most 8 MiB in 20 rounds of bad requests ($((late[i] - warm[i])) KiB)" \
 		test $((late[i] - warm[i])) -le 8192
 	i=$((i + 1))
 done
-check_eq "no process has ended" "$before" "$(pids)"
+check_eq "the pid files of all processes are unchanged after the bad requests" "$before" "$(pids)"
 # ---- a document without a name stays for the sessions that may have it open ----
 cat >"$WORK/nameless.py" <<'PY'
 import json, sys, urllib.error, urllib.request
@@ -136,13 +138,17 @@ print("in the place of the later one", truncated(session(replaces=after), 5))
 print("nobody", ask("POST", "/ops", {"ops": [{"op": "setattr", "id": id, "size": 6}]})[0])
 PY
 python3 "$WORK/nameless.py" "$URL/api/v2/docs/drives/home" "Bearer $TOKEN" >"$WORK/nameless"
-check_eq "who began when a document had no name any more does not change it" \
+check_eq "a session begun after a document was unlinked gets 404 when it changes the document" \
 	"opened after 404" "$(sed -n 1p "$WORK/nameless")"
-check_eq "nor does it help to say that it is held" "held 200 404" "$(sed -n 2p "$WORK/nameless")"
-check_eq "who may have it open does" "opened before 200" "$(sed -n 3p "$WORK/nameless")"
-check_eq "and who comes in that one's place" "in its place 200" "$(sed -n 4p "$WORK/nameless")"
-check_eq "but not in the place of another" "in the place of the later one 404" "$(sed -n 5p "$WORK/nameless")"
-check_eq "and nobody without a session" "nobody 404" "$(sed -n 6p "$WORK/nameless")"
+check_eq "a session begun after the unlink gets 404 even if it has reported the document as held" \
+	"held 200 404" "$(sed -n 2p "$WORK/nameless")"
+check_eq "a session begun before the unlink can change the unlinked document" \
+	"opened before 200" "$(sed -n 3p "$WORK/nameless")"
+check_eq "a session that replaces one begun before the unlink can change the unlinked document" \
+	"in its place 200" "$(sed -n 4p "$WORK/nameless")"
+check_eq "a session that replaces one begun after the unlink gets 404 for the unlinked document" \
+	"in the place of the later one 404" "$(sed -n 5p "$WORK/nameless")"
+check_eq "a change of the unlinked document without a session gets 404" "nobody 404" "$(sed -n 6p "$WORK/nameless")"
 
 # ---- an answer that would be too long ----
 cat >"$WORK/long.py" <<'PY'
@@ -168,8 +174,9 @@ print("parts", *changed(1000))
 ask("POST", "/ops", {"ops": [{"op": "unlink", "parent": root, "name": "long-23"}]})
 PY
 python3 "$WORK/long.py" "$URL/api/v2/docs/drives/home" "Bearer $TOKEN" >"$WORK/long"
-check_eq "a batch whose answer would be too long is refused" \
+check_eq "a batch whose answer would be too long gets 413" \
 	"all 413 /problems/too-large 0" "$(sed -n 1p "$WORK/long")"
-check_eq "and nothing of it is done" "nothing True" "$(sed -n 2p "$WORK/long")"
-check_eq "a part of it is, under the same key" "parts 200 None 1000" "$(sed -n 3p "$WORK/long")"
+check_eq "the batch that got 413 has changed nothing" "nothing True" "$(sed -n 2p "$WORK/long")"
+check_eq "a part of the batch that got 413 gets 200 with the same idempotency key" \
+	"parts 200 None 1000" "$(sed -n 3p "$WORK/long")"
 e2e_end

@@ -8,5 +8,5 @@ status=$?
 grep -E '^((not )?ok - |    )' "$WORK/wire.out"
 e2e_passed=$((e2e_passed + $(grep -c '^ok - ' "$WORK/wire.out")))
 e2e_failed=$((e2e_failed + $(grep -c '^not ok - ' "$WORK/wire.out")))
-[ "$status" = 0 ] || fail "the script ended with $status" "$(tail -n 5 "$WORK/wire.out")"
+[ "$status" = 0 ] || fail "wire.py exits with 0, not with $status" "$(tail -n 5 "$WORK/wire.out")"
 e2e_end

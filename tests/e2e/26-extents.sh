@@ -13,20 +13,24 @@ QUOTA=5000000
 MOST=$((16384 + QUOTA / 4096)) # EXTENTS_BASE, and one for each EXTENT_QUOTA_BYTES
 in_database() { psql -X -A -t -q "host=$E2E_DATA/run/postgres port=5432 user=nephos dbname=docs" -c "$1"; }
 
-check_status "another user is made" \
+check_status "POST of a new user gets 201" \
 	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$URL/api/v1/user/"
 user=$(jq -r .id "$WORK/body")
 at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$user"'
-check_status "and logs in" \
+check_status "the new user can log in" \
 	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$V2/user/sessions"
 THEIRS=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
-check_status "has a quota" 200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
-check_status "has a drive" 200 "${THEIRS[@]}" "$DRIVES/home"
+check_status "PUT of the new user's quota by an administrator gets 200" \
+	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
+check_status "GET of the new user's home drive gets 200" 200 "${THEIRS[@]}" "$DRIVES/home"
 D=$(jq -r .id "$WORK/body")
-check_eq "that may have so many extents" "0 $MOST" "$(jq -r '"\(.extents) \(.extents_max)"' "$WORK/body")"
-check_status "one more drive" 201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
+check_eq "the home drive has no extents and the limit of extents that follows from the quota" \
+	"0 $MOST" "$(jq -r '"\(.extents) \(.extents_max)"' "$WORK/body")"
+check_status "POST of a second drive by the new user gets 201" \
+	201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
 E=$(jq -r .id "$WORK/body")
-check_status "a drive of somebody else" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"beside-$$\"}" "$DRIVES"
+check_status "POST of a drive by the administrator gets 201" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"beside-$$\"}" "$DRIVES"
 S=$(jq -r .id "$WORK/body")
 at_end 'http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=beside-$$"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=beside-$$&trashed=1"'
 
@@ -66,62 +70,75 @@ PY
 spread() { python3 "$WORK/spread.py" "$DRIVES/$1" "$2" "${@:3}"; }
 T=${THEIRS[1]#Authorization: }
 before=$(in_database "SELECT pg_total_relation_size('extent')")
-check_eq "single bytes are written until there are as many as may be, and refused with a reason" \
+check_eq "single-byte writes far apart get 507 EDQUOT too-many-extents beyond the limit" \
 	"$((MOST + 1)) 507 EDQUOT /problems/too-many-extents True" "$(spread "$D" "$T" fill)"
 after=$(in_database "SELECT pg_total_relation_size('extent')")
-check_eq "the rows are as many" $((MOST + 1)) "$(in_database "SELECT count(*) FROM extent WHERE node >> 32 = $D")"
-check_eq "as the document says" $((MOST + 1)) "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
-check "they take less room than the quota" test $((after - before)) -lt $QUOTA
+check_eq "the database has one extent row for each single byte" \
+	$((MOST + 1)) "$(in_database "SELECT count(*) FROM extent WHERE node >> 32 = $D")"
+check_eq "the document counts one extent for each single byte" \
+	$((MOST + 1)) "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
+check "the extent table grows by fewer bytes than the quota" test $((after - before)) -lt $QUOTA
 echo "# $((MOST + 1)) extents of one byte: $((after - before)) bytes of tables and indexes"
-check_status "they are what the account has" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
-check_eq "by the number" "$MOST $MOST" "$(jq -r '"\(.extents) \(.extents_max)"' "$WORK/body")"
-check_eq "the other drive of the same user is no way around" 507 "$(spread "$E" "$T" beyond f 3)"
-check_eq "but one extent of a file comes with it" 200 "$(spread "$E" "$T" beyond g 1)"
-check_eq "nobody else notices" 200 "$(spread "$S" "${AUTH[1]#Authorization: }" beyond f 3000)"
+check_status "GET of the user's account gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "the user's account has as many extents as its limit" \
+	"$MOST $MOST" "$(jq -r '"\(.extents) \(.extents_max)"' "$WORK/body")"
+check_eq "a write of three extents to a new file in the user's second drive gets 507" \
+	507 "$(spread "$E" "$T" beyond f 3)"
+check_eq "a write of one extent to a new file in the user's second drive gets 200" 200 "$(spread "$E" "$T" beyond g 1)"
+check_eq "a write of 3,000 extents in the administrator's drive gets 200" \
+	200 "$(spread "$S" "${AUTH[1]#Authorization: }" beyond f 3000)"
 
 # ---- what can be done at the limit ----
-check_status "the file is read" 200 "${THEIRS[@]}" "$DRIVES/$D/files/spread"
-check_eq "as it was written" "$((MOST + 1)) $((2 * MOST + 1))" \
+check_status "GET of the file of single bytes gets 200" 200 "${THEIRS[@]}" "$DRIVES/$D/files/spread"
+check_eq "the file of single bytes has every byte and its full length" "$((MOST + 1)) $((2 * MOST + 1))" \
 	"$(tr -dc x <"$WORK/body" | wc -c) $(stat -c %s "$WORK/body")"
 head -c 4500000 /dev/urandom >"$WORK/large"
-check_status "a file that needs two is refused" 507 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/large"
-check_eq "and says why" /problems/too-many-extents "$(jq -r .type "$WORK/body")"
+check_status "PUT of a file that needs two extents gets 507 at the limit" \
+	507 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/large"
+check_eq "the 507 for a file of two extents has the type /problems/too-many-extents" \
+	/problems/too-many-extents "$(jq -r .type "$WORK/body")"
 echo small >"$WORK/small"
-check_status "a small one is not" 201 -T "$WORK/small" "${THEIRS[@]}" "$DRIVES/$D/files/small"
-check_status "nor is a document of the first API" \
+check_status "PUT of a small file gets 201 at the limit" 201 -T "$WORK/small" "${THEIRS[@]}" "$DRIVES/$D/files/small"
+check_status "POST of a document to the first API gets 201 at the limit" \
 	201 "${THEIRS[@]}" "${JSON[@]}" -d '{"title":"t","text":"text"}' "$URL/api/v1/docs/"
-check_eq "what is full of pieces is shortened" 200 "$(spread "$D" "$T" size 20001)"
-check_eq "counted" 10001 "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
-check_eq "and there is room for others" 200 "$(spread "$E" "$T" beyond f 3)"
-check_eq "it is filled once more" 507 "$(spread "$D" "$T" fill | cut -d ' ' -f 2)"
-check_status "and written again as a whole" 200 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/spread"
-check_eq "which leaves what it needs" 2 "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
-check_status "and removed" 204 -X DELETE "${THEIRS[@]}" "$DRIVES/$D/files/spread"
+check_eq "a truncation of the file of single bytes gets 200" 200 "$(spread "$D" "$T" size 20001)"
+check_eq "the truncated file counts only the extents that are left" \
+	10001 "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
+check_eq "a write of three extents in the second drive gets 200 after the truncation" \
+	200 "$(spread "$E" "$T" beyond f 3)"
+check_eq "more single-byte writes get 507 again after the truncation" 507 "$(spread "$D" "$T" fill | cut -d ' ' -f 2)"
+check_status "PUT of 4.5 MB over the file of single bytes gets 200" \
+	200 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/spread"
+check_eq "the overwritten file counts two extents" \
+	2 "$(in_database "SELECT extents FROM node WHERE id >> 32 = $D AND name = 'spread'")"
+check_status "DELETE of the overwritten file gets 204" 204 -X DELETE "${THEIRS[@]}" "$DRIVES/$D/files/spread"
 
 # ---- by a mount ----
 M=$WORK/mnt
 mkdir "$M"
 DB=64000000
-check "a drive without a quota is mounted" \
+check "a drive without a quota can be mounted" \
 	env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL/$S" "$M"
 at_end '"$NEPHOS" umount "$M" || umount -l "$M"'
 
 # More rows than one batch may read (BATCH_ROWS_MAX).
-check_eq "a file in 98,000 pieces is made" "200 200 200 200 200 200 200" \
+check_eq "seven batches that write 98,000 single bytes to a new file get 200" "200 200 200 200 200 200 200" \
 	"$(for n in 0 1 2 3 4 5 6; do spread "$S" "${AUTH[1]#Authorization: }" beyond many 14000 $((28000 * n)); done | tr '\n' ' ' | sed 's/ $//')"
 count() { in_database "SELECT extents FROM node WHERE id >> 32 = $S AND name = '$1'"; }
-check_eq "and counted" 98000 "$(count many)"
-check "a hole through most of it can be made" fallocate -p -o 1001 -l 180000 "$M/many"
-check_eq "which leaves what is around it" $((501 + 7499)) "$(count many)"
-check_eq "is seen by all" "$((501 + 7499))" "$(tr -dc x <"$M/many" | wc -c)"
-check_eq "can be written again" "200 200 200 200 200 200 200" \
+check_eq "the file of 98,000 single bytes counts 98,000 extents" 98000 "$(count many)"
+check "fallocate on the mount punches a hole through most of the extents" fallocate -p -o 1001 -l 180000 "$M/many"
+check_eq "the file counts only the extents around the hole" $((501 + 7499)) "$(count many)"
+check_eq "the mount reads only the bytes around the hole" "$((501 + 7499))" "$(tr -dc x <"$M/many" | wc -c)"
+check_eq "seven batches that write all 98,000 single bytes again get 200" "200 200 200 200 200 200 200" \
 	"$(for n in 0 1 2 3 4 5 6; do spread "$S" "${AUTH[1]#Authorization: }" beyond many 14000 $((28000 * n)); done | tr '\n' ' ' | sed 's/ $//')"
-check "is shortened" truncate -s 101 "$M/many"
-check_eq "to what is left" 51 "$(count many)"
-check_eq "which is there" "51 101" "$(tr -dc x <"$M/many" | wc -c) $(stat -c %s "$M/many")"
+check "truncate on the mount cuts the file to 101 bytes" truncate -s 101 "$M/many"
+check_eq "the file of 101 bytes counts 51 extents" 51 "$(count many)"
+check_eq "the mount reads 51 single bytes in the file of 101 bytes" \
+	"51 101" "$(tr -dc x <"$M/many" | wc -c) $(stat -c %s "$M/many")"
 rm "$M/many"
 
-check_status "the drive gets a quota" 200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$DB}" "$DRIVES/$S"
+check_status "PATCH of the mounted drive's quota by the administrator gets 200" \
+	200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$DB}" "$DRIVES/$S"
 cat >"$WORK/pages.py" <<'PY'
 import os, random, sqlite3, sys
 m, quota = sys.argv[1], int(sys.argv[2])
@@ -147,8 +164,9 @@ for n in range(20):
 assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 db.close()
 PY
-check "pages of a database, one by one in any order, are never refused" timeout 300 python3 "$WORK/pages.py" "$M" "$DB"
-check_eq "they are counted as they lie" \
+check "writes of whole pages in random order, and by SQLite, succeed on the mount" \
+	timeout 300 python3 "$WORK/pages.py" "$M" "$DB"
+check_eq "the extents that the drive's documents count are as many as the extent rows" \
 	"$(in_database "SELECT count(*) FROM extent WHERE node >> 32 = $S")" \
 	"$(in_database "SELECT sum(extents) FROM node WHERE id >> 32 = $S")"
 echo "# extents of the database: $(in_database "SELECT extents FROM node WHERE id >> 32 = $S AND name = 'database'")"
@@ -172,6 +190,6 @@ os.unlink(m + "/bytes")
 open(m + "/after", "w").write("as before")
 print(open(m + "/after").read())
 PY
-check_eq "single bytes are EDQUOT there, too, and the file can be cut, read and removed" \
+check_eq "single-byte writes on the mount get EDQUOT, and the file can be cut, read and removed" \
 	"EDQUOT as before" "$(timeout 120 python3 "$WORK/bytes.py" "$M" 2>&1 | tr '\n' ' ' | sed 's/ $//')"
 e2e_end

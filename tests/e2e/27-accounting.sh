@@ -12,44 +12,48 @@ name=holder$$
 QUOTA=2000000
 SLACK=16777216 # BLOCKS_SLACK_BYTES
 
-check_status "another user is made" \
+check_status "POST of a new user gets 201" \
 	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" \
 		"$URL/api/v1/user/"
 user=$(jq -r .id "$WORK/body")
 at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$user"'
-check_status "and logs in" \
+check_status "the new user can log in" \
 	201 "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" "$V2/user/sessions"
 THEIRS=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 
 # ---- the quota ----
-check_status "who is no administrator sets no quota" \
+check_status "PUT of one's own quota by an ordinary user gets 403" \
 	403 -X PUT "${THEIRS[@]}" "${JSON[@]}" -d '{"quota":1}' "$V2/docs/accounts/me"
-check_status "nor sees another's" 404 "${THEIRS[@]}" "$V2/docs/accounts/1000000"
-check_status "an administrator does" \
+check_status "GET of the account 1000000 by an ordinary user gets 404" 404 "${THEIRS[@]}" "$V2/docs/accounts/1000000"
+check_status "PUT of the new user's quota by an administrator gets 200" \
 	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
-check "the command shows it" sh -c '"$1" user quota "$2" | grep -q "of $3"' _ "$NEPHOS" "$name" "$QUOTA"
-check "and sets it" "$NEPHOS" user quota "$name" "$QUOTA"
-check_not "a size that is none is refused" "$NEPHOS" user quota "$name" much
-check_status "whom it is about sees it" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
-check_eq "with what is used" "$QUOTA true 0" "$(jq -r '[.quota, .own, .used] | map(tostring) | join(" ")' "$WORK/body")"
-check_status "the first drive" 200 "${THEIRS[@]}" "$DRIVES/home"
+check "nephos user quota shows the quota of a user" \
+	sh -c '"$1" user quota "$2" | grep -q "of $3"' _ "$NEPHOS" "$name" "$QUOTA"
+check "nephos user quota with a size succeeds" "$NEPHOS" user quota "$name" "$QUOTA"
+check_not "nephos user quota refuses a word as a size" "$NEPHOS" user quota "$name" much
+check_status "GET of the new user's own account gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "the new user's account has the quota that was set and no used bytes" \
+	"$QUOTA true 0" "$(jq -r '[.quota, .own, .used] | map(tostring) | join(" ")' "$WORK/body")"
+check_status "GET of the new user's home drive gets 200" 200 "${THEIRS[@]}" "$DRIVES/home"
 D=$(jq -r .id "$WORK/body")
-check_eq "has it" "$QUOTA" "$(jq .quota "$WORK/body")"
+check_eq "the home drive has the quota of the user's account" "$QUOTA" "$(jq .quota "$WORK/body")"
 
 # ---- uploads that come to nothing ----
 on_disk() { find "$E2E_DATA/blocks" -type f -name "$D-*" -printf '%s\n' | awk '{s += $1} END {print s + 0}'; }
 head -c 1900000 /dev/urandom >"$WORK/large"
-check_status "a file with the digest of another one is refused" \
+check_status "PUT of a file with a wrong digest gets 400" \
 	400 -X PUT -T "$WORK/large" "${THEIRS[@]}" \
 		-H 'Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:' "$DRIVES/$D/files/wrong"
-check "and leaves no byte" \
+check "PUT with a wrong digest leaves no block file" \
 	eventually 20 sh -c 'test "$(find "$1" -type f -name "$2-*" | wc -l)" = 0' _ "$E2E_DATA/blocks" "$D"
-check_status "a file that fits" 201 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/fits"
-check_eq "lies there" 1900000 "$(on_disk)"
-check_status "another drive" 201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
+check_status "PUT of a file within the quota gets 201" 201 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$D/files/fits"
+check_eq "the block files of the stored file have 1,900,000 bytes" 1900000 "$(on_disk)"
+check_status "POST of a second drive by the new user gets 201" \
+	201 "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"second"}' "$DRIVES"
 E=$(jq -r .id "$WORK/body")
-check_status "takes no more than the first one left" 507 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$E/files/f"
-check_eq "in a problem of its own" EDQUOT "$(jq -r .errno "$WORK/body")"
+check_status "PUT to the second drive gets 507 when the first drive leaves too little of the quota" \
+	507 -T "$WORK/large" "${THEIRS[@]}" "$DRIVES/$E/files/f"
+check_eq "the 507 of the second drive has the errno EDQUOT" EDQUOT "$(jq -r .errno "$WORK/body")"
 
 # ---- blocks that nothing refers to ----
 cat >"$WORK/blocks.py" <<'PY'
@@ -66,20 +70,21 @@ for n in range(most):
 else: print(most, "all")
 PY
 refused=$(python3 "$WORK/blocks.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" 1000000 30)
-check_eq "blocks that nobody names are refused when there are many" 507 "${refused#* }"
-check "what lies there is no more than is named" test "$(on_disk)" -le $((2 * QUOTA + SLACK))
-check_status "it is what the account says" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
-check_eq "to the byte" "$(on_disk)" "$(jq .blocks "$WORK/body")"
+check_eq "uploads of blocks that no document uses get 507 in the end" 507 "${refused#* }"
+check "the block files have at most twice the quota and the slack after the unused blocks" \
+	test "$(on_disk)" -le $((2 * QUOTA + SLACK))
+check_status "GET of the account after the unused blocks gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "the account counts exactly the bytes of the block files" "$(on_disk)" "$(jq .blocks "$WORK/body")"
 
 # ---- what is written over again and again ----
 SMALL=5000000
 M=$WORK/mnt
 mkdir "$M"
 encoded=small-27-$$
-check_status "a drive with a quota of its own" \
+check_status "POST of a drive with its own quota gets 201" \
 	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$encoded\",\"quota\":$SMALL}" "$DRIVES"
 S=$(jq -r .id "$WORK/body")
-check "is mounted" \
+check "the drive with its own quota can be mounted" \
 	env -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" \
 		"$URL/$encoded" "$M"
 at_end '"$NEPHOS" umount "$M" || umount -l "$M"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=$encoded"; http -X DELETE "${AUTH[@]}" "$DRIVES/$S?confirm=$encoded&trashed=1"'
@@ -93,10 +98,12 @@ for n in range(20):
     os.close(f)
 assert open(sys.argv[1], "rb").read() == data
 PY
-check "a file of 4 MB is written over twenty times, and is never refused" python3 "$WORK/rewrite.py" "$M/f"
-check "what lies there of it is no more than is named" test "$(D=$S on_disk)" -le $((2 * SMALL + SLACK))
+check "a file of 4 MB on the mount can be overwritten twenty times" python3 "$WORK/rewrite.py" "$M/f"
+check "the block files have at most twice the quota and the slack after the overwrites" \
+	test "$(D=$S on_disk)" -le $((2 * SMALL + SLACK))
 
-check_eq "a mount shows how many documents there may be" $((4096 + SMALL / 4096)) "$(stat -f -c %c "$M")"
+check_eq "the mount's number of inodes is the number of documents that the quota allows" \
+	$((4096 + SMALL / 4096)) "$(stat -f -c %c "$M")"
 
 # ---- ops that are refused ----
 cat >"$WORK/refused.py" <<'PY'
@@ -116,10 +123,10 @@ write = {"op": "write", "id": str((int(drive["id"]) << 32) + 4000000), "extents"
 print("refused", ask("POST", "/ops", json.dumps({"ops": [write]}).encode(), "application/json"))
 PY
 before=$(D=$S on_disk)
-check_eq "a block is brought, and the op that names it refused" "block 201
+check_eq "PUT of a block gets 201, and a write of the block to a missing document gets 404" "block 201
 refused 404" "$(python3 "$WORK/refused.py" "$DRIVES/$S" "${AUTH[1]#Authorization: }")"
 there() { D=$S on_disk | grep -qx "$before"; }
-check "then the block is gone" eventually 20 there
+check "the block of the refused write is removed" eventually 20 there
 
 # ---- rows ----
 cat >"$WORK/rows.py" <<'PY'
@@ -156,18 +163,21 @@ while cursor is not None:
     names += [x["name"] for x in page["xattrs"]]
 print("listed", status, pages, len(seqs), len(set(names)), len(names))
 PY
-check_status "xattrs are bytes: an administrator gives more" \
+check_status "PUT of a larger quota for the new user by an administrator gets 200" \
 	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d '{"quota":5000000}' "$V2/docs/accounts/$user"
 python3 "$WORK/rows.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" >"$WORK/rows"
-check_eq "documents that never were are held by nobody, but no failure" "held 200" "$(sed -n 1p "$WORK/rows")"
-check_eq "xattrs of a document end at 1 MiB" "xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
-check_eq "folders that hold nothing end, too" "folders 507 EDQUOT True" "$(sed -n 3p "$WORK/rows")"
-check_eq "xattrs are listed, in pages of one version" "listed 200 5 1 15 15" "$(sed -n 4p "$WORK/rows")"
+check_eq "a poll that reports 20,000 missing documents as held gets 200" "held 200" "$(sed -n 1p "$WORK/rows")"
+check_eq "the sixteenth xattr of 64 KiB of a document gets 507 ENOSPC" \
+	"xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
+check_eq "empty folders get 507 EDQUOT when the drive has no more documents left" \
+	"folders 507 EDQUOT True" "$(sed -n 3p "$WORK/rows")"
+check_eq "all fifteen xattrs are listed once, in five pages with one seq" \
+	"listed 200 5 1 15 15" "$(sed -n 4p "$WORK/rows")"
 
 # ---- drives ----
 for ((i = 0; i < 40; i++)); do
 	http "${THEIRS[@]}" "${JSON[@]}" -d '{"name":"more"}' "$DRIVES" | grep -qx 201 || break
 done
-check "drives come to an end" test "$i" -le 30
-check_eq "with a reason" EDQUOT "$(jq -r .errno "$WORK/body")"
+check "the user can make at most thirty more drives" test "$i" -le 30
+check_eq "the refusal of one more drive has the errno EDQUOT" EDQUOT "$(jq -r .errno "$WORK/body")"
 e2e_end

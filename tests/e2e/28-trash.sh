@@ -13,44 +13,56 @@ name="trash 28-$$"
 encoded=$(printf %s "$name" | jq -sRr @uri)
 mkdir "$M"
 
-check_status "another drive" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\"}" "$DRIVES"
+check_status "POST of a second drive gets 201" 201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\"}" "$DRIVES"
 D=$(jq -r .id "$WORK/body")
-check "is mounted" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,log=$L" "$URL/$encoded" "$M"
+check "the second drive can be mounted" \
+	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,log=$L" "$URL/$encoded" "$M"
 at_end 'clean "$NEPHOS" umount "$M" || umount -l "$M"; http -X DELETE "${AUTH[@]}" "$DRIVES/$D?confirm=$encoded"; http -X DELETE "${AUTH[@]}" "$DRIVES/$D?confirm=$encoded&trashed=1"'
-check "and has a file" sh -c 'mkdir "$1/d" && echo kept >"$1/d/f" && sync "$1/d/f"' _ "$M"
+check "a file can be written on the mount of the second drive" \
+	sh -c 'mkdir "$1/d" && echo kept >"$1/d/f" && sync "$1/d/f"' _ "$M"
 
-check_status "it is not thrown away by accident" 428 -X DELETE "${AUTH[@]}" "$DRIVES/$D"
-check_eq "which is a problem of its own" /problems/confirm-needed "$(jq -r .type "$WORK/body")"
-check "that says what to do" grep -q 'confirm=NAME' "$WORK/body"
-check_status "nor by another name" 428 -X DELETE "${AUTH[@]}" "$DRIVES/$D?confirm=home"
-check_eq "it is all there" kept "$(cat "$M/d/f")"
-check_status "by its name it is" 204 -X DELETE "${AUTH[@]}" "$DRIVES/$D?confirm=$encoded"
-check_status "then it is in the trash" 409 "${AUTH[@]}" "$DRIVES/$D/items?path=/d/f"
-check_eq "and says so" "/problems/drive-trashed ENOMEDIUM" "$(jq -r '.type + " " + .errno' "$WORK/body")"
-check_status "it is not among the drives" 200 "${AUTH[@]}" "$DRIVES"
-check_eq "there" 0 "$(jq --arg d "$D" '[.drives[] | select(.id == $d)] | length' "$WORK/body")"
-check_status "but among those in the trash" 200 "${AUTH[@]}" "$DRIVES?trashed=1"
-check_eq "with the day on which it goes for good" \
+check_status "DELETE of a drive with content gets 428 without confirm" 428 -X DELETE "${AUTH[@]}" "$DRIVES/$D"
+check_eq "the 428 for a missing confirm has the type /problems/confirm-needed" \
+	/problems/confirm-needed "$(jq -r .type "$WORK/body")"
+check "the 428 for a missing confirm names the parameter confirm=NAME" grep -q 'confirm=NAME' "$WORK/body"
+check_status "DELETE of a drive with content gets 428 with another drive's name as confirm" \
+	428 -X DELETE "${AUTH[@]}" "$DRIVES/$D?confirm=home"
+check_eq "the file on the mount has its content after the refused DELETEs" kept "$(cat "$M/d/f")"
+check_status "DELETE of a drive with its own name as confirm gets 204" \
+	204 -X DELETE "${AUTH[@]}" "$DRIVES/$D?confirm=$encoded"
+check_status "GET of an item of a drive in the trash gets 409" 409 "${AUTH[@]}" "$DRIVES/$D/items?path=/d/f"
+check_eq "the 409 for a drive in the trash has the type /problems/drive-trashed and the errno ENOMEDIUM" \
+	"/problems/drive-trashed ENOMEDIUM" "$(jq -r '.type + " " + .errno' "$WORK/body")"
+check_status "GET of the list of drives gets 200" 200 "${AUTH[@]}" "$DRIVES"
+check_eq "the list of drives does not have the drive in the trash" \
+	0 "$(jq --arg d "$D" '[.drives[] | select(.id == $d)] | length' "$WORK/body")"
+check_status "GET of the list of trashed drives gets 200" 200 "${AUTH[@]}" "$DRIVES?trashed=1"
+check_eq "the list of trashed drives has the drive, which is purged after 30 days" \
 	"$name 30" "$(jq -r --arg d "$D" '.drives[] | select(.id == $d) | .name + " " + ((.purged_at - .trashed_at) / 86400 | tostring)' "$WORK/body")"
 # The kernel and the mount may still show what they have cached, for some seconds.
-check "the mount says so, too" eventually 20 sh -c 'stat "$1" 2>&1 | grep -q "No medium found"' _ "$M/d/none"
-check "and its log" grep -q 'put into the trash' "$L"
-check_not "nothing can be written" sh -c 'echo lost 2>/dev/null >"$1/d/new"' _ "$M"
+check "stat on the mount of a drive in the trash fails with No medium found" \
+	eventually 20 sh -c 'stat "$1" 2>&1 | grep -q "No medium found"' _ "$M/d/none"
+check "the log of the mount says that the drive was put into the trash" grep -q 'put into the trash' "$L"
+check_not "a write on the mount of a drive in the trash fails" sh -c 'echo lost 2>/dev/null >"$1/d/new"' _ "$M"
 
-check_status "it is taken out again" 200 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
-check_eq "as it was" "$D" "$(jq -r .id "$WORK/body")"
-check_status "once" 404 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
-check "the mount goes on" eventually 20 sh -c 'echo more >"$1/d/new" && test "$(cat "$1/d/f" "$1/d/new")" = "kept
+check_status "a restore of the drive from the trash gets 200" 200 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
+check_eq "the answer to the restore has the id of the drive" "$D" "$(jq -r .id "$WORK/body")"
+check_status "a second restore of the drive gets 404" 404 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
+check "the mount of the restored drive can read the old file and write a new one" \
+	eventually 20 sh -c 'echo more >"$1/d/new" && test "$(cat "$1/d/f" "$1/d/new")" = "kept
 more"' _ "$M"
-check "and is taken off" clean "$NEPHOS" umount "$M"
+check "nephos umount of the restored drive succeeds" clean "$NEPHOS" umount "$M"
 
-check_status "it goes again" 204 -X DELETE "${AUTH[@]}" -H 'Idempotency-Key: 28-'$$ "$DRIVES/$D?confirm=$encoded"
-check_status "a repeat is the same" 204 -X DELETE "${AUTH[@]}" -H 'Idempotency-Key: 28-'$$ "$DRIVES/$D?confirm=$encoded"
-check_status "to end it there takes its name, too" 428 -X DELETE "${AUTH[@]}" "$DRIVES/$D?trashed=1"
-check_status "then it is gone" 204 -X DELETE "${AUTH[@]}" "$DRIVES/$D?trashed=1&confirm=$encoded"
-check_status "for good" 404 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
-check_status "an empty one needs no name" 201 "${AUTH[@]}" "${JSON[@]}" -d '{"name":"empty"}' "$DRIVES"
+check_status "DELETE of the restored drive with an idempotency key gets 204" \
+	204 -X DELETE "${AUTH[@]}" -H 'Idempotency-Key: 28-'$$ "$DRIVES/$D?confirm=$encoded"
+check_status "a second DELETE with the same key gets 204" \
+	204 -X DELETE "${AUTH[@]}" -H 'Idempotency-Key: 28-'$$ "$DRIVES/$D?confirm=$encoded"
+check_status "DELETE of a drive in the trash gets 428 without confirm" 428 -X DELETE "${AUTH[@]}" "$DRIVES/$D?trashed=1"
+check_status "DELETE of a drive in the trash with its own name as confirm gets 204" \
+	204 -X DELETE "${AUTH[@]}" "$DRIVES/$D?trashed=1&confirm=$encoded"
+check_status "a restore of a drive that was deleted in the trash gets 404" 404 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
+check_status "POST of a drive that stays empty gets 201" 201 "${AUTH[@]}" "${JSON[@]}" -d '{"name":"empty"}' "$DRIVES"
 E=$(jq -r .id "$WORK/body")
-check_status "and no trash" 204 -X DELETE "${AUTH[@]}" "$DRIVES/$E"
-check_status "it is not there" 404 "${AUTH[@]}" "$DRIVES/$E"
+check_status "DELETE of an empty drive without confirm gets 204" 204 -X DELETE "${AUTH[@]}" "$DRIVES/$E"
+check_status "GET of the deleted empty drive gets 404" 404 "${AUTH[@]}" "$DRIVES/$E"
 e2e_end

@@ -20,10 +20,11 @@ over() { [ "$(ask GET "$F")" = 200 ] && [ "$(value .state)" != running ]; }
 check_store() {
 	local status
 	status=$(ask POST "$F" "{\"repair\":${1:-false}}")
-	[ "$status" = 202 ] || { fail "a check begins" "$status"; return; }
+	[ "$status" = 202 ] || { fail "POST of a check gets 202" "$status"; return; }
 	eventually 60 over
 	if [ "$(value .state)" != done ]; then
-		fail "a check comes to its end" "$(cat "$WORK/body")" "$(cat "$WORK"/docs-*.log | grep op=fsck | tail -n 3)"
+		fail "the check ends in the state done" \
+			"$(cat "$WORK/body")" "$(cat "$WORK"/docs-*.log | grep op=fsck | tail -n 3)"
 		e2e_end
 		exit 1
 	fi
@@ -33,87 +34,97 @@ check_store() {
 	jq -r '.items[] | "\(.kind) \(.path // "-") \(.mended)"' "$WORK/body" | sort -u >"$WORK/found"
 }
 
-# planted SENTENCE KIND PATH MENDED SQL: the SQL does damage; the check finds it at that path, and repairs it or not.
+# planted DAMAGE KIND PATH MENDED SQL: the SQL does damage; the check finds it at that path, and repairs it or not.
 # Then the store is whole again.
 planted() {
-	number "$5" >/dev/null || fail "$1: the damage is done"
+	number "$5" >/dev/null || fail "the SQL that makes $1 succeeds"
 	check_store
-	check "$1: it is found" grep -qxE "$2 $3 false" "$WORK/found"
+	check "a check reports $1" grep -qxE "$2 $3 false" "$WORK/found"
 	check_store true
-	check "$1: it is ${4/true/mended}" grep -qxE "$2 $3 $4" "$WORK/found"
+	check "a check with repair reports $1 with mended=$4" grep -qxE "$2 $3 $4" "$WORK/found"
 	[ "$4" = true ] || return
 	check_store
-	check_eq "$1: nothing is left of it" "0 0" "$FOUND $MENDED"
+	check_eq "a check reports nothing after the repair of $1" "0 0" "$FOUND $MENDED"
 	[ "$FOUND" = 0 ] || cat "$WORK/found"
 }
 
 # ---- a store with every kind of content ----
 head -c 9000000 /dev/urandom >"$WORK/large"
 head -c 5000 /dev/urandom >"$WORK/small"
-check_eq "a file" 201 "$(http -T "$WORK/large" "${AS[@]}" "$U$H/files/a/b/large?parents=true")"
-check_eq "another" 201 "$(http -T "$WORK/large" "${AS[@]}" "$U$H/files/a/copy")"
-check_eq "a small one" 201 "$(http -T "$WORK/small" "${AS[@]}" "$U$H/files/a/small")"
+check_eq "PUT of a file of 9 MB gets 201" 201 "$(http -T "$WORK/large" "${AS[@]}" "$U$H/files/a/b/large?parents=true")"
+check_eq "PUT of a second file with the same 9 MB gets 201" \
+	201 "$(http -T "$WORK/large" "${AS[@]}" "$U$H/files/a/copy")"
+check_eq "PUT of a file of 5 kB gets 201" 201 "$(http -T "$WORK/small" "${AS[@]}" "$U$H/files/a/small")"
 for i in 1 2 3 4 5; do http -T "$WORK/small" "${AS[@]}" "$U$H/files/many/f$i?parents=true" >/dev/null; done
 LARGE=$(id_of a/b/large) A=$(id_of a) B=$(id_of a/b) SMALL=$(id_of a/small)
 ops() { ask POST "$H/ops" "{\"ops\":[$1]}"; }
-check_eq "a further name" 200 "$(ops "{\"op\":\"link\",\"id\":\"$LARGE\",\"parent\":\"$A\",\"name\":\"second\"}")"
-check_eq "an xattr" 200 "$(ops "{\"op\":\"setxattr\",\"id\":\"$SMALL\",\"name\":\"user.a\",\"value_b64\":\"AAAA\"}")"
-check_eq "a file that goes" 204 "$(ask DELETE "$H/files/many/f5")"
+check_eq "a batch that gives the file of 9 MB a second name gets 200" \
+	200 "$(ops "{\"op\":\"link\",\"id\":\"$LARGE\",\"parent\":\"$A\",\"name\":\"second\"}")"
+check_eq "a batch that sets an xattr of the file of 5 kB gets 200" \
+	200 "$(ops "{\"op\":\"setxattr\",\"id\":\"$SMALL\",\"name\":\"user.a\",\"value_b64\":\"AAAA\"}")"
+check_eq "DELETE of a file gets 204" 204 "$(ask DELETE "$H/files/many/f5")"
 as 2
 ask GET "$H" >/dev/null
-check_eq "a drive of another user" 201 "$(http -T "$WORK/small" "${AS[@]}" "$U$H/files/theirs")"
+check_eq "PUT of a file by a second user gets 201" 201 "$(http -T "$WORK/small" "${AS[@]}" "$U$H/files/theirs")"
 
 # ---- permissions ----
-check_eq "a user does not start a check" 403 "$(ask POST "$F" '{}')"
-check_eq "nor see what it found" 403 "$(ask GET "$F/findings")"
+check_eq "POST of a check by an ordinary user gets 403" 403 "$(ask POST "$F" '{}')"
+check_eq "GET of the findings by an ordinary user gets 403" 403 "$(ask GET "$F/findings")"
 as 1 1
-check_eq "nobody has checked the store yet" "200 never" "$(ask GET "$F") $(value .state)"
-check_eq "repair is yes or no" 422 "$(ask POST "$F" '{"repair":"much"}')"
+check_eq "GET of the check of a store that was never checked gets 200 and the state never" \
+	"200 never" "$(ask GET "$F") $(value .state)"
+check_eq "POST of a check with a word as repair gets 422" 422 "$(ask POST "$F" '{"repair":"much"}')"
 check_store
-check_eq "a store as it was made is clean" "0 0" "$FOUND $MENDED"
+check_eq "a check of a store without damage reports nothing" "0 0" "$FOUND $MENDED"
 [ "$FOUND" = 0 ] || cat "$WORK/found"
-check_eq "all of it was looked at" "2 3" "$(jq -r '"\(.drives)"' <(ask GET "$F" >/dev/null; cat "$WORK/body")) $(value .blocks)"
+check_eq "a check of the store counts two drives and three blocks" \
+	"2 3" "$(jq -r '"\(.drives)"' <(ask GET "$F" >/dev/null; cat "$WORK/body")) $(value .blocks)"
 
 # ---- damage that can be repaired ----
-planted "a wrong link count" links /a/b/large true "UPDATE node SET nlink = 5 WHERE id = $LARGE"
+planted "a wrong link count of a file" links /a/b/large true "UPDATE node SET nlink = 5 WHERE id = $LARGE"
 planted "a wrong link count of a folder" links /a true "UPDATE node SET nlink = 9 WHERE id = $A"
-planted "a wrong count of entries" children /a true "UPDATE node SET children = 77 WHERE id = $A"
-planted "wrong bytes" allocated /a/b/large true "UPDATE node SET allocated = allocated + 1 WHERE id = $LARGE"
-planted "a wrong count of extents" extents /a/b/large true "UPDATE node SET extents = extents + 3 WHERE id = $LARGE"
-planted "a wrong charge" charged /a/small true "UPDATE node SET charged = 1 WHERE id = $SMALL"
-planted "xattrs that nobody would look for" xattrs /a/small true \
+planted "a wrong count of a folder's entries" children /a true "UPDATE node SET children = 77 WHERE id = $A"
+planted "a wrong number of a file's allocated bytes" \
+	allocated /a/b/large true "UPDATE node SET allocated = allocated + 1 WHERE id = $LARGE"
+planted "a wrong count of a file's extents" \
+	extents /a/b/large true "UPDATE node SET extents = extents + 3 WHERE id = $LARGE"
+planted "a wrong number of a file's charged bytes" charged /a/small true "UPDATE node SET charged = 1 WHERE id = $SMALL"
+planted "an xattr of a file that is marked as having none" xattrs /a/small true \
 	"UPDATE node SET mode = mode & ~65536 WHERE id = $SMALL"
-planted "a name that leads nowhere" entry-without-document /a/ghost true \
+planted "a name of a document that does not exist" entry-without-document /a/ghost true \
 	"INSERT INTO entry VALUES ($A, ($D::bigint << 32) + 999999, false, 'ghost')"
-planted "a name in no folder" entry-without-folder /lost true \
+planted "a name in a folder that does not exist" entry-without-folder /lost true \
 	"INSERT INTO entry VALUES (($D::bigint << 32) + 888888, $LARGE, true, 'lost')"
-planted "a further name that is not marked" entry-unmarked /a/second true \
+planted "a second name that is not marked as a further one" entry-unmarked /a/second true \
 	"UPDATE entry SET linked = false WHERE parent = $A AND name = 'second'"
-planted "a name that is gone" name-lost /a/small true "DELETE FROM entry WHERE child = $SMALL"
-planted "the first of two names" name-lost /a/b/large true "DELETE FROM entry WHERE child = $LARGE AND name = 'large'"
-planted "content of no document" extent-without-document - true \
+planted "a file that has lost its only name" name-lost /a/small true "DELETE FROM entry WHERE child = $SMALL"
+planted "a file that has lost the first of its two names" \
+	name-lost /a/b/large true "DELETE FROM entry WHERE child = $LARGE AND name = 'large'"
+planted "an extent of a document that does not exist" extent-without-document - true \
 	"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, data) VALUES (($D::bigint << 32) + 777777, 0, 1, 0, 0, 0, 0, 'x')"
-planted "xattrs of no document" xattr-without-document - true \
+planted "an xattr of a document that does not exist" xattr-without-document - true \
 	"INSERT INTO xattr VALUES (($D::bigint << 32) + 777777, 'user.a', 'x')"
-planted "a wrong usage" drive-used - true "UPDATE drive SET used = used + 1000 WHERE id = $D"
-planted "a wrong count of documents" drive-documents - true "UPDATE drive SET documents = 1 WHERE id = $D"
-planted "a wrong count of all extents" drive-extents - true "UPDATE drive SET extents = 99 WHERE id = $D"
-planted "a wrong sum of blocks" drive-blocks - true "UPDATE drive_blocks SET bytes = bytes + 5 WHERE drive = $D"
-check_eq "a block that nothing names" 201 \
+planted "a wrong number of a drive's used bytes" drive-used - true "UPDATE drive SET used = used + 1000 WHERE id = $D"
+planted "a wrong count of a drive's documents" drive-documents - true "UPDATE drive SET documents = 1 WHERE id = $D"
+planted "a wrong count of a drive's extents" drive-extents - true "UPDATE drive SET extents = 99 WHERE id = $D"
+planted "a wrong sum of a drive's block bytes" \
+	drive-blocks - true "UPDATE drive_blocks SET bytes = bytes + 5 WHERE drive = $D"
+check_eq "PUT of a block that no document uses gets 201" 201 \
 	"$(http -T "$WORK/small" -H 'Expect:' "${AS[@]}" "$U$V2/drives/$D/blocks/$(sha256sum "$WORK/small" | head -c 64)")"
-planted "a block that nobody would collect" block-leaked - true \
+planted "an unused block that is not marked for collection" block-leaked - true \
 	"UPDATE block SET doubtful = false WHERE sha256 = '\\x$(sha256sum "$WORK/small" | head -c 64)'"
-planted "the row of a block that is gone" block-missing /a/copy true \
+planted "a used block whose row is missing" block-missing /a/copy true \
 	"DELETE FROM block WHERE drive = $D AND sha256 = (SELECT sha256 FROM extent WHERE node = $LARGE OR node IN (SELECT child FROM entry WHERE name = 'copy') ORDER BY sha256 LIMIT 1)"
-planted "a journal with a gap" journal-gap - true "DELETE FROM journal WHERE drive = $D AND seq = 4"
-check_eq "who asks for what was in front of it is told so" 410 "$(as 1; ask GET "$H/changes?since=2")"
-check_eq "who asks behind it is not" 200 "$(as 1; ask GET "$H/changes?since=5")"
-planted "a journal that ends too early" journal-end - true \
+planted "a gap in a journal" journal-gap - true "DELETE FROM journal WHERE drive = $D AND seq = 4"
+check_eq "GET of the changes since a seq before the gap gets 410" 410 "$(as 1; ask GET "$H/changes?since=2")"
+check_eq "GET of the changes since a seq after the gap gets 200" 200 "$(as 1; ask GET "$H/changes?since=5")"
+planted "a journal without its last entry" journal-end - true \
 	"DELETE FROM journal j WHERE drive = $D AND seq = (SELECT seq FROM drive WHERE id = $D)"
-check_eq "the drive goes on behind it" 201 "$(as 1; http -T "$WORK/small" "${AS[@]}" "$U$H/files/after")"
+check_eq "PUT of a file after the repair of the journal's end gets 201" \
+	201 "$(as 1; http -T "$WORK/small" "${AS[@]}" "$U$H/files/after")"
 as 1 1
 check_store
-check_eq "and is clean" 0 "$FOUND"
+check_eq "a check after all repairs and one more PUT reports nothing" 0 "$FOUND"
 
 # ---- damage that cannot ----
 # The disk refuses to read the block, for both instances: either of them may run the check.
@@ -130,7 +141,7 @@ refuse_reads() {
 		strace -f -qq -o "$WORK/trace.$pid" -P "$BLOCK" -e trace=pread64 -e inject=pread64:error=EIO -p "$pid" &
 		TRACERS+=($!)
 	done
-	eventually 10 traced || fail "strace does not attach" "$(cat "$WORK"/trace.*)"
+	eventually 10 traced || fail "strace attaches to every thread of both docs services" "$(cat "$WORK"/trace.*)"
 }
 end_tracers() {
 	[ ${#TRACERS[@]} -gt 0 ] || return 0
@@ -138,49 +149,51 @@ end_tracers() {
 	wait "${TRACERS[@]}" 2>/dev/null # without this the shell would print "Terminated"
 	TRACERS=()
 }
-damaged() { # SENTENCE KIND COMMAND…: what the command does to the largest block of a/copy
+damaged() { # DAMAGE KIND COMMAND…: what the command does to the largest block of a/copy
 	local sentence=$1 kind=$2
 	shift 2
 	cp -p "$BLOCK" "$WORK/kept"
 	"$@"
 	check_store true
-	check "$sentence is found" grep -qx "$kind /a/copy false" "$WORK/found"
-	check_eq "by the document's id" "$(id_of a/copy)" \
+	check "a check reports $sentence" grep -qx "$kind /a/copy false" "$WORK/found"
+	check_eq "the finding of $sentence has the id of the document" "$(id_of a/copy)" \
 		"$(jq -r --arg k "$kind" '[.items[] | select(.kind == $k and .path == "/a/copy") | .id][0]' "$WORK/findings")"
 	cp -p "$WORK/kept" "$BLOCK"
 	end_tracers
 	check_store
-	check_eq "and it alone: with the bytes back all is well" 0 "$FOUND"
+	check_eq "a check reports nothing after the test has undone $sentence" 0 "$FOUND"
 }
 hash=$(number "SELECT encode(sha256, 'hex') FROM extent WHERE node = $(id_of a/copy) AND kind = 1 ORDER BY at LIMIT 1")
 BLOCK=$(find "$WORK/blocks" -type f -name "$D-*$hash*" | head -1)
 [ -n "$BLOCK" ] || BLOCK=$(find "$WORK/blocks" -type f | xargs sha256sum | sed -n "s/^$hash  //p" | head -1)
 flip() { printf 'X' | dd of="$BLOCK" bs=1 seek=1234567 conv=notrunc status=none; printf 'Y' | dd of="$BLOCK" bs=1 seek=1234568 conv=notrunc status=none; }
-damaged "a byte that has turned" block-digest flip
-damaged "a block that is cut" block-size truncate -s 1000 "$BLOCK"
-damaged "a block that is gone" block-lost rm "$BLOCK"
-damaged "a block that cannot be read" block-unreadable refuse_reads
-planted "extents over each other" extents-overlap /a/second false \
+damaged "a block with two changed bytes" block-digest flip
+damaged "a truncated block" block-size truncate -s 1000 "$BLOCK"
+damaged "a missing block" block-lost rm "$BLOCK"
+damaged "a block that the disk refuses to read" block-unreadable refuse_reads
+planted "two extents that overlap" extents-overlap /a/second false \
 	"UPDATE extent SET at = at - 1 WHERE node = $LARGE AND at > 0 AND at = (SELECT max(at) FROM extent WHERE node = $LARGE)"
 number "UPDATE extent SET at = at + 1 WHERE node = $LARGE AND at = (SELECT max(at) FROM extent WHERE node = $LARGE)" >/dev/null
-planted "content beyond the end" extent-bad /a/small false "UPDATE node SET size = 10 WHERE id = $SMALL"
+planted "an extent beyond the end of its file" extent-bad /a/small false "UPDATE node SET size = 10 WHERE id = $SMALL"
 number "UPDATE node SET size = 5000 WHERE id = $SMALL" >/dev/null
-planted "a folder in itself" unreachable "(/b)+" false \
+planted "a folder that is its own parent" unreachable "(/b)+" false \
 	"UPDATE node SET parent = id WHERE id = $B; UPDATE entry SET parent = $B WHERE child = $B"
 number "UPDATE node SET parent = $A WHERE id = $B; UPDATE entry SET parent = $A WHERE child = $B" >/dev/null
-planted "a document of the future" ahead /a/small false "UPDATE node SET seq = seq + 1000000 WHERE id = $SMALL"
+planted "a document with a seq beyond the drive's seq" \
+	ahead /a/small false "UPDATE node SET seq = seq + 1000000 WHERE id = $SMALL"
 number "UPDATE node SET seq = seq - 1000000 WHERE id = $SMALL" >/dev/null
-planted "a number that would be given again" number /a/small false "UPDATE drive SET next_number = 3 WHERE id = $D"
+planted "a next document number that is already in use" \
+	number /a/small false "UPDATE drive SET next_number = 3 WHERE id = $D"
 number "UPDATE drive SET next_number = 100000 WHERE id = $D" >/dev/null
 ROOT="$D::bigint << 32 | 1"
-planted "a drive without a root" root - false "UPDATE node SET parent = id + 1 WHERE id = ($ROOT)"
+planted "a root folder that is not its own parent" root - false "UPDATE node SET parent = id + 1 WHERE id = ($ROOT)"
 number "UPDATE node SET parent = id WHERE id = ($ROOT)" >/dev/null
-planted "rows of no drive" stray - false \
+planted "a journal entry of a drive that does not exist" stray - false \
 	"INSERT INTO journal SELECT 4711, op, what, seq, id, parent, old_parent, replaced, from_, len, made_at, name, old_name, key FROM journal WHERE drive = $D LIMIT 1"
 number "DELETE FROM journal WHERE drive = 4711" >/dev/null
 check_store true
 check_store
-check_eq "with all of it undone the store is clean" 0 "$FOUND"
+check_eq "a check after all damage was undone reports nothing" 0 "$FOUND"
 [ "$FOUND" = 0 ] || cat "$WORK/found"
 
 # ---- clients see a repair ----
@@ -191,11 +204,11 @@ number "UPDATE node SET nlink = 7 WHERE id = $SMALL" >/dev/null
 as 1 1
 check_store true
 as 1
-check "a mend is another life of the drive: nothing that was kept of it holds" test "$(incarnation)" -gt "$before"
-check_eq "and a change is made on what is true" 200 \
+check "a repair raises the incarnation of the drive" test "$(incarnation)" -gt "$before"
+check_eq "a batch that links the repaired file gets 200" 200 \
 	"$(ops "{\"op\":\"link\",\"id\":\"$SMALL\",\"parent\":\"$A\",\"name\":\"third\"}")"
 ask GET "$H/items/$SMALL" >/dev/null
-check_eq "with the count that is right" 2 "$(value .nlink)"
+check_eq "the repaired file has the right link count after a new link" 2 "$(value .nlink)"
 as 1 1
 
 # ---- while the store is in use, and when an instance dies ----
@@ -221,20 +234,23 @@ python3 "$WORK/writer.py" "$URL_DRIVE" "$WORK" 2 >"$WORK/w2" & W2=$!
 rounds=0
 for ((i = 0; i < 8; i++)); do
 	check_store
-	[ "$FOUND" = 0 ] || { fail "changes are no damage" "$(cat "$WORK/found")"; break; }
+	[ "$FOUND" = 0 ] || { fail "a check beside two writers reports nothing" "$(cat "$WORK/found")"; break; }
 	rounds=$((rounds + 1))
 done
-check_eq "eight checks while two write find nothing" 8 "$rounds"
+check_eq "eight checks beside two writers report nothing" 8 "$rounds"
 touch "$WORK/stop"
 wait "$W1" "$W2"
-check "who wrote meanwhile was not kept waiting" test "$(cat "$WORK/w1")" -gt 20
+check "the first writer sends more than twenty PUTs during the eight checks" test "$(cat "$WORK/w1")" -gt 20
 number "UPDATE fsck SET state = 1, run = run + 1, phase = 0, drive = 0, found = 0, mended = 0, holder = 'somebody', seen_at = now()" >/dev/null
-check_eq "a check that runs is not started again" "200 running" "$(ask POST "$F" '{"repair":false}') $(value .state)"
-check_eq "nor one of the other kind" "409 EBUSY" "$(ask POST "$F" '{"repair":true}') $(value .errno)"
+check_eq "POST of a check of the same kind as a running one gets 200 and the state running" \
+	"200 running" "$(ask POST "$F" '{"repair":false}') $(value .state)"
+check_eq "POST of a check with repair while one without repair runs gets 409 EBUSY" \
+	"409 EBUSY" "$(ask POST "$F" '{"repair":true}') $(value .errno)"
 number "UPDATE fsck SET seen_at = now() - interval '2 min', phase = 3, drive = $D, at_number = $D::bigint << 32, page = 4, drives = 0" >/dev/null
-check "whose instance is gone goes on elsewhere" eventually 30 over
-check_eq "from where it was" "done 2" "$(value .state) $(value .drives)"
+check "a check whose instance is gone is finished by another instance" eventually 30 over
+check_eq "the check that another instance finished is done and counts two drives" \
+	"done 2" "$(value .state) $(value .drives)"
 number "UPDATE fsck SET state = 1, holder = 'somebody', seen_at = now()" >/dev/null
-check_eq "a check can be stopped" "200 stopped" "$(ask DELETE "$F") $(value .state)"
-check_eq "no failure was logged" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
+check_eq "DELETE of a running check gets 200 and the state stopped" "200 stopped" "$(ask DELETE "$F") $(value .state)"
+check_eq "the docs services have logged no error" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"
 e2e_end

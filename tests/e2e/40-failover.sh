@@ -29,21 +29,21 @@ for victim in docs-1 docs-2 user-1 user-2 gateway-1 gateway-2; do
 	cp=$!
 	# The kill comes in the middle of the copy, when more than 100 files are there.
 	eventually 20 sh -c 'test "$(find copy -type f 2>/dev/null | wc -l)" -gt 100'
-	check "$victim: cp runs when it is killed" kill -0 $cp
+	check "cp -r is still running when $victim is killed" kill -0 $cp
 	kill -9 "$(cat "$E2E_DATA/run/$victim.pid")"
 	wait $cp
-	check_eq "$victim: cp -r ends without an error" "0 " "$? $(cat "$WORK/cp.err")"
-	check "$victim: the copy is equal" diff -r "$SOURCE" copy
-	check "$victim: scripts/up starts it again" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
-	check "$victim: and it runs" kill -0 "$(cat "$E2E_DATA/run/$victim.pid")"
+	check_eq "cp -r ends without an error although $victim was killed" "0 " "$? $(cat "$WORK/cp.err")"
+	check "the copy is equal to its source although $victim was killed" diff -r "$SOURCE" copy
+	check "scripts/up succeeds after $victim was killed" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
+	check "$victim runs again after scripts/up" kill -0 "$(cat "$E2E_DATA/run/$victim.pid")"
 	changes_since "$begin" >"$WORK/journal"
-	check_eq "$victim: the journal has no gaps" "$(wc -l <"$WORK/journal")" \
+	check_eq "the journal has no gaps after $victim was killed during cp -r" "$(wc -l <"$WORK/journal")" \
 		"$(jq -s '(.[-1].seq | tonumber) - (.[0].seq | tonumber) + 1' "$WORK/journal")"
-	check_eq "$victim: and each creation once" \
+	check_eq "the journal has no creation twice after $victim was killed during cp -r" \
 		"" "$(jq -r 'select(.op == "create") | .parent + "/" + .name' "$WORK/journal" | sort | uniq -d)"
-	check_eq "$victim: of each file and folder" \
+	check_eq "the journal has one creation for each copied file and folder although $victim was killed" \
 		"$(find "$SOURCE" | wc -l)" "$(jq -r 'select(.op == "create") | .id' "$WORK/journal" | sort -u | wc -l)"
 done
-check_eq "up again changes nothing" \
+check_eq "scripts/up of a running store says that everything is up already" \
 	"everything is up already" "$("$E2E_ROOT/scripts/up" --data "$E2E_DATA" | head -n 1)"
 e2e_end

@@ -26,16 +26,17 @@ mkdir "$M/interrupted/new" 2>/dev/null &
 victim=$!
 waits_in_fuse() { grep -q fuse "/proc/$victim/wchan" || grep -q request_wait "/proc/$victim/stack"; }
 eventually 5 waits_in_fuse
-kill -TERM $victim
-check "a call that waits for the store can be interrupted" \
+check "a mkdir has not ended before the SIGTERM during an outage of all gateways" kill -TERM $victim
+check "a mkdir that waits during an outage of all gateways ends on SIGTERM" \
 	eventually 5 sh -c "! kill -0 $victim 2>/dev/null || grep -q 'State:.Z' /proc/$victim/status"
-check "the others still wait" kill -0 $writer
-check "the gateways come back" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
+check "a write still waits after the interruption of another call" kill -0 $writer
+check "scripts/up starts the gateways again after the first outage" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
 wait $writer
-check_eq "what was written during the outage is stored" "0 " "$? $(cat "$WORK/err")"
+check_eq "a write that began during the outage succeeds" "0 " "$? $(cat "$WORK/err")"
 wait "${waiters[@]}"
-check_eq "and so is what the two hundred wanted" 200 "$(find "$M" -type d -path '*/d[0-9]*/new' | wc -l)"
-check_eq "the file has its content" during "$(cat "$M/during")"
+check_eq "all 200 mkdirs that began during the outage have made their folders" \
+	200 "$(find "$M" -type d -path '*/d[0-9]*/new' | wc -l)"
+check_eq "the file that was written during the outage has its content" during "$(cat "$M/during")"
 
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
@@ -57,13 +58,15 @@ calls() {
 	umount_own
 	rm -rf "$M/calls"
 }
-calls "a database that stands still for 20 s: every kind of call waits, and none fails" 20 STOP database
+calls "every kind of call waits while the database is stopped for 20 s, and none fails" 20 STOP database
 
 if [ -n "${E2E_LONG:-}" ]; then
-	calls "a database that stands still for 45 s: none fails" 45 STOP database
-	calls "services that stand still for 45 s: none fails" 45 STOP running docs-1 docs-2
-	calls "gateways that stand still for 45 s: none fails" 45 STOP running gateway-1 gateway-2
-	calls "a database that stands still for 75 s: each call fails 60 s after it began" 75 STOP database
+	calls "every kind of call waits while the database is stopped for 45 s, and none fails" 45 STOP database
+	calls "every kind of call waits while the docs services are stopped for 45 s, and none fails" \
+		45 STOP running docs-1 docs-2
+	calls "every kind of call waits while the gateways are stopped for 45 s, and none fails" \
+		45 STOP running gateway-1 gateway-2
+	calls "calls that need the database fail about 60 s after they began while it is stopped for 75 s" 75 STOP database
 	cat >"$WORK/late.py" <<'PY'
 # Sends a signal to the gateways. Then calls begin one after another, each in a folder of its own. Prints how long
 # each call waited since it began, and its error.
@@ -115,23 +118,24 @@ PY
 	pids() { for g in gateway-1 gateway-2; do cat "$E2E_DATA/run/$g.pid"; done; }
 	# shellcheck disable=SC2046 # each is a word
 	gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
-	check "gateways that stand still: each call fails 60 s after it began, however many wait before it" \
+	check "mkdir and fsync fail with EIO about 60 s after each began while the gateways are stopped" \
 		python3 "$WORK/late.py" "$M" STOP $(pids)
 	sed 's/^/# /' "$WORK/check.out"
 	gateways CONT
-	check "later calls work again" eventually 20 mkdir "$M/between"
-	check_eq "and what was an error did not happen" "" "$(find "$M" -name late)"
-	check "the log says why" grep -q "No gateway answers" "$E2E_DATA/log/mount.log"
+	check "mkdir works again when the stopped gateways continue" eventually 20 mkdir "$M/between"
+	check_eq "no folder exists whose mkdir failed with EIO" "" "$(find "$M" -name late)"
+	check "the mount's log says that no gateway answers" grep -q "No gateway answers" "$E2E_DATA/log/mount.log"
 	# shellcheck disable=SC2046 # each is a word
-	check "fsync waits for 60 s of its own, whatever was on its way before" \
+	check "an fsync waits its own 60 s for the gateways, even if its data has waited longer" \
 		python3 "$WORK/under-way.py" "$M" $(pids)
 	gateways CONT
-	check "gateways that are gone: the same" python3 "$WORK/late.py" "$M" KILL $(pids)
+	check "mkdir and fsync fail with EIO about 60 s after each began when the gateways are killed" \
+		python3 "$WORK/late.py" "$M" KILL $(pids)
 	sed 's/^/# /' "$WORK/check.out"
-	check "the gateways come back" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
-	check "later calls work again" eventually 10 mkdir "$M/later"
-	check_eq "and old data is there" before "$(cat "$M/before")"
-	check_eq "and where it lies" "0 7" "$(python3 -c "
+	check "scripts/up starts the killed gateways again" "$E2E_ROOT/scripts/up" --data "$E2E_DATA"
+	check "mkdir works again after the killed gateways were started" eventually 10 mkdir "$M/later"
+	check_eq "a file from before the outages has its content" before "$(cat "$M/before")"
+	check_eq "SEEK_DATA and SEEK_HOLE find the data of a file from before the outages" "0 7" "$(python3 -c "
 import os, sys
 f = os.open(sys.argv[1], os.O_RDONLY)
 print(os.lseek(f, 0, os.SEEK_DATA), os.lseek(f, 0, os.SEEK_HOLE))" "$M/before")"

@@ -50,16 +50,18 @@ for signal in INT KILL; do
 	# do. Their messages about the interruption do not matter.
 	python3 "$WORK/block.py" "$M/$signal" $N >"$WORK/pids" 2>/dev/null
 	mapfile -t pids <"$WORK/pids"
-	check_eq "SIG$signal: the processes were started" $N "${#pids[@]}"
-	check "SIG$signal: all of them wait for the mount" eventually 10 all_in_fuse
+	check_eq "SIG$signal: $N processes start, each with one call on the mount" $N "${#pids[@]}"
+	check "SIG$signal: all $N processes wait for the mount" eventually 10 all_in_fuse
 	kill "-$signal" "${pids[@]}" 2>/dev/null # the checks below find out whether all are gone
 	# The outage is not over, so only the signal can end them.
-	check "SIG$signal: all of them die" eventually 10 none_left
-	check_eq "SIG$signal: the mount is the same process" "$mount_pid" "$(cat "$E2E_DATA/run/mount.pid")"
+	check "SIG$signal: all $N processes die of the signal while the gateways are stopped" eventually 10 none_left
+	check_eq "SIG$signal: the mount's pid file still names the same process" \
+		"$mount_pid" "$(cat "$E2E_DATA/run/mount.pid")"
 	gateways CONT
-	check "SIG$signal: and goes on" \
+	check "SIG$signal: a file can be written and read on the mount after the outage" \
 		eventually 20 sh -c 'echo "$2" >"$1/after" && test "$(cat "$1/after")" = "$2"' - "$M" "$signal"
-	check "SIG$signal: in every folder" sh -c 'for d in "$1"/d*; do mkdir "$d/later" && test "$(cat "$d/content")" = content || exit 1; done' - "$M/$signal"
+	check "SIG$signal: mkdir works in every folder after the outage, and old files have their content" \
+		sh -c 'for d in "$1"/d*; do mkdir "$d/later" && test "$(cat "$d/content")" = content || exit 1; done' - "$M/$signal"
 done
-check "the mount's process lives" kill -0 "$mount_pid"
+check "the mount's process is still alive at the end" kill -0 "$mount_pid"
 e2e_end

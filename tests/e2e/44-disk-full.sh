@@ -19,12 +19,12 @@ down() { "$E2E_ROOT/scripts/down" --data "$D"; }
 at_end 'umount "$WORK/store/postgres/base" "$WORK/store/blocks"'
 at_end down
 mount -t tmpfs -o size=64m,mode=700 tmpfs "$D/blocks" || exit 2
-check "a store comes up" up
-check "goes down" down
+check "scripts/up starts a store with its blocks on a small disk" up
+check "scripts/down stops the store before its tables move to another small disk" down
 cp -a "$D/postgres/base" "$WORK/base"
 mount -t tmpfs -o "size=256m,mode=700,uid=$(id -u postgres),gid=$(id -g postgres)" tmpfs "$D/postgres/base" || exit 2
 cp -a "$WORK/base/." "$D/postgres/base/"
-check "and up again" up
+check "scripts/up starts the store with its tables on another small disk" up
 # shellcheck disable=SC1091
 . "$D/credentials"
 AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
@@ -58,7 +58,8 @@ random 3000000 >"$WORK/kept"
 cp "$WORK/kept" "$M/kept"
 echo small >"$M/small"
 # The pieces lie in rows, and are more than a docs service keeps in memory for one answer.
-check_eq "a file of many small pieces is stored" none "$(error_of 'f = os.open(m + "/pieces", os.O_CREAT | os.O_WRONLY, 0o644)
+check_eq "a file of 120 small pieces is written and synced on the mount" \
+	none "$(error_of 'f = os.open(m + "/pieces", os.O_CREAT | os.O_WRONLY, 0o644)
 for i in range(120):
     os.pwrite(f, b"%4000d" % i, i * 8192)
     os.fsync(f)')"
@@ -70,27 +71,34 @@ fill() { # fill DIR BYTES-LEFT
 }
 empty() { rm -f "$1/ballast"; }
 fill "$D/blocks" 0
-check_status "blocks, without any room: a file of many small pieces can be read" 200 "${AUTH[@]}" "$FILES/pieces"
-check "whole" cmp "$WORK/body" "$M/pieces"
+check_status "a GET of the file of small pieces gets 200 while the blocks' disk has no room at all" \
+	200 "${AUTH[@]}" "$FILES/pieces"
+check "the GET of the file of small pieces returns what the mount shows" cmp "$WORK/body" "$M/pieces"
 truncate -s -1M "$D/blocks/ballast"
 random 8000000 >"$WORK/large"
 http -T "$WORK/large" "${AUTH[@]}" "$FILES/put" >/dev/null
-check_eq "blocks, full: a PUT says so" "507 ENOSPC" "$(problem)"
+check_eq "a PUT of a large file gets 507 with ENOSPC while the blocks' disk is full" "507 ENOSPC" "$(problem)"
 # A megabyte is left, which is less than the room that docs services keep free on this disk.
 random 100000 >"$WORK/block"
 http -T "$WORK/block" "${AUTH[@]}" -H 'Content-Type: application/octet-stream' \
 	"$NEPHOS_URL/api/v2/docs/drives/home/blocks/$(sha256sum "$WORK/block" | cut -d ' ' -f 1)" >/dev/null
-check_eq "blocks, nearly full: what is kept free is not taken by a block that would fit" "507 ENOSPC" "$(problem)"
-check "and is still there" test "$(df --output=avail -B1 "$D/blocks" | tail -n 1)" -ge 1000000
-check_status "blocks, full: and nothing of it is there" 404 "${AUTH[@]}" "$FILES/put"
-check_eq "blocks, full: the program that writes and syncs is told" ENOSPC "$(error_of "$write_and_sync")"
-check "blocks, full: what was stored can be read" cmp "$WORK/kept" "$M/kept"
-check_eq "blocks, full: what needs no block goes on" stored "$(echo stored >"$M/small" && cat "$M/small")"
+check_eq "a PUT of a block gets 507 with ENOSPC if it would use the reserve of the blocks' disk" \
+	"507 ENOSPC" "$(problem)"
+check "the reserve of the blocks' disk, 1,000,000 bytes, is still free after that PUT" \
+	test "$(df --output=avail -B1 "$D/blocks" | tail -n 1)" -ge 1000000
+check_status "a GET of the file whose PUT got 507 gets 404" 404 "${AUTH[@]}" "$FILES/put"
+check_eq "a program that writes 8 MiB and syncs gets ENOSPC while the blocks' disk is full" \
+	ENOSPC "$(error_of "$write_and_sync")"
+check "a file that was stored before can be read while the blocks' disk is full" cmp "$WORK/kept" "$M/kept"
+check_eq "a small file, which needs no block, can be written while the blocks' disk is full" \
+	stored "$(echo stored >"$M/small" && cat "$M/small")"
 empty "$D/blocks"
-check_eq "blocks, with room again: the same program goes through" none "$(error_of "$write_and_sync")"
-check_status "blocks, with room again: and a PUT" 201 -T "$WORK/large" "${AUTH[@]}" "$FILES/put"
-check "byte for byte, on the mount, too" eventually 5 cmp "$WORK/large" "$M/put"
-check_eq "no process has ended" "$before" "$(pids)"
+check_eq "a program that writes 8 MiB and syncs succeeds once the blocks' disk has room again" \
+	none "$(error_of "$write_and_sync")"
+check_status "a PUT of a large file gets 201 once the blocks' disk has room again" \
+	201 -T "$WORK/large" "${AUTH[@]}" "$FILES/put"
+check "the mount shows the large file with the bytes that were PUT" eventually 5 cmp "$WORK/large" "$M/put"
+check_eq "no process of the store has ended after the blocks' disk was full" "$before" "$(pids)"
 
 # ---- the blocks' disk fails ----
 # fsync fails in both docs services, with the error that the kernel gives for a broken disk.
@@ -105,19 +113,20 @@ traced() { for p in docs-1 docs-2; do for t in "/proc/$(cat "$D/run/$p.pid")"/ta
 if eventually 10 traced; then
 	random 3000000 >"$WORK/new" # new content: content that is there already would need no block
 	http -T "$WORK/new" "${AUTH[@]}" "$FILES/broken" >/dev/null
-	check_eq "blocks, broken: a PUT says so" EIO "$(jq -r .errno "$WORK/body")"
-	check "with a status of the server's own failures" test "$(jq -r .status "$WORK/body")" -ge 500
-	check_eq "blocks, broken: the program that writes and syncs is told" EIO "$(error_of "$write_and_sync")"
-	check_eq "blocks, broken: what needs no block goes on" \
+	check_eq "a PUT of a large file gets EIO while the docs services' fsync fails" EIO "$(jq -r .errno "$WORK/body")"
+	check "the answer to the PUT that gets EIO has a 5xx status" test "$(jq -r .status "$WORK/body")" -ge 500
+	check_eq "a program that writes 8 MiB and syncs gets EIO while the docs services' fsync fails" \
+		EIO "$(error_of "$write_and_sync")"
+	check_eq "a small file, which needs no block, can be written while the docs services' fsync fails" \
 		"still stored" "$(echo still stored >"$M/small" && cat "$M/small")"
 else
-	fail "strace does not attach" "$(cat "$WORK"/*.trace)"
+	fail "strace attaches to both docs services" "$(cat "$WORK"/*.trace)"
 fi
 kill "${tracers[@]}"
 wait "${tracers[@]}" 2>/dev/null # without this the shell would print "Terminated"
-check_status "nothing of it is there" 404 "${AUTH[@]}" "$FILES/broken"
-check_eq "blocks, mended: the same program goes through" none "$(error_of "$write_and_sync")"
-check_eq "no process has ended" "$before" "$(pids)"
+check_status "a GET of the file whose PUT got EIO gets 404" 404 "${AUTH[@]}" "$FILES/broken"
+check_eq "a program that writes 8 MiB and syncs succeeds once fsync works again" none "$(error_of "$write_and_sync")"
+check_eq "no process of the store has ended after fsync failed" "$before" "$(pids)"
 
 # ---- the database's disk is full ----
 fill_tables='for i in range(40000):
@@ -125,26 +134,29 @@ fill_tables='for i in range(40000):
     made = i'
 mkdir "$M/tables"
 fill "$D/postgres/base" 1M
-check_eq "database, full: the program that makes files is told" ENOSPC "$(error_of "$fill_tables")"
-check "database, full: what was stored can be read" cmp "$WORK/kept" "$M/kept"
-check_eq "and what is small, too" "still stored" "$(cat "$M/small")"
+check_eq "a program that makes many files gets ENOSPC when the database's disk is full" \
+	ENOSPC "$(error_of "$fill_tables")"
+check "a file that was stored before can be read while the database's disk is full" cmp "$WORK/kept" "$M/kept"
+check_eq "a small file that was stored before can be read while the database's disk is full" \
+	"still stored" "$(cat "$M/small")"
 full_v1() { http -X POST "${AUTH[@]}" -H 'Content-Type: application/json' \
 	-d "{\"title\":\"full$1\",\"text\":\"$(random 3000 | base64 -w0)\",\"user_id\":[$ME]}" \
 		"$NEPHOS_URL/api/v1/docs/"; }
 until_full() { for ((n = 0; n < 2000; n++)); do case $(full_v1 $n) in 2*) ;; *) return 0 ;; esac; done; return 1; }
-check "database, full: a document over HTTP is refused at last" until_full
-check_eq "and says why" "507 ENOSPC" "$(problem)"
+check "a POST of a document is refused when the database's disk is full" until_full
+check_eq "the refused POST of a document gets 507 with ENOSPC" "507 ENOSPC" "$(problem)"
 empty "$D/postgres/base"
-check "database, with room again: files can be made" eventually 10 sh -c 'echo later >"$1/tables/later"' - "$M"
-check_eq "and have their content" later "$(cat "$M/tables/later")"
-check "what was made before is whole" python3 -c "
+check "a file can be made on the mount once the database's disk has room again" \
+	eventually 10 sh -c 'echo later >"$1/tables/later"' - "$M"
+check_eq "the file that was made once there was room has its content" later "$(cat "$M/tables/later")"
+check "files made before ENOSPC have all their bytes, except for at most one empty file" python3 -c "
 import os, sys
 sizes = [os.stat(e).st_size for e in os.scandir(sys.argv[1]) if e.name != 'later']
 assert len(sizes) > 1, sizes
 assert sorted(set(sizes)) in ([3000], [0, 3000]), set(sizes)
 assert sizes.count(0) <= 1, sizes.count(0)" "$M/tables"
-check_eq "no process has ended" "$before" "$(pids)"
-check "the store goes down with all stored" down
+check_eq "no process of the store has ended after the database's disk was full" "$before" "$(pids)"
+check "scripts/down stops the store with the two small disks" down
 
 # ---- blocks fill the disk that they share with the database ----
 mkdir "$WORK/disk"
@@ -153,53 +165,60 @@ D=$WORK/disk/store
 up() { "$E2E_ROOT/scripts/up" --data "$D" --port $((PORT + 5)) --user tester "$@"; }
 at_end 'umount "$WORK/disk"'
 at_end down
-check "one disk for all: a store comes up" up
+check "scripts/up starts a store with blocks and database on one small disk" up
 # shellcheck disable=SC1091
 . "$D/credentials"
 AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
 FILES=$NEPHOS_URL/api/v2/docs/drives/home/files
 put_large() { random 4000000 | http -T - "${AUTH[@]}" "$FILES/large$1"; }
 for ((n = 0; n < 100; n++)); do [ "$(put_large $n)" = 201 ] || break; done
-check_eq "a PUT says that it is full" "507 ENOSPC" "$(problem)"
-check "when there is room left for the database" \
+check_eq "a PUT of a large file gets 507 with ENOSPC when blocks have filled the shared disk" "507 ENOSPC" "$(problem)"
+check "the shared disk has at least 30 MiB free for the database after ENOSPC" \
 	test "$(df --output=avail -BM "$D" | tail -n 1 | tr -dc 0-9)" -ge 30
 random 30000 >"$WORK/inline"
 overwrites() { for ((i = 0; i < 600; i++)); do http -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"; echo; done | sort | uniq -c; }
-check_eq "it goes on with what needs no block, though that makes its log longer" "599 200 1 201" \
+check_eq "600 PUTs of a small file succeed while the shared disk is full for blocks" "599 200 1 201" \
 	"$(overwrites | tr -s ' \n' ' ' | sed 's/^ //;s/ $//')"
-check_status "what was stored can be read" 200 "${AUTH[@]}" "$FILES/large0"
+check_status "a large file that was stored before can be read while the shared disk is full for blocks" \
+	200 "${AUTH[@]}" "$FILES/large0"
 for ((i = 0; i < 12; i++)); do
-	check_status "a large file becomes a small one" 200 -T "$WORK/inline" "${AUTH[@]}" "$FILES/large$i"
+	check_status "a PUT of small content over the large file large$i gets 200" \
+		200 -T "$WORK/inline" "${AUTH[@]}" "$FILES/large$i"
 done
-check_status "a file is removed" 204 -X DELETE "${AUTH[@]}" "$FILES/large12"
-check_eq "and what was let go makes room at once" 201 "$(put_large 99)"
+check_status "a DELETE of the large file large12 gets 204" 204 -X DELETE "${AUTH[@]}" "$FILES/large12"
+check_eq "a PUT of a large file gets 201 right after others were shortened and deleted" 201 "$(put_large 99)"
 
 # ---- and so do rows, from small files, names and xattrs ----
 # This disk lets the database's log grow to a length that it can keep. On the small disk above, the log has the
 # shortest length that PostgreSQL allows, which is more than half of what is kept free there. A foreign file fills
 # most of this disk.
-check "the store goes down" down
+check "scripts/down stops the store on the shared disk" down
 mkdir "$WORK/rows"
 mount -t tmpfs -o size=2g,mode=711 tmpfs "$WORK/rows" || exit 2
 at_end 'umount "$WORK/rows"'
 D=$WORK/rows/store
 at_end down
-check "another disk for all: a store comes up with a mount" up --mount "$M"
+check "scripts/up starts a store with a mount, and with blocks and database on a larger disk" up --mount "$M"
 # shellcheck disable=SC1091
 . "$D/credentials"
 AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
 FILES=$NEPHOS_URL/api/v2/docs/drives/home/files
 before=$(pids)
 left_kb() { df --output=avail -k "$D" | tail -n 1 | tr -dc 0-9; }
-check_status "a file is made" 201 -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"
-check "the disk fills up" fallocate -l "$(($(left_kb) - 170 * 1024))K" "$WORK/rows/others"
+check_status "a PUT of a small file to the store on the larger disk gets 201" \
+	201 -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"
+check "a foreign file fills the disk except for 170 MiB" \
+	fallocate -l "$(($(left_kb) - 170 * 1024))K" "$WORK/rows/others"
 mkdir "$M/tables"
 fill_names='for i in range(40000): os.symlink("x" * 4000, m + "/tables/name%d" % i)'
-check_eq "rows: the program that makes small files is told" ENOSPC "$(error_of "$fill_tables")"
-check "when there is room left for the database's log" test "$(left_kb)" -ge 90000
-check_eq "as is who makes names" ENOSPC "$(error_of "$fill_names")"
-check_eq "or sets an xattr" ENOSPC "$(error_of 'os.setxattr(m + "/inline", "user.more", b"x" * 5000)')"
-check_eq "or writes a file longer" ENOSPC "$(error_of 'f = os.open(m + "/tables/1", os.O_WRONLY | os.O_APPEND)
+check_eq "a program that makes many small files gets ENOSPC when rows have filled the disk" \
+	ENOSPC "$(error_of "$fill_tables")"
+check "the disk has at least 90,000 KiB free for the database's log after ENOSPC" test "$(left_kb)" -ge 90000
+check_eq "a program that makes symlinks gets ENOSPC while the disk is full for rows" ENOSPC "$(error_of "$fill_names")"
+check_eq "setxattr with a long value gets ENOSPC while the disk is full for rows" \
+	ENOSPC "$(error_of 'os.setxattr(m + "/inline", "user.more", b"x" * 5000)')"
+check_eq "an append to a file gets ENOSPC while the disk is full for rows" \
+	ENOSPC "$(error_of 'f = os.open(m + "/tables/1", os.O_WRONLY | os.O_APPEND)
 try:
     os.write(f, b"more")
     os.fsync(f)
@@ -208,19 +227,23 @@ finally:
     except OSError: pass')"
 random 30 >"$WORK/tiny"
 http -T "$WORK/tiny" "${AUTH[@]}" "$FILES/tiny" >/dev/null
-check_eq "or puts one by HTTP" "507 ENOSPC" "$(problem)"
+check_eq "a PUT of a new tiny file gets 507 with ENOSPC while the disk is full for rows" "507 ENOSPC" "$(problem)"
 http -d '{"name":"more"}' -H 'Content-Type: application/json' "${AUTH[@]}" "$NEPHOS_URL/api/v2/docs/drives" >/dev/null
-check_eq "or makes a drive" "507 ENOSPC" "$(problem)"
-check_status "what is there is written over" 200 -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"
-check_status "and becomes shorter" 200 -T "$WORK/tiny" "${AUTH[@]}" "$FILES/inline"
-check_eq "on the mount, too" none "$(error_of 'os.truncate(m + "/tables/1", 10)')"
-check "names and modes can be changed" sh -c 'mv "$1/tables/2" "$1/tables/two" && chmod 600 "$1/tables/two"' - "$M"
-check "files can be removed" rm -r "$M/tables"
+check_eq "a POST of a new drive gets 507 with ENOSPC while the disk is full for rows" "507 ENOSPC" "$(problem)"
+check_status "a PUT over a small file gets 200 while the disk is full for rows" \
+	200 -T "$WORK/inline" "${AUTH[@]}" "$FILES/inline"
+check_status "a PUT that makes a file shorter gets 200 while the disk is full for rows" \
+	200 -T "$WORK/tiny" "${AUTH[@]}" "$FILES/inline"
+check_eq "truncate on the mount makes a file shorter while the disk is full for rows" \
+	none "$(error_of 'os.truncate(m + "/tables/1", 10)')"
+check "mv and chmod succeed on the mount while the disk is full for rows" \
+	sh -c 'mv "$1/tables/2" "$1/tables/two" && chmod 600 "$1/tables/two"' - "$M"
+check "rm -r removes files on the mount while the disk is full for rows" rm -r "$M/tables"
 # PostgreSQL's files now have free room inside for other rows; whether the file system gets any of it back is chance
 # (docs/threat-model.md).
 rm "$WORK/rows/others"
 room_again() { echo made >"$M/made"; }
-check "once the disk has room again, others can be made" eventually 30 room_again
-check_eq "which are whole" made "$(cat "$M/made")"
-check_eq "no process has ended" "$before" "$(pids)"
+check "a file can be made on the mount once the disk has room again for rows" eventually 30 room_again
+check_eq "the file that was made once rows had room has its content" made "$(cat "$M/made")"
+check_eq "no process of the store has ended after rows filled the disk" "$before" "$(pids)"
 e2e_end

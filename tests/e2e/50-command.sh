@@ -26,102 +26,119 @@ json() { python3 -c 'import json, sys; v = json.load(sys.stdin); print(eval(sys.
 check "an administrator makes an account" \
 	env NEPHOS_PASSWORD=first-secret "$N" user add "$ME" --email c@example.org --credentials "$ADMIN"
 at_end '"$N" user rm "$ME" --credentials "$ADMIN"'
-check "it is listed" sh -c '"$1" user list --credentials "$2" | grep -q "$3  c@example.org"' - "$N" "$ADMIN" "$ME"
-check "and not made twice" ends 1 env NEPHOS_PASSWORD=first-secret "$N" user add "$ME" --credentials "$ADMIN"
-check "a short password is refused" ends 1 env NEPHOS_PASSWORD=short "$N" user add "$ME-2" --credentials "$ADMIN"
+check "nephos user list shows the new account with its email" \
+	sh -c '"$1" user list --credentials "$2" | grep -q "$3  c@example.org"' - "$N" "$ADMIN" "$ME"
+check "nephos user add of an existing name exits with 1" \
+	ends 1 env NEPHOS_PASSWORD=first-secret "$N" user add "$ME" --credentials "$ADMIN"
+check "nephos user add with a short password exits with 1" \
+	ends 1 env NEPHOS_PASSWORD=short "$N" user add "$ME-2" --credentials "$ADMIN"
 
 # ---- logging in ----
-check "without a key nothing goes" ends 4 "$N" ls
-check "a wrong password is not authenticated" ends 4 env NEPHOS_PASSWORD=wrong-secret "$N" login "$URL" --user "$ME"
-check "and leaves no file" test ! -e "$XDG_CONFIG_HOME/nephos/credentials"
+check "nephos ls without a key exits with 4" ends 4 "$N" ls
+check "nephos login with a wrong password exits with 4" \
+	ends 4 env NEPHOS_PASSWORD=wrong-secret "$N" login "$URL" --user "$ME"
+check "nephos login with a wrong password leaves no credentials file" test ! -e "$XDG_CONFIG_HOME/nephos/credentials"
 printf 'first-secret\n' >"$WORK/password"
 chmod 644 "$WORK/password"
-check "a password file that others can read is refused" \
+check "nephos login with a password file that others can read exits with 2" \
 	ends 2 "$N" login "$URL" --user "$ME" --password-file "$WORK/password"
 chmod 600 "$WORK/password"
-check "the right one logs in" "$N" login "$URL" --user "$ME" --password-file "$WORK/password"
-check_eq "the credentials are private" 600 "$(stat -c %a "$XDG_CONFIG_HOME/nephos/credentials")"
-check_eq "a shell can source them" \
+check "nephos login with a private password file succeeds" \
+	"$N" login "$URL" --user "$ME" --password-file "$WORK/password"
+check_eq "the credentials file of nephos login has mode 600" 600 "$(stat -c %a "$XDG_CONFIG_HOME/nephos/credentials")"
+check_eq "a shell can source the credentials file" \
 	"$URL $ME" "$(. "$XDG_CONFIG_HOME/nephos/credentials"; echo "$NEPHOS_URL $NEPHOS_USER")"
-check_eq "the key is named after this machine" "$(uname -n)" "$("$N" key list --json | json 'v[0]["name"]')"
-check "the password can come from the standard input" sh -c 'printf first-secret | "$1" login --password-file -' - "$N"
-check_eq "logging in again leaves one key" 1 "$("$N" key list --json | json 'len(v)')"
-check "an ordinary user lists no users" ends 1 "$N" user list
+check_eq "the key of nephos login is named after this machine" \
+	"$(uname -n)" "$("$N" key list --json | json 'v[0]["name"]')"
+check "nephos login takes the password from standard input" \
+	sh -c 'printf first-secret | "$1" login --password-file -' - "$N"
+check_eq "logging in again on the same machine leaves one key" 1 "$("$N" key list --json | json 'len(v)')"
+check "nephos user list by an ordinary user exits with 1" ends 1 "$N" user list
 
 # ---- files ----
-check "an empty drive lists nothing" ends 0 "$N" ls
-check_eq "really nothing" "" "$(cat "$WORK/out")"
+check "nephos ls of an empty drive exits with 0" ends 0 "$N" ls
+check_eq "nephos ls of an empty drive prints nothing" "" "$(cat "$WORK/out")"
 head -c 3000000 /dev/urandom >big
 printf 'hello\n' >small
-check "put without parents says what is missing" ends 1 "$N" put small /a/b/small
-check "and how to make it" complains --parents
-check "put with parents" "$N" put small /a/b/small --parents
-check "put into a folder keeps the name" "$N" put big a/b/
-check_eq "get to the standard output" hello "$("$N" get a/b/small -)"
-check "get under another name" "$N" get /a/b/big back
-check "brings the same bytes" cmp big back
-check "put from a pipe" sh -c '"$1" put - /a/piped <big' - "$N"
-check "brings the same bytes, too" sh -c '"$1" get /a/piped - | cmp - big' - "$N"
-check "an empty file goes both ways" \
+check "nephos put into a missing folder exits with 1" ends 1 "$N" put small /a/b/small
+check "the error of nephos put into a missing folder names the flag --parents" complains --parents
+check "nephos put --parents into a missing folder succeeds" "$N" put small /a/b/small --parents
+check "nephos put of a file into an existing folder succeeds" "$N" put big a/b/
+check_eq "nephos get writes a file to standard output" hello "$("$N" get a/b/small -)"
+check "nephos get stores the large file under another local name" "$N" get /a/b/big back
+check "the fetched large file has the bytes of the file that was put" cmp big back
+check "nephos put stores a file from a pipe" sh -c '"$1" put - /a/piped <big' - "$N"
+check "nephos get returns the bytes that were put from a pipe" sh -c '"$1" get /a/piped - | cmp - big' - "$N"
+check "nephos put and get transfer an empty file" \
 	sh -c ': >empty && "$1" put empty /empty && "$1" get /empty empty2 && test -f empty2 && ! test -s empty2' - "$N"
-check_eq "put replaces" "changed" "$(printf changed | "$N" put - /a/b/small && "$N" get /a/b/small -)"
-check_eq "put --json says what is stored" \
+check_eq "nephos put replaces the content of an existing file" \
+	"changed" "$(printf changed | "$N" put - /a/b/small && "$N" get /a/b/small -)"
+check_eq "nephos put --json prints type and size of the stored file" \
 	"file 7" "$(printf changed | "$N" put - /a/b/small --json | json 'v["type"] + " " + str(v["size"])')"
 printf old >kept
-check "a document that is not there" ends 1 "$N" get /nothing kept
-check_eq "leaves the file as it was" old "$(cat kept)"
-check "a folder is no file" ends 1 "$N" get /a kept
-check "nothing is left beside" test -z "$(find . -name '.nephos-*')"
-check "mkdir" "$N" mkdir /dir
-check "and not twice" ends 1 "$N" mkdir /dir
-check "a folder that is not empty stays" ends 1 "$N" rm /a
-check "rm of a file" "$N" rm /empty
-check "rm of an empty folder" "$N" rm dir
-check_eq "ls shows names in order" "b piped" "$("$N" ls /a | tr '\n' ' ' | sed 's/ $//')"
-check "ls -l shows size and mode" \
+check "nephos get of a missing document into a local file exits with 1" ends 1 "$N" get /nothing kept
+check_eq "a failed nephos get leaves the local file unchanged" old "$(cat kept)"
+check "nephos get of a folder exits with 1" ends 1 "$N" get /a kept
+check "nephos get leaves no temporary file in the local folder" test -z "$(find . -name '.nephos-*')"
+check "nephos mkdir makes a folder" "$N" mkdir /dir
+check "nephos mkdir of an existing folder exits with 1" ends 1 "$N" mkdir /dir
+check "nephos rm of a folder that is not empty exits with 1" ends 1 "$N" rm /a
+check "nephos rm removes a file" "$N" rm /empty
+check "nephos rm removes an empty folder" "$N" rm dir
+check_eq "nephos ls prints names in order" "b piped" "$("$N" ls /a | tr '\n' ' ' | sed 's/ $//')"
+check "nephos ls -l prints size and mode of a file" \
 	sh -c '"$1" ls -l /a/b | grep -Eq "^-rw-r--r-- +1 +[0-9]+ +[0-9]+ +3000000 .* big$"' - "$N"
-check_eq "ls -R goes down" \
+check_eq "nephos ls -R lists the folders within folders, too" \
 	"/ a /a b piped /a/b big small" "$("$N" ls -R | tr -d : | tr '\n' ' ' | sed 's/  */ /g; s/ $//')"
-check "mkdir -p makes the folders on the way" "$N" mkdir -p "/way/to/a/folder"
-check "and is content with what is there" "$N" mkdir -p way/to/a
-check_eq "they are there" "/way/to/a: folder" "$("$N" ls -R /way | tr '\n' ' ' | grep -o '/way/to/a: folder')"
-check "a file on the way is refused" ends 1 "$N" mkdir -p /a/b/small/x
-check "with the reason" complains "is not a folder"
-check_eq "ls --json has paths" \
+check "nephos mkdir -p makes a folder and its missing parents" "$N" mkdir -p "/way/to/a/folder"
+check "nephos mkdir -p of an existing folder succeeds" "$N" mkdir -p way/to/a
+check_eq "nephos ls -R lists the folders that mkdir -p made" \
+	"/way/to/a: folder" "$("$N" ls -R /way | tr '\n' ' ' | grep -o '/way/to/a: folder')"
+check "nephos mkdir -p of a path through a file exits with 1" ends 1 "$N" mkdir -p /a/b/small/x
+check "the error of nephos mkdir -p says that the file is not a folder" complains "is not a folder"
+check_eq "nephos ls -R --json prints the path of a file" \
 	"/a/b/big" "$("$N" ls -R --json | json '[i["path"] for i in v if i["name"] == "big"][0]')"
-check "a dangerous name is stored" sh -c 'printf x | "$1" put - "$2"' - "$N" "$(printf '/a/\033[2Jred\nline')"
-check_eq "shown escaped on a terminal" \
+check "nephos put stores a file whose name has an escape sequence and a newline" \
+	sh -c 'printf x | "$1" put - "$2"' - "$N" "$(printf '/a/\033[2Jred\nline')"
+check_eq "nephos ls on a terminal escapes the escape sequence and the newline in a name" \
 	'\x1b[2Jred\nline' "$(script -qec "'$N' ls /a" /dev/null | tr -d '\r' | head -n 1)"
-check_eq "and exactly to a program" "$(printf '\033[2Jred')" "$("$N" ls /a | head -n 1)"
-check "a name that is no text" \
+check_eq "nephos ls to a pipe prints the escape sequence in a name unchanged" \
+	"$(printf '\033[2Jred')" "$("$N" ls /a | head -n 1)"
+check "nephos put and get work with a name that is not UTF-8" \
 	sh -c 'printf x | "$1" put - "$2" && "$1" get "$2" - | grep -qx x' - "$N" "$(printf '/a/\377\376')"
-check "percent, space and question mark" \
+check "nephos put and ls work with percent, space and question mark in names" \
 	sh -c 'printf x | "$1" put - "/p%20 q?#/n&" --parents && "$1" ls "/p%20 q?#" | grep -qx "n&"' - "$N"
 mkdir many && for i in $(seq 1 25); do echo "$i" >"many/$i"; done
-for f in many/*; do "$N" put "$f" /many/ --parents || fail "put $f"; done
-check_eq "many files are all listed" 25 "$("$N" ls /many | wc -l)"
+for f in many/*; do "$N" put "$f" /many/ --parents || fail "nephos put stores $f"; done
+check_eq "nephos ls lists all 25 files of a folder" 25 "$("$N" ls /many | wc -l)"
 
 # ---- what the exit codes say ----
-check "an unknown command is usage" ends 2 "$N" lss
-check "and names the right one" complains '"ls"'
-check "\"..\" is usage" ends 2 "$N" ls /a/..
-check "no store is unreachable" ends 3 env NEPHOS_URL=http://127.0.0.1:1 NEPHOS_TOKEN=x "$N" ls
+check "nephos with an unknown command exits with 2" ends 2 "$N" lss
+check "the error for the unknown command lss names ls" complains '"ls"'
+check "nephos ls of a path with \"..\" exits with 2" ends 2 "$N" ls /a/..
+check "nephos ls of an address where nothing listens exits with 3" \
+	ends 3 env NEPHOS_URL=http://127.0.0.1:1 NEPHOS_TOKEN=x "$N" ls
 install -m 444 "$XDG_CONFIG_HOME/nephos/credentials" secret
-check "a secret that nobody may write may be readable, as containers have them" ends 0 "$N" ls / --credentials secret
-check "with a word" complains "everybody on this machine can read the key"
-check "another key is not authenticated" ends 4 env NEPHOS_URL="$URL" NEPHOS_TOKEN=npk_x "$N" ls
-check "a refusal has its trace id" ends 1 "$N" get /nothing -
-check "that a person can look for" grep -Eq '\(trace [0-9a-f]+\)' "$WORK/err"
-check "a dead gateway is passed over" \
+check "nephos ls accepts a credentials file that all may read and nobody may write" \
+	ends 0 "$N" ls / --credentials secret
+check "nephos ls warns that everybody on this machine can read the key" \
+	complains "everybody on this machine can read the key"
+check "nephos ls with an unknown key exits with 4" ends 4 env NEPHOS_URL="$URL" NEPHOS_TOKEN=npk_x "$N" ls
+check "nephos get of a missing document to standard output exits with 1" ends 1 "$N" get /nothing -
+check "the error of nephos get has a trace id" grep -Eq '\(trace [0-9a-f]+\)' "$WORK/err"
+check "nephos ls succeeds when the first of its gateways is dead" \
 	sh -c '. "$1"; NEPHOS_URL="http://127.0.0.1:1,$NEPHOS_URL" NEPHOS_TOKEN=$NEPHOS_TOKEN exec "$2" ls /a' - \
 		"$XDG_CONFIG_HOME/nephos/credentials" "$N"
-check "a failure is JSON, too, with --json" \
+check "nephos get --json prints a failure as JSON with status, errno and exit code" \
 	sh -c '"$1" get --json /nothing - 2>&1 | python3 -c "import json, sys; e = json.load(sys.stdin)[\"error\"]; sys.exit(not (e[\"command\"] == \"get\" and e[\"status\"] == 404 and e[\"errno\"] == \"ENOENT\" and e[\"exit\"] == 1))"' - "$N"
-check_eq "help of a command is its own" "$("$N" mkdir --help)" "$("$N" help mkdir)"
-check "a host that nobody knows is said" ends 3 env NEPHOS_URL=http://nowhere.invalid NEPHOS_TOKEN=x "$N" ls
-check "in words" complains "nobody knows a host of that name"
-check "https where http is spoken is said" ends 3 env NEPHOS_URL="https://${URL#http://}" NEPHOS_TOKEN=x "$N" ls
-check "in words, too" complains "does not speak TLS"
+check "nephos mkdir --help prints the same usage as nephos help mkdir" \
+	sh -c '"$1" mkdir --help >help && grep -q "^usage: nephos mkdir " help && "$1" help mkdir | cmp help -' - "$N"
+check "nephos ls of an unknown host exits with 3" ends 3 env NEPHOS_URL=http://nowhere.invalid NEPHOS_TOKEN=x "$N" ls
+check "the error for an unknown host says that nobody knows a host of that name" \
+	complains "nobody knows a host of that name"
+check "nephos ls by https from a gateway without TLS exits with 3" \
+	ends 3 env NEPHOS_URL="https://${URL#http://}" NEPHOS_TOKEN=x "$N" ls
+check "the error for https says that the gateway does not speak TLS" complains "does not speak TLS"
 
 # ---- a gateway that hangs: the kernel accepts connections, and no process answers ----
 python3 -c 'import socket, time
@@ -133,35 +150,37 @@ HUNG=http://127.0.0.1:$(cat "$WORK/hung")
 TOKEN=$(. "$XDG_CONFIG_HOME/nephos/credentials"; echo "$NEPHOS_TOKEN")
 # Earlier versions waited 30 to 120 s here; half of 30 s is far more than a busy machine needs.
 beside_hung() { timeout 15 env NEPHOS_URL="$HUNG,$URL" NEPHOS_TOKEN="$TOKEN" "$N" "$@"; }
-check "ls beside a gateway that hangs" ends 0 beside_hung ls /a
-check "get" ends 0 beside_hung get /a/b/big hung-back
-check "put" ends 0 beside_hung put big /hung-big
-check "put from a pipe" \
+check "nephos ls succeeds within 15 s when the first gateway hangs" ends 0 beside_hung ls /a
+check "nephos get succeeds within 15 s when the first gateway hangs" ends 0 beside_hung get /a/b/big hung-back
+check "nephos put succeeds within 15 s when the first gateway hangs" ends 0 beside_hung put big /hung-big
+check "nephos put from a pipe succeeds within 15 s when the first gateway hangs" \
 	sh -c '"$@" <big' - timeout 15 env NEPHOS_URL="$HUNG,$URL" NEPHOS_TOKEN="$TOKEN" "$N" put - /hung-pipe
-check "brings the same bytes" \
+check "files that were put and fetched beside a hung gateway have the right bytes" \
 	sh -c 'cmp big hung-back && "$1" get /hung-big - | cmp - big && "$1" get /hung-pipe - | cmp - big' - "$N"
-check "status" ends 0 beside_hung status
-check "names the one that hangs" sh -c 'grep -q "$1 .*imed out" "$2"' - "$HUNG" "$WORK/out"
+check "nephos status succeeds within 15 s when the first gateway hangs" ends 0 beside_hung status
+check "nephos status says that the hung gateway timed out" sh -c 'grep -q "$1 .*imed out" "$2"' - "$HUNG" "$WORK/out"
 
-check "status of the store" ends 0 "$N" status
-check "shows gateways and services" \
+check "nephos status succeeds when all gateways answer" ends 0 "$N" status
+check "nephos status shows a ready gateway, a docs service and a user service" \
 	sh -c 'grep -q "^gateway .*ready" "$1" && grep -q "^docs .*docs-1" "$1" && grep -q "^user .*user-1" "$1"' - \
 		"$WORK/out"
-check_eq "in JSON, too" \
+check_eq "nephos status --json shows a ready gateway and four services" \
 	"True 4" "$("$N" status --json | json '" ".join([str(v["gateways"][0]["ready"]), str(len(v["services"]))])')"
 
 # ---- keys and passwords ----
-check "key add makes a credentials file" sh -c 'umask 077; "$1" key add script >key' - "$N"
-check "that works" "$N" ls / --credentials key
-check "and is revoked by its name" "$N" key revoke script
-check "then it does not hold" ends 4 "$N" ls / --credentials key
-check "one's own password needs the old one" \
+check "nephos key add prints a credentials file" sh -c 'umask 077; "$1" key add script >key' - "$N"
+check "nephos ls works with the key from nephos key add" "$N" ls / --credentials key
+check "nephos key revoke of a key by its name succeeds" "$N" key revoke script
+check "nephos ls with a revoked key exits with 4" ends 4 "$N" ls / --credentials key
+check "nephos user passwd with a wrong old password exits with 1" \
 	ends 1 sh \
 		-c 'printf wrong-secret >old; chmod 600 old; NEPHOS_PASSWORD=second-secret exec "$1" user passwd --old-password-file old' - "$N"
-check "with it, it changes" env NEPHOS_PASSWORD=second-secret "$N" user passwd --old-password-file "$WORK/password"
-check "an administrator sets another's" env NEPHOS_PASSWORD=third-secret "$N" user passwd "$ME" --credentials "$ADMIN"
-check "the key of a login holds on" "$N" ls /
-check "the new password logs in" env NEPHOS_PASSWORD=third-secret "$N" login
+check "nephos user passwd with the right old password succeeds" \
+	env NEPHOS_PASSWORD=second-secret "$N" user passwd --old-password-file "$WORK/password"
+check "an administrator sets another user's password" \
+	env NEPHOS_PASSWORD=third-secret "$N" user passwd "$ME" --credentials "$ADMIN"
+check "the key of a login stays valid after the password has changed" "$N" ls /
+check "nephos login with the new password succeeds" env NEPHOS_PASSWORD=third-secret "$N" login
 
 # ---- the terminal ----
 cat >"$WORK/type.py" <<'PY'
@@ -187,45 +206,46 @@ while True:
 sys.stdout.write(seen.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 PY
-check "a password is asked for on the terminal" ends 0 python3 "$WORK/type.py" third-secret "$N" login
-check "by name" grep -q "Password of $ME at $URL: " "$WORK/out"
-check_not "and not shown" says third-secret
+check "nephos login takes a password that is typed on a terminal" ends 0 python3 "$WORK/type.py" third-secret "$N" login
+check "the prompt for the password names the user and the URL" grep -q "Password of $ME at $URL: " "$WORK/out"
+check_not "the terminal does not show the password that is typed" says third-secret
 
 # The pause makes the transfer take longer than the second in which nothing is shown.
-check "a transfer of more than a second shows on a terminal how far it is" \
+check "nephos put of more than a second shows its progress on a terminal" \
 	sh -c 'mkfifo slow; { cat big; sleep 1.5; cat big; } >slow & script -qec "$1 put - /slow <slow" /dev/null >shown 2>&1; wait; grep -q "/slow  .* MiB, .*/s" shown' - "$N"
-check "and not elsewhere" sh -c '{ cat big; sleep 1.5; cat big; } | "$1" put - /slow 2>shown; test ! -s shown' - "$N"
+check "nephos put of more than a second prints no progress into a file" \
+	sh -c '{ cat big; sleep 1.5; cat big; } | "$1" put - /slow 2>shown && test ! -s shown' - "$N"
 
 # ---- mounts ----
 if [ -e /dev/fuse ]; then
 	M=$(mktemp -d "${TMPDIR:-/tmp}/nephos-e2e-mount.XXXXXX")
 	at_end 'fusermount3 -uz "$M"; rmdir "$M"'
-	check "mount finds what login left" "$N" mount "$M"
-	check_eq "the mount shows what was put" changed "$(cat "$M/a/b/small")"
-	check "what is written on it" sh -c 'echo written >"$1/w"' - "$M"
-	check_eq "is there for get" written "$("$N" get w -)"
-	check_eq "status knows the mount" \
+	check "nephos mount finds the credentials that nephos login stored" "$N" mount "$M"
+	check_eq "the mount shows a file that nephos put stored" changed "$(cat "$M/a/b/small")"
+	check "a program writes a file on the mount" sh -c 'echo written >"$1/w"' - "$M"
+	check_eq "nephos get returns the file that was written on the mount" written "$("$N" get w -)"
+	check_eq "nephos status --json lists the mount" \
 		"$M" "$("$N" status --json | json '[m["directory"] for m in v["mounts"] if m["directory"] == "'"$M"'"][0]')"
 	pid=$("$N" status --json | json '[m["pid"] for m in v["mounts"] if m["directory"] == "'"$M"'"][0]')
-	check "and its process" kill -0 "$pid"
+	check "nephos status --json has the pid of a running process for the mount" kill -0 "$pid"
 	exec 9<"$M/w"
-	check "umount refuses while a file is open" ends 1 "$N" umount "$M"
-	check "and it stays mounted" mountpoint -q "$M"
+	check "nephos umount exits with 1 while a file on the mount is open" ends 1 "$N" umount "$M"
+	check "the mount stays mounted after the refused nephos umount" mountpoint -q "$M"
 	exec 9<&-
-	check "umount takes it off" "$N" umount "$M"
-	check_not "it is off" mountpoint -q "$M"
-	check "and the process has ended" \
+	check "nephos umount succeeds after the file was closed" "$N" umount "$M"
+	check_not "the folder is no mount point after nephos umount" mountpoint -q "$M"
+	check "the mount's process has ended after nephos umount" \
 		sh -c '! kill -0 "$1" 2>/dev/null || grep -q "^State:.Z" "/proc/$1/status"' - "$pid"
-	check "umount of nothing is refused" ends 1 "$N" umount "$M"
+	check "nephos umount of a folder without a mount exits with 1" ends 1 "$N" umount "$M"
 fi
 
 # ---- logging out ----
 cp "$XDG_CONFIG_HOME/nephos/credentials" kept-key
-check "logout" "$N" logout
-check "removes the file" test ! -e "$XDG_CONFIG_HOME/nephos/credentials"
-check "and the key holds no longer" ends 4 "$N" ls --credentials kept-key
-check "logout of nobody" ends 4 "$N" logout
-check "rm of a user" "$N" user rm "$ME" --credentials "$ADMIN"
-check "who is not there any more" ends 1 "$N" user rm "$ME" --credentials "$ADMIN"
+check "nephos logout succeeds after nephos login" "$N" logout
+check "nephos logout removes the credentials file" test ! -e "$XDG_CONFIG_HOME/nephos/credentials"
+check "nephos ls with the key of the ended login exits with 4" ends 4 "$N" ls --credentials kept-key
+check "nephos logout without a login exits with 4" ends 4 "$N" logout
+check "nephos user rm removes a user" "$N" user rm "$ME" --credentials "$ADMIN"
+check "nephos user rm of a removed user exits with 1" ends 1 "$N" user rm "$ME" --credentials "$ADMIN"
 
 e2e_end

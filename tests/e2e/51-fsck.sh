@@ -37,25 +37,32 @@ done &
 writer=$!
 at_end 'touch "$WORK/stop"; wait $writer'
 
-check "a store in use is clean" ends 0 "$N" fsck --credentials "$ADMIN"
-check "and it says how much it has looked at" grep -qE '^[0-9]+ drives, [0-9]+ rows, [0-9]+ blocks of [0-9]+ bytes: nothing is wrong$' "$WORK/out"
-check "the last one is shown again" ends 0 "$N" fsck --last --json --credentials "$ADMIN"
-check_eq "for programs, too" "done 0" "$(jq -r '"\(.state) \(.found)"' "$WORK/out")"
-check "with all bytes" test "$(jq .bytes "$WORK/out")" -ge 20000000
-check "a check that may mend finds nothing to do" ends 0 "$N" fsck --repair --credentials "$ADMIN"
+check "nephos fsck of a store in use exits with 0" ends 0 "$N" fsck --credentials "$ADMIN"
+check "nephos fsck prints the numbers of drives, rows, blocks and bytes, and that nothing is wrong" \
+	grep -qE '^[0-9]+ drives, [0-9]+ rows, [0-9]+ blocks of [0-9]+ bytes: nothing is wrong$' "$WORK/out"
+check "nephos fsck --last --json exits with 0" ends 0 "$N" fsck --last --json --credentials "$ADMIN"
+check_eq "nephos fsck --last --json says that the check is done and found nothing" \
+	"done 0" "$(jq -r '"\(.state) \(.found)"' "$WORK/out")"
+check "nephos fsck --last --json counts at least the 20,000,000 bytes that were written" \
+	test "$(jq .bytes "$WORK/out")" -ge 20000000
+check "nephos fsck --repair of a clean store exits with 0" ends 0 "$N" fsck --repair --credentials "$ADMIN"
 touch "$WORK/stop"
 wait "$writer"
 exec 7>&-
 
 # ---- permissions ----
 name=fsck-$$
-check "an account" env NEPHOS_PASSWORD=first-secret "$N" user add "$name" --credentials "$ADMIN"
+check "an administrator makes an account of an ordinary user" \
+	env NEPHOS_PASSWORD=first-secret "$N" user add "$name" --credentials "$ADMIN"
 at_end '"$N" user rm "$name" --credentials "$ADMIN"'
 printf 'first-secret\n' >"$WORK/password"
 chmod 600 "$WORK/password"
-check "logs in" ends 0 "$N" login "$URL" --user "$name" --password-file "$WORK/password"
-check "and may not check the store" ends 2 "$N" fsck
-check "which it is told" grep -qi 'administrator\|not allowed\|forbidden' "$WORK/err"
-check "flags that contradict each other are refused" ends 2 "$N" fsck --last --repair --credentials "$ADMIN"
-check "without a store it could not be done" ends 2 env NEPHOS_URL=http://127.0.0.1:9 NEPHOS_TOKEN=x "$N" fsck
+check "the ordinary user logs in with nephos login" \
+	ends 0 "$N" login "$URL" --user "$name" --password-file "$WORK/password"
+check "nephos fsck by an ordinary user exits with 2" ends 2 "$N" fsck
+check "the error for the ordinary user says that fsck is for administrators or not allowed" \
+	grep -qi 'administrator\|not allowed\|forbidden' "$WORK/err"
+check "nephos fsck with both --last and --repair exits with 2" ends 2 "$N" fsck --last --repair --credentials "$ADMIN"
+check "nephos fsck of an address where nothing listens exits with 2" \
+	ends 2 env NEPHOS_URL=http://127.0.0.1:9 NEPHOS_TOKEN=x "$N" fsck
 e2e_end

@@ -28,14 +28,15 @@ has_acked() { [ "$(acked "$1")" -ge "$2" ]; }
 at_end 'down "$D"; down "$R"; down "$WORK/rows"'
 
 # ---- a store that is written, and mounted ----
-check "a store" up "$D"
+check "scripts/up starts a store with one gateway" up "$D"
 (umask 077; . "$D/credentials"; printf 'Authorization: Bearer %s\n' "$NEPHOS_TOKEN" >"$WORK/key")
 head -c 9000000 /dev/urandom >"$WORK/large"
 yes "a line that comes again" | head -c 3000000 >"$WORK/lines"
-check_eq "a large file" 201 "$(put "$WORK/large" large)"
-check_eq "one that lies in a short form" 201 "$(put "$WORK/lines" lines)"
+check_eq "a PUT of a large file gets 201" 201 "$(put "$WORK/large" large)"
+check_eq "a PUT of a file that zstd can shorten gets 201" 201 "$(put "$WORK/lines" lines)"
 (umask 077; cp "$D/credentials" "$WORK/credentials")
-check "a mount" "$BIN/nephos" mount -o "credentials=$WORK/credentials,log=$WORK/mount.log" "$URL" "$M"
+check "nephos mount mounts the store" \
+	"$BIN/nephos" mount -o "credentials=$WORK/credentials,log=$WORK/mount.log" "$URL" "$M"
 at_end '"$BIN/nephos" umount --force "$M"'
 echo before >"$M/changed"
 sync "$M/changed"
@@ -45,105 +46,116 @@ for n in 1 2; do
 	writers[n]=$!
 done
 at_end 'touch "$WORK/stop"'
-for n in 1 2; do check "writer $n writes" eventually 60 has_acked $n 30; done
+for n in 1 2; do check "writer $n has 30 changes acknowledged before the first backup" \
+	eventually 60 has_acked $n 30; done
 acked_1=$(acked 1) acked_2=$(acked 2)
-check "a backup of it" backup "$D" "$B"
+check "nephos backup succeeds while two writers change the store" backup "$D" "$B"
 FIRST=$(tail -n 1 "$WORK/out")
-check "copies blocks" [ "$(copied)" -gt 3 ]
-for n in 1 2; do check "and writer $n goes on" eventually 60 has_acked $n $(($(acked $n) + 5)); done
+check "the first backup copies more than three blocks" [ "$(copied)" -gt 3 ]
+for n in 1 2; do check "writer $n has five more changes acknowledged after the first backup" \
+	eventually 60 has_acked $n $(($(acked $n) + 5)); done
 touch "$WORK/stop"
-for n in 1 2; do wait "${writers[n]}"; check_eq "writer $n was never refused" 0 $?; done
-check_eq "nobody else may read it" 700 "$(stat -c %a "$B")"
+for n in 1 2; do wait "${writers[n]}"; check_eq "writer $n ends without a refused change" 0 $?; done
+check_eq "the folder of the backup has mode 700" 700 "$(stat -c %a "$B")"
 
 # ---- the second one ----
-check "another backup" backup "$D" "$B"
+check "a second backup succeeds after the writers ended" backup "$D" "$B"
 second=$(tail -n 1 "$WORK/out")
 head -c 6000000 /dev/urandom >"$WORK/late"
-check_eq "a file that comes later" 201 "$(put "$WORK/late" late)"
-check "a third backup" backup "$D" "$B"
+check_eq "a PUT of another file gets 201 after the second backup" 201 "$(put "$WORK/late" late)"
+check "a third backup succeeds after the PUT" backup "$D" "$B"
 third=$(tail -n 1 "$WORK/out")
 hashes() { cut -d ' ' -f 4 "$1/blocks.list" | sort -u; }
-check_eq "copies its blocks, and no others" "$(comm -13 <(hashes "$second") <(hashes "$third") | wc -l)" "$(copied)"
-check "which are some" [ "$(copied)" -gt 0 ]
-check "a fourth" backup "$D" "$B"
-check_eq "copies none" 0 "$(copied)"
+check_eq "the third backup copies just the blocks that the second does not have" \
+	"$(comm -13 <(hashes "$second") <(hashes "$third") | wc -l)" "$(copied)"
+check "the third backup copies at least one block" [ "$(copied)" -gt 0 ]
+check "a fourth backup succeeds without a change since the third" backup "$D" "$B"
+check_eq "the fourth backup copies no blocks" 0 "$(copied)"
 echo after >"$M/changed"
 echo after >"$M/after"
 sync "$M/changed" "$M/after"
-check_eq "the mount knows what came after the first" "after after" "$(cat "$M/changed" "$M/after" | xargs)"
+check_eq "the mount shows the content that was written after the backups" \
+	"after after" "$(cat "$M/changed" "$M/after" | xargs)"
 old_etag=$(etag_of after)
 
 # ---- a damaged backup, and a place that is in use ----
-check_not "a store is not restored over another" restore "$D" "$B"
-check "which is said" grep -q 'there is a store in' "$WORK/err"
+check_not "nephos restore refuses a folder that has a store in it" restore "$D" "$B"
+check "the error of nephos restore says that there is a store in the folder" grep -q 'there is a store in' "$WORK/err"
 cp -r "$B" "$WORK/bad"
 copy=$WORK/bad/copies/$(basename "$FIRST")
-refused() { # SENTENCE WORD: restoring it is refused with that word, and leaves nothing
-	check_not "$1" restore "$WORK/none" "$copy"
-	check "with a word" grep -q "$2" "$WORK/err"
-	check_not "and nothing stays" test -e "$WORK/none/postgres" -o -e "$WORK/none/blocks" -o -e "$WORK/none/credentials"
+refused() { # WHAT WORD: restoring it is refused with that word, and leaves nothing
+	check_not "nephos restore refuses $1" restore "$WORK/none" "$copy"
+	check "the error for $1 names the reason" grep -q "$2" "$WORK/err"
+	check_not "nephos restore leaves no files when it refuses $1" \
+		test -e "$WORK/none/postgres" -o -e "$WORK/none/blocks" -o -e "$WORK/none/credentials"
 }
 flip() { printf '\xa5\x5a\xa5' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 flip "$copy/docs.dump" 2000
-refused "a dump with other bytes is refused" damaged
+refused "a backup whose dump has changed bytes" damaged
 cp "$FIRST/docs.dump" "$copy/docs.dump"
 sed -i '/users.dump/d' "$copy/manifest"
-refused "a manifest that lacks a part is refused" damaged
+refused "a backup whose manifest lacks a part" damaged
 cp "$FIRST/manifest" "$copy/manifest"
 hash=$(sed -n '3p' "$copy/blocks.list" | cut -d ' ' -f 4)
 block=$WORK/bad/blocks/${hash:0:2}/$hash
 flip "$block" 40
-refused "a block with other bytes is refused" "block $hash of drive [0-9]*: has other bytes"
+refused "a backup with a block that has changed bytes" "block $hash of drive [0-9]*: has other bytes"
 rm "$block"
-refused "a block that is gone is refused" "block $hash of drive [0-9]*: is not in the backup"
+refused "a backup with a missing block" "block $hash of drive [0-9]*: is not in the backup"
 
 # ---- back ----
-check "the store ends" down "$D"
-check "a copy is restored" restore "$R" "$FIRST"
-check "and starts, where the store was" up "$R"
-check "by its own credentials all of it is whole" fsck
-check "which say where it is" grep -qx "NEPHOS_URL=$URL" "$R/credentials"
+check "scripts/down stops the store after its backups" down "$D"
+check "nephos restore makes a store from the first backup" restore "$R" "$FIRST"
+check "scripts/up starts the restored store on the port of the old store" up "$R"
+check "nephos fsck finds nothing wrong in the restored store" fsck
+check "the restored store's credentials have its URL" grep -qx "NEPHOS_URL=$URL" "$R/credentials"
 for n in 1 2; do
 	acked=acked_$n
-	check "what writer $n wrote is there up to one moment" python3 "$E2E_ROOT/tests/lib/cut.py" judge "$URL" "$WORK" $n "${!acked}"
+	check "the restored store has just the changes of writer $n up to one moment" \
+		python3 "$E2E_ROOT/tests/lib/cut.py" judge "$URL" "$WORK" $n "${!acked}"
 	sed 's/^/# /' "$WORK/check.out"
 done
-check_eq "the large file" "$(sha256sum <"$WORK/large")" "$(sum_of large)"
-check_eq "the short one" "$(sha256sum <"$WORK/lines")" "$(sum_of lines)"
-check_eq "what came later is not" 404 "$(http -H "@$WORK/key" "$FILES/late")"
+check_eq "the restored store has the content of the large file" "$(sha256sum <"$WORK/large")" "$(sum_of large)"
+check_eq "the restored store has the content of the file that zstd can shorten" \
+	"$(sha256sum <"$WORK/lines")" "$(sum_of lines)"
+check_eq "a GET of a file that was stored after the first backup gets 404" 404 "$(http -H "@$WORK/key" "$FILES/late")"
 
 # ---- clients of the old store ----
 after=$(incarnation)
-check "a drive has another incarnation" [ "$after" -gt "$before" ]
+check "the drive has a higher incarnation after the restore" [ "$after" -gt "$before" ]
 shows() { [ "$(cat "$M/changed")" = before ] && [ ! -e "$M/after" ]; }
-check "the mount that stayed shows what is there now" eventually 60 shows
+check "the mount of the old store shows the files of the restored store" eventually 60 shows
 writes() { echo again >"$M/again" && sync "$M/again"; }
-check "and writes" eventually 60 writes
-check_eq "what everybody sees" again "$(curl -s --noproxy '*' -H "@$WORK/key" "$FILES/again")"
+check "the mount of the old store writes to the restored store" eventually 60 writes
+check_eq "a GET returns the file that the mount wrote to the restored store" \
+	again "$(curl -s --noproxy '*' -H "@$WORK/key" "$FILES/again")"
 echo other >"$WORK/other"
-check_eq "a file of the name that had come after" 201 "$(put "$WORK/other" after)"
-check "has another ETag than that had" [ "$(etag_of after)" != "$old_etag" ]
-check_eq "and is no match for it" 412 "$(http -T "$WORK/other" -H "If-Match: $old_etag" -H "@$WORK/key" "$FILES/after")"
-check "a mount reads on: the large file" cmp "$M/large" "$WORK/large"
+check_eq "a PUT under the name of a file that the restore undid gets 201" 201 "$(put "$WORK/other" after)"
+check "the new file of that name has another ETag than the undone file" [ "$(etag_of after)" != "$old_etag" ]
+check_eq "a PUT with the ETag of the undone file in If-Match gets 412" \
+	412 "$(http -T "$WORK/other" -H "If-Match: $old_etag" -H "@$WORK/key" "$FILES/after")"
+check "the mount reads the large file after the restore" cmp "$M/large" "$WORK/large"
 
-check "and comes off" "$BIN/nephos" umount "$M"
+check "nephos umount unmounts the restored store" "$BIN/nephos" umount "$M"
 
 # ---- blocks in rows ----
-check "its blocks move into rows" "$BIN/nephos-docs" --name mover --blocks-move dir:pg --blocks-dir "$R/blocks" \
+check "nephos-docs --blocks-move moves the blocks of the restored store into rows" \
+	"$BIN/nephos-docs" --name mover --blocks-move dir:pg --blocks-dir "$R/blocks" \
 	--database "host=$R/run/postgres port=5432 user=nephos dbname=docs" --cluster-key "$R/cluster.key"
-check "a backup of them" backup "$R" "$B"
-check_eq "copies none that it has" 0 "$(copied)"
+check "a backup of blocks in rows succeeds" backup "$R" "$B"
+check_eq "a backup of blocks in rows copies no block that an earlier backup copied from a file" 0 "$(copied)"
 psql_r() { psql -X -q -A -t -h "$R/run/postgres" -U postgres docs -c "$1"; }
-check "the place can be said" psql_r "UPDATE block_place SET kind = 's3'"
-check_not "blocks at a service of S3 that nobody says how to reach are not copied" backup "$R" "$B"
-check "which is said" grep -q 'service of S3' "$WORK/err"
-check "the store ends" down "$R"
-check "they are restored, from the newest copy" restore "$WORK/rows" "$B"
-check "and start" up "$WORK/rows"
+check "an UPDATE sets the kind of the block place in the database to s3" psql_r "UPDATE block_place SET kind = 's3'"
+check_not "nephos backup without S3 settings refuses a store with its blocks in S3" backup "$R" "$B"
+check "the error of nephos backup without S3 settings names the service of S3" grep -q 'service of S3' "$WORK/err"
+check "scripts/down stops the restored store" down "$R"
+check "nephos restore makes a store from the backup of blocks in rows" restore "$WORK/rows" "$B"
+check "scripts/up starts the store with blocks in rows" up "$WORK/rows"
 R=$WORK/rows
-check "whole" fsck
-check_eq "no block is in a file" 0 "$(find "$R/blocks" -type f | wc -l)"
-check_eq "they are read" "$(sha256sum <"$WORK/large")" "$(sum_of large)"
-check_eq "with what came last" again "$(curl -s --noproxy '*' -H "@$WORK/key" "$FILES/again")"
-check "and have another incarnation again" [ "$(incarnation)" -gt "$after" ]
+check "nephos fsck finds nothing wrong in the store with blocks in rows" fsck
+check_eq "the store with blocks in rows has no block in a file" 0 "$(find "$R/blocks" -type f | wc -l)"
+check_eq "the large file is read from the store with blocks in rows" "$(sha256sum <"$WORK/large")" "$(sum_of large)"
+check_eq "the store with blocks in rows has the file that was written last" \
+	again "$(curl -s --noproxy '*' -H "@$WORK/key" "$FILES/again")"
+check "the drive has a higher incarnation again after the second restore" [ "$(incarnation)" -gt "$after" ]
 e2e_end

@@ -6,7 +6,7 @@ DATA=$WORK/store
 UP=("$E2E_ROOT/scripts/up" --data "$DATA" --user tester)
 at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
 PORT=$((${E2E_PORT:-18050} + 54))
-check "a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
+check "scripts/up starts a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
 # shellcheck disable=SC1091
 . "$DATA/credentials"
 AUTH=(-H "Authorization: Bearer $NEPHOS_TOKEN")
@@ -42,45 +42,50 @@ ends() { # SENTENCE WANTED
 	check_eq "$1" "$2" "$error $(cat "$WORK/code")"
 }
 
-check "the gateways are a ring" eventually 30 whole
+check "the three gateways form a ring" eventually 30 whole
 head -c 64M /dev/urandom >"$WORK/long"
-check_eq "a file of 64 MiB is made" 201 "$(http "${AUTH[@]}" -T "$WORK/long" "$(file 1)")"
+check_eq "a PUT of a file of 64 MiB gets 201" 201 "$(http "${AUTH[@]}" -T "$WORK/long" "$(file 1)")"
 
 # ---- the home is killed, and then whichever docs service sends the rest ----
 find_home
 begin_read 4M
-check "the file is being read through another gateway than the home" eventually 30 has_read 2
+check "a slow GET through a gateway that is not the home has returned 2 MiB" eventually 30 has_read 2
 kill -9 "$(pid "gateway-$HOME_OF")"
-check "the home is killed, and it goes on" eventually 60 has_read 12
+check "the GET continues after the home is killed" eventually 60 has_read 12
 kill -9 "$(pid docs-1)"
-check "up again" "${UP[@]}"
+check "scripts/up starts the killed home and docs service again" "${UP[@]}"
 kill -9 "$(pid docs-2)"
-ends "each docs service is killed, and it ends well" "0 200"
-check "with the right bytes" cmp "$WORK/long" "$WORK/got"
-check "the rest was asked for after the home and after a docs service" \
+ends "the GET ends with 200 although the home and then each docs service was killed" "0 200"
+check "the GET returns the right bytes although its senders were killed" cmp "$WORK/long" "$WORK/got"
+check "the gateway has requested the rest of an answer at least twice" \
 	test "$(metric $A nephos_gateway_resumed_total)" -ge 2
-check "up again" "${UP[@]}"
-check "the ring is whole" eventually 30 whole
+check "scripts/up starts the other killed docs service again" "${UP[@]}"
+check "the three gateways form a ring again" eventually 30 whole
 
 # ---- a part of the file, while the home is stopped ----
 find_home
 before=$(metric $A nephos_gateway_resumed_total)
 begin_read 8M -r 1000000-64000000
-check "a part is being read" eventually 30 has_read 2
+check "a slow GET with a Range has returned 2 MiB" eventually 30 has_read 2
 kill -STOP "$(pid "gateway-$HOME_OF")"
 at_end 'kill -CONT "$(pid "gateway-$HOME_OF")"'
-ends "the home stands still, and it ends well" "0 206"
-check "with the right bytes" cmp <(tail -c +1000001 "$WORK/long" | head -c 63000001) "$WORK/got"
-check "the rest was asked for" test "$(metric $A nephos_gateway_resumed_total)" -gt "$before"
+ends "the GET with a Range ends with 206 although the home is stopped" "0 206"
+check "the GET with a Range returns the right bytes although the home is stopped" \
+	cmp <(tail -c +1000001 "$WORK/long" | head -c 63000001) "$WORK/got"
+check "the gateway has requested the rest of the answer while the home is stopped" \
+	test "$(metric $A nephos_gateway_resumed_total)" -gt "$before"
 kill -CONT "$(pid "gateway-$HOME_OF")"
-check "it goes on, and the ring is whole" eventually 30 whole
+check "the three gateways form a ring again after the stopped home continues" eventually 30 whole
 
 # ---- the file has changed when the rest is asked for ----
 find_home
 begin_read 4M
-check "the file is being read" eventually 30 has_read 2
+check "a slow GET of the file that will change has returned 2 MiB" eventually 30 has_read 2
 { tail -c 1000 "$WORK/long"; head -c 64000000 "$WORK/long"; } >"$WORK/other"
-check_eq "it is changed" 200 "$(http "${AUTH[@]}" -T "$WORK/other" "$(file "$A")")"
+check_eq "a PUT over the file gets 200 while the GET is running" \
+	200 "$(http "${AUTH[@]}" -T "$WORK/other" "$(file "$A")")"
 kill -9 "$(pid "gateway-$HOME_OF")"
-ends "the home is killed, and the read is cut" "18 200"
-check "what came of it is of the version that was begun" cmp -n "$(stat -c %s "$WORK/got")" "$WORK/long" "$WORK/got"
+ends "the GET of the changed file is cut off with a 200 when the home is killed" "18 200"
+check "all bytes of the cut-off GET are of the version that it began with" \
+	cmp -n "$(stat -c %s "$WORK/got")" "$WORK/long" "$WORK/got"
+e2e_end

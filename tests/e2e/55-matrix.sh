@@ -10,5 +10,5 @@ status=$?
 grep -E '^((not )?ok - |    |# )' "$WORK/matrix.out"
 e2e_passed=$((e2e_passed + $(grep -c '^ok - ' "$WORK/matrix.out")))
 e2e_failed=$((e2e_failed + $(grep -c '^not ok - ' "$WORK/matrix.out")))
-[ "$status" = 0 ] || fail "the matrix ended with $status" "$(tail -n 5 "$WORK/matrix.out")"
+[ "$status" = 0 ] || fail "matrix.py exits with 0 (it exited with $status)" "$(tail -n 5 "$WORK/matrix.out")"
 e2e_end

@@ -9,7 +9,7 @@ DATA=$WORK/store
 UP=("$E2E_ROOT/scripts/up" --data "$DATA" --user tester)
 at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
 PORT=$((${E2E_PORT:-8050} + 60))
-check "a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
+check "scripts/up makes a store with three gateways" "${UP[@]}" --port "$PORT" --gateways 3
 URLS=(x "http://127.0.0.1:$PORT" "http://127.0.0.1:$((PORT + 1))" "http://127.0.0.1:$((PORT + 2))")
 pid() { cat "$DATA/run/$1.pid"; }
 
@@ -28,44 +28,53 @@ agree() {
 }
 ALL=gateway-1,gateway-2,gateway-3
 
-check "three gateways are members of one ring" eventually 20 agree $ALL 1 2 3
-check_eq "the shares of the keys are all keys" true \
+check "the three gateways become members of one ring" eventually 20 agree $ALL 1 2 3
+check_eq "each member has over 30% of the keys, and together they have all" true \
 	"$(ring_of 1 '([.members[].share] | add) >= 997 and ([.members[].share] | min) > 300')"
-check_eq "every gateway gives each member the same share" 1 \
+check_eq "all gateways report the same share for each member" 1 \
 	"$(for n in 1 2 3; do ring_of $n '[.members[] | [.name, .share]] | sort'; done | sort -u | wc -l)"
-check_eq "a gateway knows itself" gateway-2 "$(ring_of 2 '.members[] | select(.self) | .name' | tr -d '"')"
+check_eq "gateway-2 marks itself in its list of members" \
+	gateway-2 "$(ring_of 2 '.members[] | select(.self) | .name' | tr -d '"')"
 "$NEPHOS" status --credentials "$DATA/credentials" --ring >"$WORK/status"
-check_eq "nephos status --ring has a line for each gateway" 3 "$(grep -c '^ring .*epoch.*member.*one of 3' "$WORK/status")"
+check_eq "nephos status --ring prints a line for each of the three gateways" \
+	3 "$(grep -c '^ring .*epoch.*member.*one of 3' "$WORK/status")"
 # ---- who owns a path ----
 nephos() { "$NEPHOS" "$@" --credentials "$DATA/credentials"; }
-check "a folder is made" nephos mkdir /owned
-printf 'hello\n' | check "and a file in it" nephos put - /owned/file
+check "nephos mkdir makes a folder" nephos mkdir /owned
+check "nephos put stores a file in the folder" nephos put - /owned/file <<<hello
 nephos status --ring /owned/file --json >"$WORK/owner"
 HOME_NAME=$(jq -r '.owner.owners[0].name' "$WORK/owner")
-check_eq "a path has a home, and one after it" 2 "$(jq '[.owner.owners[].name] | unique | length' "$WORK/owner")"
-check_eq "it was not asked for yet" false "$(jq .owner.in_memory "$WORK/owner")"
-check "it is read" nephos get /owned/file -
+check_eq "nephos status --ring names two owners of a path" \
+	2 "$(jq '[.owner.owners[].name] | unique | length' "$WORK/owner")"
+check_eq "nephos status --ring reports that an unread file is not in memory" \
+	false "$(jq .owner.in_memory "$WORK/owner")"
+check "nephos get reads the file" nephos get /owned/file -
 nephos status --ring /owned/file >"$WORK/owner"
-check "then it is in memory at its home" grep -q "^path .*: home $HOME_NAME, after it gateway-[123], in memory there$" \
+check "nephos status --ring reports the file in memory at its home after a read" \
+	grep -q "^path .*: home $HOME_NAME, after it gateway-[123], in memory there$" \
 	"$WORK/owner"
 owners_by() { # N
 	curl -s --noproxy '*' -H "Authorization: Bearer $(sed -n 's/^NEPHOS_TOKEN=//p' "$DATA/credentials")" \
 		"${URLS[$1]}/api/v2/gateways/owners?drive=1" | jq -c '[.owners[].name]'
 }
-check_eq "all gateways say the same" 1 "$(for n in 1 2 3; do owners_by $n; done | sort -u | wc -l)"
+check_eq "all gateways report the same owners of the drive" \
+	1 "$(for n in 1 2 3; do owners_by $n; done | sort -u | wc -l)"
 nephos status --ring /owned/nothing >"$WORK/status" 2>"$WORK/why"
-check_eq "a path that is none is refused" 1 $?
-check "and said to be missing" grep -q '/owned/nothing' "$WORK/why"
-check_not "a path without --ring is refused" nephos status /owned/file
-check_not "without a key nobody is told" env -u NEPHOS_TOKEN NEPHOS_URL="${URLS[1]}" HOME="$WORK" "$NEPHOS" status --ring /owned
+check_eq "nephos status --ring fails for a path that does not exist" 1 $?
+check "the error of nephos status --ring names the missing path" grep -q '/owned/nothing' "$WORK/why"
+check_not "nephos status refuses a path without --ring" nephos status /owned/file
+check_not "nephos status --ring fails for a path without a key" \
+	env -u NEPHOS_TOKEN NEPHOS_URL="${URLS[1]}" HOME="$WORK" "$NEPHOS" status --ring /owned
 
 "$NEPHOS" status --credentials "$DATA/credentials" --ring --json >"$WORK/status"
-check_eq "in JSON it is what the gateways say" 3 "$(jq '[.gateways[].ring.members | length] | min' "$WORK/status")"
-check_eq "without --ring nothing is said of it" null \
+check_eq "nephos status --ring --json lists three members for each gateway" \
+	3 "$(jq '[.gateways[].ring.members | length] | min' "$WORK/status")"
+check_eq "nephos status --json without --ring prints nothing about the ring" null \
 	"$("$NEPHOS" status --credentials "$DATA/credentials" --json | jq '.gateways[0].ring')"
-check_eq "the metrics have the epoch" "$(ring_of 1 .epoch)" \
+check_eq "the metrics of a gateway have the epoch of the ring" "$(ring_of 1 .epoch)" \
 	"$(curl -s --noproxy '*' "${URLS[1]}/metrics" | sed -n 's/^nephos_gateway_ring_epoch //p')"
-check "the states of a member are printed" sh -c 'env -i "$1" --print-fsm | grep -q "^stopped *next epoch *member"' - \
+check "nephos-gateway --print-fsm prints the states of a member" \
+	sh -c 'env -i "$1" --print-fsm | grep -q "^stopped *next epoch *member"' - \
 	"$BIN/nephos-gateway"
 
 # ---- a client that uses another host than localhost gets the gateways' addresses by that host ----
@@ -75,16 +84,17 @@ by() { # HOST GATEWAY PATH [FLAG…]
 	curl -s --noproxy '*' -H "Host: $1" -H "Authorization: Bearer $TOKEN" "${@:4}" "${URLS[$2]}/api/v2/$3"
 }
 all_at() { echo "http://$1:$PORT http://$1:$((PORT + 1)) http://$1:$((PORT + 2))"; }
-check_eq "who comes by a name finds all gateways there" "$(all_at nephos.example)" \
+check_eq "a client that uses a host name gets all gateways' addresses under that name" "$(all_at nephos.example)" \
 	"$(by nephos.example:80 1 gateways | jq -r '.gateways | join(" ")')"
-check_eq "who comes from this machine finds them here" "$(all_at 127.0.0.1)" \
+check_eq "a client that uses localhost gets the gateways' addresses under 127.0.0.1" "$(all_at 127.0.0.1)" \
 	"$(by localhost:80 1 gateways | jq -r '.gateways | join(" ")')"
-check_eq "what is no host is told to nobody" 0 "$(by 'nephos!example' 1 gateways | jq '.gateways | length')"
-check_eq "the owners of a drive are there, too" nephos.example \
+check_eq "a request with an invalid Host gets no address of a gateway" \
+	0 "$(by 'nephos!example' 1 gateways | jq '.gateways | length')"
+check_eq "the addresses of a drive's owners have the host name that the client uses" nephos.example \
 	"$(by nephos.example 1 'gateways/owners?drive=1' | jq -r '.owners[].url' | sed 's|http://\(.*\):.*|\1|' | sort -u)"
 HOME_PORT=$(by localhost 1 docs/drives/home/files/owned/file -o /dev/null -D - | tr -d '\r' | sed -n 's/^Nephos-Home: .*://p')
 for n in 1 2 3; do
-	check_eq "gateway $n names the home by the host that was asked" "http://[2001:db8::1]:$HOME_PORT" \
+	check_eq "gateway $n names the home under the host of the request" "http://[2001:db8::1]:$HOME_PORT" \
 		"$(by '[2001:db8::1]:80' $n docs/drives/home/files/owned/file -o /dev/null -D - | tr -d '\r' | sed -n 's/^Nephos-Home: //p')"
 done
 
@@ -112,7 +122,8 @@ if [ "$(id -u)" = 0 ]; then
 	END
 	export WORK NEPHOS DATA away
 	export -f hops
-	check "a mount by that name goes to the home itself" env -u NEPHOS_URL -u NEPHOS_URLS unshare -m bash "$WORK/far"
+	check "a mount that uses a host name sends its changes directly to the home" \
+		env -u NEPHOS_URL -u NEPHOS_URLS unshare -m bash "$WORK/far"
 fi
 
 # ---- a gateway that is asked to end leaves first ----
@@ -121,28 +132,28 @@ gone=$(pid gateway-3)
 kill -TERM "$gone"
 left_by_asking() { agree gateway-1,gateway-2 1 2; }
 has_ended() { ! kill -0 "$gone" 2>/dev/null; }
-check "one that is asked to end does so, and has left by then" eventually 30 has_ended
-check "the others know it within a call" eventually 5 left_by_asking
-check_eq "it took one change of members" "$((before + 1))" "$(ring_of 1 .epoch)"
-check "up again" "${UP[@]}"
-check "it is back, as a third member" eventually 20 agree $ALL 1 2 3
+check "gateway-3 ends after SIGTERM" eventually 30 has_ended
+check "the other gateways drop gateway-3 within 5 seconds after it has ended" eventually 5 left_by_asking
+check_eq "the epoch rises by one when gateway-3 leaves" "$((before + 1))" "$(ring_of 1 .epoch)"
+check "scripts/up starts gateway-3 again" "${UP[@]}"
+check "gateway-3 is a member again after its restart" eventually 20 agree $ALL 1 2 3
 
 # ---- the others wait for a killed gateway until its lease is over, and no longer ----
 before=$(ring_of 1 .epoch)
 kill -9 "$(pid gateway-3)"
-check_eq "one that was killed a moment ago is still a member" $ALL "$(names_of 1)"
-check "one that was killed is left out when its lease is over" eventually 20 agree gateway-1,gateway-2 1 2
-check "up again" "${UP[@]}"
-check "it comes back" eventually 20 agree $ALL 1 2 3
+check_eq "gateway-3 is still a member right after it is killed" $ALL "$(names_of 1)"
+check "the other gateways drop the killed gateway-3 within 20 seconds" eventually 20 agree gateway-1,gateway-2 1 2
+check "scripts/up starts the killed gateway-3 again" "${UP[@]}"
+check "the killed gateway-3 is a member again after its restart" eventually 20 agree $ALL 1 2 3
 
 # ---- a gateway that was stopped has no lease when it continues, and comes back ----
 before=$(ring_of 1 .epoch)
 kill -STOP "$(pid gateway-2)"
 at_end 'kill -CONT "$(pid gateway-2)"'
-check "one that stands still is left out" eventually 20 agree gateway-1,gateway-3 1 3
+check "the other gateways drop gateway-2 while it is stopped by SIGSTOP" eventually 20 agree gateway-1,gateway-3 1 3
 kill -CONT "$(pid gateway-2)"
-check "when it goes on it comes back by itself" eventually 20 agree $ALL 1 2 3
-check "in a new epoch" test "$(ring_of 1 .epoch)" -gt "$before"
+check "gateway-2 becomes a member again after SIGCONT" eventually 20 agree $ALL 1 2 3
+check "the epoch is higher after the return of gateway-2" test "$(ring_of 1 .epoch)" -gt "$before"
 
 # The rest needs leases that run out, and runs in the long form only; tests/unit/common/ring/test_members.c tests the
 # rules alone.
@@ -150,23 +161,25 @@ if [ -n "${E2E_LONG:-}" ]; then
 	# ---- a gateway that comes back within its lease is another process, and waits for the end of the first ----
 	before=$(ring_of 1 .epoch)
 	kill -9 "$(pid gateway-2)"
-	check "up again at once" "${UP[@]}"
+	check "scripts/up starts gateway-2 again right after it is killed" "${UP[@]}"
 	another_epoch() { [ "$(ring_of 1 .epoch)" -gt "$before" ] && agree $ALL 1 2 3; }
-	check "a process of the same name is a member after a change of members" eventually 20 another_epoch
+	check "the new process of gateway-2 becomes a member in a later epoch" eventually 20 another_epoch
 
 	# ---- one docs service is enough, none is too few ----
 	kill -9 "$(pid docs-1)"
+	sleep 4 # A lease lasts 3 s: what a gateway has after this, it has got after the kill.
 	kept_lease() { [ "$(ring_of 1 .lease_ms)" -gt 0 ] && [ "$(ring_of 2 .lease_ms)" -gt 0 ]; }
-	check "with one docs service the leases go on" eventually 10 kept_lease
+	check "two gateways renew their leases while only one docs service runs" eventually 10 kept_lease
 	kill -9 "$(pid docs-2)"
 	no_lease() {
 		[ "$(ring_of 1 .lease_ms)" = 0 ] && [ "$(ring_of 2 .lease_ms)" = 0 ] && [ "$(ring_of 3 .lease_ms)" = 0 ]
 	}
-	check "without one no gateway has a lease" eventually 15 no_lease
-	check "up again" "${UP[@]}"
-	check "the ring is whole again" eventually 20 agree $ALL 1 2 3
+	check "all gateways lose their leases while no docs service runs" eventually 15 no_lease
+	check "scripts/up starts the docs services again" "${UP[@]}"
+	check "all three gateways are members again after the docs services return" eventually 20 agree $ALL 1 2 3
 fi
 
 # ---- calls that are refused ----
-check_status "from outside nobody calls the book" 404 -X POST "${URLS[1]}/internal/v1/ring" -d '{}'
+check_status "POST /internal/v1/ring at a gateway's public port gets 404" \
+	404 -X POST "${URLS[1]}/internal/v1/ring" -d '{}'
 e2e_end

@@ -10,7 +10,8 @@ DATA=$WORK/store
 SEED=${E2E_SEED:-$RANDOM}
 at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
 PORT=$((${E2E_PORT:-18050} + 90))
-check "a store with three gateways" "$E2E_ROOT/scripts/up" --data "$DATA" --port "$PORT" --gateways 3 --user tester
+check "scripts/up makes a store with three gateways" \
+	"$E2E_ROOT/scripts/up" --data "$DATA" --port "$PORT" --gateways 3 --user tester
 TOKEN=$(sed -n 's/^NEPHOS_TOKEN=//p' "$DATA/credentials")
 AUTH=(-H "Authorization: Bearer $TOKEN")
 FILES=/api/v2/docs/drives/home/files
@@ -22,7 +23,7 @@ whole() {
 		([.gateways[].ring.epoch] | unique | length) == 1 and
 		all(.gateways[].ring; (.members | length) == 3 and .lease_ms > 0)'
 }
-check "the gateways are a ring" eventually 30 whole
+check "the three gateways are members of one ring" eventually 30 whole
 
 # metric NAME [GATEWAY…]: prints its sum over the gateways. A gateway that is down counts as 0.
 metric() {
@@ -43,114 +44,132 @@ is_part() { dd if="$WORK/big" bs=1M skip="$1" count="$2" iflag=skip_bytes,count_
 
 # ---- whole, and in parts ----
 head -c 8388608 /dev/urandom >"$WORK/big"
-check_eq "a file of 8 MiB is made" 201 \
+check_eq "a PUT of a file of 8 MiB gets 201" 201 \
 	"$(http "${AUTH[@]}" -H 'Want-Repr-Digest: sha-256=1' -T "$WORK/big" "$(url 1)$FILES/big")"
 digest() { echo "sha-256=:$(openssl dgst -sha256 -binary "$1" | base64):"; }
 says_digest() { test "$(header Repr-Digest)" = "$(digest "$WORK/big")"; }
 ITEM=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items?path=/big" | jq -r .id)
 DRIVE=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home" | jq -r .id)
-check_eq "it is read" 200 "$(get 2 big)"
-check "as it is" is_same "$WORK/big"
-check "it says its digest" says_digest
+check_eq "a GET of the file through gateway 2 gets 200" 200 "$(get 2 big)"
+check "the first GET returns the bytes of the file" is_same "$WORK/big"
+check "the first GET returns the Repr-Digest of the file" says_digest
 ETAG=$(header ETag) HOME_OF=$(($(header Nephos-Home | sed 's/.*://') - PORT + 1))
 before=$(asked)
-check_eq "and again, through another gateway" 200 "$(get 3 big)"
-check "from memory" from_memory
-check "the same bytes" is_same "$WORK/big"
-check "the same digest" says_digest
-check_eq "with the same etag" "$ETAG" "$(header ETag)"
-check_eq "a part of it" 206 "$(get 1 big -H 'Range: bytes=4194000-4195000')"
-check "from memory as well" from_memory
-check "is that part" is_part 4194000 1001
-check "and says the digest of the whole" says_digest
-check_eq "its end" 206 "$(get 1 big -H 'Range: bytes=-5')"
-check "is its end" is_part 8388603 5
-check_eq "and says where it lies" "bytes 8388603-8388607/8388608" "$(header Content-Range)"
-check_eq "several parts" 206 "$(get 2 big -H 'Range: bytes=8388600-8388607,10-19')"
-check "are a multipart" grep -q 'multipart/byteranges' <(header Content-Type)
-check_eq "in the order in which they were asked for" "8388600 10" \
+check_eq "a second GET, through gateway 3, gets 200" 200 "$(get 3 big)"
+check "the second GET is answered from memory" from_memory
+check "the second GET returns the bytes of the file" is_same "$WORK/big"
+check "the second GET returns the Repr-Digest of the file" says_digest
+check_eq "the second GET returns the same ETag as the first" "$ETAG" "$(header ETag)"
+check_eq "a GET of bytes 4194000 to 4195000 gets 206" 206 "$(get 1 big -H 'Range: bytes=4194000-4195000')"
+check "the GET of the range is answered from memory" from_memory
+check "the GET of the range returns those bytes of the file" is_part 4194000 1001
+check "the GET of the range returns the Repr-Digest of the whole file" says_digest
+check_eq "a GET of the last five bytes gets 206" 206 "$(get 1 big -H 'Range: bytes=-5')"
+check "the GET of the last five bytes returns them" is_part 8388603 5
+check_eq "the GET of the last five bytes names them in Content-Range" \
+	"bytes 8388603-8388607/8388608" "$(header Content-Range)"
+check_eq "a GET of two ranges gets 206" 206 "$(get 2 big -H 'Range: bytes=8388600-8388607,10-19')"
+check "the answer with two ranges is multipart/byteranges" grep -q 'multipart/byteranges' <(header Content-Type)
+check_eq "the answer with two ranges has them in the order of the request" "8388600 10" \
 	"$(tr -d '\r' <"$WORK/body" | grep -a '^Content-Range' | sed 's/.*bytes \([0-9]*\)-.*/\1/' | xargs)"
-check_eq "what lies behind its end" 416 "$(get 1 big -H 'Range: bytes=8388608-')"
-check_eq "the part, if it is still this one" 206 "$(get 1 big -H 'Range: bytes=1-2' -H "If-Range: $ETAG")"
-check_eq "all of it, if it is not" 200 "$(get 1 big -H 'Range: bytes=1-2' -H 'If-Range: "other"')"
-check_eq "nothing, for who has it" 304 "$(get 1 big -H "If-None-Match: $ETAG")"
-check_eq "its head" 200 "$(get 1 big -I)"
-check_eq "says how long it is" 8388608 "$(header Content-Length)"
-check_eq "for all of that no docs service was asked" "$before" "$(asked)"
-check_eq "by its number" 200 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items/$ITEM/content")"
-check "it is the same" is_same "$WORK/big"
-check_eq "one question, and no block" $((before + 1)) "$(asked)"
+check_eq "a GET of a range beyond the end of the file gets 416" 416 "$(get 1 big -H 'Range: bytes=8388608-')"
+check_eq "a GET of a range with If-Range and the current ETag gets 206" \
+	206 "$(get 1 big -H 'Range: bytes=1-2' -H "If-Range: $ETAG")"
+check_eq "a GET of a range with If-Range and another ETag gets 200" \
+	200 "$(get 1 big -H 'Range: bytes=1-2' -H 'If-Range: "other"')"
+check_eq "a GET with If-None-Match and the current ETag gets 304" 304 "$(get 1 big -H "If-None-Match: $ETAG")"
+check_eq "a HEAD of the file gets 200" 200 "$(get 1 big -I)"
+check_eq "the answer to the HEAD has the size of the file" 8388608 "$(header Content-Length)"
+check_eq "no docs service is asked after the first GET of the file" "$before" "$(asked)"
+check_eq "a GET of the file by its id gets 200" \
+	200 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items/$ITEM/content")"
+check "the GET by id returns the bytes of the file" is_same "$WORK/big"
+check_eq "the GET by id causes one request to docs services" $((before + 1)) "$(asked)"
 
 # ---- a change ----
 head -c 5000000 /dev/urandom >"$WORK/other"
 for n in 1 2 3; do
-	check_eq "it is another one, made through gateway $n" 200 "$(http "${AUTH[@]}" -T "$WORK/other" "$(url "$n")$FILES/big")"
-	check_eq "and read at once through the next" 200 "$(get $((n % 3 + 1)) big)"
-	check "is the new one" is_same "$WORK/other"
-	check_eq "a part of it likewise" 206 "$(get $(((n + 1) % 3 + 1)) big -H 'Range: bytes=4900000-4999999')"
-	check "is of the new one" cmp <(tail -c 100000 "$WORK/other") "$WORK/body"
+	check_eq "a PUT of new content through gateway $n gets 200" \
+		200 "$(http "${AUTH[@]}" -T "$WORK/other" "$(url "$n")$FILES/big")"
+	check_eq "a GET through gateway $((n % 3 + 1)) right after that PUT gets 200" 200 "$(get $((n % 3 + 1)) big)"
+	check "the GET through gateway $((n % 3 + 1)) returns the new content" is_same "$WORK/other"
+	check_eq "a GET of a range through gateway $(((n + 1) % 3 + 1)) gets 206" \
+		206 "$(get $(((n + 1) % 3 + 1)) big -H 'Range: bytes=4900000-4999999')"
+	check "the range through gateway $(((n + 1) % 3 + 1)) is of the new content" \
+		cmp <(tail -c 100000 "$WORK/other") "$WORK/body"
 	head -c 5000000 /dev/urandom >"$WORK/other"
 done
-check_eq "and back" 200 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/big")"
-check_eq "what changes at random" 201 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/changing")"
-check "is never another one than was written (seed $SEED)" python3 "$LIB/content_changes.py" "$TOKEN" "$WORK/big" changing 50 "$SEED" \
+check_eq "a PUT of the first content gets 200" 200 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/big")"
+check_eq "a PUT of a second file gets 201" 201 "$(http "${AUTH[@]}" -T "$WORK/big" "$(url 1)$FILES/changing")"
+check "every read of the second file under random changes is right (seed $SEED)" \
+	python3 "$LIB/content_changes.py" "$TOKEN" "$WORK/big" changing 50 "$SEED" \
 	"$(url 1)" "$(url 2)" "$(url 3)"
 echo "# $(tail -n 1 "$WORK/check.out")"
 
 # ---- capabilities ----
 block() { http "${AUTH[@]}" "${@:3}" "$(url 1)/api/v2/docs/drives/$DRIVE/blocks/$1?cap=$2"; } # HASH CAP …
-check_eq "the extents of the file" 200 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items/$ITEM/extents")"
+check_eq "a GET of the file's extents gets 200" \
+	200 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/items/$ITEM/extents")"
 read -r HASH CAP OTHER < <(jq -r '"\(.items[0].block) \(.items[0].cap) \(.items[1].block)"' "$WORK/body")
-check_eq "its first block is in memory once it was read" 200 "$(get 1 big)"
+check_eq "a GET of the file before the reads of its blocks gets 200" 200 "$(get 1 big)"
 before=$(asked)
-check_eq "the block, by its capability" 200 "$(block "$HASH" "$CAP")"
-check "is given from memory" from_memory
-check_eq "and is that block" "$HASH" "$(sha256sum <"$WORK/body" | cut -d' ' -f1)"
-check_eq "a part of it" 206 "$(block "$HASH" "$CAP" -H 'Range: bytes=100-199')"
-check_eq "comes with its digest" "sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
-check_eq "no docs service was asked" "$before" "$(asked)"
+check_eq "a GET of a block with its capability gets 200" 200 "$(block "$HASH" "$CAP")"
+check "the GET of the block is answered from memory" from_memory
+check_eq "the GET of the block returns content with its hash" "$HASH" "$(sha256sum <"$WORK/body" | cut -d' ' -f1)"
+check_eq "a GET of a range of the block gets 206" 206 "$(block "$HASH" "$CAP" -H 'Range: bytes=100-199')"
+check_eq "the GET of the range has the Content-Digest of its body" \
+	"sha-256=:$(openssl dgst -sha256 -binary "$WORK/body" | base64):" "$(header Content-Digest)"
+check_eq "no docs service is asked for the block or its range" "$before" "$(asked)"
 # Without a valid capability the docs service decides. It lets the owner of the drive read every block that the drive
 # refers to.
 for wrong in "${CAP%?}x" "" "1.1.$(printf '0%.0s' {1..32})" "$(printf 'x%.0s' {1..300})"; do
-	check_eq "not from memory with the capability '${wrong:0:40}'" 200 "$(block "$HASH" "$wrong")"
-	check_not "the docs service has judged" from_memory
+	check_eq "the owner's GET of a block with the capability '${wrong:0:40}' gets 200" 200 "$(block "$HASH" "$wrong")"
+	check_not "a block with the capability '${wrong:0:40}' is not answered from memory" from_memory
 done
-check_eq "another block by that capability" 200 "$(block "$OTHER" "$CAP")"
-check_not "is not given from memory" from_memory
-check_eq "a hash that no block has" 404 "$(block "$(printf '0%.0s' {1..64})" "$CAP")"
-NEPHOS_PASSWORD=second-secret check "there is somebody else" "$NEPHOS" user add stranger --email s@example.org --credentials "$DATA/credentials"
-check_eq "who logs in" 201 "$(http -H 'Content-Type: application/json' -d '{"name":"stranger","password":"second-secret"}' "$(url 1)/api/v2/user/sessions")"
+check_eq "the owner's GET of a block with another block's capability gets 200" 200 "$(block "$OTHER" "$CAP")"
+check_not "a block with another block's capability is not answered from memory" from_memory
+check_eq "a GET of a hash that no block has gets 404" 404 "$(block "$(printf '0%.0s' {1..64})" "$CAP")"
+NEPHOS_PASSWORD=second-secret check "nephos user add makes a second user" \
+	"$NEPHOS" user add stranger --email s@example.org --credentials "$DATA/credentials"
+check_eq "the second user's login gets 201" \
+	201 "$(http -H 'Content-Type: application/json' -d '{"name":"stranger","password":"second-secret"}' "$(url 1)/api/v2/user/sessions")"
 AUTH=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
-check_eq "and gets no block without a capability" 404 "$(block "$HASH" "")"
-check_eq "nor by a forged one" 404 "$(block "$HASH" "${CAP%?}x")"
-check_eq "nor by one of another drive" 404 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/blocks/$HASH?cap=$CAP")"
+check_eq "a second user's GET of a block without a capability gets 404" 404 "$(block "$HASH" "")"
+check_eq "a second user's GET of a block with a forged capability gets 404" 404 "$(block "$HASH" "${CAP%?}x")"
+check_eq "a second user's GET of the block in his own drive gets 404" \
+	404 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/home/blocks/$HASH?cap=$CAP")"
 block "$HASH" "$CAP" >/dev/null
-check_not "and nothing of a drive that is not his from memory" from_memory
-check_eq "nor is the file" 404 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/$DRIVE/files/big")"
+check_not "a second user's GET of a block with its capability is not answered from memory" from_memory
+check_eq "a second user's GET of the file gets 404" \
+	404 "$(http "${AUTH[@]}" "$(url 1)/api/v2/docs/drives/$DRIVE/files/big")"
 AUTH=(-H "Authorization: Bearer $TOKEN")
-check_eq "who has no token gets nothing" 401 "$(http "$(url 1)/api/v2/docs/drives/$DRIVE/blocks/$HASH?cap=$CAP")"
-check_not "nobody but a gateway asks for one at a gateway's own door" \
-	curl -sf --noproxy '*' "$(url 1)/internal/v1/blocks/$HASH?drive=$DRIVE&cap=$CAP"
+check_eq "a GET of a block with its capability but no token gets 401" \
+	401 "$(http "$(url 1)/api/v2/docs/drives/$DRIVE/blocks/$HASH?cap=$CAP")"
+check_status "a GET of an internal block route at a gateway's public port gets 404" \
+	404 "$(url 1)/internal/v1/blocks/$HASH?drive=$DRIVE&cap=$CAP"
 
 # ---- an owner of blocks is killed ----
 # The home has the whole file in memory. A new home has to get the blocks from the gateways that own them.
-check_eq "the file is read" 200 "$(get "$HOME_OF" big)"
+check_eq "a GET of the file through its home gets 200" 200 "$(get "$HOME_OF" big)"
 both_have() { test "$(metric 'nephos_gateway_block_cache_blocks' "$@")" -ge "$1"; }
 LEFT=$(for n in 1 2 3; do [ "$n" = "$HOME_OF" ] || echo "$n"; done | xargs)
 # The blocks are copied to their owners in the background, and nothing reports the last one. The test waits until the
 # count no longer changes.
 settled() { test "$(metric nephos_gateway_blocks_brought_total)" = "$1" && sleep 0.2 && test "$(metric nephos_gateway_blocks_brought_total)" = "$1"; }
 quiet() { settled "$(metric nephos_gateway_blocks_brought_total)"; }
-check "its owners have been brought it" eventually 20 quiet
-check "blocks lie on other gateways" test "$(metric nephos_gateway_blocks_brought_total "$HOME_OF")" -gt 0
+check "the number of blocks that were copied to their owners becomes stable" eventually 20 quiet
+check "the home has copied blocks to other gateways" \
+	test "$(metric nephos_gateway_blocks_brought_total "$HOME_OF")" -gt 0
 kill -KILL "$(cat "$DATA/run/gateway-$HOME_OF.pid")"
 from_docs=$(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' $LEFT)
 A_LEFT=${LEFT%% *}
 is_home_again() { get "$A_LEFT" big >/dev/null && is_same "$WORK/big" && header Cache-Status | grep -Eq '; (hit|fwd=miss; stored)'; }
-check "the home of the file is killed, and another one has it" eventually 20 is_home_again
-check_eq "its blocks were not asked of a docs service" "$from_docs" "$(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' $LEFT)"
-check_eq "it is read once more" 200 "$(get "${LEFT##* }" big)"
-check "from memory" from_memory
+check "another gateway answers with the whole file after the home is killed" eventually 20 is_home_again
+check_eq "no block of the file is fetched from a docs service by the new home" \
+	"$from_docs" "$(metric 'nephos_gateway_blocks_fetched_total{from="docs"}' $LEFT)"
+check_eq "a GET of the file through the third gateway gets 200" 200 "$(get "${LEFT##* }" big)"
+check "the GET through the third gateway is answered from memory" from_memory
 have_both() { for n in $LEFT; do test "$(block_count "$n")" -ge 2 || return 1; done; }
 block_count() { metric nephos_gateway_block_cache_blocks "$1"; }
-check "and both that are left have its blocks" eventually 20 have_both
+check "both remaining gateways have blocks in memory" eventually 20 have_both
+e2e_end

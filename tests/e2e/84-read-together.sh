@@ -9,13 +9,14 @@ DATA=$WORK/store
 TRIES=${E2E_TRIES:-${E2E_LONG:+20000}}
 at_end '"$E2E_ROOT/scripts/down" --data "$DATA"'
 PORT=$((${E2E_PORT:-18050} + 83))
-check "a store with three gateways" "$E2E_ROOT/scripts/up" --data "$DATA" --port "$PORT" --gateways 3 --user tester
+check "scripts/up makes a store with three gateways" \
+	"$E2E_ROOT/scripts/up" --data "$DATA" --port "$PORT" --gateways 3 --user tester
 
 # ---- parts and conditions ----
-check "an answer from memory is that of the service, byte for byte" \
+check "answers from memory equal those of the docs service, byte for byte" \
 	python3 "$LIB/kept_twin.py" "$DATA" --tries "${TRIES:-1000}" --seed "${E2E_SEED:-$RANDOM}"
 echo "# twin: $(tail -n 1 "$WORK/check.out")"
-check "so is what another gateway keeps of the home's answers, and gives when that says that it still would" \
+check "copies that another gateway has of answers equal those of the docs service" \
 	python3 "$LIB/kept_twin.py" "$DATA" --tries "${TRIES:-1000}" --seed "${E2E_SEED:-$RANDOM}" --elsewhere
 echo "# twin elsewhere: $(tail -n 1 "$WORK/check.out")"
 
@@ -26,9 +27,10 @@ together_is() { # SENTENCE ARGUMENT…
 	sed 's/^/# together: /' "$WORK/check.out"
 }
 ulimit -n 2048
-together_is "1,000 clients who ask for a document at once are one request to the docs services" --clients 1000
-together_is "of what is large, too" --clients 60 --bytes 300000
-check "a gateway counts those who waited for another one" \
+together_is "1,000 GETs of a document at the same moment cause one request to the docs services" --clients 1000
+together_is "60 GETs of 300,000 bytes at the same moment cause one request to the docs services" \
+	--clients 60 --bytes 300000
+check "nephos_gateway_collapsed_total counts requests that waited for another one" \
 	test "$(for n in 0 1 2; do curl -s --noproxy '*' "http://127.0.0.1:$((PORT + n))/metrics"; done |
 		awk '/^nephos_gateway_collapsed_total/ {s += $2} END {print s + 0}')" -gt 0
 e2e_end

@@ -43,17 +43,20 @@ drop_log() {
 starts_again() {
 	local node=$1 copied others
 	row=$((row + 1))
-	check "changes go on without it" eventually 10 write_row
+	check "row $row is written while node $node is down" eventually 10 write_row
 	copied=$(($(said "$node" 'copied anew') + $2))
 	# shellcheck disable=SC2046 # each is a word
 	others=$(postmasters $(others_of "$node"))
-	check "up starts it again" up
-	check "and it follows" eventually "${CLONE_WAIT_S:-120}" is_whole
-	check "with what was written meanwhile" eventually 10 holds "$node" "max(n) = $row FROM seen"
-	check_eq "it was copied as often as needed, and says why" "$copied" "$(said "$node" 'copied anew')"
+	check "scripts/up starts node $node again after row $row" up
+	check "node $node and the other standby follow the primary after row $row" \
+		eventually "${CLONE_WAIT_S:-120}" is_whole
+	check "node $node has row $row, which was written while it was down" \
+		eventually 10 holds "$node" "max(n) = $row FROM seen"
+	check_eq "node $node was copied anew $2 times after row $row, by its log" "$copied" "$(said "$node" 'copied anew')"
 	[ "$2" = 0 ] || sed -n 's/.*copied anew/# &/p' "$D/log/patroni-$node.log" | tail -n 1
 	# shellcheck disable=SC2046 # each is a word
-	check_eq "the others were left alone" "$others" "$(postmasters $(others_of "$node"))"
+	check_eq "the other nodes kept their postmasters while node $node returned after row $row" \
+		"$others" "$(postmasters $(others_of "$node"))"
 }
 
 # part_ways NODE SEGMENTS: kills the primary NODE that many segments after a checkpoint, when it has written a little
@@ -75,32 +78,33 @@ part_ways() {
 	eventually 60 has_leader
 }
 
-check "a store with standbys" up --port "$PORT" --standbys 2 --gateways 1 --user tester
+check "scripts/up makes a store with standbys" up --port "$PORT" --standbys 2 --gateways 1 --user tester
 check "two standbys follow the primary" eventually 60 is_whole
 leader=$(leader) row=0
 log=$(megabytes "$leader" max_wal_size) kept=$(megabytes "$leader" wal_keep_size)
 for n in 1 2 3; do
-	check_eq "node $n keeps as much as the others" "$kept" "$(megabytes $n wal_keep_size)"
+	check_eq "node $n has the same wal_keep_size as the first primary" "$kept" "$(megabytes $n wal_keep_size)"
 done
-check "which is more than a log" test "$kept" -gt "$log"
-check "a table" sql "$leader" 'CREATE TABLE seen (n int)'
+check "the wal_keep_size of the nodes is larger than their max_wal_size" test "$kept" -gt "$log"
+check "a table is created on the primary" sql "$leader" 'CREATE TABLE seen (n int)'
 
 lost=$(others_of "$leader" | head -n 1)
 segment=$(segment_of "$leader")
 kill_node "$lost"
-check "while a standby is away, the primary drops the log that it needs" drop_log "$leader" "$segment"
+check "the primary drops log that a killed standby needs" drop_log "$leader" "$segment"
 starts_again "$lost" 1
 
 lost=$leader
-check "the primary is lost, with more than others have, a whole log after a checkpoint" part_ways "$lost" $((log / 16))
-check "its successor drops what it does not keep" checkpoint "$(leader)"
+check "the primary is killed with log that no standby has, max_wal_size after a checkpoint" \
+	part_ways "$lost" $((log / 16))
+check "a checkpoint on the new primary succeeds" checkpoint "$(leader)"
 starts_again "$lost" 0
-check_eq "it was rewound" 1 "$(said "$lost" 'pg_rewind exit code=0')"
+check_eq "the first lost primary was rewound once" 1 "$(said "$lost" 'pg_rewind exit code=0')"
 
 lost=$(leader) segment=$(segment_of "$(leader)")
-check "the primary is lost likewise, soon after a checkpoint" part_ways "$lost" 2
-check "its successor drops the log from there on" drop_log "$(leader)" "$segment"
+check "the next primary is killed with log that no standby has, soon after a checkpoint" part_ways "$lost" 2
+check "the new primary drops the log segment that was current before that loss" drop_log "$(leader)" "$segment"
 rewound=$(said "$lost" 'pg_rewind exit code=0')
 starts_again "$lost" 1
-check_eq "it was rewound" $((rewound + 1)) "$(said "$lost" 'pg_rewind exit code=0')"
+check_eq "the second lost primary was rewound once" $((rewound + 1)) "$(said "$lost" 'pg_rewind exit code=0')"
 e2e_end

@@ -37,10 +37,10 @@ lose() {
 	was=$(primary)
 	"$@" "$was"
 	at=$(seconds)
-	check "$name: changes go on" eventually "$limit" has_gap "$at"
+	check "$name: changes are acknowledged again within $limit s" eventually "$limit" has_gap "$at"
 	echo "# $name: node $was, $(gap "$at") s to the next acknowledged change"
 }
-comes_back() { check "and the node comes back as a standby" eventually 120 is_whole; }
+comes_back() { check "two standbys follow the primary again after the loss" eventually 120 is_whole; }
 
 kill_postmaster() { kill -9 "$(pid "postgres-$1")"; }
 # shellcheck disable=SC2046 # each is a word
@@ -58,11 +58,11 @@ cut_node() {
 mend_node() {
 	eval "exec $cut_input>&-"
 	wait "$cutter"
-	check "packets from and to the node were lost" test "$(tail -n 1 "$WORK/packets")" -gt 0
+	check "packets from and to the cut-off node were dropped" test "$(tail -n 1 "$WORK/packets")" -gt 0
 }
 lose_node() {
 	lose "node killed" 60 kill_node
-	check "up starts it again" up
+	check "scripts/up starts the killed node again" up
 	comes_back
 	lost=$(primary)
 	# shellcheck disable=SC2046 # each is a word
@@ -117,26 +117,34 @@ standby_answers() {
 	read_new "$PORT" && [ "$(of_standbys)" -gt "$before" ]
 }
 
-check "up makes a store with standbys" up --port "$PORT" --standbys 2 --mount "$M" --user tester
+check "scripts/up makes a store with standbys" up --port "$PORT" --standbys 2 --mount "$M" --user tester
 cat "$WORK/check.out" | sed 's/^/# /' | head -n 30
 check "two standbys follow the primary" is_whole
-check_not "etcd does not answer who has no certificate" curl -fsk --noproxy '*' --max-time 3 "https://127.0.0.1:$((PORT + 22))/health"
-check_not "Patroni does not either" curl -fsk --noproxy '*' --max-time 3 "https://127.0.0.1:$((PORT + 19))/patroni"
-check_eq "the secrets are nobody else's" "" "$(find "$D/standbys" -perm /o=rwx)"
+# Both calls ask the same URL, so that something must listen there.
+only_with_certificate() { # URL
+	curl -fs --noproxy '*' --max-time 3 --cacert "$D/standbys/ca.crt" --cert "$D/standbys/node.crt" \
+		--key "$D/standbys/node.key" "$1" && ! curl -fsk --noproxy '*' --max-time 3 "$1"
+}
+check "etcd answers a client with the store's certificate, and none without one" \
+	only_with_certificate "https://127.0.0.1:$((PORT + 22))/health"
+check "Patroni answers a client with the store's certificate, and none without one" \
+	only_with_certificate "https://127.0.0.1:$((PORT + 19))/patroni"
+check_eq "other users have no right to any file in the folder of secrets" \
+	"" "$(find "$D/standbys" -perm /o=rwx)"
 # shellcheck disable=SC1091
 . "$D/credentials"
 URLS=http://127.0.0.1:$PORT,http://127.0.0.1:$((PORT + 1))
 
-check "a standby answers what no gateway has in memory" eventually 30 standby_answers
+check "a standby answers a read that no gateway has in memory" eventually 30 standby_answers
 replay STOP
 read_new "$PORT" # what was under way is over
 before=$(of_standbys) behind=$(refused_behind) wrong=0
 for gateway in $PORT $((PORT + 1)) $PORT $((PORT + 1)); do
 	read_new "$gateway" && [ "$said" = "version $made" ] || wrong=$((wrong + 1))
 done
-check_eq "each read shows the change before it while replay stands still" 0 $wrong
-check_eq "then nothing comes from a standby" "$before" "$(of_standbys)"
-check "as all are behind" test "$(refused_behind)" -gt "$behind"
+check_eq "each read shows the change before it while the standbys' replay is stopped" 0 $wrong
+check_eq "no standby answers a read while the standbys' replay is stopped" "$before" "$(of_standbys)"
+check "docs services refuse answers of standbys that are behind" test "$(refused_behind)" -gt "$behind"
 replay CONT
 check "a standby that has caught up answers again" eventually 30 standby_answers
 
@@ -147,7 +155,7 @@ load run >"$WORK/load.out" 2>&1 &
 loader=$!
 at_end "kill $loader"
 begun=$(seconds)
-check "changes are acknowledged" eventually 10 has_gap "$begun"
+check "changes of the load are acknowledged" eventually 10 has_gap "$begun"
 for ((round = 1; round <= ${FAILOVER_KILLS:-1}; round++)); do
 	lose "postmaster killed" 30 kill_postmaster
 	comes_back
@@ -162,17 +170,18 @@ for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_ROUNDS:-3}; round++)); d
 	lose_node
 	stopped=$(primary)
 	lose "Patroni stopped" 60 stop_patroni
-	check "the primary that Patroni does not watch over ends" eventually 30 sh -c "! kill -0 $(pid "postgres-$stopped")"
+	check "the primary whose Patroni is stopped ends" eventually 30 sh -c "! kill -0 $(pid "postgres-$stopped")"
 	begun=$(seconds)
-	check "changes go on at another" eventually 60 has_gap "$begun"
+	check "changes are acknowledged by a new primary while Patroni is stopped on the old one" \
+		eventually 60 has_gap "$begun"
 	kill -CONT "$(pid "patroni-$stopped")"
 	comes_back
 	for n in 1 2 3; do
 		begun=$(seconds)
 		kill -TERM "$(pid "patroni-$n")"
 		eventually 60 sh -c "! kill -0 $(pid "patroni-$n") 2>/dev/null"
-		check "a node is started again in turn" up
-		check "and changes go on" eventually 60 has_gap "$begun"
+		check "scripts/up starts node $n again after its Patroni has ended" up
+		check "changes are acknowledged after Patroni has ended on node $n" eventually 60 has_gap "$begun"
 		comes_back
 	done
 done
@@ -180,18 +189,19 @@ for ((round = 1; ${E2E_LONG:+1}0 && round <= ${FAILOVER_WHOLE:-3}; round++)); do
 	# shellcheck disable=SC2046 # each is a word
 	kill -9 $(cat "$D"/run/{user,docs,gateway,patroni,etcd,postgres}-*.pid)
 	begun=$(seconds)
-	check "all processes killed at once: up starts the store" up
+	check "scripts/up starts the store after all processes were killed at once" up
 	echo "# whole store killed: $(python3 -c "print('%.1f' % ($(seconds) - $begun))") s until up returned"
-	check "and changes go on" eventually 60 has_gap "$begun"
+	check "changes are acknowledged after all processes were killed at once" eventually 60 has_gap "$begun"
 	echo "# whole store killed: $(gap "$begun") s to the next acknowledged change"
 	comes_back
 done
 kill -TERM $loader
 wait $loader
 sed 's/^/# /' "$WORK/load.out" | tail -n 20
-check "what was acknowledged is there, once, and no call on the mount failed" checks
+check "every acknowledged change is there once, and no call on the mount failed" checks
 sed 's/^/# /' "$WORK/check.out"
-check "fsck finds nothing" "${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos" fsck --credentials "$D/credentials"
+check "nephos fsck finds nothing wrong in the store" \
+	"${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/bin/nephos" fsck --credentials "$D/credentials"
 sed 's/^/# /' "$WORK/check.out" | tail -n 5
 if [ -n "${E2E_LONG:-}" ]; then
 	before=$(of_standbys)
@@ -203,15 +213,15 @@ if [ -n "${E2E_LONG:-}" ]; then
 	sleep 15 # of the load without a failover
 	kill_postmaster "$(primary)"
 	wait $loader
-	check_eq "the load of reads ended by itself" 0 $?
+	check_eq "the load of reads ends without an error" 0 $?
 	kill $stutter
 	replay CONT
 	sed 's/^/# /' "$WORK/stale.out" | tail -n 3
-	check "nothing that was read was stale" python3 "$E2E_ROOT/tests/lib/stale_judge.py" "$WORK/stale.log"
+	check "the judge finds no stale read in the load" python3 "$E2E_ROOT/tests/lib/stale_judge.py" "$WORK/stale.log"
 	sed 's/^/# /' "$WORK/check.out" | tail -n 3
 	answered=$(($(of_standbys) - before))
 	echo "# of standbys: $answered reads"
-	check "standbys answered some of it" test "$answered" -gt 0
+	check "standbys answer some reads of the load" test "$answered" -gt 0
 	comes_back
 fi
 e2e_end

@@ -88,9 +88,9 @@ def main():
                     second + "/api/v2/docs/docs"):
                 browser.go(page)
                 shown = browser.until("return document.querySelectorAll('.opblock').length")
-                ok(shown and shown > 2, "%s draws its operations" % page, "operations:", shown)
+                ok(shown and shown > 2, "the page %s shows its operations" % page, "operations:", shown)
             # Opens the page's field for a token, enters the token, sends GET drives, and checks the answer.
-            ok(browser.until("var b = document.querySelector('.btn.authorize'); if (!b) return false; b.click(); return true"), "there is a place for the token")
+            ok(browser.until("var b = document.querySelector('.btn.authorize'); if (!b) return false; b.click(); return true"), "the API page has a button to enter a token")
             browser.until("return document.querySelector('.auth-container input')")
             browser.run("""var i = document.querySelector('.auth-container input');
                 Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(i, '%s');
@@ -99,23 +99,26 @@ def main():
                 document.querySelector('.btn-done').click()""" % token)
             find = "var o = [...document.querySelectorAll('.opblock-get')].find(x => x.querySelector('.opblock-summary-path').textContent.replace(/\\u200b/g, '').endsWith('/drives'));"
             browser.run(find + "o.querySelector('.opblock-summary-control').click()")
-            ok(browser.until(find + "var b = o.querySelector('.btn.execute'); if (!b) return false; b.click(); return true"), "a request can be sent from the page")
+            ok(browser.until(find + "var b = o.querySelector('.btn.execute'); if (!b) return false; b.click(); return true"), "the API page has a button that sends a request")
             status = browser.until(find + "var s = o.querySelector('.live-responses-table tbody .response-col_status'); return s && s.textContent.trim()")
-            ok(status is not None and status.startswith("200"), "and its answer is shown: 200", "shown:", status)
+            ok(status is not None and status.startswith("200"),
+                    "the API page shows the answer of its request, 200", "shown:", status)
             # Only this page has the token, unless the user asks to keep it.
             kept = "return Object.keys(localStorage).map(k => localStorage[k]).join()"
-            ok(token not in browser.run(kept), "the token is kept nowhere")
+            ok(token not in browser.run(kept), "the API page does not keep the token in localStorage")
             browser.run("document.getElementById('keep').click()")
             browser.until("return document.readyState == 'complete' && document.querySelectorAll('.opblock').length")
-            ok(browser.run("return document.getElementById('keep').checked"), "it can be asked for")
+            ok(browser.run("return document.getElementById('keep').checked"),
+                    "the option to keep the token stays checked after a reload")
             browser.run("document.getElementById('keep').click()")
             browser.until("return document.readyState == 'complete' && document.querySelectorAll('.opblock').length")
-            ok(browser.run("return localStorage.length") == 0, "and taken away again")
+            ok(browser.run("return localStorage.length") == 0,
+                    "localStorage is empty after the option to keep the token is unchecked")
             allowed = {first.split("/")[2], second.split("/")[2]}
             asked = hosts_asked(browser)
-            ok(asked <= allowed, "nothing was asked of any other server", "asked:", asked - allowed)
+            ok(asked <= allowed, "the browser sends requests to the two gateways only", "asked:", asked - allowed)
             severe = [e["message"] for e in browser.log("browser") if e["level"] == "SEVERE"]
-            ok(not severe, "the pages log no error", *severe)
+            ok(not severe, "the API pages log no error in the browser", *severe)
         finally:
             browser.end()
 

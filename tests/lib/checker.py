@@ -375,7 +375,7 @@ def judge_appends(side):
     known = {r for done in appended.values() for r in done}
     strange = [line for line in lines if line not in known and line not in append_doubts]
     if strange:
-        fault("a record that nobody wrote, or a part of one, in the log: %r" % strange[0][:80])
+        fault("the log has a record that was never written, or a part of one: %r" % strange[0][:80])
     if len(set(lines)) < len(lines):
         fault("%d records are double" % (len(lines) - len(set(lines))))
     for who, done in appended.items():
@@ -414,7 +414,7 @@ def judge_stream(side, stream, until=0.0):
         judge_stream(side, stream, until)
     elif data != STREAM[:len(data)]:
         at = next(i for i, (a, b) in enumerate(zip(data, STREAM + b"\0" * len(data))) if a != b)
-        fault("%s by %s is no beginning of what was written: from byte %d on %r, of %d" % (stream.name, side.name, at,
+        fault("%s by %s is not a prefix of the written bytes: from byte %d on %r, of %d" % (stream.name, side.name, at,
                 data[at:at + 20], len(data)))
     elif not stream.synced <= len(data) <= stream.written:
         fault("%s by %s has %d bytes; %d were written, and %d synced" % (stream.name, side.name, len(data),
@@ -620,7 +620,7 @@ def disturb(n):
             else:
                 said.append(line.rstrip())
     if run.returncode != 0:
-        fault("what was disturbed did not come back: %s" % " / ".join(said[-5:]))
+        fault("the disturbed processes did not come back: %s" % " / ".join(said[-5:]))
 
 
 def disturber():
@@ -661,7 +661,7 @@ def judge_ages(took, waited):
     change = sorted(took)[len(took) // 2] if took else 0.0
     soon, age = max(SOON_S, 2 * change), ages[len(ages) * 99 // 100].seconds
     late = [a for a in ages if a.seconds > SOON_S]
-    print("age of what was read: 99 of 100 below %.0f ms, worst %.0f ms, %d of %d older than %.0f ms; a change took %.0f ms" % (
+    print("age of the data read: 99 of 100 reads below %.0f ms, worst %.0f ms, %d of %d older than %.0f ms; a change took %.0f ms" % (
         age * 1000, ages[-1].seconds * 1000, len(late), len(ages), SOON_S * 1000, change * 1000))
     if DISTURB:
         return
@@ -669,7 +669,7 @@ def judge_ages(took, waited):
         fault("one in a hundred reads is older than %.0f ms" % (soon * 1000))
     for a in late:
         wait = waited.during([name for name in parts() if name not in sides or name == a.where[0]], a.since, a.ended)
-        print("%s: %.0f ms old, of which what it came through waited up to %.0f ms for a processor" % (a.where,
+        print("%s: %.0f ms old, of which the processes on its way waited up to %.0f ms for a processor" % (a.where,
                 a.seconds * 1000, wait * 1000))
         if a.seconds - wait > SOON_S:
             fault("a read by %s is older than %.0f ms" % (a.where, SOON_S * 1000))

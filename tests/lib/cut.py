@@ -73,10 +73,10 @@ def judge(url, work, n, acked):
     wanted = {name: digest for number, name, digest in changes if int(number) <= cut}
     if there != wanted:
         wrong = [name for name in wanted if there.get(name) != wanted[name]]
-        return f"change {cut} of {len(changes)} is there, and changes before it are not: {wrong}"
+        return f"the store has change {cut} of {len(changes)}, but lacks changes before it: {wrong}"
     if cut < acked:
-        return f"what is there ends with change {cut}, and {acked} was acknowledged before"
-    print(f"cut behind change {cut} of {len(changes)}; {acked} were acknowledged before")
+        return f"the store ends with change {cut}, but change {acked} was acknowledged before the copy"
+    print(f"the store ends with change {cut} of {len(changes)}; {acked} were acknowledged before the copy")
     return None
 
 

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 #
 #	check "a sentence" COMMAND…          the command succeeds
+#	check_refused "a sentence" PATTERN COMMAND…      the command fails, and prints the pattern (grep -E)
 #	check_eq "a sentence" WANTED GOT
 #	check_status "a sentence" WANTED CURL-ARGUMENTS…      the HTTP status; the body is in
 #	                                                      $WORK/body, the headers in $WORK/headers
@@ -28,29 +29,7 @@ trap e2e_on_exit EXIT
 # at_end 'COMMAND': runs the command when the script ends, the last registered one first.
 at_end() { e2e_cleanups+=("$1"); }
 
-# A sentence may continue the sentence before ("it is read", "and says so"), or name only part of its subject in a
-# few words ("an empty file"). But each line of a log must be understandable alone. So tell prints a continuing
-# sentence behind the last sentence that does not continue another, and a sentence of few words behind the last whole
-# sentence.
-e2e_topic=
-e2e_subject=
-E2E_GOES_ON='^(and|nor|but|so|or|it|its|is|are|was|were|has|have|had|with|without|as|which|to|there|says|shows|he|his|they'
-E2E_GOES_ON+='|their|them|then|whole|again|not|come|comes|in|by|of|at|from|for|once|that|only|can|cannot|may|does|leaves'
-E2E_GOES_ON+='|brings|keeps|beyond|when|repeated|byte)( |$)'
-E2E_FEW_WORDS='^[^ ]+( [^ ]+){0,2}$'
-tell() { # HOW SENTENCE
-	if [[ $2 =~ $E2E_GOES_ON ]] && [ -n "$e2e_subject" ]; then
-		echo "$1 - $e2e_subject: $2"
-		return
-	fi
-	e2e_subject=$2
-	if [[ $2 =~ $E2E_FEW_WORDS ]] && [ -n "$e2e_topic" ]; then
-		e2e_subject="$e2e_topic: $2"
-	else
-		e2e_topic=$2
-	fi
-	echo "$1 - $e2e_subject"
-}
+tell() { echo "$1 - $2"; } # HOW SENTENCE
 
 # Prints the line of the script whose check failed.
 e2e_line() {
@@ -95,6 +74,19 @@ check_not() {
 		fail "$sentence" "this should have failed: $*" "$(tail -n 15 "$WORK/check.out")"
 	else
 		pass "$sentence"
+	fi
+}
+
+# A command that a signal or timeout(1) ended, or that could not be run, has refused nothing.
+check_refused() {
+	local sentence=$1 pattern=$2 error=0
+	shift 2
+	"$@" >"$WORK/check.out" 2>&1 || error=$?
+	if [ "$error" -gt 0 ] && [ "$error" -lt 124 ] && grep -qE -e "$pattern" "$WORK/check.out"; then
+		pass "$sentence"
+	else
+		fail "$sentence" "wanted an error with the text: $pattern" "ended with $error: $*" \
+			"$(tail -n 15 "$WORK/check.out")"
 	fi
 }
 

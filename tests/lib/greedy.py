@@ -1,12 +1,14 @@
 """One client that takes all it can get: greedy.py trickle|polls|heads URL TOKEN COUNT [SINCE|DRIVE…]
 
-trickle  endless uploads that send a byte a second, to the drives in turn; prints "ready" when all are in progress
+trickle  endless uploads that send a byte a second, to the drives in turn; prints "ready" when all are in progress, and
+         "ended N", for the uploads that were answered or closed by then, when SIGTERM ends the program
 polls    long polls of the home drive, all at once; prints "held N refused N other N" when each is waiting or answered,
          and then keeps them
 heads    requests whose head comes at one byte a second; prints "closed N" when all are closed, or after 30 s
 """
 import itertools
 import select
+import signal
 import socket
 import sys
 import time
@@ -28,6 +30,11 @@ def trickle():
     all = [connect(f"PUT /api/v2/docs/drives/{drives[i % len(drives)]}/files/trickle-{i} HTTP/1.1\r\n{AUTH}"
                    + ("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n" if i % 4 else "Content-Length: 8000000\r\n\r\nx"))
            for i in range(count)]
+
+    def end(*_):
+        print(f"ended {len(select.select(all, [], [], 0)[0])}", flush=True)
+        sys.exit()
+    signal.signal(signal.SIGTERM, end)
     for round in itertools.count():
         if round == 2:  # by then the services have received all of them
             print("ready", flush=True)
@@ -36,7 +43,7 @@ def trickle():
             try:
                 s.sendall(b"1\r\nx\r\n" if i % 4 else b"x")
             except OSError:
-                pass
+                pass  # end() counts it
 
 
 def polls():

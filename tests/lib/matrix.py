@@ -78,7 +78,7 @@ class Judge:
             text = found.group(0)
             said = (cell.target.encode("latin-1") + (cell.body or b""))
             if text not in said:
-                yield "says what is not for %s: %s" % (cell.role.name, text.decode("latin-1"))
+                yield "shows what %s must not see: %s" % (cell.role.name, text.decode("latin-1"))
 
     def problem(self, cell, a):
         if a.header("content-type") != "application/problem+json":
@@ -111,7 +111,7 @@ class Judge:
         with self.lock:
             first = self.groups.setdefault(cell.group, (seen, cell))
         if first[0] != seen:
-            self.fail(cell, "told from %s %s: %r and %r" % (first[1].method, first[1].target, seen[::2], first[0][::2]),
+            self.fail(cell, "differs from the answer to %s %s: %r and %r" % (first[1].method, first[1].target, seen[::2], first[0][::2]),
                     wire)
 
     def head(self, cell, got, a, wire):
@@ -266,7 +266,7 @@ class Runner:
                     self.judge.fail(c, "changes what it must not: " + "; ".join(changed)[:300], wire)
                 before = after
         if self.suspects and not found:
-            self.judge.failures.append((None, "something was changed by cells that are refused, and not again when they were asked once more: " + "; ".join(self.changes)[:600], ""))
+            self.judge.failures.append((None, "refused cells changed something, and did not change it again when they were repeated: " + "; ".join(self.changes)[:600], ""))
 
 
 def say(good, sentence, *why):
@@ -297,9 +297,9 @@ def main():
             "host='%s/run/postgres' port=5432 user=nephos dbname=users" % data)
     world.urls = world.ask(world.root, "GET", "/status")["gateways"] or [first]
     routes, internal, missing, left = find_routes(world, root)
-    say(not missing, "every route has a row that says who may", *missing)
-    say(not left, "every row has a route", *left)
-    say(len(internal) >= 4, "the tables name internal routes", *internal)
+    say(not missing, "every route has a row in matrix_table.py that says who may use it", *missing)
+    say(not left, "every row in matrix_table.py has a route", *left)
+    say(len(internal) >= 4, "the sources name at least four internal routes", *internal)
     if only:
         routes = [r for r in routes if only[0] in r.name]
     began = time.monotonic()
@@ -315,17 +315,17 @@ def main():
     blocks += [lambda r=r: matrix_cells.of_route(maker, r) for r in routes if r not in lane]
     blocks += [extra.internal_cells, extra.named_cells]
     runner.refusals(blocks)
-    report(judge, "what is asked of what is there, by whoever, is answered as it must be, and nothing that is refused changes anything", 0)
+    report(judge, "each request of each role gets an expected answer, and no refused request changes anything", 0)
     refused, at = judge.cells, len(judge.failures)
     extra.services(ask)
-    report(judge, "services answer nobody who is no part of the store", at)
+    report(judge, "the services refuse direct requests from callers outside the store", at)
     at = len(judge.failures)
     extra.grants(ask)
-    report(judge, "what is allowed is done, and its kept answer is for who asked it alone", at)
+    report(judge, "an allowed change succeeds, and its idempotency key gives its answer to no other caller", at)
     ended = time.monotonic()
     if not judge.failures:
         world.unmake()
-    say(only or judge.cells >= 10000, "there are at least 10,000 cells", str(judge.cells))
+    say(only or judge.cells >= 10000, "the matrix has at least 10,000 cells", str(judge.cells))
     print(
         "# matrix: %d cells of %d routes, %d roles: %d refused or harmless, %d failed; %d connections; statuses %s; made in %.1f s, asked in %.1f s (%.0f a second)"
         % (

@@ -111,84 +111,93 @@ def get(name, *fields):
 def fields():
     first = put("25-fields", b"one")[1]["etag"]
     other = '"0-0"'
-    eq("one list over two lines is one list: the condition of the second line holds", 412,
+    eq("PUT with If-None-Match in two lines gets 412 when the second line matches", 412,
        put("25-fields", b"two", "If-None-Match: " + other, "If-None-Match: " + first)[0])
-    eq("and in the other order", 412, put("25-fields", b"two", "If-None-Match: " + first, "If-None-Match: " + other)[0])
-    eq("the file is what it was", b"one", get("25-fields")[2])
-    eq("If-Match too: any of the two is enough", 200,
+    eq("PUT with If-None-Match in two lines gets 412 when the first line matches", 412,
+       put("25-fields", b"two", "If-None-Match: " + first, "If-None-Match: " + other)[0])
+    eq("the file keeps its content after the PUTs that got 412", b"one", get("25-fields")[2])
+    eq("PUT with If-Match in two lines gets 200 when the second line matches", 200,
             put("25-fields", b"two", "If-Match: " + other, "If-Match: " + first)[0])
     for name in ("Authorization: Bearer x", "Idempotency-Key: a", "Content-Type: text/plain", "Range: bytes=0-0",
             "If-Range: " + other,
                  "Content-Range: bytes 0-0/1", "Nephos-Floor: 1.1"):
         status, _, body = ask("GET " + FILES + "/25-fields", name, name)
-        eq("%s twice is refused" % name.split(":")[0], 400, status)
-        ok(b"given twice" in body, "and says so", body)
+        eq("GET with %s given twice gets 400" % name.split(":")[0], 400, status)
+        ok(b"given twice" in body, "the 400 says that %s was given twice" % name.split(":")[0], body)
     for around in (" Bearer %s ", "\tBearer %s\t", "  Bearer %s \t "):
         w = Wire().say("GET %s/25-fields HTTP/1.1\r\nHost: x\r\nAuthorization:%s\r\n\r\n" % (FILES, around % token))
-        eq("white space around a value is none of it (%r)" % around, 200, w.answer()[0])
+        eq("white space around the value of Authorization is ignored (%r)" % around, 200, w.answer()[0])
         w.close()
 
 
 # ---- targets, versions, bodies without a meaning ----
 
 def targets():
-    eq("HTTP/1.0 without Host is served", 200, ask("GET %s/25-fields HTTP/1.0" % FILES, host_field=None)[0])
-    eq("HTTP/1.1 without is not", 400, ask("GET %s/25-fields" % FILES, host_field=None)[0])
-    eq("a target with scheme and host is its path", b"two", ask("GET http://elsewhere:1%s/25-fields" % FILES)[2])
-    eq("whatever it would like to reach", 404, ask("GET http://elsewhere/internal/v1/registry")[0])
+    eq("GET by HTTP/1.0 without Host gets 200", 200, ask("GET %s/25-fields HTTP/1.0" % FILES, host_field=None)[0])
+    eq("GET by HTTP/1.1 without Host gets 400", 400, ask("GET %s/25-fields" % FILES, host_field=None)[0])
+    eq("GET of a target with scheme and host returns the file at its path", b"two",
+            ask("GET http://elsewhere:1%s/25-fields" % FILES)[2])
+    eq("GET of an internal path with scheme and host gets 404", 404,
+            ask("GET http://elsewhere/internal/v1/registry")[0])
     status, head, _ = ask("OPTIONS *")
-    eq("OPTIONS of the server", (204, True), (status, "DELETE" in head.get("allow", "")))
+    eq("OPTIONS * gets 204 with DELETE in Allow", (204, True), (status, "DELETE" in head.get("allow", "")))
     for target, allow in ((FILES + "/25-fields", "GET, HEAD, PUT, DELETE, OPTIONS"),
             ("/api/v2/docs/drives/home/ops", "POST, OPTIONS"),
                           ("/api/v2/user/me", "GET, HEAD, PATCH, OPTIONS")):
-        for who, asks in (("by nobody", ""), ("by a browser, for a page of somewhere",
+        for how, asks in (("without a preflight", ""), ("as a CORS preflight",
                 "Access-Control-Request-Method: PUT\r\n")):
             w = Wire().say("OPTIONS %s HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n%s\r\n" % (target, asks))
             status, head, _ = w.answer()
             w.close()
-            eq("OPTIONS of %s, %s" % (target, who), (204, True), (status, head.get("allow", "").startswith(allow)))
-            ok(not any(name.startswith("access-control-") for name in head), "a page of another origin is not let in",
-                    head)
+            eq("OPTIONS of %s %s gets 204 with its methods in Allow" % (target, how), (204, True),
+                    (status, head.get("allow", "").startswith(allow)))
+            ok(not any(name.startswith("access-control-") for name in head),
+                    "OPTIONS of %s %s allows no other origin" % (target, how), head)
     w = Wire().say(text("GET %s/25-fields" % FILES, body=b"GET / HTTP/1.1\r\n\r\n") + text("DELETE %s/25-none" % FILES,
             body=b"x" * 1000) +
                    text("GET %s/25-fields" % FILES))
-    eq("a GET's small body is read away", (200, b"two"), w.answer()[::2])
-    eq("a DELETE's too", 404, w.answer()[0])
-    eq("and the next request is the next one", (200, b"two"), w.answer()[::2])
+    eq("GET with a small body gets 200 and the file", (200, b"two"), w.answer()[::2])
+    eq("DELETE with a small body, pipelined after the GET, gets 404 for a missing file", 404, w.answer()[0])
+    eq("GET pipelined after two requests with bodies gets 200 and the file", (200, b"two"), w.answer()[::2])
     w.close()
     status, head, _ = ask("HEAD %s/25-fields" % FILES, "Range: bytes=0-0")
-    eq("HEAD knows no ranges", (200, "3"), (status, head["content-length"]))
+    eq("HEAD with a Range gets 200 and the length of the whole file", (200, "3"), (status, head["content-length"]))
     put("25-empty", b"", "Content-Length: 0")
-    eq("the end of an empty file is all of it", (200, b""), get("25-empty", "Range: bytes=-5")[::2])
-    eq("its beginning is not there", 416, get("25-empty", "Range: bytes=0-")[0])
+    eq("GET of the last five bytes of an empty file gets 200 without bytes", (200, b""),
+            get("25-empty", "Range: bytes=-5")[::2])
+    eq("GET of an empty file from byte 0 on gets 416", 416, get("25-empty", "Range: bytes=0-")[0])
     w = Wire().say(text("GET %s/25-fields" % FILES, "Expect: 100-continue") + text("HEAD %s/25-fields" % FILES))
-    eq("who expects to go on with nothing is answered", 200, w.answer()[0])
-    eq("and so is the next request", 200, w.answer(True)[0])
+    eq("GET with Expect: 100-continue and no body gets 200", 200, w.answer()[0])
+    eq("HEAD pipelined after a GET with Expect gets 200", 200, w.answer(True)[0])
     w.close()
 
 
 # ---- queries ----
 
 def queries():
-    eq("a path encoded as a whole makes folders", 201,
+    eq("PUT of a path in the query, with parents=true, gets 201", 201,
             ask("PUT %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh&parents=true" % FILES, body=b"deep")[0])
     for target in (FILES + "/25-d/e%20f/g%2Bh", FILES + "?path=%2F25-d%2Fe%20f%2Fg%2Bh",
             FILES + "?path=/25-d/e+f/g%2bh"):
-        eq("and is %s" % target, b"deep", ask("GET " + target)[2])
-    eq("HEAD", "4", ask("HEAD %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[1].get("content-length"))
-    eq("as its attributes are", 200, ask("GET /api/v2/docs/drives/home/items?path=/25-d/e+f/g%2Bh")[0])
-    eq("two paths are none", 400, ask("GET %s/25-fields?path=/25-fields" % FILES)[0])
+        eq("GET of %s returns the file" % target, b"deep", ask("GET " + target)[2])
+    eq("HEAD of a path in the query has the length of the file", "4",
+            ask("HEAD %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[1].get("content-length"))
+    eq("GET of the item of a path in the query gets 200", 200,
+            ask("GET /api/v2/docs/drives/home/items?path=/25-d/e+f/g%2Bh")[0])
+    eq("GET with one path in the target and one in the query gets 400", 400,
+            ask("GET %s/25-fields?path=/25-fields" % FILES)[0])
     for value in ("false", "0", "no", "off"):
-        eq("parents=%s makes none" % value, 409, put("25-new/x?parents=" + value)[0])
+        eq("PUT into a missing folder with parents=%s gets 409" % value, 409, put("25-new/x?parents=" + value)[0])
     for value in ("maybe", "2", "tru", "true%20", "1&parents=0"):
-        eq("parents=%s is refused" % value, 400, put("25-new/x?parents=" + value)[0])
+        eq("PUT into a missing folder with parents=%s gets 400" % value, 400, put("25-new/x?parents=" + value)[0])
     for target in ("children?limit=0", "children?limit=x", "children?limit=1001", "children?inline=x",
             "extents?from=-1", "extents?len=0"):
         status, _, body = ask("GET /api/v2/docs/drives/home/items/%s/%s" % (root(), target))
-        eq("%s is refused" % target, 400, status)
-        ok(target.split("?")[1] in json.loads(body)["detail"], "and says what is wrong", body)
-    eq("a bad number of users", 400, ask("GET /api/v2/user/users?limit=x")[0])
-    eq("a path encoded as a whole can be deleted", 204, ask("DELETE %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[0])
+        eq("GET of the root folder's %s gets 400" % target, 400, status)
+        ok(target.split("?")[1] in json.loads(body)["detail"], "the 400 for %s names the bad parameter" % target, body)
+    eq("GET of the users with limit=x gets 400", 400, ask("GET /api/v2/user/users?limit=x")[0])
+    eq("DELETE of a path in the query gets 204", 204,
+            ask("DELETE %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[0])
 
 
 def root():
@@ -211,40 +220,44 @@ def refused_early():
     small = json.loads(ask("POST /api/v2/docs/drives", "Content-Type: application/json",
             body=b'{"name":"25-small","quota":1000000}')[2])["id"]
     etag = put("25-early", b"one")[1]["etag"]
-    cases = (("a missing folder", FILES + "/25-none/x", 409, ()), ("a folder", FILES + "?path=/", 409, ()),
-             ("a condition that does not hold", FILES + "/25-early", 412, ("If-None-Match: *",)),
-             ("a quota that is too small", "/api/v2/docs/drives/%s/files/x" % small, 507, ()),
-             ("a drive that is not there", "/api/v2/docs/drives/999999/files/x", 404, ()),
-             ("a path that is none", FILES + "/a%2Fb", 400, ()), ("a bad flag", FILES + "/x?parents=maybe", 400, ()),
-             ("a coded body", FILES + "/x", 415, ("Content-Encoding: gzip",)),
-                     ("a form", FILES + "/x", 415, ("Content-Type: multipart/form-data; boundary=a",)))
+    cases = (("into a missing folder", FILES + "/25-none/x", 409, ()),
+             ("to the root folder", FILES + "?path=/", 409, ()),
+             ("with a condition that fails", FILES + "/25-early", 412, ("If-None-Match: *",)),
+             ("beyond the quota", "/api/v2/docs/drives/%s/files/x" % small, 507, ()),
+             ("to a missing drive", "/api/v2/docs/drives/999999/files/x", 404, ()),
+             ("with an encoded slash in a name", FILES + "/a%2Fb", 400, ()),
+             ("with a bad parents flag", FILES + "/x?parents=maybe", 400, ()),
+             ("with Content-Encoding: gzip", FILES + "/x", 415, ("Content-Encoding: gzip",)),
+                     ("of a form", FILES + "/x", 415, ("Content-Type: multipart/form-data; boundary=a",)))
     for what, target, status, extra in cases:
         for key in ((), ("Idempotency-Key: 25-%d-%f" % (status, time.time()),)):
             w, found = begin(target, asks, *extra, *key)
-            eq("%s is refused before the body is asked for%s" % (what, ", with a key" if key else ""), status, found[0])
-            ok(w.ended(), "and the connection is closed")
+            shown = "a PUT %s, %s an idempotency key," % (what, "with" if key else "without")
+            eq("%s gets %d before its body is requested" % (shown, status), status, found[0])
+            ok(w.ended(), "%s gets its connection closed after the %d" % (shown, status))
             w.close()
         w, found = begin(target, *extra, sent=b"x" * (1 << 20))
-        eq("%s is refused while the body comes" % what, status, found[0])
+        eq("a PUT %s gets %d while it sends its body" % (what, status), status, found[0])
         w.close()
     w = Wire().say("PUT %s/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (FILES,
             LARGE))
-    eq("so is who is nobody", 401, w.answer()[0])
+    eq("a PUT without a token gets 401 before its body is requested", 401, w.answer()[0])
     w.close()
     for body, extra, statuses in ((b"small", (), (100, 200)), (b"y" * 3000000, (), (100, 200))):
         w, found = begin(FILES + "/25-early", asks, *extra, length=len(body))
         got = [found[0], w.say(body).answer()[0]]
-        eq("a body of %d bytes that is wanted is asked for" % len(body), list(statuses), got)
+        eq("a PUT of %d bytes gets 100, then 200" % len(body), list(statuses), got)
         w.close()
     # A repeat is recognized, whatever has happened to the folder meanwhile.
     key = ("Idempotency-Key: 25-repeat-%f" % time.time(), "If-None-Match: *")
-    for what, body, wanted in (("made", b"a" * 100000, 201), ("the repeat is the same", b"a" * 100000, 201),
-            ("another body is not", b"b" * 100000, 422)):
+    for what, body, wanted in (("a new idempotency key", b"a" * 100000, 201),
+            ("a known key and the same body", b"a" * 100000, 201),
+            ("a known key and another body", b"b" * 100000, 422)):
         w, found = begin(FILES + "/25-repeat", asks, *key, length=len(body))
-        eq("under a key that is known the body is looked at: " + what, (100, wanted),
+        eq("a PUT with %s gets 100, then %d" % (what, wanted), (100, wanted),
                 (found[0], w.say(body).answer()[0]))
         w.close()
-    eq("and not stored", b"a" * 100000, get("25-repeat")[2])
+    eq("the file keeps its content after the PUT with a known key and another body", b"a" * 100000, get("25-repeat")[2])
     put("25-early", b"one", "If-Match: " + etag)
     ask("DELETE /api/v2/docs/drives/" + small)
 
@@ -252,14 +265,15 @@ def refused_early():
 def forms():
     for coding, status in (("gzip", 415), ("identity", 201), ("br, gzip", 415)):
         found, head, body = put("25-coded", b"zzz", "Content-Encoding: " + coding)
-        eq("Content-Encoding: %s" % coding, status, found)
+        eq("PUT with Content-Encoding: %s gets %d" % (coding, status), status, found)
         if status == 415:
-            eq("says what is taken", "identity", head.get("accept-encoding"))
-    eq("JSON in a coding", 415, ask("POST /api/v2/docs/drives", "Content-Encoding: gzip", body=b"{}")[0])
+            eq("the 415 for %s has Accept-Encoding: identity" % coding, "identity", head.get("accept-encoding"))
+    eq("POST of JSON with Content-Encoding: gzip gets 415", 415,
+            ask("POST /api/v2/docs/drives", "Content-Encoding: gzip", body=b"{}")[0])
     status, _, body = put("25-coded", b"--a\r\n\r\nx\r\n--a--\r\n", "Content-Type: multipart/form-data; boundary=a")
-    eq("a form is no content", 415, status)
-    ok(b"send the bytes themselves" in body, "and the answer says how it is sent", body)
-    eq("the file is what it was", b"zzz", get("25-coded")[2])
+    eq("PUT of a multipart form gets 415", 415, status)
+    ok(b"send the bytes themselves" in body, "the 415 for a form says how to send a file", body)
+    eq("the file keeps its content after the PUTs that got 415", b"zzz", get("25-coded")[2])
 
 
 # ---- clients that shut down their sending side and wait for the answer ----
@@ -283,13 +297,13 @@ def half_closed():
     bearer = "Authorization: Bearer " + key["token"]
     # The first use of a token: a gateway has to ask whose token it is.
     w = Wire().say("PUT %s/25-half HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 4\r\n\r\nhalf" % (FILES, bearer)).end()
-    eq("a change by who shuts his side is made and told", 201, w.answer()[0])
-    ok(w.ended(), "and the connection ends")
+    eq("PUT by a client that half-closes the connection gets 201", 201, w.answer()[0])
+    ok(w.ended(), "the server closes the connection after the answer to a half-closed PUT")
     w.close()
-    eq("it is what was sent", b"half", get("25-half")[2])
+    eq("the file has the bytes of the half-closed PUT", b"half", get("25-half")[2])
     size = 3 << 20
     w = Wire().say(text("PUT %s/25-half" % FILES, body=b"z" * size)).end()
-    eq("a large one too", 200, w.answer()[0])
+    eq("PUT of 3 MiB by a client that half-closes the connection gets 200", 200, w.answer()[0])
     w.close()
     # These requests run beside connections that have been silent for longer, which the server's library visits in
     # another order: all of them are its own, because an empty line came first.
@@ -297,21 +311,21 @@ def half_closed():
     for w in others:
         w.answer()
     sizes = range(SERVER_HOLDS, SERVER_HOLDS + 3200, 200)
-    eq("nor does the end behind a body in chunks, of which the server has as much as it holds, cost the answer",
+    eq("half-closed PUTs in chunks, with as much as the server buffers and more, all get 200",
             [200] * len(sizes), [put_chunked("25-half", b"h" * n)[0] for n in sizes])
-    eq("a body that comes without the word it asks for", [200] * len(sizes),
+    eq("half-closed PUTs that send the body without waiting for 100 Continue all get 200", [200] * len(sizes),
             [put_chunked("25-half", b"e" * n, "Expect: 100-continue")[0] for n in sizes])
-    ok(get("25-half")[2] == b"e" * sizes[-1], "it is what was sent, too")
+    ok(get("25-half")[2] == b"e" * sizes[-1], "the file has the bytes of the last half-closed PUT")
     for w in others:
         w.close()
     put("25-half", b"z" * size)
     w = Wire().say(text("GET %s/25-half" % FILES) + text("GET %s/25-none" % FILES)).end()
-    eq("all that was asked before is answered", (200, size, 404),
+    eq("two pipelined GETs before a half-close are both answered", (200, size, 404),
             (w.answer()[0], int(ask("HEAD %s/25-half" % FILES)[1]["content-length"]), w.answer()[0]))
     w.close()
     seq = json.loads(ask("GET /api/v2/docs/drives/home")[2])["seq"]
     w = Wire().say(text("GET /api/v2/docs/drives/home/changes?since=%s&wait=1" % seq)).end()
-    eq("a short poll gets its answer", 200, w.answer()[0])
+    eq("a poll of one second gets 200 after a half-close", 200, w.answer()[0])
     w.close()
     ask("DELETE /api/v2/user/keys/" + key["id"])
 

@@ -27,58 +27,81 @@ fails() {
 	[ $? = 1 ]
 }
 
-check "sessions: a batch takes effect once, and is told as what it came to" model session
+check "sessions: a batch is applied at most once, and the mount reports its true result" model session
 sed 's/^/# /' "$WORK/check.out"
-check "sessions: a replacement that leaves the old one alive fails" fails session -DNO_FENCE
-check "sessions: a journal that is asked before the old one has ended fails" fails session -DLOOK_FIRST
-check "sessions: a number that is given twice fails" fails session -DREUSE
-check "sessions: a second answer that is taken for the first fails" fails session -DHIDDEN
-check "greeting: who has no key is told nothing, and is nobody, whatever he recorded or passes on" model greeting
-check "greeting: a server without a number of its own takes what was recorded" fails greeting -DNO_SERVER_NUMBER
-check "greeting: a client without a number of his own takes an answer from before" fails greeting -DNO_CLIENT_NUMBER
-check "greeting: with one key for both directions a proof comes back as the other's" fails greeting -DONE_KEY
-check "greeting: a client that takes any part of the store tells a squatter, who passes it on" fails greeting -DNO_NAME
-check "greeting: without the way, so does one that means any gateway" fails greeting -DNO_WAY
+check "sessions: the model fails when a new session does not end the old one" fails session -DNO_FENCE
+check "sessions: the model fails when the journal is read before the old session ends" fails session -DLOOK_FIRST
+check "sessions: the model fails when the number of a given-up batch is used again" fails session -DREUSE
+check "sessions: the model fails when an answer hides that the request was sent twice" fails session -DHIDDEN
+check "greeting: no client or server accepts a process that has no key" model greeting
+check "greeting: the model fails when a server always uses the same number" fails greeting -DNO_SERVER_NUMBER
+check "greeting: the model fails when a client always uses the same number" fails greeting -DNO_CLIENT_NUMBER
+check "greeting: the model fails when both directions use one key" fails greeting -DONE_KEY
+check "greeting: the model fails when a client does not check the name of the part that answers" \
+	fails greeting -DNO_NAME
+check "greeting: the model fails when the addresses of both ends are not compared" fails greeting -DNO_WAY
 
-check "validation: who is told what another home has answered is told nothing old" model validation
-check "validation: a home that only says that it has an answer tells old ones" fails validation -DNO_STAMP
-check "validation: … one that is not the home any more" fails validation -DNO_LEASE
-check "validation: … a number that another boot has given" fails validation -DNO_BOOT
-check "validation: … a verdict that was under way when the reader came" fails validation -DJOIN
-check "validation: … one that is remembered" fails validation -DREMEMBER
+check "validation: no reader gets an answer older than the last acknowledged change" model validation
+check "validation: the model fails when a home confirms an answer without comparing its number" \
+	fails validation -DNO_STAMP
+check "validation: the model fails when the former home still confirms answers" fails validation -DNO_LEASE
+check "validation: the model fails when one boot is asked about the answer of another boot" fails validation -DNO_BOOT
+check "validation: the model fails when a reader shares a call that is already in flight" fails validation -DJOIN
+check "validation: the model fails when a confirmed copy is given again without a question" fails validation -DREMEMBER
 
-check "ring: one home, answers lost, two documents: no stale read" model ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DLOSSES=1
-check "ring: … nor after the home has crashed" model ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1
-check "ring: … nor when a gateway comes and takes a drive over" model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1
-check "ring: … nor when one goes and comes back" model ring -DRUN=3 -DEPOCHS=3
-check "ring: … nor by what was copied to the next home" model ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1
+check "ring: no read is stale with one home, lost answers and two documents" \
+	model ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DLOSSES=1
+check "ring: no read is stale after the home has crashed" model ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1
+check "ring: no read is stale when a gateway joins and takes over a drive" \
+	model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1
+check "ring: no read is stale when a gateway leaves the ring and joins again" model ring -DRUN=3 -DEPOCHS=3
+check "ring: no read is stale when entries are copied to the next home" model ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1
 if [ -n "${E2E_LONG:-}" ]; then
 	optimize=-O2
-	check "ring: … nor among three gateways" model ring -DEPOCHS=2
-	check "ring: … nor by two answers about one document" model ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1
-	check "ring: … nor by what was copied, in two forms" model ring -DRUN=3 -DEPOCHS=2 -DFORMS=2 -DCOPIES=1
-	check "ring: … nor by a replica of one that another takes over from" model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1 -DCOPIES=1
-	check "ring: … nor with two drives on three gateways" model ring -DEPOCHS=2 -DDOCS=2 -DDRIVES=2
-	check "ring: … nor by one that comes back within its lease" model ring -DRUN=3 -DEPOCHS=3 -DCRASHES=1
+	check "ring: no read is stale with three gateways" model ring -DEPOCHS=2
+	check "ring: no read is stale with two answers about one document and lost answers" \
+		model ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1
+	check "ring: no read is stale when two answers about one document are copied" \
+		model ring -DRUN=3 -DEPOCHS=2 -DFORMS=2 -DCOPIES=1
+	check "ring: no read is stale when a gateway takes over a drive with copied entries" \
+		model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1 -DCOPIES=1
+	check "ring: no read is stale with two drives on three gateways" model ring -DEPOCHS=2 -DDOCS=2 -DDRIVES=2
+	check "ring: no read is stale when a crashed gateway joins again" model ring -DRUN=3 -DEPOCHS=3 -DCRASHES=1
 	optimize=-O0
 fi
-check "ring: a silent member whose lease is not waited for serves stale answers" fails ring -DRUN=3 -DEPOCHS=2 -DNO_LEASE_WAIT
-check "ring: so does an old home that was not asked to stop" fails ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DNO_PREPARE
-check "ring: … that says it has stopped before it has" fails ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DSAY_FIRST
-check "ring: … whose changes still go through after the claim" fails ring -DRUN=3 -DEPOCHS=2 -DNO_CLAIM
-check "ring: … that hears of its claim after it has stopped" fails ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLATE_CLAIM
-check "ring: … whose lease counts from the answer" fails ring -DRUN=3 -DEPOCHS=2 -DLATE_CLOCK
-check "ring: … that crashed and takes itself for what it was" fails ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1 -DSAME_BOOT
-check "ring: … that was left out and keeps what it had" fails ring -DRUN=3 -DEPOCHS=3 -DKEEP_ALL
-check "ring: a fill is stale that was overtaken by a change" fails ring -DRUN=3 -DEPOCHS=1 -DNO_FENCE
-check "ring: … for who came after the change, even if it is not kept" fails ring -DRUN=3 -DEPOCHS=1 -DNO_WAITERS_RULE
-check "ring: … for who came after somebody had seen the change" fails ring -DRUN=3 -DEPOCHS=1 -DFORMS=2 -DTOLD_BY_CHANGES
-check "ring: … at a gateway without a lease" fails ring -DRUN=3 -DEPOCHS=2 -DWAIT_WITHOUT_LEASE
-check "ring: a gap that is taken for nothing hides a change" fails ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1 -DNO_GAP_RULE
-check "ring: so does a read that saw more and is not heeded" fails ring -DRUN=3 -DEPOCHS=1 -DFORMS=2 -DNO_SEEN_RULE
-check "ring: … a repeat that is answered to a former home" fails ring -DRUN=3 -DEPOCHS=2 -DREPEAT_UNCHECKED
-check "ring: … a replica that is not compared with the journal" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DOLD_REPLICA
-check "ring: … one that is served by a gateway that is not home" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DSERVE_REPLICA
-check "ring: … a copy that was overtaken on its way by what was dropped" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DPUT_REPLICA
-check "ring: … one that counts as true where the replica is by now" fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DNEW_REPLICA
+check "ring: the model fails when the ring does not wait for a silent member's lease" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DNO_LEASE_WAIT
+check "ring: the model fails when old homes are not asked to stop" fails ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DNO_PREPARE
+check "ring: the model fails when a home reports that it has stopped before it has" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DSAY_FIRST
+check "ring: the model fails when a new home does not write its epoch into the drive's row" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DNO_CLAIM
+check "ring: the model fails when a claim counts although the gateway has stopped since" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLATE_CLAIM
+check "ring: the model fails when a lease counts from the answer" fails ring -DRUN=3 -DEPOCHS=2 -DLATE_CLOCK
+check "ring: the model fails when a restarted gateway keeps its former lease and claims" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1 -DSAME_BOOT
+check "ring: the model fails when a gateway that missed a change of members keeps its cache" \
+	fails ring -DRUN=3 -DEPOCHS=3 -DKEEP_ALL
+check "ring: the model fails when a fill is kept after its entry was dropped" fails ring -DRUN=3 -DEPOCHS=1 -DNO_FENCE
+check "ring: the model fails when a reader after a change gets a fill from before it" \
+	fails ring -DRUN=3 -DEPOCHS=1 -DNO_WAITERS_RULE
+check "ring: the model fails when the rule for waiting readers ignores what others have seen" \
+	fails ring -DRUN=3 -DEPOCHS=1 -DFORMS=2 -DTOLD_BY_CHANGES
+check "ring: the model fails when a gateway without a lease gives a fill to readers" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DWAIT_WITHOUT_LEASE
+check "ring: the model fails when a home ignores a gap before the seq of a change" \
+	fails ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1 -DNO_GAP_RULE
+check "ring: the model fails when a home ignores that a read saw more than it knows" \
+	fails ring -DRUN=3 -DEPOCHS=1 -DFORMS=2 -DNO_SEEN_RULE
+check "ring: the model fails when a repeat is answered to a former home" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DREPEAT_UNCHECKED
+check "ring: the model fails when a new home serves copies without reading the journal" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DOLD_REPLICA
+check "ring: the model fails when a gateway serves copies before it is the home" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DSERVE_REPLICA
+check "ring: the model fails when a copy is kept after its entry was dropped" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DPUT_REPLICA
+check "ring: the model fails when a copy counts as true at the replica's position" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1 -DNEW_REPLICA
 e2e_end

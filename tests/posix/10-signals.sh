@@ -25,23 +25,27 @@ at_end 'gateways CONT; umount_far || umount -l "$FAR"; [ -z "${proxy:-}" ] || ki
 # ---- every call, under each kind of signals ----
 
 for how in "${HOWS[@]}"; do
-	check "$how: no call fails" timeout 120 "$BIN/storm" make "$M" "${ROUNDS:-5}" "$how"
+	check "no call on the near mount fails under signals of kind '$how'" \
+		timeout 120 "$BIN/storm" make "$M" "${ROUNDS:-5}" "$how"
 done
-check "a tree to look at" "$BIN/storm" leave "$M/left"
+check "storm makes a tree of files for later reads" "$BIN/storm" leave "$M/left"
 
 python3 "$LIB/delay_proxy.py" "$FAR_PORT" "${URL##*:}" "$AWAY_MS" >"$WORK/proxy.out" 2>"$WORK/proxy.err" &
 proxy=$!
-check "the store can be reached from afar" eventually 10 grep -q ready "$WORK/proxy.out"
-check "it is mounted from there" mount_far
+check "the delaying proxy in front of the gateway starts" eventually 10 grep -q ready "$WORK/proxy.out"
+check "the drive is mounted through the delaying proxy" mount_far
 for how in once timer; do
-	check "$how, $AWAY_MS ms away: no call fails" timeout 120 "$BIN/storm" make "$FAR/10" "${FAR_ROUNDS:-1}" "$how"
+	check "no call fails on a mount $AWAY_MS ms away from the store, under signals of kind '$how'" \
+		timeout 120 "$BIN/storm" make "$FAR/10" "${FAR_ROUNDS:-1}" "$how"
 done
 # The kernel and the mount now answer from their caches, without the store. Thus each look uses a new mount, which
 # has cached nothing.
 for how in "${COLD[@]}"; do
-	check "$how: the far mount knows nothing" sh -c '"$0" umount "$1"' "$BIN/nephos" "$FAR"
-	check "$how: and is mounted anew" mount_far
-	check "$how, $AWAY_MS ms away and cold: no call fails" timeout 120 "$BIN/storm" look "$FAR/10/left" 1 "$how"
+	check "the far mount is unmounted to empty its caches, before signals of kind '$how'" \
+		sh -c '"$0" umount "$1"' "$BIN/nephos" "$FAR"
+	check "the far mount is mounted again with empty caches, before signals of kind '$how'" mount_far
+	check "no call fails on the far mount with empty caches, under signals of kind '$how'" \
+		timeout 120 "$BIN/storm" look "$FAR/10/left" 1 "$how"
 done
 
 # ---- strace, Ctrl-Z and fg ----
@@ -52,7 +56,7 @@ if command -v strace >/dev/null; then
 	while kill -0 $traced 2>/dev/null; do
 		timeout -s INT 0.1 strace -f -q -o /dev/null -p $traced; done >/dev/null 2>&1
 	wait $traced
-	check_eq "strace attached again and again: no call fails" 0 "$?"
+	check_eq "no call fails while strace attaches and detaches repeatedly" 0 "$?"
 fi
 
 mkdir "$WORK/tree"
@@ -70,11 +74,11 @@ copied() {
 		sleep 0.01 # lets the copier work in between
 	done
 	wait $copier
-	check_eq "$1, stopped and continued all the time, succeeds" "0 " "$? $(cat "$WORK/cp.err")"
-	check "$1: the copy is complete" diff -r "$2" "$3"
+	check_eq "$1 succeeds while it is stopped and continued repeatedly" "0 " "$? $(cat "$WORK/cp.err")"
+	check "$1 makes a complete copy" diff -r "$2" "$3"
 }
 copied "cp -r of 225 files" "$WORK/tree" "$M/copied"
-copied "cp -r of 15 files to afar" "$WORK/tree/d1" "$FAR/10/copied-far"
+copied "cp -r of 15 files to the far mount" "$WORK/tree/d1" "$FAR/10/copied-far"
 
 # ---- a process that waits for a lock ----
 
@@ -105,7 +109,7 @@ print(r, os.strerror(error), "%.1f s" % took)
 sys.exit(not (r == -1 and error == 4 and took < 10))
 PY
 for kind in fcntl flock; do
-	check "who waits for a lock ($kind) is interrupted" python3 "$WORK/lock.py" "$M/lock" "$kind"
+	check "a signal interrupts a process that waits for a lock ($kind)" python3 "$WORK/lock.py" "$M/lock" "$kind"
 done
 
 # ---- a killed process, and one with another signal, while the store is stopped ----
@@ -122,18 +126,18 @@ waits=$!
 sh -c 'echo x >"$0/killed"' "$M/left" 2>/dev/null &
 killed=$!
 stuck() { grep -qs request_wait_answer "/proc/$1/stack" || grep -qs 'request_wait\|fuse' "/proc/$1/wchan"; }
-check "a call waits for a store that stands still" eventually 10 stuck $waits
-check "another, too" eventually 10 stuck $killed
+check "mkdir waits while both gateways are stopped" eventually 10 stuck $waits
+check "a shell that creates a file waits while both gateways are stopped" eventually 10 stuck $killed
 kill -ALRM $waits
 kill -KILL $killed
 wait $killed 2>/dev/null
-check_eq "who is killed goes, although the store does not answer" 137 $?
-check "who only got a signal still waits" stuck $waits
+check_eq "SIGKILL ends the waiting shell although the store does not answer" 137 $?
+check "mkdir still waits after a signal that does not kill" stuck $waits
 gateways CONT
 wait $waits
-check_eq "and has what he wanted when the store answers" "0 " "$? $(cat "$WORK/waits.err")"
-check "which is there" test -d "$M/waits"
-check "the mount goes on" eventually 20 mkdir "$M/after"
+check_eq "mkdir succeeds when the gateways continue" "0 " "$? $(cat "$WORK/waits.err")"
+check "the folder that the delayed mkdir made exists" test -d "$M/waits"
+check "the mount serves new calls after the gateways continue" eventually 20 mkdir "$M/after"
 
 # When the store has been silent for 10 s, a signal ends the calls that POSIX allows to be interrupted, and no other
 # call.
@@ -169,10 +173,11 @@ PY
 	gateways STOP
 	for go in "${gone[@]}"; do echo go >&"$go"; done
 	for call in read statvfs; do
-		check "silence: $call ends with the signal" eventually 28 grep -q Interrupted "$WORK/said-$call"
+		check "a signal interrupts $call after a long silence of the store" \
+			eventually 28 grep -q Interrupted "$WORK/said-$call"
 	done
 	gateways CONT
 	wait "${pids[@]}"
-	check_not "silence: mkdir did not" grep -q Interrupted "$WORK/said-mkdir"
+	check_not "no signal interrupts mkdir during a long silence of the store" grep -q Interrupted "$WORK/said-mkdir"
 fi
 e2e_end

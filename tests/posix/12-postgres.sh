@@ -39,12 +39,13 @@ kill_all() {
 all_gone() { local p; for p in "$@"; do ! kill -0 "$p" 2>/dev/null || return 1; done; }
 at_end 'kill_all; rm -rf "$SOCKETS" "$M"'
 
-check "initdb" as_postgres "$bin/initdb" -D "$D" -U nephos --auth=trust --encoding=UTF8 --no-locale --wal-segsize=1
-check "the server starts" server start
+check "initdb makes a database cluster on the mount" \
+	as_postgres "$bin/initdb" -D "$D" -U nephos --auth=trust --encoding=UTF8 --no-locale --wal-segsize=1
+check "PostgreSQL starts with its data on the mount" server start
 check "pgbench makes its tables" "$bin/pgbench" -h "$SOCKETS" -U nephos -i -q postgres
-check "$CLIENTS clients are served" \
+check "pgbench with $CLIENTS clients completes its transactions" \
 	"$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -t "${TRANSACTIONS:-25}" postgres
-check "amcheck is there" say "create extension amcheck"
+check "the extension amcheck can be created" say "create extension amcheck"
 
 # Each transaction adds the same amount in four tables.
 balances() { say \
@@ -54,18 +55,19 @@ for ((n = 1; n <= ${KILLS:-1}; n++)); do
 	before=$(say "select count(*) from pgbench_history")
 	"$bin/pgbench" -h "$SOCKETS" -U nephos -n -c $CLIENTS -T 600 postgres >"$WORK/pgbench" 2>&1 &
 	clients=$!
-	check "kill $n: clients are at work" eventually 60 more_than $((before + 20))
+	check "kill $n: pgbench commits more than 20 transactions before the kill" eventually 60 more_than $((before + 20))
 	check "kill $n: a row is committed" \
 		say "create table if not exists marks (n int primary key); insert into marks values ($n)"
 	seen=$(say "select count(*) from pgbench_history")
 	check "kill $n: all processes of the server are killed" kill_all
 	wait $clients
-	check "kill $n: it starts and recovers" server start || tail -n 20 "$SOCKETS/log"
-	check_eq "kill $n: the row is there" 1 "$(say "select count(*) from marks where n = $n")"
-	check "kill $n: and all that others had seen committed" more_than $((seen - 1))
-	check_eq "kill $n: the sums agree" t "$(balances)"
-	check "kill $n: amcheck finds nothing" "$bin/pg_amcheck" -h "$SOCKETS" -U nephos --heapallindexed -d postgres
+	check "kill $n: PostgreSQL starts again and recovers" server start || tail -n 20 "$SOCKETS/log"
+	check_eq "kill $n: the committed row is still there after recovery" \
+		1 "$(say "select count(*) from marks where n = $n")"
+	check "kill $n: at least as many transactions are there as before the kill" more_than $((seen - 1))
+	check_eq "kill $n: the sums of the four pgbench tables agree" t "$(balances)"
+	check "kill $n: amcheck finds no damage" "$bin/pg_amcheck" -h "$SOCKETS" -U nephos --heapallindexed -d postgres
 done
-check "the server stops" as_postgres "$bin/pg_ctl" -D "$D" -w -m fast stop
-check_eq "nothing of it panicked" "" "$(grep -h PANIC "$SOCKETS/log")"
+check "PostgreSQL stops on request" as_postgres "$bin/pg_ctl" -D "$D" -w -m fast stop
+check_eq "PostgreSQL logs no PANIC" "" "$(grep -h PANIC "$SOCKETS/log")"
 e2e_end

@@ -26,8 +26,8 @@ PY
 ask() { sqlite3 -cmd ".timeout 60000" "$M/$mode.db" "$1"; }
 
 for mode in delete wal; do
-	check_eq "$mode: the journal is of that kind" "$mode" "$(ask "pragma journal_mode = $mode")"
-	check "$mode: tables are made" \
+	check_eq "$mode: SQLite uses this journal mode" "$mode" "$(ask "pragma journal_mode = $mode")"
+	check "$mode: SQLite makes its tables on the mount" \
 		ask "create table counter (n int); insert into counter values (0); create table rows (who text, i int, primary key (who, i))"
 	writers=()
 	for ((w = 0; w < WRITERS; w++)); do
@@ -36,9 +36,9 @@ for mode in delete wal; do
 	done
 	bad=0
 	for w in "${writers[@]}"; do wait "$w" || bad=$((bad + 1)); done
-	check_eq "$mode: $WRITERS writers side by side finish" 0 $bad
+	check_eq "$mode: $WRITERS concurrent writers finish without an error" 0 $bad
 	all=$((WRITERS * ${ROWS:-5}))
-	check_eq "$mode: and each counted" \
+	check_eq "$mode: the counter and the rows include every transaction" \
 		"$all $all" "$(ask "select (select n from counter) || ' ' || (select count(*) from rows)")"
 
 	for ((k = 1; k <= ${KILLS:-1}; k++)); do
@@ -48,15 +48,15 @@ for mode in delete wal; do
 		python3 "$WORK/writer.py" "$M/$mode.db" "l$k" 100000 >"$WORK/killed-too" 2>&1 &
 		too=$!
 		at_work() { [ "$(wc -l <"$WORK/killed")" -ge 3 ] && [ "$(wc -l <"$WORK/killed-too")" -ge 3 ]; }
-		check "$mode, kill $k: two writers are at work" eventually 60 at_work
+		check "$mode, kill $k: two writers commit transactions before the kill" eventually 60 at_work
 		kill -KILL $killed $too
 		wait $killed $too 2>/dev/null
 		last=$(grep -c . "$WORK/killed")
-		check_eq "$mode, kill $k: what was committed is there" \
+		check_eq "$mode, kill $k: no row that a killed writer reported as committed is missing" \
 			1 "$(ask "select count(*) >= $last from rows where who = 'k$k'")"
-		check_eq "$mode, kill $k: the counter agrees" \
+		check_eq "$mode, kill $k: the counter equals the number of rows" \
 			1 "$(ask "select (select n from counter) = (select count(*) from rows)")"
-		check_eq "$mode, kill $k: nothing is damaged" ok "$(ask "pragma integrity_check")"
+		check_eq "$mode, kill $k: SQLite's integrity check finds no damage" ok "$(ask "pragma integrity_check")"
 	done
 done
 e2e_end

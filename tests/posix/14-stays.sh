@@ -38,7 +38,7 @@ for name, change in ways.items():
     assert not moved, (name, moved, said, stored)
     assert name == "nothing" or stored.st_ctime_ns > before.st_ctime_ns, (name, before, stored)
 PY
-check "what stat says of a file with bytes to store is what it says when they are" python3 "$WORK/times.py" "$M"
+check "stat reports the same about a file before and after its unstored bytes are stored" python3 "$WORK/times.py" "$M"
 
 # ---- holes of a mapped file ----
 cat >"$WORK/mapped.py" <<'PY'
@@ -65,12 +65,13 @@ print(parts())
 PY
 python3 "$WORK/mapped.py" "$WORK/local/mapped" >"$WORK/local.txt" 2>&1
 python3 "$WORK/mapped.py" "$M/mapped" >"$WORK/mount.txt" 2>&1
-check_eq "SEEK_DATA was asked before and after pages of a mapping were written" 4 "$(wc -l <"$WORK/local.txt")"
-check "and finds on the mount what it finds on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
+check_eq "the local run lists the data pages of a mapped file four times" 4 "$(wc -l <"$WORK/local.txt")"
+check "SEEK_DATA finds the same pages of a mapping on the mount as on a local file system" \
+	diff "$WORK/local.txt" "$WORK/mount.txt"
 
 # ---- a mapping of a file that must not be changed ----
 if [ "$(id -u)" = 0 ]; then
-	check "what is written in a mapping of an append-only file is refused, and not shown" python3 -c "
+	check "msync of a write to a mapping of an append-only file fails, and the write disappears" python3 -c "
 import mmap, os, subprocess, sys, time
 p = sys.argv[1]
 f = os.open(p, os.O_CREAT | os.O_RDWR, 0o644)

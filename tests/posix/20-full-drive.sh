@@ -82,8 +82,8 @@ subprocess.call(tight, shell=True)
 os.statvfs(m)
 if refusal == "EDQUOT":
     errors = in_time(beside, m + "/beside", os.urandom(SIZE))
-    is_("a write beside a refused one", errors == [], errors)
-    is_("what it left", open(m + "/beside", "rb").read() == b"A" * 4096 + bytes(4904) + b"C")
+    is_("a write after a refused one", errors == [], errors)
+    is_("the content after a refused write", open(m + "/beside", "rb").read() == b"A" * 4096 + bytes(4904) + b"C")
 os.unlink(m + "/beside")
 for what in ("cp '%s/source' '%s/copy'" % (m, m), "dd if=/dev/urandom of='%s/copy' bs=%d count=1 oflag=sync" % (m, SIZE), "cat '%s/source' > '%s/copy'" % (m, m)):
     if refusal == "ENOSPC" and "/dev/urandom" not in what: continue
@@ -95,10 +95,11 @@ sys.exit(failed > 0)
 PY
 
 DRIVES=$URL/api/v2/docs/drives
-check_status "a drive of its own" 201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"full"}' "$DRIVES"
+check_status "a drive with a quota of its own is created" \
+	201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"full"}' "$DRIVES"
 DRIVE=$DRIVES/$(jq -r .id "$WORK/body")
 at_end 'umount -l "$M"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVE"'
-check "is mounted" \
+check "the new drive is mounted" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" \
 		"$URL/${DRIVE##*/}" "$M"
 head -c 900000 /dev/urandom >"$M/source"
@@ -106,16 +107,16 @@ cat >"$WORK/tight" <<SH
 used=\$(curl -s --noproxy '*' -H "Authorization: Bearer $TOKEN" "$DRIVE" | jq .used)
 curl -s --noproxy '*' -X PATCH -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d "{\"quota\":\$((used + 500000))}" "$DRIVE" >/dev/null
 SH
-check "without quota for it, every way to store is answered, and honest" \
+check "each way to write beyond the quota ends in time, and the mount shows only stored bytes" \
 	timeout 600 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" \
 		"$DRIVE" "$TOKEN" EDQUOT "sh $WORK/tight"
 sh "$WORK/tight"
-check "what waits for room does not outlive it" \
+check "cat into a file beyond the quota ends within 60 s" \
 	sh -c 'timeout 60 sh -c "cat \"$1/source\" >\"$1/held\"" - 2>/dev/null; test $? != 124' - "$M"
 curl -s --noproxy '*' -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"quota":0}' "$DRIVE" >/dev/null
-check "with room again all goes on" cp "$M/source" "$M/held"
-check "byte for byte" cmp "$M/source" "$M/held"
-check "it is unmounted" clean "$NEPHOS" umount "$M"
+check "cp succeeds after the quota is lifted" cp "$M/source" "$M/held"
+check "the copy made after the quota is lifted equals its source" cmp "$M/source" "$M/held"
+check "the drive is unmounted" clean "$NEPHOS" umount "$M"
 
 if [ -n "${E2E_LONG:-}" ] && [ "$(id -u)" = 0 ]; then
 	# A store whose blocks have a small disk: a tmpfs. A ballast file fills it, except for the room that the test
@@ -126,7 +127,7 @@ if [ -n "${E2E_LONG:-}" ] && [ "$(id -u)" = 0 ]; then
 	at_end 'umount "$D/blocks"'
 	at_end '"$E2E_ROOT/scripts/down" --data "$D"'
 	mount -t tmpfs -o size=64m,mode=700 tmpfs "$D/blocks" || exit 2
-	check "a store on a small disk comes up" \
+	check "a store whose blocks lie on a small disk starts" \
 		"$E2E_ROOT/scripts/up" --data "$D" --port $((${E2E_PORT:-18050} + 20)) --mount "$M" --user tester
 	# shellcheck disable=SC1091
 	. "$D/credentials"
@@ -136,11 +137,11 @@ dd if=/dev/zero of="$D/blocks/ballast" bs=64k 2>/dev/null
 truncate -s -500000 "$D/blocks/ballast"
 SH
 	head -c 900000 /dev/urandom >"$M/source"
-	check "without a disk for it, every way to store is answered, and honest" \
+	check "each way to write to a full disk ends in time, and the mount shows only stored bytes" \
 		timeout 900 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" \
 			"$M" "$NEPHOS_URL/api/v2/docs/drives/home" "$NEPHOS_TOKEN" ENOSPC "sh $WORK/tight"
 	rm -f "$D/blocks/ballast"
-	check "with room again all goes on" \
+	check "cp succeeds and its copy equals the source when the disk has room again" \
 		sh -c 'head -c 900000 /dev/urandom >"$2/new" && cp "$2/new" "$1/new" && cmp "$2/new" "$1/new"' - "$M" \
 			"$WORK"
 fi

@@ -8,13 +8,14 @@ NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 DRIVES=$URL/api/v2/docs/drives
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 mkdir -p "$M"
-check_status "a drive of its own" 201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"room"}' "$DRIVES"
+check_status "a drive with a quota of its own is created" \
+	201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"room"}' "$DRIVES"
 DRIVE=$(jq -r .id "$WORK/body")
 at_end 'umount -l "$M"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVES/$DRIVE"'
 quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\":$1}" \
 	"$DRIVES/$DRIVE" >/dev/null; }
 quota 1000000
-check "is mounted" \
+check "the new drive is mounted" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
 
 cat >"$WORK/room.py" <<'PY'
@@ -39,65 +40,66 @@ def is_(what, wanted, got):
 def new(name): return os.open(m + "/" + name, os.O_CREAT | os.O_RDWR, 0o644)
 
 f = new("f")
-is_("more than there is", "EDQUOT", allocate(f, 0, 0, 2000000))
-is_("posix_fallocate, more than there is", "EDQUOT", call(os.posix_fallocate, f, 0, 2000000))
-is_("size after it", 0, os.fstat(f).st_size)
-is_("nothing is charged for it", 0, used())
-is_("what fits", None, call(os.posix_fallocate, f, 0, 800000))
-is_("size", 800000, os.fstat(f).st_size)
-is_("st_blocks", 1563, os.fstat(f).st_blocks)
-is_("charged", 800000, used())
-is_("again", "ok", allocate(f, 0, 0, 800000))
-is_("charged once", 800000, used())
-is_("statfs", 200000 // 4096, os.statvfs(m).f_bavail)
+is_("fallocate beyond the quota", "EDQUOT", allocate(f, 0, 0, 2000000))
+is_("posix_fallocate beyond the quota", "EDQUOT", call(os.posix_fallocate, f, 0, 2000000))
+is_("size after refused reservations", 0, os.fstat(f).st_size)
+is_("charge after refused reservations", 0, used())
+is_("posix_fallocate within the quota", None, call(os.posix_fallocate, f, 0, 800000))
+is_("size after the reservation", 800000, os.fstat(f).st_size)
+is_("st_blocks after the reservation", 1563, os.fstat(f).st_blocks)
+is_("charge after the reservation", 800000, used())
+is_("fallocate of the same range again", "ok", allocate(f, 0, 0, 800000))
+is_("charge after the second reservation of a range", 800000, used())
+is_("free blocks of statfs after the reservation", 200000 // 4096, os.statvfs(m).f_bavail)
 g = new("g")
-is_("another file takes what is left", 190000, call(os.pwrite, g, b"g" * 190000, 0))
-is_("and is stored", None, call(os.fsync, g))
-is_("reserved is not data", "ENXIO", call(os.lseek, f, 0, os.SEEK_DATA))
-is_("but a hole", 0, call(os.lseek, f, 0, os.SEEK_HOLE))
+is_("write to a second file within the rest of the quota", 190000, call(os.pwrite, g, b"g" * 190000, 0))
+is_("fsync of the second file", None, call(os.fsync, g))
+is_("SEEK_DATA in reserved space", "ENXIO", call(os.lseek, f, 0, os.SEEK_DATA))
+is_("SEEK_HOLE in reserved space", 0, call(os.lseek, f, 0, os.SEEK_HOLE))
 for at in range(0, 800000, 100000):
-    is_("write at %d" % at, 100000, call(os.pwrite, f, b"w" * 100000, at))
-is_("what is reserved cannot fail", None, call(os.fsync, f))
-is_("nor is it charged again", 990000, used())
-is_("content", b"w" * 800000, os.pread(f, 900000, 0))
-is_("beyond it there is none", "EDQUOT", call(os.pwrite, f, b"x" * 100000, 800000))
-is_("a hole gives back", "ok", allocate(f, PUNCH | KEEP, 100000, 500000))
-is_("used", 490000, used())
-is_("zeros", bytes(10) + b"w" * 10, os.pread(f, 20, 599990))
-is_("beyond the end", "ok", allocate(f, KEEP, 800000, 300000))
-is_("the size stays", 800000, os.fstat(f).st_size)
-is_("and it counts", 790000, used())
-is_("too much beyond the end", "EDQUOT", allocate(f, KEEP, 800000, 900000))
+    is_("write into reserved space at %d" % at, 100000, call(os.pwrite, f, b"w" * 100000, at))
+is_("fsync of writes into reserved space", None, call(os.fsync, f))
+is_("charge after writes into reserved space", 990000, used())
+is_("content after writes into reserved space", b"w" * 800000, os.pread(f, 900000, 0))
+is_("write beyond reserved space and quota", "EDQUOT", call(os.pwrite, f, b"x" * 100000, 800000))
+is_("punching a hole", "ok", allocate(f, PUNCH | KEEP, 100000, 500000))
+is_("charge after the hole", 490000, used())
+is_("content around the end of the hole", bytes(10) + b"w" * 10, os.pread(f, 20, 599990))
+is_("fallocate beyond the end with KEEP_SIZE", "ok", allocate(f, KEEP, 800000, 300000))
+is_("size after fallocate with KEEP_SIZE", 800000, os.fstat(f).st_size)
+is_("charge after fallocate with KEEP_SIZE", 790000, used())
+is_("fallocate beyond the end and the quota", "EDQUOT", allocate(f, KEEP, 800000, 900000))
 h = new("h")
-is_("a third takes the rest", 200000, call(os.pwrite, h, b"h" * 200000, 0))
-is_("and is stored", None, call(os.fsync, h))
-is_("the file grows into it", 300000, call(os.pwrite, f, b"k" * 300000, 800000))
-is_("and is stored", None, call(os.fsync, f))
-is_("zeros keep their room", "ok", allocate(f, ZERO, 700000, 400000))
-is_("used by all", 990000, used())
-is_("zeros", b"w" + bytes(10), os.pread(f, 11, 699999))
-is_("zeros of more than there is", "EDQUOT", allocate(f, ZERO, 0, 2000000))
-is_("SEEK_DATA finds what was written", 600000, call(os.lseek, f, 100000, os.SEEK_DATA))
-is_("a copy of room is a hole", 0, call(os.copy_file_range, f, g, 0, 700000, 0) or 0)
+is_("write to a third file within the rest of the quota", 200000, call(os.pwrite, h, b"h" * 200000, 0))
+is_("fsync of the third file", None, call(os.fsync, h))
+is_("write into space reserved beyond the end", 300000, call(os.pwrite, f, b"k" * 300000, 800000))
+is_("fsync of the write beyond the end", None, call(os.fsync, f))
+is_("ZERO_RANGE", "ok", allocate(f, ZERO, 700000, 400000))
+is_("charge after ZERO_RANGE", 990000, used())
+is_("content after ZERO_RANGE", b"w" + bytes(10), os.pread(f, 11, 699999))
+is_("ZERO_RANGE beyond the quota", "EDQUOT", allocate(f, ZERO, 0, 2000000))
+is_("SEEK_DATA after hole and writes", 600000, call(os.lseek, f, 100000, os.SEEK_DATA))
+is_("copy_file_range of no bytes", 0, call(os.copy_file_range, f, g, 0, 700000, 0) or 0)
 os.ftruncate(f, 0)
-is_("a smaller file gives back", 390000, used())
-is_("once more", "ok", allocate(f, KEEP, 0, 600000))
+is_("charge after truncation", 390000, used())
+is_("fallocate with KEEP_SIZE of a truncated file", "ok", allocate(f, KEEP, 0, 600000))
 os.unlink(m + "/f")
-is_("what has no name is not charged", 390000, used())
+is_("charge after unlink of an open file", 390000, used())
 for mode, what in ((8, "FALLOC_FL_COLLAPSE_RANGE"), (32, "FALLOC_FL_INSERT_RANGE")):
     is_(what + ", which the kernel does not pass on", "EOPNOTSUPP", allocate(h, mode, 0, 65536).replace("ENOTSUP", "EOPNOTSUPP"))
-is_("what it would have moved stays", b"h" * 200000, os.pread(h, 300000, 0))
-is_("too large", "EFBIG", allocate(f, 0, 2**62, 2**61))
+is_("content after refused modes of fallocate", b"h" * 200000, os.pread(h, 300000, 0))
+is_("fallocate beyond the largest file", "EFBIG", allocate(f, 0, 2**62, 2**61))
 os.close(f)
 sys.exit(failed > 0)
 PY
-check "room is reserved, charged once, and given back" timeout 60 python3 "$WORK/room.py" "$M" "$DRIVES/$DRIVE" "$TOKEN"
-check "util-linux's fallocate agrees" \
+check "fallocate reserves space that is charged once and can be given back" \
+	timeout 60 python3 "$WORK/room.py" "$M" "$DRIVES/$DRIVE" "$TOKEN"
+check "fallocate(1) of util-linux reserves space and punches a hole" \
 	sh -c 'fallocate -l 100000 "$1/u" && [ "$(stat -c %s "$1/u")" = 100000 ] && fallocate -p -o 0 -l 100000 "$1/u" && [ "$(stat -c %b "$1/u")" = 0 ]' - "$M"
-check "it is unmounted" clean "$NEPHOS" umount "$M"
-check "and what was reserved over one mount is there over the next" \
+check "the drive is unmounted" clean "$NEPHOS" umount "$M"
+check "the drive is mounted again" \
 	sh -c 'env -u NEPHOS_URL -u NEPHOS_TOKEN -u NEPHOS_USER "$@"' - "$NEPHOS" mount \
 		-o "credentials=$E2E_DATA/credentials,pidfile=$WORK/pid,log=$WORK/log" "$URL/$DRIVE" "$M"
-check_eq "byte for byte" 200000 "$(tr -d -c h <"$M/h" | wc -c)"
-check "it is unmounted again" clean "$NEPHOS" umount "$M"
+check_eq "the second mount shows all 200,000 bytes that a file got on the first" 200000 "$(tr -d -c h <"$M/h" | wc -c)"
+check "the second mount of the drive is unmounted" clean "$NEPHOS" umount "$M"
 e2e_end

@@ -193,20 +193,20 @@ try() { # CASE
 		python3 "$WORK/refusals.py" "$M" "$DRIVES/$DRIVE" "$TOKEN" "$WORK/log" "$WORK/local" "$1"
 }
 
-check_status "a drive of its own" \
+check_status "a drive for this test is created" \
 	201 "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"name":"refusals"}' "$DRIVES"
 DRIVE=$(jq -r .id "$WORK/body")
 at_end 'umount -l "$M"; curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$DRIVES/$DRIVE"'
-check "is mounted" put_on
+check "the new drive is mounted" put_on
 head -c 900000 /dev/urandom >"$M/source"
 cp "$M/source" "$WORK/local/source"
-check "a process that may not write files so large is told as on a local file system" try limit
-check "who writes beyond the largest file is told, and has what fits" try largest
-check "who writes what is gone for good is told, and the name can be used again" try gone
-check "the end of the mount's session is no loss" try session
-check "but for who worked under a lock that went with it: he is told" try locked
-check "it is unmounted" clean "$NEPHOS" umount "$M"
-check "and a fresh mount" put_on
-check "shows what HTTP shows" try compare
-check "it is unmounted again" clean "$NEPHOS" umount "$M"
+check "each way to write reports RLIMIT_FSIZE as on a local file system" try limit
+check "a write beyond the largest file size gets EFBIG, and the bytes that fit are stored" try largest
+check "a write to a purged document gets ESTALE, and its name can be used again" try gone
+check "no write is lost when the mount's session ends" try session
+check "a write under a lock that ended with the session gets EIO or ESTALE" try locked
+check "the drive is unmounted" clean "$NEPHOS" umount "$M"
+check "the drive is mounted anew" put_on
+check "a fresh mount shows the same bytes of each file as HTTP" try compare
+check "the fresh mount is unmounted" clean "$NEPHOS" umount "$M"
 e2e_end

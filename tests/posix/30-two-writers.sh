@@ -11,7 +11,7 @@ ROUNDS=${E2E_LONG:+200}
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 mkdir -p "$A" "$B_ROOT" || exit 2
 at_end 'clean "$NEPHOS" umount "$B_ROOT" || umount -l "$B_ROOT"; rm -rf "$A"'
-check "a second mount of the same drive" \
+check "the drive is mounted a second time" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" \
 		"$B_ROOT"
 
@@ -375,39 +375,39 @@ def in_the_way():
 globals()[sys.argv[1]]()
 PY
 two() { timeout 120 python3 "$WORK/two.py" "$1" "$A" "$B" "${ROUNDS:-${2:-30}}" "$URL" "$TOKEN"; }
-check "the other sees the folder" eventually 5 test -d "$B"
+check "the second mount sees the folder of the first" eventually 5 test -d "$B"
 
 # ---- appends ----
 
-check "records appended and synced by turns are all there, in their order" two turns 40
-check "so are those of open, write, fsync, close" two open_turns 40
-check "appends of four threads at once are whole, once, and in order" two at_once 40
-check "echo >> of two shells" two shells 30
-check "a large append is not torn" two large
-check "one of more than 16 MiB is not torn by its own mount, nor into small pieces by another" two huge
-check "appends and writes with a place keep their order" two mixed
+check "records that two mounts append and sync in turns are all stored, in order" two turns 40
+check "records that two mounts append in turns, each with its own open, are all stored" two open_turns 40
+check "concurrent appends of four threads on two mounts are stored once, whole and in order" two at_once 40
+check "lines that two shells append with echo >> are all stored" two shells 30
+check "an append of 3 MiB is stored in one piece" two large
+check "an append of 40 MiB is split only by another mount, into pieces of 16 MiB or more" two huge
+check "appends and writes at offsets of one file keep their order" two mixed
 
 # ---- names ----
 
-check "what is written after the other removed the file is there" two unlinked 25
-check "what is written after the other renamed the file is in a new one" two renamed 25
-check "a log that the other rotates loses nothing" two rotated 40
-check "truncate by name empties no other file" two truncated 10
-check "link, by name, links what has the name" two linked 10
-check "so chmod" two chmodded 10
-check "and utimensat" two dated 10
-[ "$(id -u)" -ne 0 ] || check "and chown" two owned 10
-check "and setxattr" two attributed 10
-check "and removexattr" two bared 10
-check "and chmod of a folder" two folders 10
-check "what is done by a descriptor is done to its document" two by_descriptor 8
-check "a name that comes and goes fails no open, and O_EXCL makes one" two come_and_go 25
-check "the same with REST for the other" two rest 15
-check "what a PUT made is there, though it was looked for before" two put 30
-check "rm -r of a folder removes what others have put into it" two emptied 24
-check "mkdir -p finds what the other has just made" two in_the_way 24
-check "a file that is open goes on without its name" two held
-check "and is not reached any more by who never opened it" two let_go 16
+check "bytes written after the other mount removed the file are stored under its name" two unlinked 25
+check "bytes written after the other mount renamed the file are stored in a new file" two renamed 25
+check "a log that the other mount rotates loses no appended record" two rotated 40
+check "truncate by name does not empty a file that the other mount has renamed" two truncated 10
+check "link by name links the document to which the other mount gave the name" two linked 10
+check "chmod by name changes the document to which the other mount gave the name" two chmodded 10
+check "utimensat by name changes the document to which the other mount gave the name" two dated 10
+[ "$(id -u)" -ne 0 ] || check "chown by name changes the document to which the other mount gave the name" two owned 10
+check "setxattr by name changes the document to which the other mount gave the name" two attributed 10
+check "removexattr by name changes the document to which the other mount gave the name" two bared 10
+check "chmod by name changes the folder to which the other mount gave the name" two folders 10
+check "calls by a descriptor change its document after the other mount has exchanged names" two by_descriptor 8
+check "O_CREAT opens a name that the other mount removes repeatedly, and O_EXCL makes it once" two come_and_go 25
+check "bytes written to a name after a DELETE over HTTP are stored under that name" two rest 15
+check "a file made by PUT is visible at once on a mount that has looked for it before" two put 30
+check "rm -r of a folder removes files that HTTP and the other mount have put into it" two emptied 24
+check "mkdir -p accepts a folder that the other mount has just made" two in_the_way 24
+check "an open file can be read and appended to after the other mount removed it" two held
+check "a removed file that is open on one mount cannot be reached by name on the other" two let_go 16
 
 # ---- the number of other sessions ----
 
@@ -445,5 +445,5 @@ call("DELETE", "/sessions/" + mine)
 print(before, got)
 sys.exit(got != before + 1)
 PY
-check "a session that begins ends the polls of the others" timeout 45 python3 "$WORK/poll.py" "$URL" "$TOKEN"
+check "a new session ends the waiting poll of another session" timeout 45 python3 "$WORK/poll.py" "$URL" "$TOKEN"
 e2e_end

@@ -15,10 +15,10 @@ clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "
 gateways() { for g in gateway-1 gateway-2; do kill "-$1" "$(cat "$E2E_DATA/run/$g.pid")"; done; }
 mkdir -p "$A" "$B_ROOT" || exit 2
 at_end 'gateways CONT; clean "$BIN/nephos" umount "$B_ROOT" || umount -l "$B_ROOT"; rm -rf "$A"'
-check "a second mount of the same drive" \
+check "the drive is mounted a second time" \
 	clean "$BIN/nephos" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" \
 		"$B_ROOT"
-check "the other sees the folder" eventually 5 test -d "$B"
+check "the second mount sees the folder of the first" eventually 5 test -d "$B"
 
 # writer WHO HOW: appends to descriptor 5, which it shares with another writer. Each of its programs is a new
 # process.
@@ -40,9 +40,9 @@ writers() {
 whole() { "$BIN/appends" check "$1" 4 $((EXECS * EACH)) <"$WORK/said"; }
 
 check "appends under signals succeed, with SA_RESTART and without" writers rain
-check_eq "and none was interrupted or cut short" "" "$(cat "$WORK/said")"
-check "each record is there once, whole, in order" whole "$A/rain"
-check "and so the other mount reads it" whole "$B/rain"
+check_eq "no append under signals is interrupted or cut short" "" "$(cat "$WORK/said")"
+check "each record appended under signals is stored once, whole and in order" whole "$A/rain"
+check "the second mount reads each record appended under signals once, whole and in order" whole "$B/rain"
 
 # ---- the store is silent ----
 
@@ -51,12 +51,12 @@ EXECS=1
 EACH=20
 writers silence >"$WORK/writers" 2>&1 &
 writing=$!
-check "appends go on" eventually 60 test -s "$A/silence"
+check "the first mount's file has bytes before the store falls silent" eventually 60 test -s "$A/silence"
 gateways STOP
-check "while the store is silent, somebody is interrupted" eventually 25 test -s "$WORK/said"
+check "a writer is interrupted while the store is silent" eventually 25 test -s "$WORK/said"
 gateways CONT
 wait $writing
-check_eq "when it answers again all writers succeed" "0 " "$? $(cat "$WORK/writers")"
-check "and each piece of a record is there once, in order" whole "$A/silence"
-check "and so the other mount reads it" whole "$B/silence"
+check_eq "all writers succeed after the store answers again" "0 " "$? $(cat "$WORK/writers")"
+check "each piece of a record appended around the silence is stored once, in order" whole "$A/silence"
+check "the second mount reads each piece of these records once, in order" whole "$B/silence"
 e2e_end

@@ -9,7 +9,7 @@ mkdir -p "$B" "$A/40"
 NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/40"'
-check "a second mount of the same drive" \
+check "the drive is mounted a second time" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
 cat >"$WORK/lib.py" <<'PY'
@@ -34,7 +34,7 @@ py() { # py SENTENCE: the program comes on standard input
 	check "$1" timeout 120 python3 "$WORK/program.py" "$A" "$B"
 }
 
-py "LOCK_EX excludes the other mount, LOCK_SH shares with it, LOCK_UN lets go" <<'PY'
+py "LOCK_EX excludes the other mount, LOCK_SH shares with it, LOCK_UN releases the lock" <<'PY'
 a, b = both("flock")
 fcntl.flock(a, fcntl.LOCK_EX)
 assert refused(fcntl.flock, b, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +50,7 @@ deadline = time.monotonic() + 20
 while refused(fcntl.flock, a, fcntl.LOCK_EX | fcntl.LOCK_NB): assert time.monotonic() < deadline; time.sleep(0.01)
 PY
 
-py "F_SETLK of overlapping ranges conflicts, of others not, and any close of the process lets go of all" <<'PY'
+py "F_SETLK conflicts on overlapping ranges only, and any close releases the process's locks" <<'PY'
 a, b = both("posix")
 lk(a, fcntl.F_SETLK, W, 10, 10)
 assert refused(lk, b, fcntl.F_SETLK, R, 19, 1)
@@ -66,7 +66,7 @@ os.close(os.open(A + "/posix", os.O_RDONLY))
 lk(b, fcntl.F_SETLK, W, 0, 0)
 PY
 
-py "F_GETLK names the lock of the other mount that lies first, with process 0" <<'PY'
+py "F_GETLK reports the first lock of the other mount, with process id 0" <<'PY'
 a, b = both("getlk")
 lk(a, fcntl.F_SETLK, W, 10, 5)
 lk(a, fcntl.F_SETLK, R, 1, 5)
@@ -81,7 +81,7 @@ if os.fork() == 0:
 assert os.wait()[1] == 0
 PY
 
-py "an open file description lock goes with its file, not with another's close" <<'PY'
+py "an open file description lock ends with its own descriptor's close, not with another's" <<'PY'
 a, b = both("ofd")
 lk(a, OFD_SETLK, W, 0, 10)
 os.close(os.open(A + "/ofd", os.O_RDWR))
@@ -91,7 +91,7 @@ deadline = time.monotonic() + 20
 while refused(lk, b, fcntl.F_SETLK, W, 0, 1): assert time.monotonic() < deadline; time.sleep(0.01)
 PY
 
-py "who waits is woken when the other mount lets go, each in its turn" <<'PY'
+py "ten waiting threads on both mounts all get a lock after its release" <<'PY'
 a, b = both("turns")
 fcntl.flock(a, fcntl.LOCK_EX)
 got = []
@@ -108,7 +108,7 @@ for w in waiters: w.join()
 assert sorted(got) == list(range(10))
 PY
 
-py "a signal ends a wait at once, and whoever gave up is not in the way" <<'PY'
+py "a signal ends a wait for a lock, and the abandoned wait blocks no later lock" <<'PY'
 a, b = both("signal")
 fcntl.flock(a, fcntl.LOCK_EX)
 lk(a, fcntl.F_SETLK, W, 0, 0)
@@ -125,7 +125,7 @@ fcntl.flock(a, fcntl.LOCK_UN); fcntl.flock(a, fcntl.LOCK_EX | fcntl.LOCK_NB)
 lk(a, fcntl.F_SETLK, U, 0, 0); lk(a, fcntl.F_SETLK, W, 0, 0)
 PY
 
-py "with the lock comes what the other wrote: a counter of two mounts misses nothing" <<'PY'
+py "two mounts that count under a lock in one file lose no increment" <<'PY'
 a, b = both("counter", b"0000000000")
 def count(path):
     fd = os.open(path + "/counter", os.O_RDWR)
@@ -141,7 +141,7 @@ fcntl.lockf(a, fcntl.LOCK_SH); fcntl.lockf(b, fcntl.LOCK_SH)
 assert (os.pread(a, 10, 0), os.pread(b, 10, 0)) == (b"0000000100",) * 2, (os.pread(a, 10, 0), os.pread(b, 10, 0))
 PY
 
-py "a hundred waiters do not stop other calls" <<'PY'
+py "a hundred processes that wait for a lock do not block other calls on their mount" <<'PY'
 a, b = both("crowd")
 fcntl.flock(a, fcntl.LOCK_EX)
 for n in range(100):
@@ -159,7 +159,7 @@ PY
 
 times=15
 [ -z "${E2E_LONG:-}" ] || times=100
-TIMES=$times py "two mounts count in one sqlite database, $times times each" <<'PY'
+TIMES=$times py "two mounts that each count $times times in one SQLite database lose no increment" <<'PY'
 import sqlite3
 times = int(os.environ["TIMES"])
 db = sqlite3.connect(A + "/db"); db.execute("CREATE TABLE c (v)"); db.execute("INSERT INTO c VALUES (0)"); db.commit(); db.close()
@@ -183,10 +183,10 @@ PY
 
 mkdir "$WORK/c"
 at_end 'clean "$NEPHOS" umount "$WORK/c" || umount -l "$WORK/c"'
-check "a mount with local_locks" \
+check "the drive is mounted with local_locks" \
 	clean "$NEPHOS" mount -o "local_locks,credentials=$E2E_DATA/credentials,pidfile=$WORK/c.pid,log=$WORK/c.log" \
 		"$URL" "$WORK/c"
-check "its locks are between its processes" timeout 60 python3 -c "
+check "flock with local_locks excludes processes of that mount, but no other mount" timeout 60 python3 -c "
 import fcntl, os, sys, time
 a, c = sys.argv[1:3]
 f = open(a + '/40/local', 'w'); f.close()
@@ -210,8 +210,8 @@ fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(1000)" "$B"
 holder=$!
 at_end 'kill -9 $holder'
 check "a process of the second mount holds a lock" eventually 20 grep -q held "$WORK/held"
-check "the file is seen" eventually 20 test -e "$A/40/last"
-check_not "the first does not get it" holds_nothing
+check "the first mount sees the locked file" eventually 20 test -e "$A/40/last"
+check_not "the first mount does not get a lock that the second mount holds" holds_nothing
 kill -9 $holder
-check "with the process the lock goes" eventually 20 holds_nothing
+check "the lock is free after its holder is killed" eventually 20 holds_nothing
 e2e_end

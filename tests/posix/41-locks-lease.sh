@@ -38,8 +38,8 @@ A=$WORK/a
 at_end 'stop_docs; "$E2E_ROOT/scripts/up" --data "$E2E_DATA"'
 at_end 'kill -CONT $(cat "$WORK/stopped.pid"); unmount a; unmount stopped; umount -l "$WORK/killed"; rm -rf "$E2E_MOUNT/41"'
 mkdir -p "$E2E_MOUNT/41"
-check "the services start with a lease of 4 s" short_lease 4
-for m in a killed stopped; do check "a mount: $m" mount_it "$m"; done
+check "the docs services start with a lock lease of 4 s" short_lease 4
+for m in a killed stopped; do check "the drive is mounted as '$m'" mount_it "$m"; done
 
 cat >"$WORK/hold.py" <<'PY'
 # Holds the lock of a file, writes, and runs one command per input line.
@@ -79,19 +79,20 @@ for m in killed stopped; do
 done
 exec 7>"$WORK/killed.in" 8>"$WORK/stopped.in"
 for m in killed stopped; do
-	check "$m: holds a lock" eventually 20 grep -q held "$WORK/$m.out"
-	check "$m: another mount sees the file" eventually 20 test -e "$A/41/$m"
-	check_not "$m: and does not get its lock" python3 -c "
+	check "a process on the mount '$m' holds a lock" eventually 20 grep -q held "$WORK/$m.out"
+	check "another mount sees the file that is locked on the mount '$m'" eventually 20 test -e "$A/41/$m"
+	check_not "another mount does not get the lock of the mount '$m'" python3 -c "
 import fcntl, sys
 fcntl.flock(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)" "$A/41/$m"
 done
 # Waits for longer than the lease: a mount that is reachable keeps its locks.
 sleep 5
-check_not "a mount that is there keeps its lock for longer than a lease" python3 -c "
+check_not "a reachable mount keeps its lock for longer than a lease" python3 -c "
 import fcntl, sys
 fcntl.flock(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)" "$A/41/stopped"
 echo write >&8
-check "stopped: writes, and has not stored it" eventually 5 grep -q "write ok" "$WORK/stopped.out"
+check "a process with the lock writes on the mount 'stopped' before the mount is stopped" \
+	eventually 5 grep -q "write ok" "$WORK/stopped.out"
 kill -STOP "$(cat "$WORK/stopped.pid")"
 kill -9 "$(cat "$WORK/killed.pid")"
 for m in killed stopped; do
@@ -100,21 +101,22 @@ for m in killed stopped; do
 done
 exec 5>"$WORK/take-killed.in" 6>"$WORK/take-stopped.in"
 for m in killed stopped; do
-	check "$m: its lock is another's soon after its lease" eventually 30 grep -q taken "$WORK/take-$m.out"
+	check "another mount gets the lock of the $m mount after the lease" eventually 30 grep -q taken "$WORK/take-$m.out"
 done
 
 kill -CONT "$(cat "$WORK/stopped.pid")"
 lost() { grep -q "file locks are lost" "$WORK/stopped.log"; }
-check "stopped: goes on, and hears that it has lost it" eventually 20 lost
+check "the stopped mount continues and logs that its file locks are lost" eventually 20 lost
 for word in read write fsync lock; do
 	echo $word >&8
-	check "stopped: $word is EIO" eventually 20 grep -q "^$word 5$" "$WORK/stopped.out"
+	check "$word by the process that has lost its lock gets EIO" eventually 20 grep -q "^$word 5$" "$WORK/stopped.out"
 done
-check_eq "what it wrote under the lock that it had lost is nowhere" \
+check_eq "bytes written under the lost lock appear on neither mount" \
 	"theirs theirs" "$(cat "$A/41/stopped") $(cat "$WORK/stopped/41/stopped")"
 exec 6>&-
 echo again >&8
-check "stopped: opened anew, it locks and writes as ever" eventually 20 grep -q "again ok" "$WORK/stopped.out"
-check_eq "and that is seen" "again!" "$(cat "$A/41/stopped")"
+check "the process that lost its lock can open, lock and write the file again" \
+	eventually 20 grep -q "again ok" "$WORK/stopped.out"
+check_eq "the other mount reads the bytes that were written after the new open" "again!" "$(cat "$A/41/stopped")"
 exec 5>&- 7>&- 8>&-
 e2e_end

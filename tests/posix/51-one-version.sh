@@ -102,11 +102,11 @@ for w in wrong[:10]: print(w)
 sys.exit(bool(wrong))
 PY
 ROUNDS=${E2E_LONG:+60}
-check "a file of more than 1,000 extents that grows is downloaded as it was, each time" \
+check "each download of a growing file with over 1,000 extents has whole records without gaps" \
 	python3 "$WORK/versions.py" "$A" "$URL" "$TOKEN" grows "${ROUNDS:-3}"
 sed 's/^/# /' "$WORK/check.out"
 ROUNDS=${E2E_LONG:+2000}
-check "small files that are replaced all the time are answered whole, and never with 503" \
+check "each GET of a constantly replaced small file gets one whole version, never 503" \
 	python3 "$WORK/versions.py" "$A" "$URL" "$TOKEN" replaced "${ROUNDS:-60}"
 sed 's/^/# /' "$WORK/check.out"
 e2e_end

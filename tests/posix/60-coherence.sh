@@ -10,7 +10,7 @@ NEPHOS=${NEPHOS_BUILD_DIR:?}/bin/nephos
 clean() { env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$@"; }
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"; rm -rf "$A/60"'
 URL2=${URL%:*}:$((${URL##*:} + 1)) # the other gateway
-check "a second mount of the same drive, by way of the other gateway" \
+check "the drive is mounted a second time, through the other gateway" \
 	clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL2" "$B"
 b_pid=$(cat "$WORK/b.pid")
 b_watch=http://127.0.0.1:$(cat "$WORK/b.port")
@@ -78,14 +78,14 @@ PY
 
 home=$(curl -si --noproxy '*' -H "Authorization: Bearer $NEPHOS_TOKEN" "$URL/api/v2/docs/drives/home" |
 	sed -n 's/^Nephos-Home: \([^\r]*\).*/\1/p')
-check_eq "B talks to the home of the drive, by whichever way it came" "$home" \
+check_eq "the second mount sends its requests to the drive's home gateway" "$home" \
 	"$(curl -s --noproxy '*' "$b_watch/status" | jq -r .gateway)"
 pid=$(gateway_pid "$b_watch")
-[ -n "$pid" ] || fail "B's gateway is found"
+[ -n "$pid" ] || fail "the process of the second mount's gateway is found"
 (sleep 1; kill -STOP "$pid"; sleep 5; kill -CONT "$pid") &
 sleeper=$!
 at_end 'kill -CONT '"$pid"
-check "B's gateway is stopped for five seconds: what A does is seen by B within three" \
+check "a mount whose gateway is stopped for 5 s reads nothing outdated for more than 3.2 s" \
 	python3 "$WORK/trust.py" "$A/60" "$B/60" 7
 sed 's/^/# /' "$WORK/check.out"
 wait "$sleeper"
@@ -122,7 +122,7 @@ for t in threads: t.join()
 print("%d stale: %s" % (len(stale), {w: stale.count(w) for w in set(stale)}))
 sys.exit(bool(stale))
 PY
-check "B stands still for $still seconds: nothing that it knew before is shown when it goes on" \
+check "a mount that was stopped for $still s shows nothing outdated when it continues" \
 	python3 "$WORK/still.py" "$A/60" "$B/60" "$b_pid" "$still"
 sed 's/^/# /' "$WORK/check.out"
 
@@ -167,7 +167,7 @@ sys.exit(m > max(50, 2 * o))
 PY
 rounds=60
 [ -z "${E2E_LONG:-}" ] || rounds=1000
-check "eight threads on each are busy in a folder: a change elsewhere is seen within 50 ms (median of $rounds)" \
+check "a busy mount shows a change within 50 ms or twice its duration (median of $rounds)" \
 	python3 "$WORK/busy.py" "$A/60" "$B/60" "$rounds"
 sed 's/^/# /' "$WORK/check.out"
 
@@ -203,7 +203,7 @@ sys.exit(bool(set(seen) - {"empty", "whole", "a part"}) or not seen["whole"])
 PY
 rounds=150
 [ -z "${E2E_LONG:-}" ] || rounds=2000
-check "a file that is emptied and written $rounds times is never read as zeros, and never fails" \
+check "a file that is rewritten $rounds times never reads as zeros or fails on another mount" \
 	python3 "$WORK/anew.py" "$A/60" "$B/60" "$rounds"
 sed 's/^/# /' "$WORK/check.out"
 

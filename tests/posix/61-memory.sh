@@ -52,12 +52,12 @@ make() { python3 "$WORK/make.py" "$URL" "$TOKEN" "$@"; }
 # ---- extended attributes ----
 count=200
 [ -z "${E2E_LONG:-}" ] || count=2000
-check "$count files with 60 KB of extended attributes each" make 61 "$count" 0 60000 0
-check "a mount that may keep $bound MiB" mount_b
-check_eq "all of them are read there" "$count" "$(python3 -c "
+check "$count files with 60 KB of extended attributes each are made" make 61 "$count" 0 60000 0
+check "the drive is mounted with memory=${bound}M" mount_b
+check_eq "the mount reads the extended attributes of all files" "$count" "$(python3 -c "
 import os, sys
 print(sum(len(os.getxattr(os.path.join(d, n), 'user.large')) == 60000 for d, _, names in os.walk(sys.argv[1]) for n in names))" "$B/61")"
-check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
+check "the mount uses $(memory) MiB after it has read attributes, fewer than $most" test "$(memory)" -lt "$most"
 clean "$NEPHOS" umount "$B" >/dev/null
 
 # ---- small files ----
@@ -66,18 +66,20 @@ clean "$NEPHOS" umount "$B" >/dev/null
 files=8000 read=1000 size=6000 contents=61c
 if [ -n "${E2E_LONG:-}" ]; then
 	files=200000 read=200000 size=300 contents=61s
-	check "$files small files" make 61s "$files" "$size" 0 0
+	check "$files small files are made" make 61s "$files" "$size" 0 0
 else
-	check "$files files with long names" make 61s "$files" 0 0 200
-	check "$read small files" make 61c "$read" "$size" 0 0
+	check "$files files with long names are made" make 61s "$files" 0 0 200
+	check "$read small files are made" make 61c "$read" "$size" 0 0
 fi
-check "a mount" mount_b
-[ "$(id -u)" -ne 0 ] || check "a file of another folder is mounted upon" mount --bind "$WORK/make.py" "$IN_USE"
+check "the drive is mounted anew with memory=${bound}M" mount_b
+[ "$(id -u)" -ne 0 ] || check "a bind mount covers a file of the mount" mount --bind "$WORK/make.py" "$IN_USE"
 exec 7<"$B/61/d0"
-check_eq "they are listed" "$files" "$(find "$B/61s" -type f -size -2 | wc -l)"
-check_eq "and $read read" $((read * size)) "$(find "$B/$contents" -type f -exec cat {} + | wc -c)"
-check "and the mount has $(memory) MiB, fewer than $most" test "$(memory)" -lt "$most"
+check_eq "find lists all $files files on the mount" "$files" "$(find "$B/61s" -type f -size -2 | wc -l)"
+check_eq "all bytes of $read files are read on the mount" \
+	$((read * size)) "$(find "$B/$contents" -type f -exec cat {} + | wc -c)"
+check "the mount uses $(memory) MiB after it has listed and read files, fewer than $most" test "$(memory)" -lt "$most"
 # The mount has dropped the files' names; the kernel keeps those that are in use.
-[ "$(id -u)" -ne 0 ] || check "what is mounted on the file is still there" cmp "$WORK/make.py" "$IN_USE"
-check_eq "and the folder that is open has its name" "$B/61/d0" "$(readlink "/proc/$$/fd/7")"
+[ "$(id -u)" -ne 0 ] || check "the bind mount on a file is still there after its name was dropped" \
+	cmp "$WORK/make.py" "$IN_USE"
+check_eq "the open folder still has its path after its name was dropped" "$B/61/d0" "$(readlink "/proc/$$/fd/7")"
 e2e_end

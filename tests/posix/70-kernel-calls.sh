@@ -14,13 +14,15 @@ if [ "$(id -u)" = 0 ]; then
 	chmod 755 "$WORK"
 	python3 "$LIB/setid.py" "$LOCAL" >"$WORK/local.txt" 2>&1
 	python3 "$LIB/setid.py" "$M" >"$WORK/mount.txt" 2>&1
-	check_eq "all ways to change a file were tried" 76 "$(grep -c '^[0-7]* .*: [0-7]*$' "$WORK/local.txt")"
-	check "each clears set-id bits as it does on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
+	check_eq "the local run tries 76 ways to change a set-id file" \
+		76 "$(grep -c '^[0-7]* .*: [0-7]*$' "$WORK/local.txt")"
+	check "each way to change a file clears set-id bits as on a local file system" \
+		diff "$WORK/local.txt" "$WORK/mount.txt"
 	echo old >"$M/put"
 	chmod 6755 "$M/put"
-	check_status "a set-id file is replaced over HTTP" \
+	check_status "a PUT replaces a set-id file" \
 		200 "${AUTH[@]}" -X PUT --data new "$URL/api/v2/docs/drives/home/files/posix-70/put"
-	check_eq "which clears the bits" 755 "$(jq -r '.mode' "$WORK/body" | xargs printf %o)"
+	check_eq "a PUT clears the set-id bits of a file" 755 "$(jq -r '.mode' "$WORK/body" | xargs printf %o)"
 fi
 
 # ---- files without a name, whiteouts ----
@@ -28,12 +30,13 @@ if [ "$(id -u)" = 0 ]; then
 	mkdir "$LOCAL/nameless" "$M/nameless"
 	python3 "$LIB/nameless.py" "$LOCAL/nameless" >"$WORK/local.txt" 2>&1
 	python3 "$LIB/nameless.py" "$M/nameless" >"$WORK/mount.txt" 2>&1
-	check_eq "all steps with O_TMPFILE and RENAME_WHITEOUT were taken" 19 "$(wc -l <"$WORK/local.txt")"
-	check "each does what it does on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
+	check_eq "the local run takes 19 steps with O_TMPFILE and RENAME_WHITEOUT" 19 "$(wc -l <"$WORK/local.txt")"
+	check "O_TMPFILE and RENAME_WHITEOUT have the same results as on a local file system" \
+		diff "$WORK/local.txt" "$WORK/mount.txt"
 fi
 used() { curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq .used; }
 before=$(used)
-check "what is written to a file without a name counts" python3 -c "
+check "bytes written to a file without a name count as used" python3 -c "
 import os, subprocess, sys
 f = os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR, 0o600)
 os.write(f, os.urandom(300000))
@@ -48,16 +51,17 @@ after=$(date +%s)
 touch -d '2001-02-03 04:05:06 UTC' "$M/born"
 chmod 600 "$M/born"
 born=$(stat -c %W "$M/born")
-check "a file's time of birth is when it was made (between $before and $after, is $born), whatever its other times" \
+check "a file's birth time is when it was made ($born, wanted $before to $after)" \
 	test "$born" -ge "$((before - 1))" -a "$born" -le "$((after + 1))"
-check_eq "with the rest of statx as ever" "600 5 981173106 regular file" "$(stat -c '%a %s %Y %F' "$M/born")"
-check_eq "the same over HTTP" \
+check_eq "stat shows the mode, size, mtime and type of the file that has a birth time" \
+	"600 5 981173106 regular file" "$(stat -c '%a %s %Y %F' "$M/born")"
+check_eq "the API reports the same birth time of the file as the mount" \
 	"$born" "$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-70/born" | jq -r '.btime | split(".")[0]')"
 mkdir "$M/folder"
-check "a folder has one, too" test "$(stat -c %W "$M/folder")" -ge "$((before - 1))"
+check "a new folder has a birth time" test "$(stat -c %W "$M/folder")" -ge "$((before - 1))"
 
 # ---- a shared mapping of a file that was opened with O_DIRECT ----
-check "a file of O_DIRECT is mapped shared: what is stored there, read and written past it is the same" python3 -c "
+check "a shared mapping of an O_DIRECT file agrees with direct reads and writes" python3 -c "
 import mmap, os, sys
 f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o644)
 os.ftruncate(f, 8192)

@@ -37,39 +37,41 @@ tree() { (cd "$1" && find . -printf '%P %y %m %s %l\n' | sed '/ d /s/ [0-9]* *$/
 
 since=$(cut -d' ' -f1 /proc/uptime) # the kernel's log also has messages from before
 complaints() { dmesg 2>/dev/null | awk -F'[][ ]+' -v since="$since" '$2 >= since' | grep -E "overlayfs: upper fs (does not|missing|needs)"; }
-check "overlayfs takes the mount as its upper layer" overlay
-check_not "and does not find that something is missing" complaints
+check "overlayfs accepts the mount as its upper layer" overlay
+check_not "overlayfs logs no missing feature of its upper layer" complaints
 check "files are made, changed, moved and removed in the merged folder" steps "$O"
 steps "$LOCAL"
-check_eq "it shows what the same steps leave in a plain folder" "$(tree "$LOCAL")" "$(tree "$O")"
-check_eq "the xattr of what was copied up came along" yes "$(getfattr --only-values -n user.kept "$O/f1" 2>/dev/null)"
-check_eq "what is below was not touched" "lower 2" "$(cat "$LOWER/f2")"
-check_eq "what was removed is a whiteout above" "character special file 0 0" "$(stat -c '%F %t %T' "$U/upper/f2")"
-check "it is unmounted" umount "$O"
-check "and mounted again" overlay
-check_eq "and shows the same" "$(tree "$LOCAL")" "$(tree "$O")"
-check "git works in it" \
+check_eq "the merged folder equals a plain folder after the same steps" "$(tree "$LOCAL")" "$(tree "$O")"
+check_eq "a file that was copied up keeps its extended attribute" \
+	yes "$(getfattr --only-values -n user.kept "$O/f1" 2>/dev/null)"
+check_eq "a file removed in the overlay is unchanged in the lower layer" "lower 2" "$(cat "$LOWER/f2")"
+check_eq "a file removed in the overlay is a whiteout in the upper layer" \
+	"character special file 0 0" "$(stat -c '%F %t %T' "$U/upper/f2")"
+check "the overlay is unmounted" umount "$O"
+check "the overlay is mounted again" overlay
+check_eq "the overlay shows the same tree after it is mounted again" "$(tree "$LOCAL")" "$(tree "$O")"
+check "git init, commit, mv and fsck succeed in the overlay" \
 	sh -c 'cd "$1" && git init -q g && cd g && echo 1 >f && git add f && git -c user.name=t -c user.email=t@t commit -qm 1 && git mv f g && git -c user.name=t -c user.email=t@t commit -qm 2 && git fsck --full' - "$O"
 umount "$O"
 
 # The other kind of xattrs, used for overlays that are not root's.
 rm -rf "$U/upper" "$U/work" && mkdir "$U/upper" "$U/work"
-check "it is an upper layer with xattrs of users (userxattr), too" \
+check "overlayfs with userxattr accepts the mount as its upper layer" \
 	mount -t overlay nephos -o "userxattr,lowerdir=$LOWER,upperdir=$U/upper,workdir=$U/work" "$O"
-check "in which the same steps can be taken" steps "$O"
-check_eq "with the same end" "$(tree "$LOCAL")" "$(tree "$O")"
+check "the same steps succeed in the overlay with userxattr" steps "$O"
+check_eq "the overlay with userxattr equals a plain folder after the same steps" "$(tree "$LOCAL")" "$(tree "$O")"
 umount "$O"
 
 # While another mount is present, this mount has to ask for a folder's content. overlayfs reads a folder once, and
 # expects more entries than the two dots.
 B=$WORK/b
 mkdir "$B"
-check "another mount comes" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL" "$B"
+check "the drive is mounted a second time" clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials" "$URL" "$B"
 at_end 'clean "$NEPHOS" umount "$B" || umount -l "$B"'
 touch "$B/posix-72/there"
 # The first change of another mount is seen as late as the journal reports it (docs/posix.md).
-check "it is seen" eventually 10 test -e "$U/there"
+check "the first mount sees a file that the second mount made" eventually 10 test -e "$U/there"
 rm -rf "$U/upper" "$U/work" && mkdir "$U/upper" "$U/work"
-check "beside it overlayfs takes the mount as its upper layer, too" overlay
+check "overlayfs accepts the mount as its upper layer while a second mount exists" overlay
 umount "$O"
 e2e_end

@@ -16,7 +16,7 @@ put_on() { clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,pidfile=$
 	"$M"; }
 take_off() { clean "$NEPHOS" umount "$M"; }
 at_end 'rm -rf "$E2E_MOUNT/posix-74"; umount -l "$M"'
-check "a mount" put_on
+check "the drive is mounted" put_on
 D=$M/posix-74
 mkdir -p "$D/a/b/c/d" "$D/empty"
 for i in 1 2 3; do
@@ -27,36 +27,39 @@ head -c 300000 /dev/urandom >"$D/a/large"
 mkfifo "$D/a/b/fifo"
 ln "$D/f1" "$D/a/link"
 
-check "handles of all that is there are taken" python3 "$LIB/handles.py" save "$D" "$WORK/handles"
-check_eq "each leads to what it was taken of" 15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
+check "handles of all files and folders can be taken" python3 "$LIB/handles.py" save "$D" "$WORK/handles"
+check_eq "each of 15 handles leads to the entry that it was taken from" \
+	15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
 sync
 echo 2 >/proc/sys/vm/drop_caches
-check_eq "when the kernel has dropped its caches, too" 15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
-check "the mount is taken off" take_off
-check "and put on again" put_on
-check_eq "each still leads to what it was taken of, from the deepest up" \
+check_eq "each handle leads to its entry after the kernel has dropped its caches" \
+	15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
+check "the drive is unmounted" take_off
+check "the drive is mounted again" put_on
+check_eq "each handle leads to its entry on the new mount, from the deepest entries up" \
 	15 "$(python3 "$LIB/handles.py" check "$D" "$WORK/handles" 2>&1)"
 
 mv "$D/a/b/c" "$D/moved"
 mv "$D/f2" "$D/empty/f2"
 rm "$D/f3" "$D/f1"
-check "the mount is taken off" take_off
-check "and put on again" put_on
-check_eq "a handle follows its document to another name" \
+check "the drive is unmounted after moves and removals" take_off
+check "the drive is mounted again after moves and removals" put_on
+check_eq "the handle of a file can be opened after the file was moved" \
 	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f2")"
-check_eq "and a folder to another place" ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/b/c/d")"
-check_eq "one of several names that went is no loss" \
+check_eq "the handle of a folder can be opened after a folder above it was moved" \
+	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/b/c/d")"
+check_eq "the handle of a file can be opened after one of its two hard links was removed" \
 	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f1")"
-check_eq "what lost its last name is stale" \
+check_eq "the handle of a file that was removed before a remount is stale" \
 	"Stale file handle" "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f3")"
-check_eq "what was removed a moment ago is stale, too" \
+check_eq "the handle of a file is stale right after its name is removed" \
 	"Stale file handle" "$(rm "$D/a/large" && python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/large")"
 rm "$D/a/link"
-check_eq "and what was removed by another mount" \
+check_eq "the handle of a file that another mount removed is stale" \
 	"Stale file handle" \
 		"$(eventually 5 test -e "$E2E_MOUNT/posix-74/empty/f2" && rm "$E2E_MOUNT/posix-74/empty/f2" &&
 	eventually 5 test ! -e "$D/empty/f2" && python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f2")"
-check_eq "a handle that nobody was given is stale" "Stale file handle" "$(python3 - "$LIB" "$WORK/handles" "$D" <<'PY'
+check_eq "a made-up handle is stale" "Stale file handle" "$(python3 - "$LIB" "$WORK/handles" "$D" <<'PY'
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
 import handles

@@ -90,11 +90,11 @@ put_on_as_another() {
 		[ "$(stat -c %d "$M")" = "$DEVICE" ] || return 0
 		eventually 60 take_off || return
 	done
-	echo "it is device $DEVICE again, each time"
+	echo "the mount got device $DEVICE again, each time"
 	return 1
 }
 
-check "a mount" put_on
+check "the drive is mounted" put_on
 DEVICE=$(stat -c %d "$M")
 mkdir -p "$D/folder/deep"
 echo small >"$D/folder/deep/small"
@@ -108,51 +108,57 @@ exec {from}<&"${NFS[0]}" {to}>&"${NFS[1]}"
 CLIENT=$NFS_PID
 at_end 'kill $CLIENT'
 read -r -t $HANGS_S mounted <&"$from"
-check_eq "a client mounts it" mounted "${mounted:-$(tail -n 3 "$WORK/nfs.err" "$WORK/serve.out")}"
+check_eq "an NFSv3 client mounts the export" mounted "${mounted:-$(tail -n 3 "$WORK/nfs.err" "$WORK/serve.out")}"
 
-check_eq "lists" "folder gone large" "$(ask list /posix-75)"
-check_eq "and reads, in a client of NFSv4, too" \
+check_eq "the NFSv3 client lists a folder" "folder gone large" "$(ask list /posix-75)"
+check_eq "an NFSv4 client reads a file" \
 	small "$(inside nfs-cat 'nfs://127.0.0.1/nephos/posix-75/folder/deep/small?version=4')"
-for f in folder/deep/small large gone; do check_eq "$f is opened" ok "$(ask open "/posix-75/$f")"; done
-check_eq "a file is made" ok "$(ask create /posix-75/made)"
-check_eq "written, and committed" "$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
-check_eq "it is what the mount shows" "$(sha "$WORK/new")" "$(sha "$D/made")"
-check_status "and HTTP" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/made"
-check "byte for byte" cmp "$WORK/body" "$WORK/new"
+for f in folder/deep/small large gone; do check_eq "the NFSv3 client opens $f" ok "$(ask open "/posix-75/$f")"; done
+check_eq "the NFSv3 client creates a file" ok "$(ask create /posix-75/made)"
+check_eq "the NFSv3 client writes and commits the new file" \
+	"$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
+check_eq "the mount shows the bytes that the NFS client wrote" "$(sha "$WORK/new")" "$(sha "$D/made")"
+check_status "GET of the file that the NFS client wrote gets 200" \
+	200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/made"
+check "GET returns exactly the bytes that the NFS client wrote" cmp "$WORK/body" "$WORK/new"
 
 SMALL=$(sha "$D/folder/deep/small") LARGE=$(sha "$D/large")
 same() { # WHEN
-	check_eq "$1: small, by its handle" "$SMALL" "$(ask read /posix-75/folder/deep/small)"
-	check_eq "$1: large" "$LARGE" "$(ask read /posix-75/large)"
-	check_eq "$1: what was made by the client" "$(sha "$WORK/new")" "$(ask read /posix-75/made)"
+	check_eq "the handle of a small file reads its content $1" "$SMALL" "$(ask read /posix-75/folder/deep/small)"
+	check_eq "the handle of a large file reads its content $1" "$LARGE" "$(ask read /posix-75/large)"
+	check_eq "the handle of a file that the client made reads its content $1" \
+		"$(sha "$WORK/new")" "$(ask read /posix-75/made)"
 }
-same "at once"
+same "before any restart"
 echo 2 >/proc/sys/vm/drop_caches
-same "when the kernel has dropped its caches"
+same "after the kernel has dropped its caches"
 rm "$D/gone"
 kill_server
-check "the server is killed, and the mount taken off" eventually 60 take_off
+check "the drive is unmounted after the NFS server was killed" eventually 60 take_off
 echo 2 >/proc/sys/vm/drop_caches
-check "and put on again, as another device" put_on_as_another
+check "the drive is mounted again as another device" put_on_as_another
 start_server
-same "with a new server and a new mount"
-check_eq "what was removed meanwhile is stale" ESTALE "$(ask size /posix-75/gone)"
-check_eq "and not listed" "folder large made" "$(ask list /posix-75)"
+same "on a new server and a new mount"
+check_eq "the handle of a file that was removed meanwhile is stale" ESTALE "$(ask size /posix-75/gone)"
+check_eq "the NFS client no longer lists the removed file" "folder large made" "$(ask list /posix-75)"
 
-check_eq "a file is given another name, in another folder" ok "$(ask rename /posix-75/made /posix-75/folder/renamed)"
-check_eq "its handle stays" "$(sha "$WORK/new")" "$(ask read /posix-75/made)"
-check_eq "the mount shows it there" "$(sha "$WORK/new")" "$(sha "$D/folder/renamed")"
+check_eq "the NFS client moves a file to another folder" ok "$(ask rename /posix-75/made /posix-75/folder/renamed)"
+check_eq "the handle of the moved file reads its content" "$(sha "$WORK/new")" "$(ask read /posix-75/made)"
+check_eq "the mount shows the moved file under its new name" "$(sha "$WORK/new")" "$(sha "$D/folder/renamed")"
 head -c 500000 /dev/urandom >"$WORK/new"
-check_eq "it is written anew by its old handle" "$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
-check "and stored" eventually 60 sh -c 'head -c 500000 "$1" | cmp - "$2"' - "$D/folder/renamed" "$WORK/new"
-check_eq "and asked for its size" 700000 "$(ask size /posix-75/made)"
-check_eq "a folder is made" ok "$(ask mkdir /posix-75/folder/new)"
-check_eq "and listed" "deep new renamed" "$(ask list /posix-75/folder)"
-check_eq "what is removed" ok "$(ask remove /posix-75/folder/deep/small)"
-check_not "is gone from the mount" test -e "$D/folder/deep/small"
-check_status "and from the store" 404 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/folder/deep/small"
+check_eq "the NFS client writes the moved file by its old handle" \
+	"$(sha "$WORK/new")" "$(ask write /posix-75/made "$WORK/new")"
+check "the mount shows the bytes written by the old handle" \
+	eventually 60 sh -c 'head -c 500000 "$1" | cmp - "$2"' - "$D/folder/renamed" "$WORK/new"
+check_eq "the NFS client gets the size of the moved file by its old handle" 700000 "$(ask size /posix-75/made)"
+check_eq "the NFS client makes a folder" ok "$(ask mkdir /posix-75/folder/new)"
+check_eq "the NFS client lists the new folder and the moved file" "deep new renamed" "$(ask list /posix-75/folder)"
+check_eq "the NFS client removes a file" ok "$(ask remove /posix-75/folder/deep/small)"
+check_not "the file that the NFS client removed is gone from the mount" test -e "$D/folder/deep/small"
+check_status "GET of the file that the NFS client removed gets 404" \
+	404 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/files/posix-75/folder/deep/small"
 kill_server
-check "the mount is taken off" eventually 60 take_off
+check "the drive is unmounted at the end" eventually 60 take_off
 # If a check failed, prints the logs of the server and the mount.
 if [ "$e2e_failed" != 0 ]; then
 	{ cat "$WORK/ganesha.log" "$WORK/m.log" "$WORK/serve.out" "$WORK/nfs.err"; grep -s "$M" /proc/[0-9]*/mounts; } |

@@ -32,14 +32,14 @@ for turn in range(10):
 print(late)
 PY
 run() { python3 "$WORK/sync.py" "$1" "$M" posix-76 "$URL" "$TOKEN"; }
-check_eq "fsync of the mount's root returns when everything that was written is stored" 0 "$(run root)"
-check_eq "sync DIR does that" 0 "$(run command)"
+check_eq "fsync of the mount's root stores everything that was written before" 0 "$(run root)"
+check_eq "sync DIR stores everything that was written before" 0 "$(run command)"
 
 quota() { http -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d "{\"quota\": $1}" \
 	"$URL/api/v2/docs/drives/home"; }
 used=$(curl -s --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home" | jq .used)
 at_end 'quota 0'
-check_eq "it fails when something cannot be stored" \
+check_eq "fsync of the mount's root gets EDQUOT when bytes cannot be stored" \
 	"Disk quota exceeded" "$(python3 - "$M" "$D/full" "$URL" "$TOKEN" "$used" <<'PY'
 import json, os, sys, urllib.request
 mount, path, url, token, used = sys.argv[1:6]
@@ -57,7 +57,7 @@ quota(0)
 PY
 )"
 rm -f "$D/full"
-check "and is well again afterwards" sync "$M"
+check "sync DIR succeeds again after the quota is lifted" sync "$M"
 
 # A mount on a block device, of which nothing is used: for such a mount the kernel (6.18) forwards syncfs(2).
 if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --show "$WORK/device" 2>/dev/null); then
@@ -66,7 +66,7 @@ if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --sh
 	MOUNT_MEM_DEVICE=$LOOP "$NEPHOS_BUILD_DIR/bin/mount_mem" "$WORK/m" 2>"$WORK/mem.log" &
 	mem=$!
 	at_end "kill $mem"
-	check "a mount on a block device" eventually 10 grep -q " $WORK/m fuseblk" /proc/mounts
+	check "a mount on a block device is in /proc/mounts" eventually 10 grep -q " $WORK/m fuseblk" /proc/mounts
 	told() { [ "$(grep -c asked: "$WORK/mem.log")" -gt "$1" ]; } # more often than $1
 	ops() { kill -USR1 "$mem" && eventually 20 told "$1" && sed -n 's/.* ops \([0-9]*\) .*/\1/p' "$WORK/mem.log" |
 		tail -n 1; }
@@ -76,7 +76,7 @@ if [ "$(id -u)" = 0 ] && truncate -s 1M "$WORK/device" && LOOP=$(losetup -f --sh
 	sync -f "$WORK/m"
 	after=$(ops 1)
 	if printf '%s\n' 6.18 "$(uname -r)" | sort -CV; then
-		check "syncfs stores what was written (ops: $before before, $after after)" test "$after" -gt "$before"
+		check "syncfs stores written bytes (ops: $before before, $after after)" test "$after" -gt "$before"
 	fi
 	exec 7>&-
 	umount "$WORK/m"

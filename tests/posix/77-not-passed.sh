@@ -9,7 +9,7 @@ B=$WORK/b
 mkdir -p "$M" "$B"
 at_end 'rm -rf "$M"; env -u NEPHOS_BUILD_DIR "$NEPHOS" umount "$B" || umount -l "$B"'
 [ "$(id -u)" = 0 ] && MORE=dev,suid, || MORE=
-check "a second mount" \
+check "the drive is mounted a second time" \
 	env -u NEPHOS_BUILD_DIR -u NEPHOS_URL -u NEPHOS_USER -u NEPHOS_TOKEN "$NEPHOS" mount \
 		-o "${MORE}credentials=$E2E_DATA/credentials,pidfile=$WORK/b.pid,log=$WORK/b.log" "$URL" "$B"
 
@@ -56,14 +56,14 @@ is_("RWF_NOWAIT, read", "EOPNOTSUPP", said(os.preadv, direct, [memoryview(page)[
 is_("RWF_NOWAIT, write", "EOPNOTSUPP", said(os.pwritev, f, [b"x"], 0, RWF_NOWAIT))
 is_("RWF_ATOMIC", "EOPNOTSUPP", said(os.pwritev, f, [b"x"], 0, RWF_ATOMIC))
 is_("RWF_DONTCACHE", "EOPNOTSUPP", said(os.pwritev, f, [b"x"], 0, RWF_DONTCACHE))
-is_("and nothing is changed by any", content, open("f", "rb").read() if open("g", "rb").read() == content else b"g is another")
+is_("the content of both files after the refused calls", content, open("f", "rb").read() if open("g", "rb").read() == content else b"g is another")
 
 # O_DIRECT needs no alignment of offset, length or memory.
 page[1:101] = b"d" * 100
 is_("an odd write with O_DIRECT", 100, said(os.pwritev, direct, [memoryview(page)[1:101]], 3))
-is_("is there", b"d" * 100, os.pread(f, 100, 3))
+is_("the content after an odd write with O_DIRECT", b"d" * 100, os.pread(f, 100, 3))
 is_("an odd read with O_DIRECT", 4096, said(os.preadv, direct, [memoryview(page)[1:4097]], 1))
-is_("reads that", b"d" * 100, page[3:103])
+is_("the content of an odd read with O_DIRECT", b"d" * 100, page[3:103])
 
 # The kernel handles leases and notifications, among the processes that use this mount.
 signal.signal(signal.SIGIO, lambda *a: None)
@@ -72,36 +72,36 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
 os.close(g)
 leased = os.open("g", os.O_RDONLY)
 is_("F_SETLEASE", 0, said(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_WRLCK))
-is_("an open here", 3, subprocess.call([sys.executable, "-c", "import os\ntry: os.open('g', os.O_WRONLY | os.O_NONBLOCK)\nexcept BlockingIOError: exit(3)"]))
-is_("breaks it", True, awaited(10))
-is_("and again", 0, said(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_UNLCK) or said(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_RDLCK))
+is_("an open of the leased file on this mount", 3, subprocess.call([sys.executable, "-c", "import os\ntry: os.open('g', os.O_WRONLY | os.O_NONBLOCK)\nexcept BlockingIOError: exit(3)"]))
+is_("a SIGIO that the lease is broken", True, awaited(10))
+is_("F_SETLEASE after the lease was broken", 0, said(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_UNLCK) or said(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_RDLCK))
 with open(there + "/g", "r+b") as other: other.write(b"other"); other.flush(); os.fsync(other.fileno())
-is_("a write on another mount does not", False, awaited(0))
+is_("a SIGIO for a write on another mount", False, awaited(0))
 os.close(leased)
 is_("F_NOTIFY", 0, said(fcntl.fcntl, here, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_MULTISHOT))
 open("made", "w").close()
-is_("tells of what is made here", True, awaited(10))
+is_("a SIGIO for a file made on this mount", True, awaited(10))
 while awaited(0): pass
 open(there + "/elsewhere", "w").close()
 while "elsewhere" not in os.listdir("."): time.sleep(0.01)
-is_("and not of what is made on another mount", False, awaited(0))
+is_("a SIGIO for a file made on another mount", False, awaited(0))
 # Folders can be locked, too.
 os.mkdir("folder")
 while not os.path.exists(there + "/folder"): time.sleep(0.01)
 here_1, here_2, elsewhere = (os.open(p, os.O_RDONLY) for p in ("folder", "folder", there + "/folder"))
 is_("flock of a folder", "ok", said(fcntl.flock, here_1, fcntl.LOCK_EX))
-is_("excludes others of this mount", "EAGAIN", said(fcntl.flock, here_2, fcntl.LOCK_EX | fcntl.LOCK_NB))
-is_("and nobody of another one", "ok", said(fcntl.flock, elsewhere, fcntl.LOCK_EX | fcntl.LOCK_NB))
+is_("flock of the locked folder on this mount", "EAGAIN", said(fcntl.flock, here_2, fcntl.LOCK_EX | fcntl.LOCK_NB))
+is_("flock of the locked folder on another mount", "ok", said(fcntl.flock, elsewhere, fcntl.LOCK_EX | fcntl.LOCK_NB))
 FAN_REPORT_FID, FAN_MARK_ADD, FAN_MARK_FILESYSTEM = 0x200, 1, 0x100
 if root:
     watch = libc.fanotify_init(FAN_REPORT_FID, os.O_RDONLY)
     is_("fanotify of the whole file system by handles", "ENODEV", said(libcall, "fanotify_mark", watch, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, ctypes.c_uint64(0x100), -100, b"."))
     for name, kind in (("chr", stat.S_IFCHR), ("blk", stat.S_IFBLK)):
         is_("mknod " + name, "ok", said(os.mknod, name, kind | 0o600, os.makedev(1, 3)))
-        is_("its number", os.makedev(1, 3), os.stat(name).st_rdev)
-        is_("its use", "EACCES", said(os.open, name, os.O_RDONLY))
+        is_("the number of the new device", os.makedev(1, 3), os.stat(name).st_rdev)
+        is_("an open of the new device", "EACCES", said(os.open, name, os.O_RDONLY))
     while not os.path.exists(there + "/blk"): time.sleep(0.01)
-    is_("on a mount with dev", b"", open(there + "/chr", "rb").read())
+    is_("a read of the device on a mount with dev", b"", open(there + "/chr", "rb").read())
     shutil.copy("/usr/bin/id", "who")
     os.chmod("who", 0o4755)
     while not os.path.exists(there + "/who") or os.stat(there + "/who").st_mode & 0o7777 != 0o4755: time.sleep(0.01)
@@ -116,6 +116,6 @@ if root:
         libc.swapoff(b"swap")
 sys.exit(failed > 0)
 PY
-check "what is refused is refused in the way that programs know, and what is the kernel's ends at the mount" \
+check "unsupported calls get the documented errors; leases and notifications end at the mount" \
 	timeout 60 python3 "$WORK/calls.py" "$M" "$B/posix-77"
 e2e_end

@@ -22,11 +22,12 @@ if touch "$LOCAL/try" && chattr +i "$LOCAL/try" 2>/dev/null; then
 	rm "$LOCAL/try"
 	python3 "$E2E_ROOT/tests/lib/protect.py" "$LOCAL" >"$WORK/local.txt" 2>&1
 	python3 "$E2E_ROOT/tests/lib/protect.py" "$M/steps" >"$WORK/mount.txt" 2>&1
-	check_eq "all steps were taken" 62 "$(wc -l <"$WORK/local.txt")"
-	check "each is refused or not as on a local file system" diff "$WORK/local.txt" "$WORK/mount.txt"
+	check_eq "the local run takes 62 steps with protected files" 62 "$(wc -l <"$WORK/local.txt")"
+	check "each step with a protected file has the same result as on a local file system" \
+		diff "$WORK/local.txt" "$WORK/mount.txt"
 fi
 
-check "another mount" put_on
+check "the drive is mounted a second time" put_on
 echo text >"$M/fixed"
 echo text >"$M/log"
 mkdir "$M/folder"
@@ -34,37 +35,41 @@ exec 7>>"$M/fixed"
 echo "before it was set" >&7
 chattr +i "$M/fixed" "$M/folder"
 chattr +a "$M/log"
-check_eq "what was written before it was immutable is stored" \
+check_eq "bytes written before a file became immutable are stored" \
 	"$(printf 'text\nbefore it was set')" "$(curl -s --noproxy '*' "${AUTH[@]}" "$FILES/fixed")"
-check_not "who has it open writes no more" sh -c 'echo more >&7'
+check_not "a write by a descriptor that was opened before chattr +i fails" sh -c 'echo more >&7'
 exec 7>&-
 N=$B/posix-78
-check_eq "the other mount shows it" \
+check_eq "the second mount shows the flags of both files and the folder" \
 	"i a i" "$(lsattr -d "$N/fixed" "$N/log" "$N/folder" | awk '{gsub("[^ai]", "", $1); print $1}' | xargs)"
-check_not "there, too, it is not written" sh -c 'echo more >>"$1/fixed"' - "$N"
-check_not "nor removed" rm -f "$N/fixed"
-check_not "nor is a file made in the folder" touch "$N/folder/new"
-check "a log grows there" sh -c 'echo more >>"$1/log"' - "$N"
-check_not "but is not written anew" sh -c 'echo new >"$1/log"' - "$N"
+check_not "the second mount refuses an append to the immutable file" sh -c 'echo more >>"$1/fixed"' - "$N"
+check_not "the second mount refuses to remove the immutable file" rm -f "$N/fixed"
+check_not "the second mount refuses a new file in the immutable folder" touch "$N/folder/new"
+check "the second mount appends to the append-only file" sh -c 'echo more >>"$1/log"' - "$N"
+check_not "the second mount refuses to truncate the append-only file" sh -c 'echo new >"$1/log"' - "$N"
 
-check_status "over HTTP it is not replaced" 403 "${AUTH[@]}" -X PUT --data new "$FILES/fixed"
-check_eq "which says why" EPERM "$(jq -r .errno "$WORK/body")"
-check_status "nor removed" 403 "${AUTH[@]}" -X DELETE "$FILES/log"
-check_status "nor is a file made in the folder" 403 "${AUTH[@]}" -X PUT --data new "$FILES/folder/new"
-check_status "the item says what it is" 200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-78/fixed"
-check_eq "in a list" '["immutable"]' "$(jq -c .protect "$WORK/body")"
+check_status "a PUT over an immutable file gets 403" 403 "${AUTH[@]}" -X PUT --data new "$FILES/fixed"
+check_eq "the refusal of a PUT over an immutable file has the errno EPERM" EPERM "$(jq -r .errno "$WORK/body")"
+check_status "a DELETE of an append-only file gets 403" 403 "${AUTH[@]}" -X DELETE "$FILES/log"
+check_status "a PUT of a new file into an immutable folder gets 403" \
+	403 "${AUTH[@]}" -X PUT --data new "$FILES/folder/new"
+check_status "a GET of the immutable file's item gets 200" \
+	200 "${AUTH[@]}" "$URL/api/v2/docs/drives/home/items?path=/posix-78/fixed"
+check_eq "the item of the immutable file lists its protection" '["immutable"]' "$(jq -c .protect "$WORK/body")"
 id=$(jq -r .id "$WORK/body")
 protect() { check_status "$1" "$2" "${AUTH[@]}" -H 'Content-Type: application/json' \
 	-d "{\"ops\": [{\"op\": \"setattr\", \"id\": \"$id\", \"protect\": $3}]}" "$URL/api/v2/docs/drives/home/ops"; }
-protect "a protection that there is not is refused" 422 '["undeletable"]'
-protect "and one that is no list" 400 '"immutable"'
+protect "a setattr with an unknown protection gets 422" 422 '["undeletable"]'
+protect "a setattr with a protection that is not a list gets 400" 400 '"immutable"'
 
 clean "$NEPHOS" umount "$B"
-check "the other mount is put on again" put_on
-check_eq "and shows it still" "i a" "$(lsattr -d "$N/fixed" "$N/log" | awk '{gsub("[^ai]", "", $1); print $1}' | xargs)"
-check_not "and refuses" sh -c 'echo more >>"$1/fixed"' - "$N"
-protect "the owner of the drive takes it away over HTTP" 200 '[]'
-check "then the other mount writes" eventually 5 sh -c 'echo more >>"$1/fixed"' - "$N"
-check_not "who may not, does not set it" setpriv --reuid 4711 --clear-groups chattr +i "$M/fixed"
-check_not "a flag that is not kept is refused" chattr +d "$M/fixed"
+check "the second mount is mounted again" put_on
+check_eq "the remounted second mount still shows the flags of both files" \
+	"i a" "$(lsattr -d "$N/fixed" "$N/log" | awk '{gsub("[^ai]", "", $1); print $1}' | xargs)"
+check_not "the remounted second mount still refuses an append to the immutable file" \
+	sh -c 'echo more >>"$1/fixed"' - "$N"
+protect "a setattr by the owner of the drive removes the protection" 200 '[]'
+check "the second mount appends after the protection is removed" eventually 5 sh -c 'echo more >>"$1/fixed"' - "$N"
+check_not "chattr +i by a user without privileges fails" setpriv --reuid 4711 --clear-groups chattr +i "$M/fixed"
+check_not "chattr with a flag that the mount does not keep fails" chattr +d "$M/fixed"
 e2e_end

@@ -32,18 +32,21 @@ touch "$M/f"
 mkdir "$M/d"
 ln -s nowhere "$M/l"
 for what in f d; do
-	both "$what: the first second of 1970" "$M/$what" 0.000000000 0.000000000
-	both "$what: a nanosecond before it" "$M/$what" -1.999999999 -1.999999999
-	both "$what: an ordinary time" "$M/$what" 1700000000.123456789 1700000000.123456789
-	both "$what: the year 2261" "$M/$what" 9214646400.000000001 9214646400.000000001
-	both "$what: 2300 is the last that is kept" "$M/$what" 10413792000.500000000 $LAST
-	both "$what: 1600 is the first that is kept" "$M/$what" -11676096000.500000000 $FIRST
-	both "$what: what 64 bits hold at the one end" "$M/$what" 9223372036854775807.999999999 $LAST
-	both "$what: what 64 bits hold at the other end" "$M/$what" -9223372036854775808.000000000 $FIRST
+	both "path $what: the first second of 1970 reads back unchanged" "$M/$what" 0.000000000 0.000000000
+	both "path $what: the last nanosecond of 1969 reads back unchanged" "$M/$what" -1.999999999 -1.999999999
+	both "path $what: an ordinary time reads back unchanged" "$M/$what" 1700000000.123456789 1700000000.123456789
+	both "path $what: the first second of 2262 reads back unchanged" \
+		"$M/$what" 9214646400.000000001 9214646400.000000001
+	both "path $what: a time in 2300 reads back as the end of the range" "$M/$what" 10413792000.500000000 $LAST
+	both "path $what: a time in 1600 reads back as the beginning of the range" "$M/$what" -11676096000.500000000 $FIRST
+	both "path $what: the largest 64-bit time reads back as the end of the range" \
+		"$M/$what" 9223372036854775807.999999999 $LAST
+	both "path $what: the smallest 64-bit time reads back as the beginning of the range" \
+		"$M/$what" -9223372036854775808.000000000 $FIRST
 done
-check_eq "nanoseconds beyond a second are refused" "Invalid argument" "$(set_times "$M/f" 5.1000000000)"
+check_eq "utimensat with 1,000,000,000 nanoseconds gets EINVAL" "Invalid argument" "$(set_times "$M/f" 5.1000000000)"
 touch -h -d 2300-01-01 "$M/l"
-check_eq "a symlink: 2300" "9223372036" "$(stat -c %Y "$M/l")"
+check_eq "a time in 2300 on a symlink reads back as the end of the range" "9223372036" "$(stat -c %Y "$M/l")"
 # A file with unstored data: the time is stored with the data.
 python3 - "$M/w" <<'PY' >"$WORK/w.out"
 import os, sys
@@ -54,15 +57,17 @@ os.close(fd)
 st = os.stat(sys.argv[1])
 print(st.st_atime_ns, st.st_mtime_ns)
 PY
-check_eq "set with data that was just written" "0 9223372036000000000" "$(cat "$WORK/w.out")"
+check_eq "times set right after a write are kept when the file is closed" "0 9223372036000000000" "$(cat "$WORK/w.out")"
 
 # The store keeps the time that the mount shows.
 item() { curl -sf --noproxy '*' "${AUTH[@]}" "$URL/api/v2/docs/drives/home/$1"; }
 id=$(stat -c %i "$M/f")
 touch -d @0 "$M/f"
-check_eq "the store has the first second of 1970" 0.000000000 "$(item "items/$id" | jq -r .mtime)"
+check_eq "the API shows the first second of 1970 that was set on the mount" \
+	0.000000000 "$(item "items/$id" | jq -r .mtime)"
 touch -d 2300-01-01 "$M/f"
-check_eq "and the last for 2300" $LAST "$(item "items/$id" | jq -r .mtime)"
+check_eq "the API shows the end of the range for a time in 2300 that was set on the mount" \
+	$LAST "$(item "items/$id" | jq -r .mtime)"
 # ops TIME: prints the mtime in the answer, or the status of a refusal.
 ops() {
 	http "${AUTH[@]}" -H "Idempotency-Key: 84-$RANDOM$RANDOM" -H 'Content-Type: application/json' \
@@ -70,26 +75,26 @@ ops() {
 			"$URL/api/v2/docs/drives/home/ops" >"$WORK/status"
 	jq -r '.results[0].item.mtime // .status' "$WORK/body"
 }
-check_eq "by the API: 2300" $LAST "$(ops 10413792000.500000000)"
-check_eq "by the API: 1600" $FIRST "$(ops -11676096000)"
-check_eq "by the API: nanoseconds beyond a second are refused" 400 "$(ops 5.1000000000)"
-check_eq "by the API: the first second of 1970" 0.000000000 "$(ops 0)"
+check_eq "a setattr by the API of a time in 2300 stores the end of the range" $LAST "$(ops 10413792000.500000000)"
+check_eq "a setattr by the API of a time in 1600 stores the beginning of the range" $FIRST "$(ops -11676096000)"
+check_eq "a setattr by the API with 1,000,000,000 nanoseconds gets 400" 400 "$(ops 5.1000000000)"
+check_eq "a setattr by the API of the first second of 1970 stores it unchanged" 0.000000000 "$(ops 0)"
 is_1970() { [ "$(stat -c %Y "$M/f")" = 0 ]; }
 eventually 5 is_1970
-check_eq "and the mount shows it" 0 "$(stat -c %Y "$M/f")"
-check_eq "ls of the command shows it as a date" \
+check_eq "the mount shows the first second of 1970 that was set by the API" 0 "$(stat -c %Y "$M/f")"
+check_eq "nephos ls -l shows the first second of 1970 as a date" \
 	1 "$(TZ=UTC NEPHOS_URL="$URL" NEPHOS_TOKEN="$TOKEN" "$NEPHOS" ls -l /84 2>/dev/null | grep -c '1970-01-01 00:00.* f$')"
 
 # Only utimensat changes a time of access, and /proc/mounts shows that.
-check "/proc/mounts shows noatime" grep -q " ${E2E_MOUNT//\//\\/} fuse.nephos [^ ]*noatime" /proc/mounts
+check "/proc/mounts shows the mount with noatime" grep -q " ${E2E_MOUNT//\//\\/} fuse.nephos [^ ]*noatime" /proc/mounts
 touch -a -d @1000000000 "$M/w"
 cat "$M/w" >"$WORK/w"
-check_eq "reading moves no time of access" 1000000000 "$(stat -c %X "$M/w")"
+check_eq "reading a file does not change its access time" 1000000000 "$(stat -c %X "$M/w")"
 for option in atime relatime strictatime; do
 	mkdir -p "$WORK/$option"
-	check_not "-o $option is refused" \
+	check_not "a mount with -o $option is refused" \
 		clean "$NEPHOS" mount -o "credentials=$E2E_DATA/credentials,$option" "$URL" "$WORK/$option"
 	cp "$WORK/check.out" "$WORK/why"
-	check "and says why" grep -q "$option.*noatime" "$WORK/why"
+	check "the refusal of -o $option names noatime" grep -q "$option.*noatime" "$WORK/why"
 done
 e2e_end

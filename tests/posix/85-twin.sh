@@ -22,6 +22,6 @@ for seed in "${seeds[@]}"; do
 done
 
 mkdir "$WORK/one" "$WORK/two"
-check_not "a folder that is only on one side is found" \
+check_not "twin.py finds a planted folder that exists on one side only" \
 	env TWIN_PLANTED=1 timeout 60 python3 "$E2E_ROOT/tests/lib/twin.py" "$WORK/one" "$WORK/two" 1 200
 e2e_end

@@ -18,9 +18,9 @@ for stressor in access filename xattr chmod fcntl flock lockf mmap rename; do
 		continue
 	fi
 	if stress "$E2E_MOUNT/86" "$stressor"; then
-		pass "stress-ng --$stressor passes as on a local folder"
+		pass "stress-ng --$stressor passes on the mount, as it does on a local folder"
 	else
-		fail "stress-ng --$stressor passes as on a local folder" \
+		fail "stress-ng --$stressor passes on the mount, as it does on a local folder" \
 			"$(grep -E 'fail|error' "$WORK/stress.out" | head -n 5)"
 	fi
 done

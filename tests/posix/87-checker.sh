@@ -150,19 +150,20 @@ rounds=$(wc -l <"$WORK/rounds")
 for case in "${cases[@]}"; do
 	read -r ms calm disturbed <<<"$case"
 	if [ "$ms" = 0 ]; then
-		check "a second mount of the same drive" mount_b "$gateways"
+		check "the drive is mounted a second time" mount_b "$gateways"
 	else
-		check "a second mount of the same drive, $ms ms away from the store" far_away "$ms"
+		check "the drive is mounted a second time, $ms ms away from the store" far_away "$ms"
 	fi
 	[ "$calm" = 0 ] ||
-		work "$ms ms away, eight busy threads, two mounts and curl for $calm s: nothing is lost, double, torn or old" "$calm"
+		work "two mounts and curl lose, double or tear nothing and see nothing old ($ms ms away, $calm s)" "$calm"
 	[ "$disturbed" = 0 ] ||
-		work "$ms ms away, the same for $disturbed s and more, while $rounds times processes are killed or stopped" "$disturbed" "$WORK/disturb" "$rounds"
-	[ "$ms" = 0 ] || check "and all the while there was no shorter way" is_far
-	[ "$case" = "${cases[-1]}" ] || check "and it is taken off" near_again
+		work "two mounts and curl lose, double or tear nothing in $rounds kills and stops ($ms ms away)" \
+			"$disturbed" "$WORK/disturb" "$rounds"
+	[ "$ms" = 0 ] || check "the second mount is still connected through the delaying proxies" is_far
+	[ "$case" = "${cases[-1]}" ] || check "the second mount is unmounted, $ms ms away from the store" near_again
 done
 mkdir "$WORK/elsewhere"
 mkdir -p "$A/87/planted"
-CHECKER_FOLDER=87/planted check_not "a second folder that is not the same one is found out" \
+CHECKER_FOLDER=87/planted check_not "checker.py reports two folders that are not the same drive" \
 	timeout 60 python3 "$LIB/checker.py" "$A/87/planted" "$WORK/elsewhere" "$gateways" "$TOKEN" 1
 e2e_end

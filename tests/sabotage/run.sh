@@ -8,11 +8,20 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD_NAME=build/dev
-SEEN_WITHIN_S=120 # a test without a safeguard may wait for an event that never comes
+SEEN_WITHIN_S=120 # a test without a safeguard may wait for an event that never comes, after or before it has failed
 
 field() { sed -n "s/^$2: //p" "$1"; }
-run_test() { timeout "$SEEN_WITHIN_S" ctest --test-dir "$BUILD_NAME" -R "^$1\$" --output-on-failure; }
+# With -V the output of the test is printed at once, so it is complete even if timeout ends the test.
+run_test() { timeout "$SEEN_WITHIN_S" ctest --test-dir "$BUILD_NAME" -R "^$1\$" --no-tests=error -V; }
 build() { ninja -C "$BUILD_NAME" "$1"; }
+# failed_assertion FILE: in this output of a unit test, cmocka reports a test function that ran and whose assertion
+# failed. A crash, a failed setup, a timeout, and a test that is not there are none.
+failed_assertion() {
+	awk '/\[ RUN      \]|\[==========\]/ { failed = 0 }
+		/\[   LINE   \] --- .*: error: Failure!/ { failed = 1 }
+		/\[  FAILED  \] [a-z]/ && failed { seen = 1 }
+		END { exit !seen }' "$1"
+}
 
 # in_copy COMMAND…: runs COMMAND at the root of a copy that is removed afterwards.
 in_copy() {
@@ -20,8 +29,8 @@ in_copy() {
 	[ "$(id -u)" = 0 ] || user=(--user --map-root-user)
 	layer=$(mktemp -d "$WORK/copy.XXXXXX")
 	mkdir "$layer/upper" "$layer/work"
-	export -f run_test build is_seen
-	export BUILD_NAME SEEN_WITHIN_S
+	export -f run_test build failed_assertion is_seen
+	export BUILD_NAME SEEN_WITHIN_S WORK
 	# shellcheck disable=SC2016 # the other shell expands it
 	unshare "${user[@]}" --mount --propagation private bash -c '
 		mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$1" || exit 3
@@ -31,11 +40,16 @@ in_copy() {
 	return "$status"
 }
 
-# Succeeds if the test fails without the safeguard that the patch removes. Everything before the test must succeed.
+# Succeeds if an assertion of the test fails without the safeguard that the patch removes. Everything before the test
+# must succeed.
 is_seen() { # PATCH TEST
 	git apply "$1" || { echo "The patch does not apply any more: write it anew for what the code is now."; return 1; }
 	build "$2" || return 1
-	! run_test "$2"
+	run_test "$2" >"$WORK/test.out" 2>&1
+	failed_assertion "$WORK/test.out" && return
+	tail -n 12 "$WORK/test.out"
+	echo "No assertion of $2 failed."
+	return 1
 }
 
 wanted() { # NAME
@@ -47,7 +61,7 @@ wanted() { # NAME
 names=("$@")
 [ $# -gt 0 ] || read -ra names <<<"${SABOTAGE:-}"
 for name in "${names[@]}"; do
-	compgen -G "$here/$name*.patch" >/dev/null || fail "there is a patch whose name begins with $name"
+	compgen -G "$here/$name*.patch" >/dev/null || fail "a patch exists whose name begins with $name"
 done
 
 tests=()
@@ -56,12 +70,13 @@ for patch in "$here"/*.patch; do
 	tests+=("$(field "$patch" "Seen by")")
 done
 for test in $(printf '%s\n' "${tests[@]}" | sort -u); do
-	check "$test passes where nothing was taken away" env -C "$E2E_ROOT" bash -c "$(declare -f run_test build)
+	check "$test passes with all safeguards in place" env -C "$E2E_ROOT" bash -c "$(declare -f run_test build)
 		BUILD_NAME=$BUILD_NAME SEEN_WITHIN_S=$SEEN_WITHIN_S; build $test && run_test $test"
 done
 for patch in "$here"/*.patch; do
 	wanted "$(basename "$patch")" || continue
-	check "$(field "$patch" Fault): $(field "$patch" "Seen by") fails" in_copy is_seen "$patch" "$(field "$patch" "Seen by")"
+	check "$(field "$patch" "Seen by") fails when $(field "$patch" Fault)" \
+		in_copy is_seen "$patch" "$(field "$patch" "Seen by")"
 done
 
 e2e_end
