@@ -32,30 +32,29 @@ void http_headers_fini(struct http_headers *h)
 	h->count = 0;
 }
 
-/* Text with a line end would let a value write the rest of the message. */
-static bool is_safe(struct span text, bool is_name)
+static bool has(struct span text, char c)
 {
-	if (is_name && text.size == 0)
-		return false;
-	for (size_t i = 0; i < text.size; i++) {
-		const char c = text.data[i];
-
-		if (c == '\r' || c == '\n' || c == '\0')
-			return false;
-		if (is_name && (c == ' ' || c == '\t' || c == ':'))
-			return false;
-	}
-	return true;
+	return text.size > 0 && memchr(text.data, c, text.size);
 }
 
-int http_headers_add_spans(struct http_headers *h, struct span name, struct span value)
+/* Text with a line end would let a value write the rest of the message. (A search for each of the characters takes a
+ * third of the instructions of one walk over all of the text.) */
+static bool is_safe(struct span text)
+{
+	return !has(text, '\r') && !has(text, '\n') && !has(text, '\0');
+}
+
+static bool is_safe_name(struct span name)
+{
+	return name.size > 0 && is_safe(name) && !has(name, ' ') && !has(name, '\t') && !has(name, ':');
+}
+
+static int header_make(struct span name, struct span value, struct http_header *ret)
 {
 	char *text;
 
-	if (!is_safe(name, true) || !is_safe(value, false))
+	if (!is_safe_name(name) || !is_safe(value))
 		return -EINVAL;
-	if (h->count == HTTP_HEADERS_MAX)
-		return -ENOSPC;
 	text = malloc(name.size + value.size + 2);
 	if (!text)
 		return -ENOMEM;
@@ -64,8 +63,27 @@ int http_headers_add_spans(struct http_headers *h, struct span name, struct span
 	if (value.size)
 		memcpy(text + name.size + 1, value.data, value.size);
 	text[name.size + 1 + value.size] = '\0';
-	h->list[h->count++] = (struct http_header){.name = text, .value = text + name.size + 1};
+	*ret = (struct http_header){.name = text, .value = text + name.size + 1};
 	return 0;
+}
+
+/* Takes the header over, also on failure. */
+static int append(struct http_headers *h, struct http_header header)
+{
+	if (h->count == HTTP_HEADERS_MAX) {
+		header_fini(&header);
+		return -ENOSPC;
+	}
+	h->list[h->count++] = header;
+	return 0;
+}
+
+int http_headers_add_spans(struct http_headers *h, struct span name, struct span value)
+{
+	struct http_header header;
+	const int error = header_make(name, value, &header);
+
+	return error < 0 ? error : append(h, header);
 }
 
 int http_headers_add_number(struct http_headers *h, const char *name, int64_t value)
@@ -101,24 +119,16 @@ void http_headers_remove(struct http_headers *h, const char *name)
 	h->count = kept;
 }
 
+/* The new field is made first, as name and value may lie in the field that is replaced. */
 int http_headers_set(struct http_headers *h, const char *name, const char *value)
 {
-	/* Copies are needed, as the value may lie in the field that is replaced. */
-	char *name_copy = strdup(name);
-	char *value_copy = strdup(value);
-	int r = -ENOMEM;
+	struct http_header header;
+	const int error = header_make(span_str(name), span_str(value), &header);
 
-	if (!name_copy || !value_copy)
-		goto out;
-	r = -EINVAL;
-	if (!is_safe(span_str(name_copy), true) || !is_safe(span_str(value_copy), false))
-		goto out;
-	http_headers_remove(h, name_copy);
-	r = http_headers_add(h, name_copy, value_copy);
-out:
-	free(name_copy);
-	free(value_copy);
-	return r;
+	if (error < 0)
+		return error;
+	http_headers_remove(h, header.name);
+	return append(h, header);
 }
 
 int http_headers_addf(struct http_headers *h, const char *name, const char *format, ...)

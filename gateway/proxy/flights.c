@@ -8,18 +8,28 @@
 
 #include <uthash.h>
 #include <utlist.h>
+#include <xxhash.h>
 
 struct flight {
 	UT_hash_handle hh;
 	struct flight_rider *followers;
+	uint64_t hash; /* of the key */
 	size_t key_size;
 	char key[];
+};
+
+/* A key whose requests go alone. Two keys with one hash are taken for the same: then requests that could have shared
+ * an answer do not. */
+struct alone {
+	uint64_t hash;
+	int64_t until_ns; /* 0: this place is free */
 };
 
 struct flights {
 	pthread_mutex_t lock; /* guards all below, and the riders */
 	struct flight *by_key;
 	size_t max, followers_max, followers;
+	struct alone alone[FLIGHTS_ALONE_KEYS]; /* a key's place is given by its hash */
 };
 
 int flights_new(size_t max, size_t followers_max, struct flights **ret)
@@ -44,13 +54,27 @@ void flights_free(struct flights *f)
 	free(f);
 }
 
+static struct alone *place_of(struct flights *f, uint64_t hash)
+{
+	return &f->alone[hash % FLIGHTS_ALONE_KEYS];
+}
+
 /* The caller holds f->lock. */
-static enum flights_verdict lead(struct flights *f, struct span key, struct flight_rider *rider)
+static bool goes_alone(struct flights *f, uint64_t hash, int64_t now_ns)
+{
+	const struct alone *place = place_of(f, hash);
+
+	return place->hash == hash && now_ns < place->until_ns;
+}
+
+/* The caller holds f->lock. */
+static enum flights_verdict lead(struct flights *f, struct span key, uint64_t hash, struct flight_rider *rider)
 {
 	struct flight *flight = HASH_COUNT(f->by_key) < f->max ? calloc(1, sizeof(*flight) + key.size) : NULL;
 
 	if (!flight)
 		return FLIGHTS_ALONE;
+	flight->hash = hash;
 	flight->key_size = key.size;
 	memcpy(flight->key, key.data, key.size);
 	HASH_ADD_KEYPTR(hh, f->by_key, flight->key, flight->key_size, flight);
@@ -69,18 +93,21 @@ static enum flights_verdict follow(struct flights *f, struct flight *flight, str
 	return FLIGHTS_FOLLOWS;
 }
 
-enum flights_verdict flights_join(struct flights *f, struct span key, bool may_lead, struct flight_rider *rider)
+enum flights_verdict flights_join(struct flights *f, const struct flights_request *r, struct flight_rider *rider)
 {
+	const uint64_t hash = XXH64(r->key.data, r->key.size, 0);
 	enum flights_verdict verdict = FLIGHTS_ALONE;
 	struct flight *flight;
 
 	pthread_mutex_lock(&f->lock);
 	assert(!rider->flight);
-	HASH_FIND(hh, f->by_key, key.data, key.size, flight);
-	if (flight)
-		verdict = follow(f, flight, rider);
-	else if (may_lead)
-		verdict = lead(f, key, rider);
+	if (!goes_alone(f, hash, r->now_ns)) {
+		HASH_FIND(hh, f->by_key, r->key.data, r->key.size, flight);
+		if (flight)
+			verdict = follow(f, flight, rider);
+		else if (r->may_lead)
+			verdict = lead(f, r->key, hash, rider);
+	}
 	pthread_mutex_unlock(&f->lock);
 	return verdict;
 }
@@ -99,23 +126,43 @@ bool flights_leave(struct flights *f, struct flight_rider *rider)
 	return follows;
 }
 
-struct flight_rider *flights_land(struct flights *f, struct flight_rider *leader)
+/* The caller holds f->lock. */
+static struct flight_rider *take_followers(struct flights *f, struct flight *flight)
 {
-	struct flight_rider *list, *rider;
+	struct flight_rider *rider;
 
-	pthread_mutex_lock(&f->lock);
-	assert(leader->leads);
-	struct flight *flight = leader->flight;
-	HASH_DEL(f->by_key, flight);
-	*leader = (struct flight_rider){.flight = NULL};
-	list = flight->followers;
-	DL_FOREACH(list, rider) {
+	DL_FOREACH(flight->followers, rider) {
 		rider->flight = NULL; /* flights_leave does not remove it any more */
 		f->followers--;
 	}
+	return flight->followers;
+}
+
+/* alone_until_ns: 0 if requests for the key go on as before. */
+static struct flight_rider *end(struct flights *f, struct flight_rider *leader, int64_t alone_until_ns)
+{
+	pthread_mutex_lock(&f->lock);
+	assert(leader->leads);
+	struct flight *flight = leader->flight;
+	struct flight_rider *followers = take_followers(f, flight);
+
+	HASH_DEL(f->by_key, flight);
+	*leader = (struct flight_rider){.flight = NULL};
+	if (alone_until_ns > 0)
+		*place_of(f, flight->hash) = (struct alone){flight->hash, alone_until_ns};
 	pthread_mutex_unlock(&f->lock);
 	free(flight);
-	return list;
+	return followers;
+}
+
+struct flight_rider *flights_land(struct flights *f, struct flight_rider *leader)
+{
+	return end(f, leader, 0);
+}
+
+struct flight_rider *flights_part(struct flights *f, struct flight_rider *leader, int64_t now_ns)
+{
+	return end(f, leader, now_ns + FLIGHTS_ALONE_NS);
 }
 
 size_t flights_followers(struct flights *f)

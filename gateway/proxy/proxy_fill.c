@@ -125,6 +125,15 @@ static int begin_fill(struct exchange *x, const struct http_response *head)
 	return error;
 }
 
+/* Whether the answer is not kept because of what it is. Otherwise that is by chance: no room, an older incarnation, a
+ * service that is in trouble. */
+static bool is_never_kept(const struct exchange *x, const struct http_response *head)
+{
+	return (head->status == 200 || head->status == 404) &&
+		(!http_headers_get(&head->headers, HEADER_TAGS) || x->answer_length < 0 ||
+			x->answer_length > (int64_t)SHARD_BODY_MAX);
+}
+
 void proxy_fill_on_head(struct exchange *x, const struct http_response *head)
 {
 	if (!x->fill.wanted)
@@ -132,7 +141,10 @@ void proxy_fill_on_head(struct exchange *x, const struct http_response *head)
 	x->fill.wanted = false;
 	if (begin_fill(x, head) < 0) {
 		proxy_fill_give_up(x);
-		proxy_flight_part(x);
+		if (is_never_kept(x, head))
+			proxy_flight_part(x);
+		else
+			proxy_flight_leave_alone(x);
 		return;
 	}
 	x->fill.gathers = head->status == 200 && !x->content.comes && x->answer_length > (int64_t)PROXY_ANSWER_BYTES;
@@ -185,7 +197,7 @@ void proxy_fill_on_end(struct exchange *x, bool complete)
 		keep(x);
 	/* Where long content lies is an answer for no client: a follower finds it in memory, or asks on its own. */
 	if (x->fill.answer && proxy_content_is(x->fill.answer))
-		proxy_flight_part(x);
+		proxy_flight_leave_alone(x);
 	else
 		proxy_flight_land(x, x->fill.answer, x->fill.answer ? answer_seq(x->fill.answer) : 0);
 	if (!x->fill.gathers)

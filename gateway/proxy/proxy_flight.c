@@ -19,6 +19,8 @@
  *   alone      the answer does for nobody else (too large, a refusal, made from more than it can say): each follower
  *              asks on its own, at once, as one after the other would be slow. Where long content lies is such an
  *              answer, too: a follower that asks then finds it in memory (proxy_content.c)
+ *   parted     as alone, and the same is to be expected of the next answer: requests that come within the next
+ *              second go alone as well (flights_part)
  *
  * Each wait ends with the leader's request, whose deadlines are those of any other, and after FLIGHTS_TAKEN_MAX
  * flights a request waits no more. An answer that may be kept is gathered whole before its leader gets it, so
@@ -26,6 +28,7 @@
  */
 #include "gateway/proxy/proxy_internal.h"
 
+#include "common/base/clock.h"
 #include "common/proto/headers.h"
 
 #include <string.h>
@@ -77,8 +80,12 @@ bool proxy_flight_board(struct exchange *x)
 	proxy_exchange_move(x, HELD); /* before a leader can get it */
 	pthread_mutex_unlock(&x->lock);
 	metric_add(x->proxy->waiting, 1);
-	const enum flights_verdict verdict =
-		flights_join(x->proxy->flights, span_of(key.text, key.size), may_lead(x), &x->rider);
+	const struct flights_request request = {
+		.key = span_of(key.text, key.size),
+		.may_lead = may_lead(x),
+		.now_ns = clock_mono_ns(),
+	};
+	const enum flights_verdict verdict = flights_join(x->proxy->flights, &request, &x->rider);
 	if (verdict == FLIGHTS_FOLLOWS)
 		return true; /* and the exchange may be freed by now */
 	metric_add(x->proxy->waiting, -1);
@@ -125,13 +132,11 @@ static void disembark(struct exchange *x, const struct landing *landing)
 	proxy_home_send(x);
 }
 
-static void land(struct exchange *x, const struct landing *landing)
+static void land(struct flight_rider *followers, const struct landing *landing)
 {
 	struct flight_rider *rider, *next;
 
-	if (!x->rider.leads)
-		return;
-	for (rider = flights_land(x->proxy->flights, &x->rider); rider; rider = next) {
+	for (rider = followers; rider; rider = next) {
 		next = rider->next; /* the rider may be freed after that, or be in another list */
 		disembark((struct exchange *)((char *)rider - offsetof(struct exchange, rider)), landing);
 	}
@@ -139,12 +144,22 @@ static void land(struct exchange *x, const struct landing *landing)
 
 void proxy_flight_land(struct exchange *x, struct answer *answer, int64_t seq)
 {
-	land(x, &(struct landing){.answer = answer, .incarnation = x->where.incarnation, .seq = seq});
+	const struct landing landing = {.answer = answer, .incarnation = x->where.incarnation, .seq = seq};
+
+	if (x->rider.leads)
+		land(flights_land(x->proxy->flights, &x->rider), &landing);
+}
+
+void proxy_flight_leave_alone(struct exchange *x)
+{
+	if (x->rider.leads)
+		land(flights_land(x->proxy->flights, &x->rider), &(struct landing){.alone = true});
 }
 
 void proxy_flight_part(struct exchange *x)
 {
-	land(x, &(struct landing){.alone = true});
+	if (x->rider.leads)
+		land(flights_part(x->proxy->flights, &x->rider, clock_mono_ns()), &(struct landing){.alone = true});
 }
 
 bool proxy_flight_leave(struct exchange *x)

@@ -364,6 +364,8 @@ bool proxy_flight_board(struct exchange *x);
  * ask anew. Does nothing if the exchange leads no flight. */
 void proxy_flight_land(struct exchange *x, struct answer *answer, int64_t seq);
 /* The answer is of no use to the followers: each of them asks on its own. */
+void proxy_flight_leave_alone(struct exchange *x);
+/* The same, and the next answers to this question will be of no use to others either. */
 void proxy_flight_part(struct exchange *x);
 /* true: the exchange was a follower, is none any more, and is the caller's. */
 bool proxy_flight_leave(struct exchange *x);

@@ -223,6 +223,24 @@ static void an_answer_without_tags_is_not_shared_with_followers(void **state)
 	assert_int_equal(count_reads(f), reads + 4);
 }
 
+static void reads_whose_last_answer_could_not_be_shared_do_not_wait_for_each_other(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int reads = count_reads(f);
+	int fds[MANY];
+
+	FRONT_SET(f, tags, NULL);
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/2", ""), 200);
+	FRONT_SET(f, reads_wait, true);
+	for (size_t i = 0; i < MANY; i++)
+		fds[i] = begin(f, "GET", drive, "documents/2", "");
+	assert_true(gate_wait(&front_drive(f)->reads, reads + 1 + MANY)); /* all are there, and none is answered */
+	release(f);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(finish(fds[i]), 200);
+}
+
 static void an_answer_that_is_too_large_to_keep_is_not_shared_with_followers(void **state)
 {
 	struct front *f = *state;
@@ -358,6 +376,7 @@ int main(void)
 		test(a_follower_with_a_floor_above_the_leaders_answer_asks_for_itself),
 		test(a_follower_takes_over_when_the_leaders_client_disconnects),
 		test(an_answer_without_tags_is_not_shared_with_followers),
+		test(reads_whose_last_answer_could_not_be_shared_do_not_wait_for_each_other),
 		test(an_answer_that_is_too_large_to_keep_is_not_shared_with_followers),
 		test(a_404_without_tags_is_not_shared_with_followers),
 		test(a_404_with_tags_is_shared_with_followers),
