@@ -104,8 +104,9 @@ def main():
             ok(status is not None and status.startswith("200"),
                     "the API page shows the answer of its request, 200", "shown:", status)
             # Only this page has the token, unless the user asks to keep it.
-            kept = "return Object.keys(localStorage).map(k => localStorage[k]).join()"
-            ok(token not in browser.run(kept), "the API page does not keep the token in localStorage")
+            kept = browser.run("return [localStorage, sessionStorage].map(s => JSON.stringify(s)).join()")
+            kept += json.dumps(browser.call("GET", browser.session + "/cookie"))  # those with HttpOnly, too
+            ok(token not in kept, "the API page keeps the token in no localStorage, sessionStorage or cookie")
             browser.run("document.getElementById('keep').click()")
             browser.until("return document.readyState == 'complete' && document.querySelectorAll('.opblock').length")
             ok(browser.run("return document.getElementById('keep').checked"),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """File handles. Usage, as root: handles.py save DIR FILE: writes the handles of all entries of DIR, with their
 attributes, to FILE. handles.py check DIR FILE: checks that each handle leads to the same entry now; prints their
-number."""
+number. handles.py same DIR FILE PATH NOW: checks that the handle of PATH leads to the same document, which has the
+path NOW by now; prints "same". handles.py error DIR FILE PATH: prints the error of opening the handle of PATH."""
 import ctypes
 import json
 import os
@@ -76,16 +77,34 @@ def check(where, saved):
     print(len(entries))
 
 
+def entry_of(saved, path):
+    with open(saved) as f:
+        return next(e for e in json.load(f) if e["path"] == path)
+
+
+def same(where, saved, path, path_now):
+    mount = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
+    entry = entry_of(saved, path)
+    wanted = dict(entry["what"])
+    if "path" in wanted:
+        wanted["path"] = os.path.relpath(path_now, where)
+    f = opened(mount, entry["handle"], os.O_RDONLY)
+    now = what(f, where)
+    assert now == wanted, (path, now, wanted)
+    assert os.path.samestat(os.fstat(f), os.stat(path_now)), (path, path_now)
+    os.close(f)
+    print("same")
+
+
 def error_of(where, saved, path):
     mount = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
-    with open(saved) as f:
-        entry = next(e for e in json.load(f) if e["path"] == path)
+    entry = entry_of(saved, path)
     try:
         os.close(opened(mount, entry["handle"], os.O_RDONLY))
-        print("ok")
+        print("no error")
     except OSError as e:
         print(e.strerror)
 
 
 if __name__ == "__main__":
-    {"save": save, "check": check, "error": error_of}[sys.argv[1]](*sys.argv[2:])
+    {"save": save, "check": check, "same": same, "error": error_of}[sys.argv[1]](*sys.argv[2:])

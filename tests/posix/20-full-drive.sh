@@ -111,8 +111,9 @@ check "each way to write beyond the quota ends in time, and the mount shows only
 	timeout 600 env PYTHONPATH="$E2E_ROOT/tests/lib" PYTHONDONTWRITEBYTECODE=1 python3 "$WORK/full.py" "$M" \
 		"$DRIVE" "$TOKEN" EDQUOT "sh $WORK/tight"
 sh "$WORK/tight"
-check "cat into a file beyond the quota ends within 60 s" \
-	sh -c 'timeout 60 sh -c "cat \"$1/source\" >\"$1/held\"" - 2>/dev/null; test $? != 124' - "$M"
+timeout 60 env LC_ALL=C sh -c 'cat "$1/source" >"$1/held"' - "$M" 2>"$WORK/cat.err"
+check_eq "cat into a file beyond the quota fails with EDQUOT within 60 s" \
+	"1 Disk quota exceeded" "$? $(sed 's/.*: //' "$WORK/cat.err" | sort -u)"
 curl -s --noproxy '*' -X PATCH "${AUTH[@]}" -H 'Content-Type: application/json' -d '{"quota":0}' "$DRIVE" >/dev/null
 check "cp succeeds after the quota is lifted" cp "$M/source" "$M/held"
 check "the copy made after the quota is lifted equals its source" cmp "$M/source" "$M/held"

@@ -51,9 +51,12 @@ print("held", flush=True)
 def tell(name, call):
     try: call(); print(name, "ok", flush=True)
     except OSError as e: print(name, e.errno, flush=True)
+def later():
+    os.pwrite(fd, b"later!", 0)
+    assert os.pread(fd, 6, 0) == b"later!"
 for line in sys.stdin:
     word = line.strip()
-    if word == "write": tell(word, lambda: os.pwrite(fd, b"later!", 0))
+    if word == "write": tell(word, later)
     elif word == "read": tell(word, lambda: os.pread(fd, 6, 0))
     elif word == "fsync": tell(word, lambda: os.fsync(fd))
     elif word == "lock": tell(word, lambda: fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB))
@@ -91,8 +94,8 @@ check_not "a reachable mount keeps its lock for longer than a lease" python3 -c 
 import fcntl, sys
 fcntl.flock(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)" "$A/41/stopped"
 echo write >&8
-check "a process with the lock writes on the mount 'stopped' before the mount is stopped" \
-	eventually 5 grep -q "write ok" "$WORK/stopped.out"
+check "a process with the lock reads back its write on the mount 'stopped' before the mount is stopped" \
+	eventually 5 grep -qx "write ok" "$WORK/stopped.out"
 kill -STOP "$(cat "$WORK/stopped.pid")"
 kill -9 "$(cat "$WORK/killed.pid")"
 for m in killed stopped; do

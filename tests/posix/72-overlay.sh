@@ -35,10 +35,19 @@ steps() (
 )
 tree() { (cd "$1" && find . -printf '%P %y %m %s %l\n' | sed '/ d /s/ [0-9]* *$//' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 
-since=$(cut -d' ' -f1 /proc/uptime) # the kernel's log also has messages from before
-complaints() { dmesg 2>/dev/null | awk -F'[][ ]+' -v since="$since" '$2 >= since' | grep -E "overlayfs: upper fs (does not|missing|needs)"; }
+# The kernel's log also has messages from before. Its clock drifts away from all others, so only its own times are
+# compared.
+since=$(dmesg 2>/dev/null | awk -F'[][ ]+' '$2 + 0 > t + 0 { t = $2 } END { print t }')
+complaints() {
+	dmesg | awk -F'[][ ]+' -v since="$since" '$2 + 0 > since + 0' |
+		grep -E "overlayfs: upper fs (does not|missing|needs)"
+}
 check "overlayfs accepts the mount as its upper layer" overlay
-check_not "overlayfs logs no missing feature of its upper layer" complaints
+if dmesg >/dev/null 2>&1; then
+	check_not "overlayfs logs no missing feature of its upper layer" complaints
+else
+	echo "# skipped: dmesg is refused, so it is not checked that overlayfs logs no missing feature"
+fi
 check "files are made, changed, moved and removed in the merged folder" steps "$O"
 steps "$LOCAL"
 check_eq "the merged folder equals a plain folder after the same steps" "$(tree "$LOCAL")" "$(tree "$O")"

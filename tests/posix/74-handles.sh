@@ -44,12 +44,12 @@ mv "$D/f2" "$D/empty/f2"
 rm "$D/f3" "$D/f1"
 check "the drive is unmounted after moves and removals" take_off
 check "the drive is mounted again after moves and removals" put_on
-check_eq "the handle of a file can be opened after the file was moved" \
-	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f2")"
-check_eq "the handle of a folder can be opened after a folder above it was moved" \
-	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/a/b/c/d")"
-check_eq "the handle of a file can be opened after one of its two hard links was removed" \
-	ok "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f1")"
+check_eq "the handle of a file leads to the same file after the file was moved" \
+	same "$(python3 "$LIB/handles.py" same "$D" "$WORK/handles" "$D/f2" "$D/empty/f2" 2>&1)"
+check_eq "the handle of a folder leads to its new place after a folder above it was moved" \
+	same "$(python3 "$LIB/handles.py" same "$D" "$WORK/handles" "$D/a/b/c/d" "$D/moved/d" 2>&1)"
+check_eq "the handle of a file leads to the same file after one of its two hard links was removed" \
+	same "$(python3 "$LIB/handles.py" same "$D" "$WORK/handles" "$D/f1" "$D/a/link" 2>&1)"
 check_eq "the handle of a file that was removed before a remount is stale" \
 	"Stale file handle" "$(python3 "$LIB/handles.py" error "$D" "$WORK/handles" "$D/f3")"
 check_eq "the handle of a file is stale right after its name is removed" \

@@ -67,15 +67,17 @@ static void a_wait_with_a_past_deadline_reports_a_timeout(void **state)
 static void assert_signal_wakes_waiter(int64_t until_ns)
 {
 	pthread_t thread;
-	bool in_time = true;
+	bool in_time = true, opened;
 
 	pthread_mutex_lock(&gate.lock);
 	assert_int_equal(pthread_create(&thread, NULL, open_gate, NULL), 0);
 	while (!gate.open && in_time)
 		in_time = cond_wait_until(&gate.wake, &gate.lock, until_ns);
+	opened = gate.open; /* when the wait ended: after the join it is open in any case */
 	pthread_mutex_unlock(&gate.lock);
 	pthread_join(thread, NULL);
-	assert_true(gate.open);
+	assert_true(in_time);
+	assert_true(opened);
 }
 
 static void a_signal_ends_a_wait_with_a_deadline(void **state)

@@ -398,12 +398,23 @@ static void decode_refuses_deeply_nested_and_oversized_batches(void **state)
 	for (int i = 0; i < 64; i++)
 		assert_int_equal(buf_append_str(&b, "["), 0);
 	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	/* Too many containers, in one op: a parser that built them would only find that this is no op. */
 	buf_reset(&b);
-	assert_int_equal(buf_append_str(&b, "{\"ops\":[{}"), 0);
+	assert_int_equal(buf_append_str(&b, "{\"ops\":[[{}"), 0);
 	for (int i = 0; i < 100000; i++)
 		assert_int_equal(buf_append_str(&b, ",{}"), 0);
+	assert_int_equal(buf_append_str(&b, "]]}"), 0);
+	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	/* Too many ops, without containers. */
+	buf_reset(&b);
+	assert_int_equal(buf_append_str(&b, "{\"ops\":[0"), 0);
+	for (unsigned i = 0; i < OPS_PER_BATCH_MAX; i++)
+		assert_int_equal(buf_append_str(&b, ",0"), 0);
 	assert_int_equal(buf_append_str(&b, "]}"), 0);
 	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);
+	/* Too many bytes, of which nearly all are white space. */
+	buf_reset(&b);
+	assert_int_equal(buf_append_str(&b, ONE("\"op\":\"setattr\",\"id\":\"1\"")), 0);
 	while (b.size <= JSON_BYTES_MAX)
 		assert_int_equal(buf_append_str(&b, "          "), 0);
 	assert_int_equal(op_batch_decode(JSON, buf_span(&b), &batch, &index), -ERR_TOO_LARGE);

@@ -479,8 +479,10 @@ static void a_relay_that_passes_a_greeting_on_is_refused(void **state)
 
 	memcpy(&b.to, &loopback, sizeof(loopback));
 	for (int outer = 0; outer < 2; outer++) {
-		if (outer && !outer_address(&b.to, &b.to_size))
-			break; /* this machine has loopback addresses only: the other way was tried */
+		if (outer && !outer_address(&b.to, &b.to_size)) {
+			print_message("skipped: a relay by another address, as this machine has loopback only\n");
+			break;
+		}
 		((struct sockaddr_in *)&b.to)->sin_port = htons(http_server_port(w->server));
 		b.listener = wire_listen(&port);
 		assert_int_equal(pthread_create(&b.thread, NULL, stand_between, &b), 0);
