@@ -304,10 +304,13 @@ static int step_blocks(struct fsck *f)
 
 	while (r == 0 && row < pg_rows(page) && (row == 0 || clock_mono_ns() < until))
 		r = check_block(f, page, row++, &found, &counts);
-	if (r == 0 && row == pg_rows(page) && row < FSCK_BLOCKS_MAX)
+	/* A page with fewer rows than were asked for is the last one. After a failure one row is asked for. */
+	if (r == 0 && row == pg_rows(page) && (uint32_t)row < f->job.at.page) {
 		begin_phase(&to, FSCK_PHASE_JOURNAL);
-	else if (r == 0)
+	} else if (r == 0) {
 		go_on(&to, 0, pg_bytes(page, row - 1, FSCK_SHA256));
+		to.page = FSCK_BLOCKS_MAX;
+	}
 	if (r == 0)
 		r = move(f, &found, &to, counts);
 	findings_fini(&found);
