@@ -190,9 +190,14 @@ check_eq "the list has all hundred documents, in order of title" \
 
 # ---- a user who is deleted ----
 start_docs docs-2 --upkeep-period 1
-echo 2 >"$WORK/deleted"
 as 2
-check "a deleted user's document can no longer be read" eventually 10 sh -c "! curl -sf ${AS[*]@Q} '$U$V1/$TWO'"
+says "GET of the home drive of a user who will be deleted gets 200" 200 GET "$H"
+DRIVE=$(value .id)
+echo 2 >"$WORK/deleted"
+trashed() { [ "$(ask GET "$V1/$TWO") $(value .type)" = "409 /problems/drive-trashed" ]; }
+check "GET of a deleted user's document gets 409 drive-trashed" eventually 10 trashed
+says "GET of a deleted user's trashed drives gets 200" 200 GET "$V2/drives?trashed=1"
+check_eq "the trash of a deleted user has the user's home drive" "$DRIVE" "$(value '.drives[].id')"
 as 1
 says "GET of another user's document after a user was deleted gets 200" 200 GET "$V1/$FILE"
 check_eq "the docs services have logged no error" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"

@@ -171,7 +171,15 @@ dies_then_repeats() { # CHANGE[:OP] STATUS METHOD PATH [BODY]: OP is what it die
 	says "$change: docs-1 answers a second repeat with $status" \
 		"$status" "$1" "$2" "${3:-}" -H "Idempotency-Key: $change"
 	check "$change: both repeats get the same body" cmp "$WORK/first-body" "$WORK/body"
-	says "$change: the same key with another query gets 422" 422 "$1" "$2?other" "${3:-}" -H "Idempotency-Key: $change"
+	check_eq "$change: the same key with another query gets 422 key-reused" "422 /problems/key-reused" \
+		"$(ask "$1" "$2?other" "${3:-}" -H "Idempotency-Key: $change") $(value .type)"
+	[ -n "${3:-}" ] || return
+	check_eq "$change: the same key with another body gets 422 key-reused" "422 /problems/key-reused" \
+		"$(ask "$1" "$2" "$(other_body "$3")" -H "Idempotency-Key: $change") $(value .type)"
+}
+# other_body JSON: prints a body that the route takes as well, with other texts and numbers.
+other_body() {
+	jq -c 'map_values(if type == "string" then . + "x" elif type == "number" then . + 1 else . end)' <<<"$1"
 }
 in_journal() { U=$URL_docs_1 entries "$1"; } # KEY: how many entries
 in_database() { psql -X -A -t "$DATABASE" -c "$1"; }
@@ -294,17 +302,22 @@ check "docs-1 has no running upload after the twenty uploads" \
 	eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
 
 SLOW=()
+# An upload asks for a buffer once 256 KiB (HTTP_STREAM_BYTES) have arrived. A sender is slow below 1 MiB/s
+# (UPLOAD_RATE_MIN).
 for i in 1 2 3 4 5 6 7 8 9; do
-	curl -s -o /dev/null --limit-rate 20k --max-time 60 -H 'Expect:' -T "$WORK/huge" "${AS[@]}" \
+	curl -s -o /dev/null --limit-rate 200k --max-time 120 -H 'Expect:' -T "$WORK/huge" "${AS[@]}" \
 		"$U$H/files/slow$i" &
 	SLOW+=($!)
 done
-eventually 5 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"waiting\"} 1'"
+check "one of nine slow uploads waits for a buffer" \
+	eventually 20 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"waiting\"} [1-9]'"
 head -c 9000000 "$WORK/huge" >"$WORK/quick"
 check_eq "PUT of 9 MB gets 201 within 50 s beside nine slow uploads" \
 	201 "$(put "$H/files/quick" "$WORK/quick" --max-time 50)"
 check "GET of the file that was put beside slow uploads returns its bytes" \
 	cmp "$WORK/quick" <(curl -s "${AS[@]}" "$U$H/files/quick")
+check "docs-1 has running uploads before the nine slow uploads are cut" \
+	eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} [1-9]'"
 kill "${SLOW[@]}"
 check "docs-1 has no running upload after nine slow uploads were cut" \
 	eventually 10 sh -c "curl -s '$U/metrics' | grep -q 'nephos_docs_uploads{state=\"running\"} 0'"
@@ -312,6 +325,9 @@ says "an upload that was cut leaves no file" 404 GET "$H/files/slow1"
 
 # ---- collecting ----
 blocks() { find "$WORK/blocks" -type f | wc -l; }
+# A fixed time, not an event: a worker removes the blocks of the uploads that were cut a moment after they ended.
+settled() { local count; count=$(blocks); sleep 1; [ "$(blocks)" = "$count" ]; }
+eventually 1 settled
 BEFORE=$(blocks)
 for file in huge quick $(seq -f 'up%g' 1 20); do put "$H/files/$file" "$WORK/small" >/dev/null; done
 check_eq "the blocks of overwritten files are still on the disk after the PUTs" "$BEFORE" "$(blocks)"

@@ -11,6 +11,7 @@ export NEPHOS_URL NEPHOS_TOKEN
 name=holder$$
 QUOTA=2000000
 SLACK=16777216 # BLOCKS_SLACK_BYTES
+in_database() { psql -X -A -t -q "host=$E2E_DATA/run/postgres port=5432 user=nephos dbname=docs" -c "$1"; }
 
 check_status "POST of a new user gets 201" \
 	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"$name\",\"password\":\"correct horse battery\"}" \
@@ -24,12 +25,21 @@ THEIRS=(-H "Authorization: Bearer $(jq -r .token "$WORK/body")")
 # ---- the quota ----
 check_status "PUT of one's own quota by an ordinary user gets 403" \
 	403 -X PUT "${THEIRS[@]}" "${JSON[@]}" -d '{"quota":1}' "$V2/docs/accounts/me"
-check_status "GET of the account 1000000 by an ordinary user gets 404" 404 "${THEIRS[@]}" "$V2/docs/accounts/1000000"
+check_status "POST of a second new user gets 201" \
+	201 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"beside$$\",\"password\":\"correct horse battery\"}" \
+		"$URL/api/v1/user/"
+second=$(jq -r .id "$WORK/body")
+at_end 'curl -s --noproxy "*" -X DELETE "${AUTH[@]}" "$URL/api/v1/user/$second"'
+check_status "GET of another user's account by an administrator gets 200" 200 "${AUTH[@]}" "$V2/docs/accounts/$second"
+check_status "GET of another user's account by an ordinary user gets 404" 404 "${THEIRS[@]}" "$V2/docs/accounts/$second"
 check_status "PUT of the new user's quota by an administrator gets 200" \
 	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$QUOTA}" "$V2/docs/accounts/$user"
 check "nephos user quota shows the quota of a user" \
 	sh -c '"$1" user quota "$2" | grep -q "of $3"' _ "$NEPHOS" "$name" "$QUOTA"
-check "nephos user quota with a size succeeds" "$NEPHOS" user quota "$name" "$QUOTA"
+check "nephos user quota with another size succeeds" "$NEPHOS" user quota "$name" $((2 * QUOTA))
+check_status "GET of the account after nephos user quota gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
+check_eq "the account has the quota that nephos user quota set" $((2 * QUOTA)) "$(jq .quota "$WORK/body")"
+check "nephos user quota with the first size succeeds" "$NEPHOS" user quota "$name" "$QUOTA"
 check_not "nephos user quota refuses a word as a size" "$NEPHOS" user quota "$name" much
 check_status "GET of the new user's own account gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
 check_eq "the new user's account has the quota that was set and no used bytes" \
@@ -140,9 +150,9 @@ def ask(method, path, body=None, **headers):
     except urllib.error.HTTPError as e: return e.code, json.loads(e.read() or b"{}")
 session = ask("POST", "/sessions", {"name": "m"})[1]["session"]
 drive = int(ask("GET", "")[1]["id"])
-held = [str(drive << 32 | 5000000 + i) for i in range(20000)]
-print("held", ask("POST", "/changes", {"since": 0, "wait": 0, "limit": 1, "session": session, "held": held})[0])
 status, item = ask("GET", "/items?path=/fits")
+held = [str(drive << 32 | 5000000 + i) for i in range(20000)] + [item["id"]]
+print("held", ask("POST", "/changes", {"since": 0, "wait": 0, "limit": 1, "session": session, "held": held})[0])
 value = base64.b64encode(bytes(65536)).decode()
 for n in range(20):
     status, answer = ask("POST", "/ops", {"ops": [{"op": "setxattr", "id": item["id"], "name": f"user.{n}", "value_b64": value}]})
@@ -166,7 +176,10 @@ PY
 check_status "PUT of a larger quota for the new user by an administrator gets 200" \
 	200 -X PUT "${AUTH[@]}" "${JSON[@]}" -d '{"quota":5000000}' "$V2/docs/accounts/$user"
 python3 "$WORK/rows.py" "$DRIVES/$D" "${THEIRS[1]#Authorization: }" >"$WORK/rows"
-check_eq "a poll that reports 20,000 missing documents as held gets 200" "held 200" "$(sed -n 1p "$WORK/rows")"
+check_eq "a poll that reports 20,000 missing documents and an existing one as held gets 200" \
+	"held 200" "$(sed -n 1p "$WORK/rows")"
+check_eq "of the 20,001 documents that a poll reports as held, the database records only the existing one" \
+	1 "$(in_database "SELECT count(*) FROM hold WHERE node >> 32 = $D")"
 check_eq "the sixteenth xattr of 64 KiB of a document gets 507 ENOSPC" \
 	"xattrs 15 507 ENOSPC" "$(sed -n 2p "$WORK/rows")"
 check_eq "empty folders get 507 EDQUOT when the drive has no more documents left" \
