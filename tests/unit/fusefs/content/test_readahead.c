@@ -249,7 +249,7 @@ static void readahead_asks_once_for_unknown_extents_and_for_no_blocks_beyond_the
 	assert_int_equal(f->extents_from, BLOCK);
 }
 
-static void readahead_asks_for_no_blocks_of_a_file_with_invalid_attributes(void **state)
+static void readahead_asks_for_no_blocks_and_no_extents_of_a_file_with_invalid_attributes(void **state)
 {
 	struct fixture *f = *state;
 
@@ -257,6 +257,9 @@ static void readahead_asks_for_no_blocks_of_a_file_with_invalid_attributes(void 
 	inode_changed(f->inode, 2);
 	read_at(f, 0, MIB);
 	assert_string_equal(asked(f), "");
+	content_drop(&f->inode->file->content);
+	read_at(f, MIB, MIB);
+	assert_int_equal(f->extents, 0);
 }
 
 /* -- what was passed -- */
@@ -377,7 +380,7 @@ int main(void)
 		TEST(kernel_readahead_requests_in_another_order_still_count_as_sequential),
 		TEST(a_jump_forward_or_backward_ends_a_sequential_read),
 		TEST(readahead_asks_once_for_unknown_extents_and_for_no_blocks_beyond_them),
-		TEST(readahead_asks_for_no_blocks_of_a_file_with_invalid_attributes),
+		TEST(readahead_asks_for_no_blocks_and_no_extents_of_a_file_with_invalid_attributes),
 		TEST(a_block_is_passed_when_the_reader_is_well_past_it_or_closes_the_file),
 		TEST(a_direct_io_reader_passes_no_blocks),
 		TEST(many_random_misses_fetch_whole_blocks_up_to_the_size_of_the_file_in_total),

@@ -194,18 +194,22 @@ static void write_through_appends_keep_their_order_and_follow_foreign_appends(vo
 	assert_reads(f, "A-bcd", false);
 }
 
-static void a_truncation_after_an_append_cuts_the_appended_bytes_at_its_size(void **state)
+static void a_truncation_after_an_append_is_an_op_of_its_own_and_cuts_the_appended_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = truncate_to(f, 6);
+	struct mem_counts before;
 	struct outcome o;
 
 	append(f, "four");
 	assert_int_equal(sync_file(f), 0);
+	before = counts(f);
 	append(f, "five");
 	(void)begin_job(f, &op, &o);
 	assert_int_equal(outcome_wait(&o), 0);
 	assert_int_equal(o.size, 6);
+	assert_int_equal(counts(f).ops - before.ops, 2);
+	assert_int_equal(counts(f).batches - before.batches, 1);
 	append(f, "!");
 	assert_int_equal(sync_file(f), 0);
 	assert_reads(f, "fourfi!", false);
@@ -273,7 +277,7 @@ int main(void)
 		TEST(writes_at_an_offset_are_sent_before_appended_data_in_one_batch),
 		TEST(a_write_into_unstored_appended_bytes_is_stored_after_the_append),
 		TEST(write_through_appends_keep_their_order_and_follow_foreign_appends),
-		TEST(a_truncation_after_an_append_cuts_the_appended_bytes_at_its_size),
+		TEST(a_truncation_after_an_append_is_an_op_of_its_own_and_cuts_the_appended_bytes),
 		TEST(a_large_append_is_stored_after_data_that_another_mount_appended),
 		TEST(an_append_that_failed_is_sent_again_by_the_next_sync),
 		TEST(an_append_in_doubt_fails_the_sync_and_is_never_sent_again),

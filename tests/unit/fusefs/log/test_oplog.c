@@ -546,6 +546,7 @@ static void oplog_drain_waits_for_answers_and_refuses_appends(void **state)
 struct writer {
 	struct fixture *f;
 	unsigned number;
+	pthread_barrier_t *waiting; /* every writer has appended its first op */
 };
 
 static void *writer_main(void *cookie)
@@ -558,27 +559,39 @@ static void *writer_main(void *cookie)
 		outcome_init(&o, NULL);
 		(void)snprintf(name, sizeof(name), "%u-%d", w->number, i);
 		append(w->f, name, &o, NULL);
+		if (i == 0)
+			pthread_barrier_wait(w->waiting);
 		assert_int_equal(outcome_wait(&o), 0);
 	}
 	return NULL;
 }
 
-static void oplog_applies_every_op_of_many_concurrent_writers_once(void **state)
+static void oplog_applies_ops_of_concurrent_writers_once_and_sends_waiting_ones_in_one_batch(void **state)
 {
 	struct fixture *f = *state;
 	struct writer writers[8];
+	struct outcome first;
 	struct mem_counts counts;
+	pthread_barrier_t waiting;
 	pthread_t threads[8];
 
+	pthread_barrier_init(&waiting, NULL, 9);
+	outcome_init(&first, NULL);
+	hold_first(f, &first);
 	for (unsigned i = 0; i < 8; i++) {
-		writers[i] = (struct writer){f, i};
+		writers[i] = (struct writer){f, i, &waiting};
 		assert_int_equal(pthread_create(&threads[i], NULL, writer_main, &writers[i]), 0);
 	}
+	pthread_barrier_wait(&waiting);
+	fault_release(f->store, FAULT_BATCH);
+	assert_int_equal(outcome_wait(&first), 0);
 	for (unsigned i = 0; i < 8; i++)
 		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&waiting);
 	mem_drive_counts(f->drive, &counts);
-	assert_int_equal(counts.ops, 200);
-	assert_true(counts.batches <= 200);
+	assert_int_equal(counts.ops, 1 + 8 * 25);
+	/* The first ops of all writers waited for the first batch, and went together in the second. */
+	assert_true(counts.batches <= 1 + 1 + 8 * 24);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -603,7 +616,7 @@ int main(void)
 		TEST(oplog_append_refuses_empty_and_oversized_groups_and_a_full_queue),
 		TEST(oplog_reports_the_usage_of_the_drive_before_the_callbacks_of_a_batch),
 		TEST(oplog_drain_waits_for_answers_and_refuses_appends),
-		TEST(oplog_applies_every_op_of_many_concurrent_writers_once),
+		TEST(oplog_applies_ops_of_concurrent_writers_once_and_sends_waiting_ones_in_one_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

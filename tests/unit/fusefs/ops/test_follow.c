@@ -276,7 +276,7 @@ static void follow_wake_ends_the_long_poll_of_an_idle_mount(void **state)
 	wait_told(f, &f->answers, 3);
 }
 
-static void follow_delivers_changes_after_three_failed_polls(void **state)
+static void follow_delivers_changes_without_a_reset_after_three_failed_polls(void **state)
 {
 	struct fixture *f = *state;
 
@@ -286,6 +286,8 @@ static void follow_delivers_changes_after_three_failed_polls(void **state)
 	start(f, (struct store_position){1, 0});
 	change(f, f->other, "a");
 	wait_told(f, &f->foreign, 1);
+	assert_true(fault_count(f->store, FAULT_POLL) >= 4);
+	assert_int_equal(told(f, &f->resets), 0);
 }
 
 static void follow_free_ends_the_poll_in_flight(void **state)
@@ -310,7 +312,7 @@ int main(void)
 		TEST(follow_counts_the_silent_time_of_failed_polls_and_then_loses_no_change),
 		TEST(follow_polls_again_and_again_while_the_mount_is_in_use),
 		TEST(follow_wake_ends_the_long_poll_of_an_idle_mount),
-		TEST(follow_delivers_changes_after_three_failed_polls),
+		TEST(follow_delivers_changes_without_a_reset_after_three_failed_polls),
 		TEST(follow_free_ends_the_poll_in_flight),
 	};
 

@@ -337,14 +337,38 @@ static void session_loop_stop_ends_the_readers_of_a_session_still_mounted(void *
 	assert_int_equal(f->ends, 1);
 }
 
-static void kernel_set_read_ahead_succeeds_for_a_mounted_session(void **state)
+/* Reads the line with the read-ahead of the mount's device. The device is taken from the list of mounts: a stat(2)
+ * would be a request to this process itself. */
+static void read_read_ahead(const char *directory, char ret[16])
+{
+	char line[4096], device[32] = "", point[256] = "", path[96];
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+
+	assert_non_null(file);
+	while (strcmp(point, directory) != 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*s %*s %31s %*s %255s", device, point) != 2)
+			point[0] = '\0';
+	(void)fclose(file);
+	assert_string_equal(point, directory);
+	(void)snprintf(path, sizeof(path), "/sys/class/bdi/%s/read_ahead_kb", device);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(ret, 16, file));
+	(void)fclose(file);
+}
+
+static void kernel_set_read_ahead_sets_1024_kib_for_the_device_of_the_mount(void **state)
 {
 	struct fixture *f = *state;
+	char expected[16], found[16];
 
 	if (!f->session || geteuid() != 0)
 		skip();
 	f->answer = true;
 	assert_int_equal(kernel_set_read_ahead(f->directory, fuse_session_fd(f->session)), 0);
+	(void)snprintf(expected, sizeof(expected), "%d\n", KERNEL_READ_AHEAD_KB);
+	read_read_ahead(f->directory, found);
+	assert_string_equal(found, expected);
 }
 
 static void kernel_mount_point_unmounts_the_remains_of_a_dead_mount(void **state)
@@ -377,7 +401,7 @@ int main(void)
 		TEST(session_loop_reads_requests_while_a_large_read_blocks_its_thread),
 		TEST(session_loop_reports_the_end_once_after_an_unmount),
 		TEST(session_loop_stop_ends_the_readers_of_a_session_still_mounted),
-		TEST(kernel_set_read_ahead_succeeds_for_a_mounted_session),
+		TEST(kernel_set_read_ahead_sets_1024_kib_for_the_device_of_the_mount),
 		TEST(kernel_mount_point_unmounts_the_remains_of_a_dead_mount),
 	};
 

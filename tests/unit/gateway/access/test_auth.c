@@ -76,7 +76,7 @@ static void a_login_is_passed_on_without_identity_and_with_the_seen_address(void
 	assert_null(strstr(text, "Nephos-User"));
 }
 
-static void the_user_service_is_asked_again_about_a_forgotten_token(void **state)
+static void the_user_service_is_asked_once_about_a_token_and_again_when_it_was_forgotten(void **state)
 {
 	struct front *f = *state;
 	static const char *const bodies[] = {"{\"token_ids\":[\"k1\"]}", "{\"user_id\":\"1\"}"};
@@ -86,6 +86,9 @@ static void the_user_service_is_asked_again_about_a_forgotten_token(void **state
 		assert_int_equal(front_tell(f, "POST /internal/v1/tokens/forget", bodies[i], text, sizeof(text)), 204);
 		assert_int_equal(ask_with(f, "/api/v2/docs/echo/a", "Authorization: Bearer root\r\n"), 200);
 		assert_true(gate_count(&f->service.asked) > asked);
+		asked = gate_count(&f->service.asked);
+		assert_int_equal(ask_with(f, "/api/v2/docs/echo/a", "Authorization: Bearer root\r\n"), 200);
+		assert_int_equal(gate_count(&f->service.asked), asked);
 	}
 }
 
@@ -144,7 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_without_a_valid_bearer_token_gets_401),
 		cmocka_unit_test(a_login_is_passed_on_without_identity_and_with_the_seen_address),
-		cmocka_unit_test(the_user_service_is_asked_again_about_a_forgotten_token),
+		cmocka_unit_test(the_user_service_is_asked_once_about_a_token_and_again_when_it_was_forgotten),
 		cmocka_unit_test(a_malformed_notice_of_ended_tokens_gets_400_or_422),
 		cmocka_unit_test(a_token_is_checked_by_another_user_service_when_one_is_silent),
 		cmocka_unit_test(without_a_user_service_requests_get_503_and_healthz_still_answers_200),

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define ANNA "Host: g\r\nAuthorization: Bearer anna\r\n"
+#define ROOT "Host: g\r\nAuthorization: Bearer root\r\n"
 #define FORGET_TOKEN "{\"token_ids\":[\"s12\"]}"
 #define FORGET_USER "{\"user_id\":\"5\"}"
 
@@ -31,28 +32,49 @@ static int let_anna_in(void **state)
 	return 0;
 }
 
-static int begin_poll(struct front *f)
+static int begin_poll_as(struct front *f, const char *who)
 {
 	int came = gate_count(&f->service.came);
 	int fd = wire_connect(f->port);
 
-	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\n" ANNA "\r\n");
+	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\n");
+	wire_say(fd, who);
+	wire_say(fd, "\r\n");
 	assert_true(gate_wait(&f->service.came, came + 1));
+	return fd;
+}
+
+static int begin_poll(struct front *f)
+{
+	return begin_poll_as(f, ANNA);
+}
+
+static void read_until(int fd, const char *what)
+{
+	size_t got = 0;
+
+	text[0] = '\0';
+	while (!strstr(text, what)) {
+		assert_true(got + 1 < sizeof(text));
+		assert_int_equal(recv(fd, text + got, 1, 0), 1);
+		text[++got] = '\0';
+	}
+}
+
+static int begin_stream_as(struct front *f, const char *who)
+{
+	int fd = wire_connect(f->port);
+
+	wire_say(fd, "GET /api/v2/docs/events HTTP/1.1\r\n");
+	wire_say(fd, who);
+	wire_say(fd, "\r\n");
+	read_until(fd, "xxxxxxxxxx");
 	return fd;
 }
 
 static int begin_stream(struct front *f)
 {
-	size_t got = 0;
-	int fd = wire_connect(f->port);
-
-	wire_say(fd, "GET /api/v2/docs/events HTTP/1.1\r\n" ANNA "\r\n");
-	text[0] = '\0';
-	while (!strstr(text, "xxxxxxxxxx")) {
-		assert_int_equal(recv(fd, text + got, 1, 0), 1);
-		text[++got] = '\0';
-	}
-	return fd;
+	return begin_stream_as(f, ANNA);
 }
 
 /* Begins an upload that streams to the service, and sends all but its last byte. */
@@ -99,17 +121,18 @@ static void a_poll_and_a_stream_end_with_their_token(void **state)
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
-static void a_poll_of_another_token_goes_on_after_a_revocation(void **state)
+static void a_poll_and_a_stream_of_another_token_go_on_after_a_revocation(void **state)
 {
 	struct front *f = *state;
-	int came = gate_count(&f->service.came);
-	int fd = wire_connect(f->port);
+	int poll = begin_poll_as(f, ROOT), stream = begin_stream_as(f, ROOT);
+	int closed = gate_count(&f->service.closed);
 
-	wire_say(fd, "GET /api/v2/docs/hold HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer root\r\n\r\n");
-	assert_true(gate_wait(&f->service.came, came + 1));
 	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
 	service_release(&f->service);
-	is_refused(fd, 200);
+	is_refused(poll, 200);
+	read_until(stream, "\r\n0\r\n\r\n"); /* the chunk that ends a stream */
+	close(stream);
+	assert_true(gate_wait(&f->service.closed, closed + 1));
 }
 
 static void an_upload_gets_401_when_its_token_ends_before_its_last_byte(void **state)
@@ -209,7 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_poll_and_a_stream_end_with_their_token),
-		TEST(a_poll_of_another_token_goes_on_after_a_revocation),
+		TEST(a_poll_and_a_stream_of_another_token_go_on_after_a_revocation),
 		TEST(a_request_that_ends_its_own_token_is_answered),
 		TEST(an_upload_gets_401_when_its_token_ends_before_its_last_byte),
 		TEST(a_request_whose_token_ends_during_its_body_never_reaches_the_service),

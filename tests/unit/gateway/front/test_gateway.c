@@ -5,10 +5,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -75,6 +78,80 @@ static void a_gateway_without_services_accepts_clients_after_the_wait(void **sta
 	assert_int_not_equal(gateway_port(g), 0);
 	gateway_free(g);
 	buf_fini(&why);
+}
+
+#define LONG_WAIT_MS 120000
+
+/* Registers a service of each kind again and again, as services do. A process of the same user needs no greeting at a
+ * unix socket. */
+struct registrar {
+	pthread_t thread;
+	char path[64];
+	atomic_bool stop;
+};
+
+static void register_at(const char *path, const char *kind)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char body[128], request[256], answer[4096];
+
+	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	(void)snprintf(body, sizeof(body),
+		"{\"kind\":\"%s\",\"name\":\"x\",\"instance\":\"0a\",\"url\":\"http://127.0.0.1:1\",\"ready\":true}",
+		kind);
+	(void)snprintf(request, sizeof(request),
+		"POST /internal/v1/registry HTTP/1.1\r\nHost: g\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0 && wire_say(fd, request))
+		(void)wire_response(fd, answer, sizeof(answer));
+	close(fd);
+}
+
+static void *registrar_main(void *cookie)
+{
+	struct registrar *r = cookie;
+	const struct timespec pause = clock_timespec(10 * NS_PER_MS);
+
+	while (!atomic_load(&r->stop)) {
+		register_at(r->path, "user");
+		register_at(r->path, "docs");
+		(void)nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static void a_gateway_accepts_clients_once_a_service_of_each_kind_has_registered(void **state)
+{
+	static struct registrar r;
+	struct front *f = *state;
+	char folder[] = "/tmp/nephos-gateway-XXXXXX", address[80];
+	const struct gateway_options options = {.name = "h",
+		.address = "127.0.0.1",
+		.internal_address = address,
+		.threads = 1,
+		.cluster = f->cluster,
+		.services_wait_ms = LONG_WAIT_MS,
+		.ringless = true};
+	const int64_t since_ns = clock_mono_ns();
+	struct gateway *g;
+	struct buf why;
+
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(r.path, sizeof(r.path), "%s/socket", folder);
+	(void)snprintf(address, sizeof(address), "unix:%s", r.path);
+	buf_init(&why, 1024);
+	assert_int_equal(pthread_create(&r.thread, NULL, registrar_main, &r), 0);
+	assert_int_equal(gateway_start(&options, &why, &g), 0);
+	assert_true(clock_mono_ns() - since_ns < LONG_WAIT_MS * NS_PER_MS);
+	assert_int_equal(wire_ask(gateway_port(g), "GET /readyz HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
+	atomic_store(&r.stop, true);
+	pthread_join(r.thread, NULL);
+	gateway_free(g);
+	buf_fini(&why);
+	(void)unlink(r.path);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 static void internal_routes_get_404_on_the_public_listener(void **state)
@@ -276,15 +353,35 @@ static void a_gateway_stops_with_requests_of_every_kind_in_flight(void **state)
 	}
 }
 
-static void a_drain_ends_a_waiting_poll_with_503(void **state)
+static void read_until(int fd, const char *what)
+{
+	size_t got = 0;
+	text[0] = '\0';
+	while (!strstr(text, what)) {
+		assert_true(got + 1 < sizeof(text));
+		assert_int_equal(recv(fd, text + got, 1, 0), 1);
+		text[++got] = '\0';
+	}
+}
+
+static void *drain_main(void *cookie)
+{
+	front_drain(cookie, 100000); /* would last as long if the poll was not ended */
+	return NULL;
+}
+
+static void a_drain_ends_a_waiting_poll_with_503_and_lets_a_stream_end_by_itself(void **state)
 {
 	void *own = NULL;
 	uint16_t port;
 	char url[64], line[256];
+	pthread_t drain;
 	(void)state;
 	front_setup(&own);
 	struct front *f = own;
-	int listener = wire_listen(&port), poll_fd = wire_connect(f->port);
+	int listener = wire_listen(&port), poll_fd = wire_connect(f->port), stream = wire_connect(f->port);
+	wire_say(stream, "GET /api/v2/docs/events HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
+	read_until(stream, "xxxxxxxxxx");
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
 	front_add(f, REGISTRY_DOCS, "b", url);
 	(void)snprintf(line, sizeof(line),
@@ -296,9 +393,13 @@ static void a_drain_ends_a_waiting_poll_with_503(void **state)
 	front_remove(f, "b"); /* the listener for registrations is about to end */
 	front_remove(f, "u");
 	front_remove(f, "d");
-	front_drain(f, 100000); /* would last as long if the poll was not ended */
+	assert_int_equal(pthread_create(&drain, NULL, drain_main, f), 0);
 	assert_int_equal(wire_response(poll_fd, text, sizeof(text)), 503);
+	service_release(&f->service);
+	read_until(stream, "\r\n0\r\n\r\n"); /* the chunk that ends a stream */
+	close(stream);
 	close(poll_fd);
+	pthread_join(drain, NULL);
 	close(instance);
 	close(listener);
 	front_teardown(&own);
@@ -328,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_with_tricks_are_refused_and_reach_no_internal_route),
 		cmocka_unit_test(a_gateway_without_services_accepts_clients_after_the_wait),
+		cmocka_unit_test(a_gateway_accepts_clients_once_a_service_of_each_kind_has_registered),
 		cmocka_unit_test(internal_routes_get_404_on_the_public_listener),
 		cmocka_unit_test(a_peer_without_a_greeting_gets_401_from_the_internal_listener),
 		cmocka_unit_test(a_malformed_registration_gets_400_or_422),
@@ -337,7 +439,7 @@ int main(void)
 		cmocka_unit_test(a_trailing_slash_is_passed_on_to_the_service),
 		cmocka_unit_test(requests_that_could_be_read_in_two_ways_get_400),
 		cmocka_unit_test(a_gateway_stops_with_requests_of_every_kind_in_flight),
-		cmocka_unit_test(a_drain_ends_a_waiting_poll_with_503),
+		cmocka_unit_test(a_drain_ends_a_waiting_poll_with_503_and_lets_a_stream_end_by_itself),
 		cmocka_unit_test(a_request_is_answered_beside_thousands_of_idle_connections),
 	};
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);

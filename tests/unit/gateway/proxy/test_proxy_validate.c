@@ -183,7 +183,7 @@ static void the_stamp_of_an_answer_is_not_taken_for_a_position(void **state)
 	assert_says_position(f);
 }
 
-static void conditions_and_ranges_are_answered_from_a_kept_answer(void **state)
+static void conditions_ranges_and_head_requests_are_answered_from_a_kept_answer(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
@@ -202,6 +202,12 @@ static void conditions_and_ranges_are_answered_from_a_kept_answer(void **state)
 	assert_says("HTTP/1.1 206");
 	assert_says("Content-Range: bytes 0-6/");
 	assert_says("\r\n\r\nversion");
+	/* The connection ends with the head: no body comes, whatever its length. */
+	assert_valid(f, "HEAD", drive, "documents/2/content", "Connection: close\r\n");
+	assert_says("HTTP/1.1 200");
+	assert_says("Content-Length: ");
+	assert_false(says("Content-Length: 0\r\n"));
+	assert_string_equal(strstr(front_answer(), "\r\n\r\n"), "\r\n\r\n");
 }
 
 static void a_404_of_the_home_is_kept_and_given_again(void **state)
@@ -390,7 +396,7 @@ int main(void)
 		test(a_kept_answer_is_replaced_when_its_home_has_asked_for_it_anew),
 		test(a_kept_answer_gets_the_new_position_after_an_unrelated_change),
 		test(the_stamp_of_an_answer_is_not_taken_for_a_position),
-		test(conditions_and_ranges_are_answered_from_a_kept_answer),
+		test(conditions_ranges_and_head_requests_are_answered_from_a_kept_answer),
 		test(a_404_of_the_home_is_kept_and_given_again),
 		test(a_206_or_412_of_the_home_is_not_kept_as_the_whole_answer),
 		test(a_request_with_a_floor_above_the_homes_position_is_passed_on),
