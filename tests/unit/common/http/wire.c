@@ -110,6 +110,19 @@ int wire_response(int fd, char *text, size_t size)
 	return status;
 }
 
+bool wire_read_until(int fd, char *text, size_t size, const char *what)
+{
+	size_t got = 0;
+
+	text[0] = '\0';
+	while (!strstr(text, what)) {
+		if (got + 1 == size || recv(fd, text + got, 1, 0) != 1)
+			return false;
+		text[++got] = '\0';
+	}
+	return true;
+}
+
 bool wire_is_closed(int fd)
 {
 	char byte;

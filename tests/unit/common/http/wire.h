@@ -22,6 +22,9 @@ long wire_receive(int fd, void *data, size_t size);
 /* Reads one response with its Content-Length body; text is NUL-terminated. Returns its status, 0 when the connection
  * ended first. */
 int wire_response(int fd, char *text, size_t size);
+/* Reads until the text ends with `what`, and no byte more; text is NUL-terminated. False: the text is full, or the
+ * connection ended, or nothing came in time. */
+bool wire_read_until(int fd, char *text, size_t size, const char *what);
 /* True when the peer closes without sending another byte. */
 bool wire_is_closed(int fd);
 /* Closes with a reset, as a client does that ends in the middle of everything. */

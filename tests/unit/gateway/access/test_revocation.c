@@ -49,18 +49,6 @@ static int begin_poll(struct front *f)
 	return begin_poll_as(f, ANNA);
 }
 
-static void read_until(int fd, const char *what)
-{
-	size_t got = 0;
-
-	text[0] = '\0';
-	while (!strstr(text, what)) {
-		assert_true(got + 1 < sizeof(text));
-		assert_int_equal(recv(fd, text + got, 1, 0), 1);
-		text[++got] = '\0';
-	}
-}
-
 static int begin_stream_as(struct front *f, const char *who)
 {
 	int fd = wire_connect(f->port);
@@ -68,7 +56,7 @@ static int begin_stream_as(struct front *f, const char *who)
 	wire_say(fd, "GET /api/v2/docs/events HTTP/1.1\r\n");
 	wire_say(fd, who);
 	wire_say(fd, "\r\n");
-	read_until(fd, "xxxxxxxxxx");
+	assert_true(wire_read_until(fd, text, sizeof(text), "xxxxxxxxxx"));
 	return fd;
 }
 
@@ -130,7 +118,7 @@ static void a_poll_and_a_stream_of_another_token_go_on_after_a_revocation(void *
 	assert_int_equal(front_forget(f, FORGET_TOKEN), 204);
 	service_release(&f->service);
 	is_refused(poll, 200);
-	read_until(stream, "\r\n0\r\n\r\n"); /* the chunk that ends a stream */
+	assert_true(wire_read_until(stream, text, sizeof(text), "\r\n0\r\n\r\n")); /* the chunk that ends a stream */
 	close(stream);
 	assert_true(gate_wait(&f->service.closed, closed + 1));
 }

@@ -353,17 +353,6 @@ static void a_gateway_stops_with_requests_of_every_kind_in_flight(void **state)
 	}
 }
 
-static void read_until(int fd, const char *what)
-{
-	size_t got = 0;
-	text[0] = '\0';
-	while (!strstr(text, what)) {
-		assert_true(got + 1 < sizeof(text));
-		assert_int_equal(recv(fd, text + got, 1, 0), 1);
-		text[++got] = '\0';
-	}
-}
-
 static void *drain_main(void *cookie)
 {
 	front_drain(cookie, 100000); /* would last as long if the poll was not ended */
@@ -381,7 +370,7 @@ static void a_drain_ends_a_waiting_poll_with_503_and_lets_a_stream_end_by_itself
 	struct front *f = own;
 	int listener = wire_listen(&port), poll_fd = wire_connect(f->port), stream = wire_connect(f->port);
 	wire_say(stream, "GET /api/v2/docs/events HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer anna\r\n\r\n");
-	read_until(stream, "xxxxxxxxxx");
+	assert_true(wire_read_until(stream, text, sizeof(text), "xxxxxxxxxx"));
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
 	front_add(f, REGISTRY_DOCS, "b", url);
 	(void)snprintf(line, sizeof(line),
@@ -396,7 +385,7 @@ static void a_drain_ends_a_waiting_poll_with_503_and_lets_a_stream_end_by_itself
 	assert_int_equal(pthread_create(&drain, NULL, drain_main, f), 0);
 	assert_int_equal(wire_response(poll_fd, text, sizeof(text)), 503);
 	service_release(&f->service);
-	read_until(stream, "\r\n0\r\n\r\n"); /* the chunk that ends a stream */
+	assert_true(wire_read_until(stream, text, sizeof(text), "\r\n0\r\n\r\n")); /* the chunk that ends a stream */
 	close(stream);
 	close(poll_fd);
 	pthread_join(drain, NULL);
