@@ -206,12 +206,12 @@ static int put_extent(struct content *c, const struct extent *e)
 }
 
 /* Prepares c for an answer of version content_seq from position seq: drops another version. -ESTALE: the answer
- * is of another version and from before the last own write. */
+ * is from before the last own write, and not of the version that is known (after content_drop none is). */
 static int settle_version(struct content *c, int64_t content_seq, int64_t seq)
 {
 	if (c->any && content_seq == c->content_seq)
 		return 0;
-	if (c->any && seq < c->own_seq)
+	if (seq < c->own_seq)
 		return -ESTALE;
 	content_drop(c);
 	c->any = true;

@@ -47,7 +47,7 @@ void content_drop(struct content *c); /* afterwards nothing is known */
  * none). */
 const struct segment *content_at(const struct content *c, int64_t at, int64_t *ret_until);
 /* Takes over what a page of extents says about [from, to): gaps are holes. -ENOMEM, -ENOSPC: too many segments;
- * -ESTALE: the page is of another version, and older than the last own write. */
+ * -ESTALE: the page is older than the last own write, and not of the version that is known. */
 int content_learn(struct content *c, const struct store_extents *page, int64_t from, int64_t to);
 /* A small file that arrived whole. */
 int content_learn_inline(struct content *c, int64_t content_seq, int64_t seq, struct span whole);

@@ -2,8 +2,6 @@
 # shellcheck shell=bash
 up() { "$E2E_ROOT/scripts/up" --data "$D" "$@"; }
 pid() { cat "$D/run/$1.pid"; }
-is_primary() { kill -0 "$(pid "postgres-$1")" && ! pgrep -P "$(pid "postgres-$1")" -f '(walreceiver|startup)' >/dev/null; }
-primary() { for n in 1 2 3; do ! is_primary $n 2>/dev/null || echo $n; done | head -n 1; }
 # The cluster as Patroni sees it.
 cluster() {
 	local n
@@ -12,6 +10,9 @@ cluster() {
 			"https://127.0.0.1:$((PORT + 18 + n))/cluster" && return
 	done
 }
+# The primary's number, as Patroni knows it. Processes would not do: a standby that has just been started has neither
+# its startup process nor its receiver yet, and looks like a primary.
+primary() { cluster | jq -r '.members[] | select(.role == "leader") | .name | ltrimstr("postgres-")'; }
 is_whole() { [ "$(cluster | jq '[.members[] | select(.state == "streaming" and .role == "quorum_standby")] | length')" = 2 ]; }
 # The pids of all processes of a node, its watchdog included.
 node() {

@@ -133,6 +133,8 @@ static void extents_older_than_an_own_write_do_not_replace_newer_ones_even_after
 	content_own(&c, 5, 9, 9);
 	assert_int_equal(content_learn(&c, &page, 0, 1000), -ESTALE);
 	content_drop(&c);
+	assert_int_equal(content_learn(&c, &page, 0, 1000), -ESTALE);
+	assert_int_equal(content_learn_inline(&c, 5, 8, span_str("old")), -ESTALE);
 	learn(&c, list, 1, 9, 0, 1000);
 	assert_int_equal(content_learn(&c, &page, 0, 1000), -ESTALE);
 	content_fini(&c);
