@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Goal: the log that all PostgreSQL servers of a store, one or three, write between two checkpoints fits into half of
-# the space that blocks leave free on the disk. Stores without and with standbys use the same numbers. With standbys,
-# the log that nodes keep besides has limits of its own, and no space is reserved for it. Usage: check_log_size.sh
+# Goal: the log of all PostgreSQL servers of a store, one or three, fits into half of the space that blocks leave free
+# on the disk: what is written between two checkpoints, and with standbys what each node keeps in any case. The log for
+# a node that is away has a limit of its own, and no space is reserved for it. Usage: check_log_size.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/lib/patroni/node.sh
@@ -15,15 +15,18 @@ df() { printf '1M-blocks\n%sM\n' "$SIZE"; }
 while read -r SIZE one three; do
 	is "the log of one server on a disk of $SIZE MB" "$one" "$(log_megabytes /)"
 	is "the log of each of three servers on a disk of $SIZE MB" "$three" "$(log_megabytes / 3)"
-	# On a disk below 1.5 GiB, the smallest log that PostgreSQL accepts is larger than that.
-	[ "$SIZE" -lt 1536 ] || is "the logs of all servers fit on a disk of $SIZE MB" \
-		1 "$((3 * three <= one && one * 16 <= SIZE && one <= 1024))"
+	# On smaller disks, the smallest log that PostgreSQL accepts is larger than that.
+	[ "$SIZE" -lt 1536 ] || is "the log of one server fits on a disk of $SIZE MB" 1 "$((one * 16 <= SIZE && one <= 1024))"
+	all=$((3 * (three + $(rewound_megabytes /))))
+	[ "$SIZE" -lt 4608 ] || is "the logs of three servers fit on a disk of $SIZE MB" \
+		1 "$((all * 16 <= SIZE && all <= STANDBYS_RESERVE / 2 >> 20))"
 done <<-'END'
 	100 32 32
 	1536 96 32
-	4096 256 85
-	16384 1024 341
-	16400 1024 341
+	4096 256 32
+	4608 288 32
+	16384 1024 113
+	49152 1024 341
 	4000000 1024 341
 END
 
@@ -40,8 +43,8 @@ SIZE=200000
 is "the log that a node keeps for an absent node on a disk of 200000 MB" 4096 "$(kept_megabytes /)"
 SIZE=4096
 is "max_wal_size of a node on a disk of 4096 MB" \
-	"85MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_wal_size: //p")"
-is "wal_keep_size of a node in normal operation and in recovery" "170MB 170MB" \
+	"32MB" "$(node_config 2 /data/2 /sockets /wrapper | sed -n "s/^ *max_wal_size: //p")"
+is "wal_keep_size of a node in normal operation and in recovery" "64MB 64MB" \
 	"$(node_wrapper 2 /data/2/data /pid /watchdog | grep -o 'wal_keep_size=[^ ]*' | cut -d= -f2 | paste -sd ' ')"
 # Megabytes of a disk, of what each node keeps: twice its log, and no more than for one that is away.
 while read -r SIZE kept; do
@@ -50,10 +53,12 @@ done <<-'END'
 	100 32
 	768 48
 	1536 64
-	16384 682
+	16384 226
 	4000000 682
 END
 is "lines of up_postgres.sh that set max_wal_size of one server" \
 	1 "$(grep -c 'max_wal_size="$(log_megabytes "$PGDATA")MB"' scripts/lib/up_postgres.sh)"
+is "lines of scripts/up that set what blocks leave free for the logs of three servers" \
+	1 "$(grep -c 'blocks-reserve "$STANDBYS_RESERVE"' scripts/up)"
 [ "$bad" = 0 ] || exit 1
 echo "the logs of one server and of three servers have the same limit"

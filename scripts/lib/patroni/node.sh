@@ -29,19 +29,22 @@ sixteenth() {
 	echo $((part > $2 ? $2 : part))
 }
 
-# log_megabytes FOLDER [NODES]: how much log of changes a server writes between two checkpoints. All NODES on the disk
-# of FOLDER together: half of what blocks leave free there (nephos-docs --blocks-reserve: 2 GiB, at most an eighth),
-# which rows leave free, too. A server that has no room for its log ends. The log that a node keeps beyond that
-# (below) has no space reserved. 32: the least that PostgreSQL takes.
+# log_megabytes FOLDER [NODES]: how much log of changes a server writes between two checkpoints. The logs of all NODES
+# on the disk of FOLDER together, with what they keep in any case (rewound_megabytes: twice as much again), take half of
+# what blocks leave free there, which rows leave free, too. For one server blocks leave 2 GiB free (nephos-docs
+# --blocks-reserve), for several 6 GiB (STANDBYS_RESERVE), and never more than an eighth of the disk. A server that has
+# no room for its log ends. 32: the least that PostgreSQL takes.
+STANDBYS_RESERVE=$((6 << 30)) # bytes
 log_megabytes() {
-	local part=$(($(sixteenth "$1" 1024) / ${2:-1}))
+	local nodes=${2:-1} part
+	if [ "$nodes" = 1 ]; then part=$(sixteenth "$1" 1024); else part=$(($(sixteenth "$1" 3072) / (3 * nodes))); fi
 	echo $((part < 32 ? 32 : part))
 }
 
 # kept_megabytes FOLDER: how much of its log a node keeps for a node that is away: 4 GiB, at most a sixteenth of the
-# disk. When that is not enough, the other node is copied anew (rejoin.py). This part of the log grows and shrinks
-# with what is written meanwhile. nephos-docs --rows-disk sees it when it looks at the free space, so no space is
-# reserved for it; the changes that go on when the disk is short, deletions, write little.
+# disk. When that is not enough, the other node is copied anew (rejoin.py). What exceeds the log that each node keeps in
+# any case grows and shrinks with what is written meanwhile. nephos-docs --rows-disk sees it when it looks at the free
+# space, so no space is reserved for it; the changes that go on when the disk is short, deletions, write little.
 kept_megabytes() {
 	local part
 	part=$(sixteenth "$1" 4096)
