@@ -110,8 +110,8 @@ found() {
 found "the race of GETs and PUTs detects stale answers of the caching proxy" \
 	'^stale: ' stale_py race "$WORK/proxy" --tries 20 --seconds 20
 check "a load through the caching proxy ends without an error" \
-	stale_py load "$WORK/proxy" "$WORK/proxy.log" --prefix proxy- --clients 6 --documents 12 \
-	--seconds 3 --do "wait - 60"
+	stale_py load "$WORK/proxy" "$WORK/proxy.log" --prefix proxy- --clients 6 --documents 4 \
+	--seconds 5 --do "wait - 60"
 found "the judge detects stale reads in the load through the caching proxy" \
 	' shows .*, although state ' stale_py judge "$WORK/proxy.log"
 
