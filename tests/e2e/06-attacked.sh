@@ -74,7 +74,7 @@ odd() {
 	shift
 	printf '%s\n' "$@" >"$WORK/mine/settings"
 	refused "up with settings that end in the line ${!#}" "$words" up "$WORK/mine"
-	check_not "down with settings that end in the line ${!#} fails" down "$WORK/mine"
+	refused "down with settings that end in the line ${!#}" "$words" down "$WORK/mine"
 }
 odd "nephos did not write" PORT=$PORT GATEWAYS=2 FIRST_USER=tester "MOUNT=\$(touch $ran)"
 odd "is no setting" PORT=$PORT GATEWAYS=2 FIRST_USER=tester MOUNT= "touch $ran"

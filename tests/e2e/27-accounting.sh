@@ -40,7 +40,8 @@ check "nephos user quota with another size succeeds" "$NEPHOS" user quota "$name
 check_status "GET of the account after nephos user quota gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
 check_eq "the account has the quota that nephos user quota set" $((2 * QUOTA)) "$(jq .quota "$WORK/body")"
 check "nephos user quota with the first size succeeds" "$NEPHOS" user quota "$name" "$QUOTA"
-check_not "nephos user quota refuses a word as a size" "$NEPHOS" user quota "$name" much
+check_refused "nephos user quota refuses a word as a size" 'much: a size is bytes, or with K, M, G or T' \
+	"$NEPHOS" user quota "$name" much
 check_status "GET of the new user's own account gets 200" 200 "${THEIRS[@]}" "$V2/docs/accounts/me"
 check_eq "the new user's account has the quota that was set and no used bytes" \
 	"$QUOTA true 0" "$(jq -r '[.quota, .own, .used] | map(tostring) | join(" ")' "$WORK/body")"

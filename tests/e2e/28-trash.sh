@@ -43,7 +43,8 @@ check_eq "the list of trashed drives has the drive, which is purged after 30 day
 check "stat on the mount of a drive in the trash fails with No medium found" \
 	eventually 20 sh -c 'stat "$1" 2>&1 | grep -q "No medium found"' _ "$M/d/none"
 check "the log of the mount says that the drive was put into the trash" grep -q 'put into the trash' "$L"
-check_not "a write on the mount of a drive in the trash fails" sh -c 'echo lost 2>/dev/null >"$1/d/new"' _ "$M"
+check_refused "a write on the mount of a drive in the trash fails with No medium found" 'No medium found' \
+	sh -c 'echo lost >"$1/d/new"' _ "$M"
 
 check_status "a restore of the drive from the trash gets 200" 200 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
 check_eq "the answer to the restore has the id of the drive" "$D" "$(jq -r .id "$WORK/body")"

@@ -62,8 +62,9 @@ check_eq "all gateways report the same owners of the drive" \
 nephos status --ring /owned/nothing >"$WORK/status" 2>"$WORK/why"
 check_eq "nephos status --ring fails for a path that does not exist" 1 $?
 check "the error of nephos status --ring names the missing path" grep -q '/owned/nothing' "$WORK/why"
-check_not "nephos status refuses a path without --ring" nephos status /owned/file
-check_not "nephos status --ring fails for a path without a key" \
+check_refused "nephos status refuses a path without --ring" '/owned/file: a path goes with --ring' \
+	nephos status /owned/file
+check_refused "nephos status --ring fails for a path without a key" '/owned: .* there is no key' \
 	env -u NEPHOS_TOKEN NEPHOS_URL="${URLS[1]}" HOME="$WORK" "$NEPHOS" status --ring /owned
 
 "$NEPHOS" status --credentials "$DATA/credentials" --ring --json >"$WORK/status"

@@ -84,18 +84,22 @@ register() { printf '%s\n' "w c/d 0 0 1000 2000 http" "w c/d 1 1 10000000000 100
 register "r c/d 0 12900000000 12900001000 mount-1 read"
 check "the judge accepts a mount's read that shows others' changes 2.9 s late" stale_py judge "$WORK/made.log"
 register "r c/d 0 13100000000 13100001000 mount-1 read"
-check_not "the judge rejects a mount's read that shows others' changes 3.1 s late" stale_py judge "$WORK/made.log"
+check_refused "the judge rejects a mount's read that shows others' changes 3.1 s late" \
+	' 1 stale$' stale_py judge "$WORK/made.log"
 register "r c/d 0 10000002000 10000003000 mount-0 read"
-check_not "the judge rejects a mount's read that does not show the mount's own change" stale_py judge "$WORK/made.log"
+check_refused "the judge rejects a mount's read that does not show the mount's own change" \
+	' 1 stale$' stale_py judge "$WORK/made.log"
 register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http path" "r c/d 1 20500000000 20500001000 http path"
 check "the judge accepts an old read before a write of unknown outcome was seen" stale_py judge "$WORK/made.log"
 register "w c/d 2 2 20000000000 - http" "r c/d 2 21000000000 21000001000 http path" "r c/d 1 21500000000 21500001000 http path"
-check_not "the judge rejects an old read after a write of unknown outcome was seen" stale_py judge "$WORK/made.log"
+check_refused "the judge rejects an old read after a write of unknown outcome was seen" \
+	' 1 stale$' stale_py judge "$WORK/made.log"
 own=("w c/d 2 2 20000000000 23000000000 mount-0" "r c/d 2 21000000000 21000001000 mount-0 stat")
 register "${own[@]}" "r c/d 1 22000000000 22000001000 http path"
 check "the judge accepts others' old reads before a mount's own change is stored" stale_py judge "$WORK/made.log"
 register "${own[@]}" "r c/d 1 24000000000 24000001000 http path"
-check_not "the judge rejects others' old reads after a mount's own change is stored" stale_py judge "$WORK/made.log"
+check_refused "the judge rejects others' old reads after a mount's own change is stored" \
+	' 1 stale$' stale_py judge "$WORK/made.log"
 mkdir "$WORK/proxy" && install -m 600 "$DATA/credentials" "$WORK/proxy/credentials"
 python3 "$LIB/stale_proxy.py" "http://127.0.0.1:$PORT" "$WORK/proxy" &
 at_end "kill $!"

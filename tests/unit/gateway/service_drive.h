@@ -4,7 +4,7 @@
  *
  *   POST /internal/v1/ring/claims              204 at the position and with the owner, or claim_error
  *   GET  /internal/v1/ring/journal?drive=&…    journal, of that drive; NULL: journal_status
- *   GET  /internal/v1/ring/home?user=          first_drive
+ *   GET  /internal/v1/ring/home?user=          first_drive, which is anna's (5); 404 for other users
  *   GET  /api/v2/docs/drives/{drive}/…         status, "version N" (or size bytes), ETag "vN", with tags if it is asked
  *   else /api/v2/docs/drives/{drive}/…         a change: refusal, or 200 at the next position, with stretch and touches
  */
