@@ -26,13 +26,14 @@ clear_killed_postgres() {
 # Writes which user may connect with which role. The kernel reports the user of the process at the other end, so there
 # are no passwords, and knowing the name of a role is not enough. PostgreSQL's user sets up the database and takes over
 # what earlier versions made. Root could become either user. Nodes copy from each other with two roles that have
-# passwords.
+# passwords. Each file is replaced as a whole: a postmaster that starts meanwhile (Patroni starts them when it likes)
+# reads it once, and if the file were just being written would keep half of it until it ends.
 write_rules() {
 	local role who roles=(postgres nephos) rules=('local all postgres peer map=nephos'
 		'local users,docs,postgres nephos peer map=nephos')
 	[ "$STANDBYS" = 0 ] || rules+=('local replication replicator peer map=nephos'
 		'host replication replicator 127.0.0.1/32 scram-sha-256' 'host postgres rewinder 127.0.0.1/32 scram-sha-256')
-	printf '%s\n' "${rules[@]}" >"$DATA/run/pg_hba.conf"
+	printf '%s\n' "${rules[@]}" >"$DATA/run/pg_hba.conf.new"
 	{
 		[ "$STANDBYS" = 0 ] || printf 'nephos "%s" replicator\n' "$(user_of postgres-1)"
 		for role in "${roles[@]}"; do
@@ -41,8 +42,10 @@ write_rules() {
 			done
 		done
 		[ "$EUID" != 0 ] || printf 'nephos "%s" nephos\n' "$(user_of docs-1)"
-	} >"$DATA/run/pg_ident.conf"
-	chmod 644 "$DATA/run/pg_hba.conf" "$DATA/run/pg_ident.conf"
+	} >"$DATA/run/pg_ident.conf.new"
+	chmod 644 "$DATA/run/pg_hba.conf.new" "$DATA/run/pg_ident.conf.new"
+	mv -f "$DATA/run/pg_hba.conf.new" "$DATA/run/pg_hba.conf"
+	mv -f "$DATA/run/pg_ident.conf.new" "$DATA/run/pg_ident.conf"
 }
 
 # choose_postgres FOLDER: sets PGBIN to the programs of the version that made the cluster in FOLDER, or to the newest.

@@ -35,10 +35,16 @@ cp -r /usr/include/linux/netfilter "$M/tree"
 head -c 10000000 /dev/urandom >"$WORK/large"
 cp "$WORK/large" "$M/large"
 first=$(pids)
+# A postmaster that starts while up writes these files must not read half of one: so up never writes into the file that
+# is there.
+rules="pg_hba.conf pg_ident.conf"
+for name in $rules; do ln "$D/run/$name" "$WORK/$name" && cp "$D/run/$name" "$WORK/$name.before"; done
+not_written_into() { [ -s "$WORK/$1" ] && [ ! "$WORK/$1" -ef "$D/run/$1" ] && cmp "$WORK/$1.before" "$D/run/$1"; }
 mv "$WORK/build/bin/nephos-docs" "$WORK/build/bin/the-docs-before"
 cp "$WORK/build/bin/the-docs-before" "$WORK/build/bin/nephos-docs"
 check_eq "a second up reports that everything is up already" "everything is up already" "$(up | head -n 1)"
 check_eq "a second up starts no process" "$first" "$(pids)"
+for name in $rules; do check "a second up replaces $name as a whole" not_written_into "$name"; done
 # "localhost" resolves to ::1 first. No gateway listens there, and any user may take the port there.
 check_eq "a second up prints the addresses where the gateways listen, and no others" \
 	"127.0.0.1:$PORT 127.0.0.1:$((PORT + 1))" "$(up | grep -o 'http://[^/ ]*' | cut -c 8- | sort -Vu | xargs)"
