@@ -165,7 +165,7 @@ static void hold(struct exchange *x)
 	proxy_exchange_move(x, HELD);
 	pthread_mutex_unlock(&x->lock);
 	x->waiter.drive = x->drive;
-	x->waiter.user = x->user;
+	x->waiter.user = x->vouched ? KEEPER_VOUCHED : x->user;
 	x->waiter.absent = false;
 	x->waiter.look = on_look;
 	if (!keeper_wait(x->proxy->with.keeper, &x->waiter))
@@ -280,7 +280,7 @@ static void find_way(struct exchange *x)
 	 * between, the answer is not kept. */
 	if (x->proxy->with.cache)
 		x->fill.sent = cache_fence(x->proxy->with.cache);
-	keeper_place(x->proxy->with.keeper, x->drive, x->user, &x->where);
+	keeper_place(x->proxy->with.keeper, x->drive, x->vouched ? KEEPER_VOUCHED : x->user, &x->where);
 	switch (x->where.way) {
 	case KEEPER_NO_RING:
 		go_to_service(x);
@@ -335,6 +335,7 @@ static void learn_drive(struct exchange *x, const struct http_headers *headers)
 	if (!text || text_parse_id(span_str(text), INT32_MAX, &number) < 0 || (uint32_t)number == x->drive)
 		return;
 	x->drive = (uint32_t)number;
+	x->vouched = false;
 	x->corrections++;
 	if (x->about.first)
 		first_drives_forget(x->proxy->first_drives, x->user);
@@ -487,17 +488,21 @@ static bool is_problem(const struct exchange *x, const char *type)
 }
 
 /* What a refusal says about the claim. If the client named an epoch of its own, by a lease or a floor, the
- * refusal may be due to that epoch. */
+ * refusal may be due to that epoch. A change of another user's drive was sent without an epoch. A service looks at the
+ * epoch only when it has found that the user may make the change: so the change is sent again by way of the home. */
 static void judge_refusal(struct exchange *x)
 {
-	if (x->way != WAY_HERE)
-		return;
-	if (is_problem(x, "/drive-trashed\"")) {
+	const bool own = !http_headers_get(&x->headers, HEADER_LEASE) && !http_headers_get(&x->headers, HEADER_FLOOR);
+	const bool epoch = !x->traits.reads && is_problem(x, "/epoch-changed\"");
+
+	if (x->way == WAY_HERE && is_problem(x, "/drive-trashed\"")) {
 		keeper_forget(x->proxy->with.keeper, x->drive);
-	} else if (!x->traits.reads && is_problem(x, "/epoch-changed\"")) {
+	} else if (x->way == WAY_HERE && epoch) {
 		keeper_refused(x->proxy->with.keeper, x->drive, x->where.epoch);
-		x->misplaced =
-			!http_headers_get(&x->headers, HEADER_LEASE) && !http_headers_get(&x->headers, HEADER_FLOOR);
+		x->misplaced = own;
+	} else if (x->way == WAY_SERVICE && epoch && own && !x->vouched) {
+		x->vouched = x->misplaced = true;
+		x->corrections++;
 	}
 }
 

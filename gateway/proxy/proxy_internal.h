@@ -186,7 +186,8 @@ struct exchange {
 	unsigned sent_before;  /* how often it was sent and not answered, and may have been executed */
 	enum exchange_way way;
 	struct keeper_place where; /* the drive's place when it was sent */
-	bool misplaced;		   /* the answer does not count: 421, 409 for an old epoch, or the drive has moved */
+	bool vouched;	/* a service has said that the user may change this drive, though it is another user's */
+	bool misplaced; /* the answer does not count: 421, 409 for an old epoch, or the drive has moved */
 	struct exchange_fill fill;
 	struct exchange_block block;
 	struct exchange_content content;

@@ -14,7 +14,7 @@ struct home {
 	bool asking;	 /* a question to the journal is in flight */
 	bool doubtful;	 /* an answer may have seen more than `known`, and did not say what */
 	bool again;	 /* doubt arose again after the journal was asked */
-	int64_t owner;	 /* the user whose drive it is; CLAIMING: who asked for it */
+	int64_t owner;	 /* the user whose drive it is; CLAIMING: who asked for it, 0: whose-ever it is */
 	int64_t asked_known; /* `known` when the journal was asked */
 	int64_t epoch, incarnation, followed, known;
 	bool has_replica;	   /* CLAIMING: it was a replica before, and is one again if the claim fails */
@@ -214,10 +214,11 @@ bool homes_claimed(
 	*ret_duty = HOME_NOTHING;
 	if (!home)
 		return false;
-	if (home->incarnation > claim->incarnation || home->owner != claim->owner) {
+	if (home->incarnation > claim->incarnation || (home->owner != 0 && home->owner != claim->owner)) {
 		become_replica(h, home);
 		return false;
 	}
+	home->owner = claim->owner;
 	const bool warm = replica_counts(home, claim);
 	if (home->has_replica && !warm)
 		*ret_duty = HOME_FORGET;

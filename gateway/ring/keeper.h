@@ -6,7 +6,9 @@
  *
  * Where a request for a drive goes, by keeper_place:
  *
- *   KEEPER_NO_RING    there is no ring, or the drive is another user's: the request goes to the services as it is
+ *   KEEPER_NO_RING    there is no ring, or the drive is another user's: the request goes to the services as it is. If
+ *                     a service then says that a change of this drive needs its home, the user may make the change
+ *                     (an administrator makes a document for another user): KEEPER_VOUCHED is passed for the user
  *   KEEPER_HERE       this gateway is the home. held: changes go to the services with `epoch`; else they wait for the
  *                     claim. serves: what is kept of the drive may be served, as of incarnation.seq
  *   KEEPER_THERE      another gateway is the home
@@ -33,6 +35,7 @@
 
 #define KEEPER_TICK_MS 50     /* as often as the ring's book is called while the ring prepares */
 #define KEEPER_CALL_MS 3000   /* for one question to a docs service: a claim waits for the drive's row */
+#define KEEPER_VOUCHED 0      /* as the user of a request: a service has said that it may change the drive of another */
 #define KEEPER_CALLS_MAX 128u /* questions in flight at once; a further one is tried again at the next tick */
 
 struct keeper;

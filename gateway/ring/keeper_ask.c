@@ -70,13 +70,13 @@ static struct question *question_new(struct keeper *k, uint32_t drive, uint64_t 
 	return q;
 }
 
-/* The caller holds k->lock. */
+/* The caller holds k->lock. owner: 0 if there is no such drive. */
 static void mark_absent(struct keeper *k, uint32_t drive, int64_t owner)
 {
 	struct keeper_waiter *w;
 
 	DL_FOREACH(k->waiting, w)
-		if (w->drive == drive && w->user != owner)
+		if (w->drive == drive && (owner == 0 || (w->user != KEEPER_VOUCHED && w->user != owner)))
 			w->absent = true;
 }
 

@@ -99,6 +99,17 @@ for n in 1 2 3; do
 		"$(by '[2001:db8::1]:80' $n docs/drives/home/files/owned/file -o /dev/null -D - | tr -d '\r' | sed -n 's/^Nephos-Home: //p')"
 done
 
+# ---- an administrator makes documents for another user, whose drive has another home ----
+check_status "an administrator's POST of a user gets 201" 201 -H "Authorization: Bearer $TOKEN" \
+	-H 'Content-Type: application/json' -d '{"name":"carol","password":"correct horse 9"}' "${URLS[1]}/api/v2/user/users"
+CAROL=$(jq -r .id "$WORK/body")
+for n in 1 2 3; do
+	check_status "an administrator's POST of a document for another user through gateway $n gets 201" 201 \
+		-H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' "${URLS[n]}/api/v1/docs" \
+		-d "{\"title\":\"for carol $n\",\"text\":\"hello\",\"user_id\":[$CAROL]}"
+	check_eq "the document that gateway $n made belongs to the other user" "$CAROL" "$(jq '.user_id[0]' "$WORK/body")"
+done
+
 # A name of this machine that does not look local, only for processes that see this hosts file.
 if [ "$(id -u)" = 0 ]; then
 	away=$PORT

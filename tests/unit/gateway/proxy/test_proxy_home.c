@@ -201,6 +201,44 @@ static void a_refused_change_is_repeated_for_the_drive_that_the_service_names(vo
 	assert_true(came(f, meant) && came(f, "Nephos-Epoch: 1\n"));
 }
 
+/* An administrator makes a document for another user: the service finds that he may, and wants the home's epoch. */
+static void a_permitted_change_of_another_users_drive_is_repeated_with_the_epoch_of_its_home(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+
+	FRONT_SET(f, owner, 6);
+	FRONT_SET(f, refusal, -ERR_EPOCH);
+	FRONT_SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+	assert_true(came(f, "Nephos-Epoch: 1\n"));
+	/* The drive has its home here from now on. A change that the user may not make gets the service's answer. */
+	FRONT_SET(f, refusal, -ERR_NOT_FOUND);
+	FRONT_SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/b", NO_BODY), 404);
+	assert_false(came(f, "Nephos-Epoch"));
+	FRONT_SET(f, refusal, -ERR_EPOCH);
+	FRONT_SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/c", NO_BODY), 200);
+	assert_true(came(f, "Nephos-Epoch: 1\n"));
+	FRONT_SET(f, owner, 5);
+}
+
+static void a_change_of_another_users_drive_that_stays_refused_for_its_epoch_gets_409(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive();
+	const int changes = gate_count(&front_drive(f)->changes);
+
+	FRONT_SET(f, owner, 6);
+	FRONT_SET(f, refusal, -ERR_EPOCH);
+	FRONT_SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", "Nephos-Floor: 1.2\r\n" NO_BODY), 409);
+	assert_says("/epoch-changed\"");
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes + 1);
+	FRONT_SET(f, owner, 5);
+}
+
 /* ---- what is forged ---- */
 
 static void ring_fields_of_a_client_are_dropped_and_do_not_prevent_a_hit(void **state)
@@ -374,6 +412,10 @@ int main(void)
 			a_change_under_drives_home_carries_the_number_of_the_first_drive, front_reset_drive),
 		cmocka_unit_test_setup(
 			a_refused_change_is_repeated_for_the_drive_that_the_service_names, front_reset_drive),
+		cmocka_unit_test_setup(a_permitted_change_of_another_users_drive_is_repeated_with_the_epoch_of_its_home,
+			front_reset_drive),
+		cmocka_unit_test_setup(
+			a_change_of_another_users_drive_that_stays_refused_for_its_epoch_gets_409, front_reset_drive),
 		cmocka_unit_test_setup(ring_fields_of_a_client_are_dropped_and_do_not_prevent_a_hit, front_reset_drive),
 	};
 

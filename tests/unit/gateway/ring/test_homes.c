@@ -220,6 +220,19 @@ static void a_claim_that_finds_another_owner_or_none_is_discarded(void **state)
 	assert_int_equal(homes_view(h, DRIVE).owner, OWNER);
 }
 
+static void a_claim_for_a_permitted_change_takes_the_owner_that_it_finds(void **state)
+{
+	uint32_t forgotten;
+	enum home_duty duty;
+
+	(void)state;
+	const uint64_t number = homes_claim(h, DRIVE, 5, 0, &forgotten);
+	assert_true(homes_claimed(
+		h, DRIVE, number, &(struct home_claim){.owner = OWNER + 1, .incarnation = LIFE, .seq = 40}, &duty));
+	assert_is(HOME_HELD, 40, 40);
+	assert_int_equal(homes_view(h, DRIVE).owner, OWNER + 1);
+}
+
 /* ---- following ---- */
 
 static void changes_in_order_move_the_position_of_the_home_forward(void **state)
@@ -590,6 +603,7 @@ int main(void)
 		test(a_position_seen_during_a_claim_puts_the_home_behind_if_the_row_is_older),
 		test(a_doubt_during_a_claim_makes_the_home_ask_the_journal_afterwards),
 		test(a_claim_that_finds_another_owner_or_none_is_discarded),
+		test(a_claim_for_a_permitted_change_takes_the_owner_that_it_finds),
 		test(changes_in_order_move_the_position_of_the_home_forward),
 		test(a_gap_is_closed_when_the_missing_changes_arrive_late),
 		test(stretches_out_of_order_are_followed_when_the_last_gap_is_closed),
