@@ -17,28 +17,6 @@
  * one of the folders at the same time: the command looks at the name again, and accepts it if it is a folder.
  */
 
-static int rm_run(struct command_run *run)
-{
-	const char *path = run->args.words[0];
-	struct api_request request = {.method = "DELETE"};
-	struct api_answer answer;
-	struct buf url;
-	int code, r;
-
-	if (remote_last(path).size == 0)
-		return command_say(run, EXIT_USAGE, path, "the root of a drive cannot be moved or removed");
-	buf_init(&url, REMOTE_URL_BYTES_MAX);
-	code = command_path(run, REMOTE_FILES, path, &url);
-	if (code == EXIT_DONE) {
-		request.path = url.data;
-		r = api_call(run->api, &request, &answer);
-		code = command_judge(run, r, &answer, path);
-		api_answer_fini(&answer);
-	}
-	buf_fini(&url);
-	return code;
-}
-
 /* Gets the document at path. 0: it is a folder, and ret_id gets its id. -ENOTDIR: it is something else. */
 static int look_for_folder(struct command_run *run, const char *path, char ret_id[24], struct api_answer *ret)
 {
@@ -69,6 +47,45 @@ static int look_for_folder(struct command_run *run, const char *path, char ret_i
 	return r;
 }
 
+/* A path with a slash at its end means a folder, and nothing else: rm(1) removes no file by such a path either. */
+static int check_is_folder(struct command_run *run, const char *path)
+{
+	struct api_answer answer;
+	char id[24];
+	int code, r = look_for_folder(run, path, id, &answer);
+
+	if (r == -ENOTDIR && answer.status == 200)
+		code = command_fail(run, r, path);
+	else
+		code = command_judge(run, r, &answer, path);
+	api_answer_fini(&answer);
+	return code;
+}
+
+static int rm_run(struct command_run *run)
+{
+	const char *path = run->args.words[0];
+	struct api_request request = {.method = "DELETE"};
+	struct api_answer answer;
+	struct buf url;
+	int code, r;
+
+	if (remote_last(path).size == 0)
+		return command_say(run, EXIT_USAGE, path, "the root of a drive cannot be moved or removed");
+	buf_init(&url, REMOTE_URL_BYTES_MAX);
+	code = command_path(run, REMOTE_FILES, path, &url);
+	if (code == EXIT_DONE && remote_is_folder(path))
+		code = check_is_folder(run, path);
+	if (code == EXIT_DONE) {
+		request.path = url.data;
+		r = api_call(run->api, &request, &answer);
+		code = command_judge(run, r, &answer, path);
+		api_answer_fini(&answer);
+	}
+	buf_fini(&url);
+	return code;
+}
+
 /* Finds the id of the folder that contains path, by a URL: a path in JSON would have to be text, one in a URL may
  * have any bytes. */
 static int find_parent(struct command_run *run, const char *path, char ret_id[24])
@@ -80,7 +97,7 @@ static int find_parent(struct command_run *run, const char *path, char ret_id[24
 	if (!above)
 		return command_fail(run, -ENOMEM, path);
 	r = look_for_folder(run, above, ret_id, &answer);
-	if (r == -ERR_NOT_FOUND)
+	if (r == -ERR_NOT_FOUND && !run->options.json)
 		code = command_say(run, EXIT_REFUSED, path, "its folder is missing; -p makes it");
 	else if (r == -ENOTDIR && answer.status == 200)
 		code = command_say(run, EXIT_REFUSED, path, "the path goes through something that is not a folder");

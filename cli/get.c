@@ -209,6 +209,8 @@ static int get_run(struct command_run *run)
 
 	if (remote_last(d.path).size == 0)
 		return command_say(run, EXIT_USAGE, d.path, "this is a folder");
+	if (remote_is_folder(d.path))
+		return command_say(run, EXIT_USAGE, d.path, "a path with a slash at its end is that of a folder");
 	buf_init(&path, REMOTE_URL_BYTES_MAX);
 	code = command_path(run, REMOTE_FILES, d.path, &path);
 	if (code == EXIT_DONE) {

@@ -209,6 +209,8 @@ static int list_item(struct listing *l, json_t *object, const char *path)
 			r = keep_folder(l, item.id);
 		return r < 0 ? command_fail(l->run, r, path) : walk(l, l->found);
 	}
+	if (r == 0 && remote_is_folder(path))
+		r = -ENOTDIR;
 	if (r == 0)
 		r = join(l, shown);
 	if (r == 0)

@@ -145,7 +145,7 @@ static int judge(struct upload *u, int r, const struct api_answer *answer, const
 	if (u->is_file && ((answer->status == 0 && r == -EPROTO) || r == -ERR_BAD_DIGEST))
 		return command_say(
 			u->run, EXIT_REFUSED, u->local, "the file changed while it was sent; nothing was stored");
-	if (r == -ERR_PARENT_MISSING)
+	if (r == -ERR_PARENT_MISSING && !u->run->options.json)
 		return command_say(u->run, EXIT_REFUSED, path, "its folder is missing; --parents makes it");
 	return command_judge(u->run, r, answer, path);
 }
@@ -186,7 +186,8 @@ static int choose_target(const struct upload *u, char **ret)
 
 	if (into && (strcmp(u->local, "-") == 0 || name.size == 0))
 		return -EISDIR;
-	r = asprintf(ret, "%s%s%.*s", path, into ? "/" : "", into ? (int)name.size : 0, name.data);
+	const char *slash = into && (path[0] == '\0' || path[strlen(path) - 1] != '/') ? "/" : "";
+	r = asprintf(ret, "%s%s%.*s", path, slash, into ? (int)name.size : 0, name.data);
 	return r < 0 ? -ENOMEM : 0;
 }
 

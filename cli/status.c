@@ -362,6 +362,8 @@ static void print_mount(struct buf *line, const json_t *mount)
 	print_field(line, mount, "url", 28);
 	if (pid)
 		(void)buf_printf(line, "process %lld", (long long)json_integer_value(pid));
+	else
+		(void)buf_append_str(line, "no process of it is found: it has ended, or is another user's");
 }
 
 static void print_line(const json_t *one, void (*print)(struct buf *line, const json_t *one))

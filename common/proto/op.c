@@ -223,7 +223,7 @@ static int check_content(const struct op *op)
 
 int op_check(const struct op *op)
 {
-	const uint32_t both_rename = OP_NOREPLACE | OP_EXCHANGE, both_xattr = OP_XATTR_CREATE | OP_XATTR_REPLACE;
+	const uint32_t both_rename = OP_NOREPLACE | OP_EXCHANGE;
 	unsigned kind = 1u << op->kind;
 	int r;
 
@@ -236,7 +236,7 @@ int op_check(const struct op *op)
 		return -ERR_UNPROCESSABLE;
 	if ((op->fields & OP_WHITEOUT) && (op->fields & OP_EXCHANGE))
 		return -ERR_UNPROCESSABLE;
-	if ((op->fields & both_rename) == both_rename || (op->fields & both_xattr) == both_xattr)
+	if ((op->fields & both_rename) == both_rename)
 		return -ERR_UNPROCESSABLE;
 	/* An append determines the size by itself. */
 	if ((op->fields & OP_APPEND) && (op->fields & (OP_REPLACE | OP_HAS_SIZE | OP_KEEP_SIZE)))

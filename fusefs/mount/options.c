@@ -118,7 +118,8 @@ const char *options_usage(void)
 	       "  -o dev,suid,exec,nodev,nosuid,noexec,noatime,sync,fsname=,subtype=   as in mount(8)\n"
 	       "\n"
 	       "For \"mount -t fuse.nephos URL DIR\" and fstab have the program \"nephos\" in root's PATH; for\n"
-	       "\"mount -t nephos\" link /sbin/mount.nephos to it.\n";
+	       "\"mount -t nephos\" link /sbin/mount.nephos to it.\n"
+	       "\nExit status, as of mount(8): 0 mounted, 1 wrong usage, 32 it could not be mounted.\n";
 }
 
 /* ---- -o ---- */

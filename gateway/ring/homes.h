@@ -78,10 +78,10 @@ int homes_new(size_t max, struct homes **ret); /* max: HOMES_MAX, or fewer for t
 void homes_free(struct homes *h);	       /* NULL is fine */
 
 struct home_view homes_view(struct homes *h, uint32_t drive);
-/* The caller is about to send the claim to the drive's row, for a request of this user (0: of one that may change the
- * drive, whose-ever it is). Returns the number of the claim, which its answer must name; 0: no memory, or no claim may be sent now, because this gateway has the
- * claim or is asking for it. ret_forgotten: a drive that was evicted, whose answers must be dropped; 0: none. A
- * replica is kept until the row's answer shows whether it can be used. */
+/* The caller is about to send the claim to the drive's row, for a request of this user; 0: of a user who may change
+ * the drive whoever owns it. Returns the number of the claim, which its answer must name; 0: no memory, or no claim
+ * may be sent now, because this gateway has the claim or is asking for it. ret_forgotten: a drive that was evicted,
+ * whose answers must be dropped; 0: none. A replica is kept until the row's answer shows whether it can be used. */
 uint64_t homes_claim(struct homes *h, uint32_t drive, int64_t epoch, int64_t user, uint32_t *ret_forgotten);
 /* What the row's answer says. */
 struct home_claim {

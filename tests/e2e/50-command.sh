@@ -83,8 +83,15 @@ check "nephos get leaves no temporary file in the local folder" test -z "$(find 
 check "nephos mkdir makes a folder" "$N" mkdir /dir
 check "nephos mkdir of an existing folder exits with 1" ends 1 "$N" mkdir /dir
 check "nephos rm of a folder that is not empty exits with 1" ends 1 "$N" rm /a
+check_refused "nephos rm refuses the path of a file with a slash at its end" 'Not a directory' "$N" rm /empty/
+check_refused "nephos ls refuses the path of a file with a slash at its end" 'Not a directory' "$N" ls /empty/
+check_refused "nephos get refuses a path with a slash at its end" 'is that of a folder' "$N" get /empty/ -
 check "nephos rm removes a file" "$N" rm /empty
-check "nephos rm removes an empty folder" "$N" rm dir
+check "nephos rm removes an empty folder, also by a path with a slash at its end" "$N" rm dir/
+check_eq "a failure of nephos mkdir --json has the store's type and errno" "/problems/not-found ENOENT" \
+	"$("$N" mkdir --json /nothing/here 2>&1 | jq -r '.error | .type + " " + .errno')"
+check_eq "a failure of nephos put --json has the store's type and status" "/problems/parent-missing 409" \
+	"$("$N" put --json - /nothing/here </dev/null 2>&1 | jq -r '.error | "\(.type) \(.status)"')"
 check_eq "nephos ls prints names in order" "b piped" "$("$N" ls /a | tr '\n' ' ' | sed 's/ $//')"
 check "nephos ls -l prints size and mode of a file" \
 	sh -c '"$1" ls -l /a/b | grep -Eq "^-rw-r--r-- +1 +[0-9]+ +[0-9]+ +3000000 .* big$"' - "$N"

@@ -355,8 +355,6 @@ static void decode_refuses_each_malformed_op_with_its_own_error(void **state)
 			-EFBIG},
 		{ONE("\"op\":\"clone\",\"id\":\"1\",\"from\":0,\"len\":-1,\"to\":\"2\",\"at\":0"), -ERR_UNPROCESSABLE},
 		{ONE("\"op\":\"setxattr\",\"id\":\"1\",\"name\":\"\",\"value_b64\":\"\""), -ERR_UNPROCESSABLE},
-		{ONE("\"op\":\"setxattr\",\"id\":\"1\",\"name\":\"a\",\"value_b64\":\"\",\"flags\":[\"create\",\"replace\"]"),
-			-ERR_UNPROCESSABLE},
 		{ONE("\"op\":\"setxattr\",\"id\":\"1\",\"name\":\"a\",\"value_b64\":\"\",\"flags\":\"exchange\""),
 			-ERR_UNPROCESSABLE},
 	};
