@@ -207,7 +207,8 @@ static int mkdir_run(struct command_run *run)
 	struct buf url;
 	int code;
 
-	if (remote_last(path).size == 0)
+	/* The root exists, which is no failure with --parents. */
+	if (remote_last(path).size == 0 && (!run->options.parents || !*path))
 		return command_say(run, EXIT_USAGE, path, "the path names no folder to make: add its name at the end");
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
 	code = command_path(run, REMOTE_ITEM, path, &url); /* checks the path before any request */

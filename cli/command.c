@@ -4,6 +4,7 @@
 #include "cli/remote.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/suggest.h"
 
 #include <errno.h>
@@ -236,6 +237,14 @@ int command_path(const struct command_run *run, const char *prefix, const char *
 
 /* ---- help ---- */
 
+/* Whether name is "WORD …", a command of two words. */
+static bool in_group(const char *name, const char *word)
+{
+	size_t size = strlen(word);
+
+	return strncmp(name, word, size) == 0 && name[size] == ' ';
+}
+
 static int print_list(FILE *to)
 {
 	struct buf text;
@@ -250,6 +259,36 @@ static int print_list(FILE *to)
 	(void)buf_append_str(&text, key_text);
 	(void)buf_append_str(&text, exit_text);
 	print_all(to, &text);
+	buf_fini(&text);
+	return EXIT_DONE;
+}
+
+static int print_group(const char *word)
+{
+	struct buf text;
+
+	buf_init(&text, HELP_BYTES_MAX);
+	(void)buf_printf(&text, "usage: nephos %s COMMAND [ARGUMENT…]\n\n", word);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (in_group(commands[i]->name, word))
+			(void)buf_printf(&text, "  %-*s%s\n", NAME_COLUMN, commands[i]->name, commands[i]->summary);
+	(void)buf_printf(&text, "\n\"nephos %s COMMAND --help\" says more of each.\n", word);
+	(void)buf_append_str(&text, exit_text);
+	command_print(&text);
+	buf_fini(&text);
+	return EXIT_DONE;
+}
+
+static int print_help_of_help(void)
+{
+	struct buf text;
+
+	buf_init(&text, HELP_BYTES_MAX);
+	(void)buf_append_str(&text,
+		"usage: nephos help [COMMAND]\n\nList the commands, or say what one of them does: "
+		"the same text as of \"nephos COMMAND --help\".\n");
+	(void)buf_append_str(&text, exit_text);
+	command_print(&text);
 	buf_fini(&text);
 	return EXIT_DONE;
 }
@@ -274,14 +313,6 @@ static int print_help(const struct command *c)
 }
 
 /* ---- which command ---- */
-
-/* Whether name is "WORD …", a command of two words. */
-static bool in_group(const char *name, const char *word)
-{
-	size_t size = strlen(word);
-
-	return strncmp(name, word, size) == 0 && name[size] == ' ';
-}
 
 static bool is_group(const char *word)
 {
@@ -358,6 +389,14 @@ static void say_silence(const char *silent, const char *now, void *cookie)
 	(void)fprintf(stderr, "nephos %s: %s does not answer; %s is asked\n", run->command->name, silent, now);
 }
 
+static void say_readers(const struct command_run *run)
+{
+	const char *path = run->credentials.shared, *readers = file_readers(path);
+
+	if (readers)
+		(void)fprintf(stderr, "nephos %s: %s can read the key in %s\n", run->command->name, readers, path);
+}
+
 static int find_store(struct command_run *run)
 {
 	enum command_needs needs = run->command->needs;
@@ -381,8 +420,7 @@ static int find_store(struct command_run *run)
 		code = r < 0 ? command_fail(run, r, NULL) : EXIT_DONE;
 	}
 	if (run->credentials.shared)
-		(void)fprintf(stderr, "nephos %s: everybody on this machine can read the key in %s\n",
-			run->command->name, run->credentials.shared);
+		say_readers(run);
 	if (run->api && isatty(STDERR_FILENO) == 1)
 		api_on_silence(run->api, say_silence, run);
 	buf_fini(&why);
@@ -440,6 +478,11 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
+static bool is_help(const char *word)
+{
+	return is_one_of(word, "--help", "-h", "help");
+}
+
 /* "help NAME" does the same as "NAME --help". argv[0] is "help". */
 static int help_about(int argc, char **argv, int (*mount)(int argc, char **argv))
 {
@@ -450,8 +493,10 @@ static int help_about(int argc, char **argv, int (*mount)(int argc, char **argv)
 
 	if (strcmp(argv[1], MOUNT_NAME) == 0)
 		return mount(2, mount_help);
-	if (is_group(argv[1]) && argc < 3)
-		return end_output(print_list(stdout));
+	if (is_help(argv[1]))
+		return end_output(print_help_of_help());
+	if (is_group(argv[1]) && (argc < 3 || is_help(argv[2])))
+		return end_output(print_group(argv[1]));
 	command = find(argc, argv, &used);
 	return command ? end_output(print_help(command)) : refuse_name(argc, argv);
 }
@@ -467,14 +512,14 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv))
 	}
 	if (strcmp(argv[1], MOUNT_NAME) == 0)
 		return mount(argc - 1, argv + 1);
-	if (is_one_of(argv[1], "--help", "-h", "help"))
+	if (is_help(argv[1]))
 		return argc > 2 ? help_about(argc - 1, argv + 1, mount) : end_output(print_list(stdout));
 	if (is_one_of(argv[1], "--version", "-V", "version")) {
 		(void)printf("nephos %s\n", NEPHOS_VERSION);
 		return end_output(EXIT_DONE);
 	}
-	if (is_group(argv[1]) && argc > 2 && is_one_of(argv[2], "--help", "-h", "help"))
-		return end_output(print_list(stdout));
+	if (is_group(argv[1]) && argc > 2 && is_help(argv[2]))
+		return end_output(print_group(argv[1]));
 	command = find(argc, argv, &used);
 	if (!command)
 		return refuse_name(argc, argv);

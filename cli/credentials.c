@@ -181,7 +181,7 @@ static uint64_t find_key_id(struct span text)
 static void say_why(const char *path, int r, unsigned line, struct buf *ret_why)
 {
 	if (r == -EPERM)
-		(void)buf_printf(ret_why, "others can read %s: chmod 600 it, and think of a new key", path);
+		(void)buf_printf(ret_why, "%s %s, and think of a new key", path, file_secret_fault(path));
 	else if (r == -EINVAL && line > 0)
 		(void)buf_printf(ret_why, "%s, line %u: not like KEY=value", path, line);
 	else if (r == -EINVAL || r == -EFBIG)
@@ -210,7 +210,7 @@ int credentials_read(const char *path, struct credentials *ret, struct buf *ret_
 	free(reading.urls);
 	if (r == 0)
 		c.key_id = find_key_id(buf_span(&text));
-	if (r == 0 && file_is_shared(path))
+	if (r == 0 && file_readers(path))
 		c.shared = strdup(path); /* without memory only the warning is missing */
 	if (r < 0 && !reading.said)
 		say_why(path, r, line, ret_why);

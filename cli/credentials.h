@@ -25,8 +25,8 @@ struct credentials {
 	char *shared;			/* the file with the token, if others on this machine can read it; else NULL */
 };
 
-/* named: the value of --credentials, or NULL. On failure ret_why has the reason: -ENOENT, -EPERM (others can read
- * the file), -EINVAL …. */
+/* named: the value of --credentials, or NULL. On failure ret_why has the reason: -ENOENT, -EPERM (file_read
+ * refuses the file as a secret), -EINVAL …. */
 int credentials_find(const char *named, struct credentials *ret, struct buf *ret_why);
 void credentials_init(struct credentials *c);
 void credentials_fini(struct credentials *c);

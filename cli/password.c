@@ -61,10 +61,10 @@ static int from_file(const char *path, char **ret, struct buf *ret_why)
 	buf_init(&text, PASSWORD_SIZE_MAX + 2);
 	r = strcmp(path, "-") == 0 ? read_line(STDIN_FILENO, &text)
 				   : file_read(path, PASSWORD_SIZE_MAX + 2, true, &text);
-	if (r == 0 && file_is_shared(path))
-		(void)fprintf(stderr, "nephos: everybody on this machine can read the password in %s\n", path);
+	if (r == 0 && file_readers(path))
+		(void)fprintf(stderr, "nephos: %s can read the password in %s\n", file_readers(path), path);
 	if (r == -EPERM)
-		(void)buf_printf(ret_why, "others can read %s: chmod 600 it", path);
+		(void)buf_printf(ret_why, "%s %s", path, file_secret_fault(path));
 	else if (r < 0)
 		(void)buf_printf(ret_why, "%s: %s", path, strerror(error_errno(r)));
 	if (r == 0) {

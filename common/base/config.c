@@ -1,6 +1,7 @@
 #include "common/base/config.h"
 
 #include "common/base/envfile.h"
+#include "common/base/file.h"
 #include "common/base/suggest.h"
 #include "common/base/text.h"
 
@@ -357,7 +358,7 @@ static int read_file(struct config *c, struct buf *ret_why)
 	if (r == -EINVAL && line > 0)
 		return refuse(ret_why, "%s, line %u: not of the form KEY=value", c->file, line);
 	if (r == -EPERM)
-		return refuse(ret_why, "%s: holds a secret and others can read it; chmod 600 it", c->file);
+		return refuse(ret_why, "%s holds a secret, and %s", c->file, file_secret_fault(c->file));
 	return refuse(ret_why, "%s: %s", c->file, r == -EINVAL ? "not a regular file" : strerror(-r));
 }
 

@@ -10,14 +10,20 @@
 
 #define READ_STEP_BYTES 4096u /* bytes per read: the files are small, and st_size is not trusted */
 
-/* Whether mode and owner suit a secret; see file_read. */
-static bool is_kept(const struct stat *st)
+/* Whether nobody may do more than read. */
+static bool has_mode_of_secret(const struct stat *st)
 {
 	const mode_t reading = S_IRUSR | S_IRGRP | S_IROTH;
 
+	return (st->st_mode & ALLPERMS & ~reading) == 0;
+}
+
+/* Whether mode and owner suit a secret; see file_read. */
+static bool is_kept(const struct stat *st)
+{
 	if ((st->st_mode & (S_IRWXG | S_IRWXO)) == 0)
 		return true;
-	return (st->st_mode & ALLPERMS & ~reading) == 0 && (st->st_uid == 0 || st->st_uid == geteuid());
+	return has_mode_of_secret(st) && (st->st_uid == 0 || st->st_uid == geteuid());
 }
 
 static int file_check(int fd, bool secret)
@@ -31,11 +37,22 @@ static int file_check(int fd, bool secret)
 	return secret && !is_kept(&st) ? -EPERM : 0;
 }
 
-bool file_is_shared(const char *path)
+const char *file_readers(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && (st.st_mode & (S_IRGRP | S_IROTH));
+	if (stat(path, &st) < 0 || (st.st_mode & (S_IRGRP | S_IROTH)) == 0)
+		return NULL;
+	return st.st_mode & S_IROTH ? "everybody on this machine" : "the group of the file";
+}
+
+const char *file_secret_fault(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && has_mode_of_secret(&st))
+		return "belongs to another user, who can change it: chown it, or use a copy with mode 600";
+	return "can be read by others: chmod 600 it";
 }
 
 /* Reads to the end of the file. -EFBIG: it has more than max bytes. */

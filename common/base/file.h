@@ -15,8 +15,10 @@
  * that others can reach. -EFBIG: over max. -E2BIG, -ENOMEM: from ret, which is unchanged after any failure.
  */
 int file_read(const char *path, size_t max, bool secret, struct buf *ret);
-/* Whether group or others may read the file, so that the program can warn about a secret. */
-bool file_is_shared(const char *path);
+/* Who can read a secret besides its owner, for a warning; a literal, or NULL: nobody. */
+const char *file_readers(const char *path);
+/* Why file_read refused a secret with -EPERM, and what to do; a literal to follow the name of the file. */
+const char *file_secret_fault(const char *path);
 
 /* Writes all of s at fd's position, in as many write calls as it takes. Errors are those of write; a part may be
  * written then. */

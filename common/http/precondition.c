@@ -74,6 +74,21 @@ static int list_names(const char *list, const struct precondition_target *target
 	return found;
 }
 
+#define FAULT_STAR ": * must stand alone: it is given twice or beside etags"
+#define FAULT_LIST ": wanted is * or etags in double quotes, with commas between them"
+
+const char *precondition_fault(const struct precondition *p)
+{
+	const struct precondition_target none = {.etag = ""};
+	const bool match = p->if_match && list_names(p->if_match, &none, false) < 0;
+
+	if (!match && (!p->if_none_match || list_names(p->if_none_match, &none, true) == 0))
+		return NULL;
+	if (strchr(match ? p->if_match : p->if_none_match, '*'))
+		return match ? "If-Match" FAULT_STAR : "If-None-Match" FAULT_STAR;
+	return match ? "If-Match" FAULT_LIST : "If-None-Match" FAULT_LIST;
+}
+
 /* Whether the document changed after the date. *ret_known is false when the date is malformed or there is no
  * document. */
 static bool changed_since(const char *date, const struct precondition_target *target, bool *ret_known)

@@ -26,6 +26,10 @@ struct precondition_target {
 #define PRECONDITION_NOT_MODIFIED 1
 int precondition_check(const struct precondition *p, const struct precondition_target *target, bool read);
 
+/* What is wrong with the lists of etags, for whoever sent them; a literal, or NULL: nothing is. precondition_check
+ * refuses what has a fault, unless an earlier condition has decided. */
+const char *precondition_fault(const struct precondition *p);
+
 /* Whether the Range header applies: there is no If-Range, or If-Range names the current state of the document. A
  * date in If-Range must equal Last-Modified; a weak etag never matches. */
 bool precondition_if_range(const char *if_range, const struct precondition_target *target);

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -215,7 +216,7 @@ int process_load_keys(struct process *p, struct buf *why)
 		(void)buf_printf(
 			why, "--cluster-key (NEPHOS_CLUSTER_KEY) is missing: the file with the keys of the store");
 	else if (r == -EPERM)
-		(void)buf_printf(why, "%s can be read by others; chmod 600 it", path);
+		(void)buf_printf(why, "%s %s", path, file_secret_fault(path));
 	else if (r == -EINVAL)
 		(void)buf_printf(why, "%s is not a file of keys: one to four lines of 64 hex digits each", path);
 	else if (r < 0)

@@ -69,10 +69,10 @@ static int read_file(const char *path, struct found *ret, struct buf *ret_why)
 
 	if (r == 0 && (!f.token || !*f.token))
 		r = -ENOKEY;
-	if (r == 0 && file_is_shared(path))
-		(void)fprintf(stderr, "nephos mount: everybody on this machine can read the key in %s\n", path);
+	if (r == 0 && file_readers(path))
+		(void)fprintf(stderr, "nephos mount: %s can read the key in %s\n", file_readers(path), path);
 	if (r == -EPERM)
-		(void)buf_printf(ret_why, "%s can be read by others: chmod 600 it, and think of a new key", path);
+		(void)buf_printf(ret_why, "%s %s, and think of a new key", path, file_secret_fault(path));
 	else if (r == -ENOKEY)
 		(void)buf_printf(ret_why, "%s has no NEPHOS_TOKEN", path);
 	else if (r == -EINVAL && line > 0)

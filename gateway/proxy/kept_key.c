@@ -40,6 +40,16 @@ bool kept_key_of_other(struct kept_key *key, const char *boot, struct span their
 	return whole;
 }
 
+/* Whether the target is a file by its path, behind "/files" or in ?path=. Of what follows the '?' nothing counts: a
+ * folder may have the name "files", too. */
+static bool is_of_files(const char *target, size_t path)
+{
+	static const char FILES[] = "/files";
+	const char *at = memmem(target, path, FILES, sizeof(FILES) - 1);
+
+	return at && (at[sizeof(FILES) - 1] == '/' || at + sizeof(FILES) - 1 == target + path);
+}
+
 enum cache_kind kept_key_kind(const char *target)
 {
 	static const struct {
@@ -49,11 +59,14 @@ enum cache_kind kept_key_kind(const char *target)
 		{"/xattrs", CACHE_XATTRS}};
 	const size_t path = strcspn(target, "?");
 
+	/* First, as the name of a file may be one of the words above. */
+	if (is_of_files(target, path))
+		return CACHE_CONTENT;
 	for (size_t i = 0; i < sizeof(ENDS) / sizeof(ENDS[0]); i++) {
 		const size_t size = strlen(ENDS[i].end);
 
 		if (path >= size && strncmp(target + path - size, ENDS[i].end, size) == 0)
 			return ENDS[i].kind;
 	}
-	return strstr(target, "/files/") ? CACHE_CONTENT : CACHE_ITEM;
+	return CACHE_ITEM;
 }

@@ -130,6 +130,8 @@ int kept_reply_judge(struct kept_reply *r, int64_t now_real_ns)
 	if (asks_for_date(&p) && !find_mtime(r, &target))
 		return -EAGAIN;
 	r->error = precondition_check(&p, &target, true);
+	if (r->error == -ERR_BAD_REQUEST)
+		(void)http_request_blame(r->req, r->error, precondition_fault(&p));
 	r->unchanged = r->error == PRECONDITION_NOT_MODIFIED;
 	if (r->error == 0)
 		return judge_ranges(r, &target);

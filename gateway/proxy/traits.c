@@ -1,5 +1,6 @@
 #include "gateway/proxy/traits.h"
 
+#include "common/http/accept.h"
 #include "common/proto/headers.h"
 #include "gateway/proxy/drive_ref.h"
 
@@ -43,8 +44,8 @@ void traits_find(const struct traits_request *request, struct traits *ret)
 /* Whether a GET of changes waits until there are some. */
 static bool asks_to_wait(const struct traits_request *request, const char *wait)
 {
-	const char *accept = http_headers_get(request->headers, "Accept");
-	return (wait && strcmp(wait, "0") != 0) || (accept && strstr(accept, "text/event-stream"));
+	return (wait && strcmp(wait, "0") != 0) ||
+		accept_wants(http_headers_get(request->headers, "Accept"), "text/event-stream");
 }
 
 /* Never 0, which means none. */

@@ -258,7 +258,11 @@ check_eq "the item by a path with encoded slashes is the folder at the path" "di
 says "GET of the item of the root gets 200" 200 GET "$H/items?path=/"
 check_eq "the item of the root has the root's id and an empty name" "$ROOT " "$(value '"\(.id) \(.name)"')"
 says "GET of an item without a path gets 400" 400 GET "$H/items"
-says "GET of an item by a path without a leading slash gets 400" 400 GET "$H/items?path=a"
+says "GET of an item by a path without a leading slash gets 200" 200 GET "$H/items?path=a%2Fb"
+check_eq "the item by a path without a leading slash is the folder at the path" "dir $B" "$(value '"\(.type) \(.id)"')"
+says "GET of an item by an empty path gets 400" 400 GET "$H/items?path="
+check "the 400 for an empty path says what a path is" grep -q '"detail":"a path is names' "$WORK/body"
+says "GET of an item by a path with an empty name gets 400" 400 GET "$H/items?path=a//b"
 says "GET of an item by a path with a NUL gets 400" 400 GET "$H/items?path=/a%00"
 says "GET of an item by an unknown path gets 404" 404 GET "$H/items?path=/none"
 says "GET of an item by an unknown id gets 404" 404 GET "$H/items/$((ROOT + 1000000))"
@@ -281,6 +285,8 @@ says "POST of a folder by its own path gets 201" 201 POST "$H/folders" '{"path":
 check_eq "the folder made by its own path has the right parent and name" "$F h" "$(value '.parent + " " + .name')"
 says "POST of a folder with a name that is not UTF-8 gets 201" 201 POST "$H/folders" \
 	"{\"parent\":\"$F\",\"name_b64\":\"$(printf '\xfe' | base64)\"}"
+says "POST of a folder by a path without a leading slash gets 201" 201 POST "$H/folders" '{"path":"f/no-slash"}'
+says "DELETE of the folder made by a path without a leading slash gets 204" 204 DELETE "$H/files/f/no-slash"
 says "POST of a folder in a missing folder gets 409" 409 POST "$H/folders" '{"path":"/none/x"}'
 says "POST of a folder in a file gets 409" 409 POST "$H/folders" "{\"parent\":\"$ID\",\"name\":\"x\"}"
 says "POST of a folder with the name .. gets 422" 422 POST "$H/folders" "{\"parent\":\"$F\",\"name\":\"..\"}"

@@ -130,6 +130,11 @@ check "nephos ls accepts a credentials file that all may read and nobody may wri
 	ends 0 "$N" ls / --credentials secret
 check "nephos ls warns that everybody on this machine can read the key" \
 	complains "everybody on this machine can read the key"
+chmod 440 secret
+check "nephos ls accepts a credentials file that its group may read and nobody may write" \
+	ends 0 "$N" ls / --credentials secret
+check "nephos ls warns that the group can read the key" complains "the group of the file can read the key"
+check "nephos mkdir -p / succeeds" ends 0 "$N" mkdir -p /
 check "nephos ls with an unknown key exits with 4" ends 4 env NEPHOS_URL="$URL" NEPHOS_TOKEN=npk_x "$N" ls
 check "nephos get of a missing document to standard output exits with 1" ends 1 "$N" get /nothing -
 check "the error of nephos get has a trace id" grep -Eq '\(trace [0-9a-f]+\)' "$WORK/err"
@@ -140,6 +145,8 @@ check "nephos get --json prints a failure as JSON with status, errno and exit co
 	sh -c '"$1" get --json /nothing - 2>&1 | python3 -c "import json, sys; e = json.load(sys.stdin)[\"error\"]; sys.exit(not (e[\"command\"] == \"get\" and e[\"status\"] == 404 and e[\"errno\"] == \"ENOENT\" and e[\"exit\"] == 1))"' - "$N"
 check "nephos mkdir --help prints the same usage as nephos help mkdir" \
 	sh -c '"$1" mkdir --help >help && grep -q "^usage: nephos mkdir " help && "$1" help mkdir | cmp help -' - "$N"
+check "nephos help user prints the usage of the commands for users" \
+	sh -c '"$1" help user | grep -q "^usage: nephos user COMMAND"' - "$N"
 check "nephos ls of an unknown host exits with 3" ends 3 env NEPHOS_URL=http://nowhere.invalid NEPHOS_TOKEN=x "$N" ls
 check "the error for an unknown host says that nobody knows a host of that name" \
 	complains "nobody knows a host of that name"

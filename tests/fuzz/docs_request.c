@@ -4,6 +4,7 @@
 
 #include "backend/docs/request/digest.h"
 #include "backend/docs/request/path.h"
+#include "common/base/error.h"
 #include "common/http/precondition.h"
 #include "common/http/range.h"
 #include "common/base/text.h"
@@ -92,6 +93,7 @@ static void check_conditions(const char *text)
 	int r = precondition_check(&match, &there, false);
 
 	/* When If-Match accepts a text, If-None-Match refuses it. A text that is no list fails in both. */
+	FUZZ_CHECK((precondition_fault(&match) != NULL) == (r == -ERR_BAD_REQUEST));
 	if (r == 0)
 		FUZZ_CHECK(precondition_check(&none, &there, false) < 0);
 	FUZZ_CHECK(precondition_check(&both, &there, false) < 0);

@@ -214,6 +214,8 @@ class Maker:
                 if method in allow:
                     continue
                 wanted = {401, 405} if role.standing == "stranger" and route.pattern.startswith("/api") else {405}
+                if method in STRANGE_METHODS:
+                    wanted = {501}
                 c = Cell(route.name, role, method, self.own(route, role), wanted, "method")
                 c.headers = role.headers + ([JSON] if method in ("POST", "PUT", "PATCH") else [])
                 c.body = b"{}" if method in ("POST", "PUT", "PATCH") else None

@@ -188,8 +188,10 @@ def queries():
             ask("GET %s/25-fields?path=/25-fields" % FILES)[0])
     for value in ("false", "0", "no", "off"):
         eq("PUT into a missing folder with parents=%s gets 409" % value, 409, put("25-new/x?parents=" + value)[0])
-    for value in ("maybe", "2", "tru", "true%20", "1&parents=0"):
+    for value in ("maybe", "2", "tru", "true%20", "1&parents=0", ""):
         eq("PUT into a missing folder with parents=%s gets 400" % value, 400, put("25-new/x?parents=" + value)[0])
+    eq("PUT into a missing folder with a parents flag without a value gets 400", 400, put("25-new/x?parents")[0])
+    eq("GET of the drives with an empty trashed flag gets 400", 400, ask("GET /api/v2/docs/drives?trashed=")[0])
     for target in ("children?limit=0", "children?limit=x", "children?limit=1001", "children?inline=x",
             "extents?from=-1", "extents?len=0"):
         status, _, body = ask("GET /api/v2/docs/drives/home/items/%s/%s" % (root(), target))
@@ -198,6 +200,80 @@ def queries():
     eq("GET of the users with limit=x gets 400", 400, ask("GET /api/v2/user/users?limit=x")[0])
     eq("DELETE of a path in the query gets 204", 204,
             ask("DELETE %s?path=%%2F25-d%%2Fe+f%%2Fg%%2Bh" % FILES)[0])
+
+
+def paths_without_slash():
+    """?path=a is /a, in the docs service and in what the gateway keeps."""
+    name = "25-d/e2"
+    encoded = name.replace("/", "%2F")
+    eq("PUT of a path in the query without a leading slash gets 201", 201,
+            ask("PUT %s?path=%s&parents=true" % (FILES, encoded), body=b"one")[0])
+    item = "GET /api/v2/docs/drives/home/items?path="
+    for body in (b"two", b"three", b"more"):
+        for _ in range(3):  # so that the home of the drive keeps the answers
+            size = [json.loads(ask(item + slash + encoded)[2])["size"] for slash in ("", "/")]
+            found = [ask("GET %s?path=%s%s" % (FILES, slash, encoded))[2] for slash in ("", "/")]
+        ok(found[0] == found[1] == get(name)[2] and size == [len(found[0])] * 2,
+                "GETs of a path with and without a slash before it return the same file", found, size)
+        put(name, body)
+        eq("GET of a path without a slash returns the file as changed by its path with one", body,
+                ask("GET %s?path=%s" % (FILES, encoded))[2])
+        eq("GET of the item of a path without a slash has the changed size", len(body),
+                json.loads(ask(item + encoded)[2])["size"])
+        ask("PUT %s?path=%s" % (FILES, encoded), body=body[:1])
+        eq("GET of a path in the target returns the file as changed by ?path= without a slash", body[:1],
+                get(name)[2])
+    eq("DELETE of a path in the query without a leading slash gets 204", 204,
+            ask("DELETE %s?path=%s" % (FILES, encoded))[0])
+    eq("GET of a path without a slash gets 404 after the DELETE", 404, ask(item + encoded)[0])
+
+
+def says_why():
+    """The detail of a refusal names the field and what is wrong."""
+    small = b"x"
+    cases = (
+        ("an encoded slash in the path", put("25-d%2Fe3", small), "?path="),
+        ("an empty name in ?path=", ask("PUT %s?path=a//b" % FILES, body=small), "a path is names"),
+        ("a path in the target and in the query", ask("PUT %s/a?path=/a" % FILES, body=small), "one of them"),
+        ("If-None-Match: * twice", put("25-why", small, "If-None-Match: *", "If-None-Match: *"), "If-None-Match: *"),
+        ("If-None-Match with * beside an etag", put("25-why", small, 'If-None-Match: "x"', "If-None-Match: *"),
+         "If-None-Match: *"),
+        ("a malformed If-Match", put("25-why", small, "If-Match: x"), "If-Match: wanted"),
+        ("an empty idempotency key", put("25-why", small, "Idempotency-Key:"), "Idempotency-Key must have 1 to"),
+        ("an idempotency key that is too long", put("25-why", small, "Idempotency-Key: " + "k" * 3000),
+         "Idempotency-Key must have 1 to"),
+        ("an idempotency key like that of a mount", put("25-why", small, "Idempotency-Key: 1/2"), "NUMBER/NUMBER"),
+        ("Content-Range", put("25-why", small, "Content-Range: bytes 0-0/1"), "Content-Range: a part"),
+        ("two Content-Length", ask("PUT %s/25-why" % FILES, "Content-Length: 1", body=small),
+         "Content-Length and Transfer-Encoding"),
+        ("two Host", ask("GET /", "Host: y"), "there must be exactly one"),
+    )
+    for what, (status, _, body), says in cases:
+        detail = json.loads(body or b"{}").get("detail", "")
+        ok(status == 400 and says in detail, "the 400 for %s says what is wrong" % what, status, detail)
+    put("25-why", b"known")
+    for _ in range(3):
+        status, _, body = get("25-why", "If-None-Match: *, *")
+        ok(status == 400 and b"If-None-Match: *" in body, "the 400 for a GET with a bad If-None-Match names the field",
+                status, body)
+    ask("DELETE %s/25-why" % FILES)
+
+
+def accepts():
+    page = "GET /api/v2/docs/drives/home/items/%s/children?limit=1" % root()
+    compact = "application/vnd.nephos.items"
+    for accept, wanted in ((compact, compact), (compact + ";q=0, application/json", "application/json"),
+            ("*/*", "application/json"), ("Application/VND.nephos.items;q=0.1", compact)):
+        eq("GET of children with Accept: %s gets %s" % (accept, wanted), wanted,
+                ask(page, "Accept: " + accept)[1].get("content-type"))
+
+
+def methods():
+    for method in ("TRACE", "BREW"):
+        status, head, _ = ask("%s %s/25-fields" % (method, FILES))
+        eq("%s of a file gets 501" % method, (501, None), (status, head.get("allow")))
+    eq("POST to a file gets 405 with the methods that a file has", (405, "GET, HEAD, PUT, DELETE, OPTIONS"),
+            (lambda a: (a[0], a[1].get("allow")))(ask("POST %s/25-fields" % FILES, body=b"x")))
 
 
 def root():
@@ -263,7 +339,7 @@ def refused_early():
 
 
 def forms():
-    for coding, status in (("gzip", 415), ("identity", 201), ("br, gzip", 415)):
+    for coding, status in (("gzip", 415), ("identity", 201), ("br, gzip", 415), ("identity, identity", 200), ("", 200)):
         found, head, body = put("25-coded", b"zzz", "Content-Encoding: " + coding)
         eq("PUT with Content-Encoding: %s gets %d" % (coding, status), status, found)
         if status == 415:
@@ -339,6 +415,10 @@ def clean():
 fields()
 targets()
 queries()
+paths_without_slash()
+says_why()
+accepts()
+methods()
 refused_early()
 forms()
 half_closed()

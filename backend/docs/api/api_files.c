@@ -385,7 +385,8 @@ void api_file_put(struct http_request *req, void *cookie)
 	}
 	/* A part of a document cannot be put: it would replace the whole document. */
 	if (r == 0 && http_request_header(req, "Content-Range"))
-		r = -ERR_BAD_REQUEST;
+		r = http_request_blame(req, -ERR_BAD_REQUEST,
+			"Content-Range: a part of a file cannot be put, as it would replace the whole file");
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else

@@ -156,6 +156,8 @@ void api_folder_create(struct http_request *req, void *cookie)
 		r = body_object(call, &object);
 	if (r == 0)
 		r = parse_folder(f, object);
+	if (r == -ERR_BAD_PATH)
+		r = call_blame_path(call);
 	json_decref(object);
 	if (r < 0)
 		call_fail(call, r,

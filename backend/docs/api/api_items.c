@@ -123,6 +123,8 @@ void api_item_by_path(struct http_request *req, void *cookie)
 	r = call_keep(call, path, path_fini_kept);
 	if (r == 0)
 		r = path_split_query(path, http_request_query(req, "path"));
+	if (r == -ERR_BAD_PATH)
+		r = call_blame_path(call);
 	if (r < 0)
 		call_fail(call, r, NULL);
 	else

@@ -57,7 +57,7 @@
 #define IF_MATCH HEADER("If-Match", "only if the document has this etag")
 #define IF_NONE_MATCH HEADER("If-None-Match", "* : only if there is nothing yet")
 #define KEY HEADER("Idempotency-Key", "a repeat with the same key gets the same answer, once done, for 24 hours")
-#define FILE_PATH QUERY_LIKE("path", "string", "from the root: /a/b", "/example.txt")
+#define FILE_PATH QUERY_LIKE("path", "string", "from the root: /a/b or a/b", "/example.txt")
 #define TRASHED                                                                                   \
 	"{\"name\":\"drive\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}," \
 	"\"description\":\"its id\"}"

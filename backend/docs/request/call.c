@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/http/accept.h"
 #include "common/proto/headers.h"
 
 #include <errno.h>
@@ -261,9 +262,13 @@ int call_may(const struct call *call, enum access_action what, int64_t whose)
 
 bool call_accepts(const struct call *call, const char *media)
 {
-	const char *accept = http_request_header(call->req, "Accept");
+	return accept_wants(http_request_header(call->req, "Accept"), media);
+}
 
-	return accept && strstr(accept, media);
+int call_blame_path(const struct call *call)
+{
+	return http_request_blame(call->req, -ERR_BAD_PATH,
+		"a path is names with one slash between them, like /a/b: none is empty, \".\" or \"..\", or has a NUL");
 }
 
 static void fail_other(struct call *call)

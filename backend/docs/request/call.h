@@ -67,6 +67,8 @@ int call_id(const struct call *call, const char *placeholder, int64_t *ret);
 /* Whether the caller's user may do `what` to things of the user `whose` (access_check). */
 int call_may(const struct call *call, enum access_action what, int64_t whose);
 bool call_accepts(const struct call *call, const char *media);
+/* For a path that path.h refuses: the answer says what a path must be. Returns -ERR_BAD_PATH. */
+int call_blame_path(const struct call *call);
 
 /* Answers with a problem. error: any failure; detail may be NULL. Logs failures with status 500. With
  * -ERR_NOT_HOME, the answer names the drive that the request is for, where that is not the one it was meant for. */

@@ -39,6 +39,24 @@ static int parse_header_number(const struct call *call, const char *name, int64_
 	return 0;
 }
 
+/* The journal shows the key, so it must be text, and must not look like the batch key of a mount. */
+static int check_key(const struct http_request *req, struct span key)
+{
+	char text[HTTP_BLAME_BYTES];
+
+	if (key.size == 0 || key.size > IDEMPOTENCY_KEY_BYTES_MAX) {
+		(void)snprintf(
+			text, sizeof(text), "Idempotency-Key must have 1 to %u bytes", IDEMPOTENCY_KEY_BYTES_MAX);
+		return http_request_blame(req, -ERR_BAD_REQUEST, text);
+	}
+	if (!text_is_utf8(key))
+		return http_request_blame(req, -ERR_BAD_REQUEST, "Idempotency-Key must be UTF-8");
+	if (batch_key_is_one(key))
+		return http_request_blame(req, -ERR_BAD_REQUEST,
+			"Idempotency-Key must not have the form NUMBER/NUMBER, which names batches of mounts");
+	return 0;
+}
+
 static int parse_key(struct mutate *m)
 {
 	const char *key = http_request_header(m->call->req, "Idempotency-Key");
@@ -57,11 +75,7 @@ static int parse_key(struct mutate *m)
 	if (r == 0 && key) {
 		k->kind = DOCS_KEY_USER;
 		k->key = span_of(key, size);
-		/* The journal shows the key, so it must be text, and must not look like the batch key of a mount. */
-		return size > 0 && size <= IDEMPOTENCY_KEY_BYTES_MAX && text_is_utf8(k->key) &&
-				!batch_key_is_one(k->key)
-			? 0
-			: -ERR_BAD_REQUEST;
+		return check_key(m->call->req, k->key);
 	}
 	return r;
 }

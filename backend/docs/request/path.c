@@ -85,15 +85,16 @@ int path_split(struct path *p, struct span raw)
 
 int path_split_text(struct path *p, struct span text)
 {
+	const size_t slash = text.size > 0 && text.data[0] == '/';
 	int r;
 
-	if (text.size == 0 || text.data[0] != '/')
+	if (text.size == 0)
 		return -ERR_BAD_PATH;
-	if (text.size == 1)
+	if (text.size == slash)
 		return 0;
 	r = buf_reserve(&p->storage, text.size);
 	if (r == 0)
-		r = split(p, span_of(text.data + 1, text.size - 1), false);
+		r = split(p, span_of(text.data + slash, text.size - slash), false);
 	return r == -E2BIG ? -ENAMETOOLONG : r;
 }
 

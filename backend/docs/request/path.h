@@ -25,7 +25,8 @@ void path_fini(struct path *p);
 /* Splits the raw rest of a target, without a slash before it: "a/b%20c". Empty: the root. -ERR_BAD_PATH;
  * -ENAMETOOLONG (a name, or the whole path); -ENOMEM. */
 int path_split(struct path *p, struct span raw);
-/* Splits text as it stands in JSON: nothing is decoded. The text begins with a slash: "/a/b". Same failures. */
+/* Splits text as it stands in JSON: nothing is decoded. "/a/b" and "a/b" are the same path, "/" is the root, and
+ * an empty text is -ERR_BAD_PATH. Same failures otherwise. */
 int path_split_text(struct path *p, struct span text);
 /* Splits the value of ?path=, which was decoded as a whole, because clients encode slashes there; -ERR_BAD_PATH
  * for NULL (absent). */

@@ -32,9 +32,14 @@ static void target_fini(void *p)
  * refused. */
 static int take_path(struct target *t, struct span rest, const char *query)
 {
+	const struct http_request *req = t->call->req;
+	int r;
+
 	if (rest.size > 0 && query)
-		return -ERR_BAD_PATH;
-	return query ? path_split_query(&t->path, query) : path_split(&t->path, rest);
+		return http_request_blame(req, -ERR_BAD_PATH,
+			"there is a path in the target and another one in ?path=: give one of them");
+	r = query ? path_split_query(&t->path, query) : path_split(&t->path, rest);
+	return r == -ERR_BAD_PATH ? call_blame_path(t->call) : r;
 }
 
 int target_init(struct target *t, struct call *call)
@@ -54,6 +59,9 @@ int target_init(struct target *t, struct call *call)
 		.if_modified_since = http_request_header(req, "If-Modified-Since"),
 		.if_unmodified_since = http_request_header(req, "If-Unmodified-Since"),
 	};
+	const char *fault = precondition_fault(&t->conditions);
+	if (fault)
+		return http_request_blame(req, -ERR_BAD_REQUEST, fault);
 	t->by_path = http_request_param(req, "id").size == 0;
 	return t->by_path ? take_path(t, http_request_param(req, "path"), http_request_query(req, "path")) : 0;
 }

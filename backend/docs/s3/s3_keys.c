@@ -2,6 +2,7 @@
 
 #include "common/base/envfile.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -29,10 +30,10 @@ static int on_pair(void *cookie, const char *key, const char *value, unsigned li
 	return -EINVAL;
 }
 
-static const char *reason(int r)
+static const char *reason(const char *path, int r)
 {
 	if (r == -EPERM)
-		return "others may read it: chmod 600";
+		return file_secret_fault(path);
 	if (r == -EINVAL)
 		return "it must have the lines AWS_ACCESS_KEY_ID=... and AWS_SECRET_ACCESS_KEY=..., once each, and no others";
 	return error_text(r);
@@ -49,7 +50,8 @@ int s3_keys_read(const char *path, struct s3_keys *ret)
 	if (r == 0)
 		*ret = keys;
 	else
-		log_error(NULL, "op=start part=blocks s3-keys=\"%s\" error=%d outcome=\"%s\"", path, r, reason(r));
+		log_error(
+			NULL, "op=start part=blocks s3-keys=\"%s\" error=%d outcome=\"%s\"", path, r, reason(path, r));
 	explicit_bzero(&keys, sizeof(keys));
 	return r;
 }

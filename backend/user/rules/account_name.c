@@ -1,5 +1,6 @@
 #include "backend/user/rules/account_name.h"
 
+#include "backend/user/rules/shared_letter.h"
 #include "backend/user/rules/spelling.h"
 
 #include <errno.h>
@@ -177,13 +178,48 @@ static bool go_together(unsigned bits)
 	return false;
 }
 
+/* Whether a letter of these scripts (shared_letter_scripts) belongs to a script that the name is written in. In a name
+ * without a letter of one script it must have a script in common with every other such letter. */
+static bool is_of_name(const char *name, const char *scripts)
+{
+	bool written = false, found = false, common = true;
+
+	while (*name) {
+		const uint32_t c = spelling_next(&name);
+		const uc_script_t *script = uc_script(c);
+		const char *others = shared_letter_scripts(c);
+
+		if (!is_common(script)) {
+			written = true;
+			found = found || shared_letter_meet(scripts, script->name);
+		} else if (others) {
+			common = common && shared_letter_meet(scripts, others);
+		}
+	}
+	return written ? found : common;
+}
+
+static int check_shared(const char *name, char ret_why[NAME_WHY_SIZE])
+{
+	for (const char *at = name; *at;) {
+		const uint32_t c = spelling_next(&at);
+		const char *scripts = shared_letter_scripts(c);
+
+		if (scripts && !is_of_name(name, scripts))
+			return refuse(ret_why, -EINVAL,
+				"a name must be written in one script, to which U+%04" PRIX32 " does not belong", c);
+	}
+	return 0;
+}
+
 static int check_scripts(const char *name, char ret_why[NAME_WHY_SIZE])
 {
 	const uc_script_t *first = NULL;
+	const char *at = name;
 	unsigned bits = 0;
 
-	while (*name) {
-		const uc_script_t *script = uc_script(spelling_next(&name));
+	while (*at) {
+		const uc_script_t *script = uc_script(spelling_next(&at));
 		const unsigned bit = mixed_bit(script);
 
 		if (is_common(script) || script == first)
@@ -194,7 +230,7 @@ static int check_scripts(const char *name, char ret_why[NAME_WHY_SIZE])
 		first = first ? first : script;
 		bits |= bit;
 	}
-	return 0;
+	return check_shared(name, ret_why);
 }
 
 int account_name_make(const char *text, struct account_name *ret, char ret_why[NAME_WHY_SIZE])

@@ -1,6 +1,7 @@
 #include "common/http/server/server_internal.h"
 
 #include "common/base/error.h"
+#include "common/http/server/fields.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -116,7 +117,7 @@ static bool is_coded(const struct http_request *req)
 {
 	const char *coding = http_request_header(req, "Content-Encoding");
 
-	return coding && req->route->body != HTTP_BODY_NONE && strcasecmp(coding, "identity") != 0;
+	return coding && req->route->body != HTTP_BODY_NONE && !field_is_identity(coding);
 }
 
 /* Sleeps until the handler wants a body that the client has not begun to send. On the loop. */
@@ -188,6 +189,40 @@ static int find_route(struct http_request *req)
 	return r;
 }
 
+#define METHODS "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS"
+
+/* Whether any part of a store has this method. A gateway passes these on, so that the service says which of them a
+ * target has. */
+static bool is_method(const char *method)
+{
+	const size_t size = strlen(method);
+
+	for (const char *at = METHODS; *at; at += strspn(at, ", ")) {
+		const size_t known = strcspn(at, ",");
+
+		if (size == known && memcmp(at, method, size) == 0)
+			return true;
+		at += known;
+	}
+	return false;
+}
+
+static void refuse_route(struct http_request *req, int error)
+{
+	const bool slash =
+		memmem(req->target, req->path_size, "%2F", 3) || memmem(req->target, req->path_size, "%2f", 3);
+
+	if (!is_method(req->method))
+		respond_no_route(req, -EOPNOTSUPP, "the methods that are understood are " METHODS);
+	else if (error != -ERR_BAD_PATH)
+		respond_no_route(req, error, NULL);
+	else if (slash)
+		respond_no_route(req, error,
+			"a slash in the path is encoded (%2F): leave it as it is, or give the path of a document as ?path=");
+	else
+		respond_no_route(req, error, "the path has an empty segment, \".\", \"..\", a NUL or a bad escape");
+}
+
 /* OPTIONS is answered from the table, unless the table has rows for it. A preflight of a page that the policy
  * names is always answered here. */
 static bool answer_without_route(struct http_request *req)
@@ -196,14 +231,14 @@ static bool answer_without_route(struct http_request *req)
 	int r;
 
 	if (options && strcmp(req->target, "*") == 0) {
-		respond_options(req, "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS");
+		respond_options(req, METHODS);
 		return true;
 	}
 	r = find_route(req);
 	if (options && (r == -ERR_METHOD || (r == 0 && respond_allows_page(req))))
 		respond_options(req, r ? req->match.allow : NULL);
 	else if (r)
-		respond_no_route(req, r);
+		refuse_route(req, r);
 	return request_is_answered(req);
 }
 

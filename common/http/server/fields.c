@@ -2,6 +2,7 @@
 
 #include "common/proto/headers.h"
 
+#include <string.h>
 #include <strings.h>
 
 static const struct {
@@ -77,4 +78,21 @@ struct span field_trim(struct span value)
 	while (value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
 		value.size--;
 	return value;
+}
+
+bool field_is_identity(const char *value)
+{
+	static const struct span identity = SPAN_LITERAL("identity");
+
+	while (*value) {
+		const size_t size = strcspn(value, ",");
+		const struct span member = field_trim(span_of(value, size));
+
+		/* Empty members of a list mean nothing (RFC 9110, 5.6.1). */
+		if (member.size > 0 &&
+			(member.size != identity.size || strncasecmp(member.data, identity.data, identity.size) != 0))
+			return false;
+		value += size + (value[size] == ',');
+	}
+	return true;
 }

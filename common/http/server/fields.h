@@ -11,11 +11,15 @@
 
 #include "common/base/span.h"
 
+#include <stdbool.h>
+
 enum field_kind { FIELD_UNKNOWN, FIELD_LIST, FIELD_SINGLE };
 
 /* Names compare without case. All of our own fields, Nephos-…, are single. */
 enum field_kind field_kind(const char *name);
 /* The value without the white space around it, which is not part of it. */
 struct span field_trim(struct span value);
+/* Whether a Content-Encoding, a list, names no coding: it is empty, or has nothing but "identity". */
+bool field_is_identity(const char *value);
 
 #endif

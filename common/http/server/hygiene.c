@@ -296,7 +296,8 @@ static void check_repeats(struct scan *s)
 {
 	struct http_request *req = s->req;
 
-	for (size_t i = 1; i < req->field_count; i++) {
+	/* The name belongs to this refusal only, not to one of an earlier check. */
+	for (size_t i = 1; !s->error && i < req->field_count; i++) {
 		if (!same_name(req, i) || field_kind(req->fields[i].name) != FIELD_SINGLE)
 			continue;
 		scan_refuse(s, -ERR_BAD_REQUEST, "is given twice");

@@ -151,8 +151,8 @@ int query_bool(const char *value, bool *ret)
 	static const struct {
 		const char *word;
 		bool means;
-	} words[] = {{"1", true}, {"true", true}, {"yes", true}, {"on", true}, {"", true}, {"0", false},
-		{"false", false}, {"no", false}, {"off", false}};
+	} words[] = {{"1", true}, {"true", true}, {"yes", true}, {"on", true}, {"0", false}, {"false", false},
+		{"no", false}, {"off", false}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcasecmp(value, words[i].word) != 0)

@@ -21,8 +21,7 @@ int query_check(struct span query, const char **ret_why);
  * -ENOMEM, -E2BIG. */
 int query_value(struct span query, const char *name, struct buf *ret);
 
-/* True: 1, true, yes, on, and a name without a value. False: 0, false, no, off. Case is ignored. -EINVAL: any
- * other text. */
+/* True: 1, true, yes, on. False: 0, false, no, off. Case is ignored. -EINVAL: any other text, also none. */
 int query_bool(const char *value, bool *ret);
 /* Decimal digits, with a minus where min is below 0. -EINVAL: not a number; -ERANGE. */
 int query_number(const char *value, int64_t min, int64_t max, int64_t *ret);

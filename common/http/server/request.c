@@ -267,13 +267,21 @@ const char *http_request_query(const struct http_request *req, const char *name)
 	return kept->value;
 }
 
-static int bad_parameter(const struct http_request *req, const char *name, const char *wanted)
+int http_request_blame(const struct http_request *req, int error, const char *text)
 {
+	/* As in http_request_query, one thread at a time uses a request. */
 	struct http_request *owner = (struct http_request *)req;
 
-	(void)snprintf(owner->fault, sizeof(owner->fault), "%s=%.32s: wanted is %s", name,
-		http_request_query(req, name), wanted);
-	return -ERR_BAD_REQUEST;
+	(void)snprintf(owner->fault, sizeof(owner->fault), "%s", text);
+	return error;
+}
+
+static int bad_parameter(const struct http_request *req, const char *name, const char *wanted)
+{
+	char text[HTTP_BLAME_BYTES];
+
+	(void)snprintf(text, sizeof(text), "%s=%.32s: wanted is %s", name, http_request_query(req, name), wanted);
+	return http_request_blame(req, -ERR_BAD_REQUEST, text);
 }
 
 int http_request_query_bool(const struct http_request *req, const char *name, bool *ret)

@@ -376,7 +376,7 @@ static void respond_problem(
 	struct answer a = {.status = info->http_status, .headers = &headers, .buffered = true, .close = close};
 	struct buf text;
 
-	if (!detail && code == -ERR_BAD_REQUEST && req->fault[0])
+	if (!detail && (code == -ERR_BAD_REQUEST || code == -ERR_BAD_PATH) && req->fault[0])
 		detail = req->fault;
 	buf_init(&text, 2 * JSON_ESCAPE_BYTES_MAX);
 	if (problem_text(req, info, detail, &text))
@@ -403,14 +403,14 @@ void respond_refusal(struct http_request *req, int error, const char *why)
 	respond_problem(req, error, why, NULL, true);
 }
 
-void respond_no_route(struct http_request *req, int error)
+void respond_no_route(struct http_request *req, int error, const char *detail)
 {
 	struct http_headers headers;
 
 	http_headers_init(&headers);
 	if (error == -ERR_METHOD)
 		(void)http_headers_add(&headers, "Allow", req->match.allow);
-	respond_problem(req, error, NULL, &headers, false);
+	respond_problem(req, error, detail, &headers, false);
 	http_headers_fini(&headers);
 }
 

@@ -109,6 +109,10 @@ const char *http_request_query(const struct http_request *req, const char *name)
  * (query.h); an answer with that code and without a detail of its own then says which parameter is wrong. */
 int http_request_query_bool(const struct http_request *req, const char *name, bool *ret);
 int http_request_query_number(const struct http_request *req, const char *name, int64_t min, int64_t max, int64_t *ret);
+/* Says what is wrong with the request: an answer with -ERR_BAD_REQUEST or -ERR_BAD_PATH and without a detail of its
+ * own has this text as its detail, cut at HTTP_BLAME_BYTES. Returns `error`. */
+#define HTTP_BLAME_BYTES 192 /* the longest such text, and a word of the request in it */
+int http_request_blame(const struct http_request *req, int error, const char *text);
 /* The value without white space around it, with all members of a list; NULL when absent. For fields that fields.h
  * does not list, the first value. */
 const char *http_request_header(const struct http_request *req, const char *name);

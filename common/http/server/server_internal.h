@@ -220,7 +220,7 @@ struct http_request {
 	char *field_text; /* the memory that fields point to */
 	struct query_value query[QUERY_VALUES_MAX];
 	size_t query_count;
-	char fault[128]; /* which parameter is wrong, and why: the detail of the refusal */
+	char fault[HTTP_BLAME_BYTES]; /* http_request_blame; empty: nothing was said */
 	void *data;
 	void (*data_free)(void *data);
 	struct buf body; /* HTTP_BODY_WHOLE */
@@ -309,7 +309,7 @@ ssize_t stream_on_pull(void *cookie, uint64_t position, char *data, size_t size)
 
 /* respond.c; on the loop. */
 enum MHD_Result respond_queue(struct http_request *req, struct MHD_Connection *connection);
-void respond_no_route(struct http_request *req, int error);
+void respond_no_route(struct http_request *req, int error, const char *detail); /* detail: NULL: none */
 /* Answers OPTIONS, and a preflight by the server's policy. allow NULL: the handler of an OPTIONS row would name
  * the methods, and it is not called. */
 void respond_options(struct http_request *req, const char *allow);

@@ -81,6 +81,21 @@ static void mkdir_with_parents_accepts_a_folder_that_others_created_meanwhile(vo
 	store_stop(&s);
 }
 
+static void mkdir_with_parents_of_the_root_succeeds_and_changes_nothing(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, "{\"id\":\"1\",\"type\":\"dir\"}", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "-p", "/"), EXIT_DONE);
+	assert_int_equal(s.count, 1);
+	assert_string_equal(s.asked[0].target, HOME "/items?path=/");
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "/"), EXIT_USAGE);
+	assert_int_equal(STORE_COMMAND(&s, "mkdir", "-p", ""), EXIT_USAGE);
+	assert_int_equal(s.count, 1);
+	store_stop(&s);
+}
+
 static void mkdir_with_parents_is_refused_if_a_parent_is_a_file(void **state)
 {
 	struct store s;
@@ -120,6 +135,7 @@ int main(void)
 		cmocka_unit_test(mkdir_is_refused_when_the_parent_is_missing),
 		cmocka_unit_test(mkdir_with_parents_creates_missing_folders_from_the_root_down),
 		cmocka_unit_test(mkdir_with_parents_accepts_a_folder_that_others_created_meanwhile),
+		cmocka_unit_test(mkdir_with_parents_of_the_root_succeeds_and_changes_nothing),
 		cmocka_unit_test(mkdir_with_parents_is_refused_if_a_parent_is_a_file),
 		cmocka_unit_test(rm_sends_one_delete_request_and_refuses_the_root),
 	};

@@ -162,6 +162,42 @@ static void help_with_a_command_prints_the_help_of_that_command(void **state)
 	assert_int_equal(o.code, EXIT_USAGE);
 }
 
+static void help_with_a_group_lists_only_the_commands_of_that_group(void **state)
+{
+	static const char *const groups[] = {"user", "key"};
+	struct outcome o, own;
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		RUN(&o, "help", groups[i]);
+		RUN(&own, groups[i], "--help");
+		assert_int_equal(o.code, EXIT_DONE);
+		assert_string_equal(o.out, own.out);
+		(void)snprintf(line, sizeof(line), "usage: nephos %s COMMAND", groups[i]);
+		assert_int_equal(strncmp(o.out, line, strlen(line)), 0);
+		(void)snprintf(line, sizeof(line), "\n  %s add ", groups[i]);
+		assert_non_null(strstr(o.out, line));
+		assert_null(strstr(o.out, "\n  mkdir"));
+	}
+	RUN(&o, "help", "user", "quota");
+	assert_int_equal(strncmp(o.out, "usage: nephos user quota ", 25), 0);
+	RUN(&o, "help", "user", "nothing");
+	assert_int_equal(o.code, EXIT_USAGE);
+}
+
+static void help_with_help_prints_the_help_of_help(void **state)
+{
+	struct outcome o, own;
+
+	(void)state;
+	RUN(&o, "help", "help");
+	RUN(&own, "help", "--help");
+	assert_int_equal(o.code, EXIT_DONE);
+	assert_int_equal(strncmp(o.out, "usage: nephos help [COMMAND]\n", 29), 0);
+	assert_string_equal(o.out, own.out);
+}
+
 /* One string member of the error that was printed on stderr. */
 static const char *error_member(const struct outcome *o, const char *name, char ret[256])
 {
@@ -271,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup(a_command_group_without_a_command_lists_its_commands, set_up),
 		cmocka_unit_test_setup(every_command_has_a_help_text_with_exit_codes, set_up),
 		cmocka_unit_test_setup(help_with_a_command_prints_the_help_of_that_command, set_up),
+		cmocka_unit_test_setup(help_with_a_group_lists_only_the_commands_of_that_group, set_up),
+		cmocka_unit_test_setup(help_with_help_prints_the_help_of_help, set_up),
 		cmocka_unit_test_setup(a_failure_is_printed_as_json_with_the_json_flag, set_up),
 		cmocka_unit_test_setup(an_unknown_host_is_named_as_the_cause_of_the_failure, set_up),
 		cmocka_unit_test_setup(wrong_words_and_flags_are_usage_errors, set_up),

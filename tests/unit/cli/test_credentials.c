@@ -175,6 +175,17 @@ static void credentials_find_without_any_credentials_is_no_failure(void **state)
 	credentials_fini(&c);
 }
 
+static void expect_reason(const struct place *p, const char *reason)
+{
+	struct credentials c;
+	struct buf why;
+
+	buf_init(&why, 10000);
+	assert_int_equal(credentials_read(p->login, &c, &why), -EPERM);
+	assert_non_null(strstr(why.data, reason));
+	buf_fini(&why);
+}
+
 static void a_credentials_file_that_others_can_read_is_refused(void **state)
 {
 	const struct place *p = *state;
@@ -183,6 +194,13 @@ static void a_credentials_file_that_others_can_read_is_refused(void **state)
 	leave(p->login, "http://a", "t");
 	assert_int_equal(chmod(p->login, 0644), 0);
 	assert_int_equal(find(NULL, &c), -EPERM);
+	expect_reason(p, "can be read by others: chmod 600 it, and think of a new key");
+	assert_int_equal(chmod(p->login, 0444), 0);
+	if (geteuid() == 0) { /* the mode is that of a secret in a container, but its owner could change it */
+		assert_int_equal(chown(p->login, 65534, 65534), 0);
+		assert_int_equal(find(NULL, &c), -EPERM);
+		expect_reason(p, "belongs to another user");
+	}
 }
 
 static void a_token_without_a_url_or_with_a_line_break_is_refused(void **state)

@@ -302,7 +302,7 @@ static void config_refuses_a_file_with_a_secret_that_others_can_read(void **stat
 
 	(void)state;
 	assert_int_equal(file_write_atomic(path, 0644, span_str("NEPHOS_TOKEN=abc\n")), 0);
-	(void)snprintf(expected, sizeof(expected), "%s: holds a secret and others can read it; chmod 600 it", path);
+	(void)snprintf(expected, sizeof(expected), "%s holds a secret, and can be read by others: chmod 600 it", path);
 	refused(load("--config", path, NULL), expected);
 	assert_int_equal(file_write_atomic(path, 0600, span_str("NEPHOS_TOKEN=abc\n")), 0);
 	assert_int_equal(load("--config", path, NULL), 0);

@@ -128,19 +128,25 @@ static void file_read_accepts_a_world_readable_secret_that_nobody_may_write(void
 	(void)state;
 	buf_init(&b, 100);
 	assert_int_equal(file_write_atomic(path, 0444, SPAN_LITERAL("key")), 0);
-	assert_true(file_is_shared(path));
+	assert_string_equal(file_readers(path), "everybody on this machine");
 	assert_int_equal(file_read(path, 100, true, &b), 0);
 	assert_string_equal(b.data, "key");
 	buf_reset(&b);
 	if (geteuid() == 0) { /* neither root nor the caller owns it: its owner could change it */
 		assert_int_equal(chown(path, 65534, 65534), 0);
 		assert_int_equal(file_read(path, 100, true, &b), -EPERM);
+		assert_non_null(strstr(file_secret_fault(path), "belongs to another user"));
 		assert_int_equal(chown(path, 0, 0), 0);
 	}
 	assert_int_equal(chmod(path, 0445), 0);
 	assert_int_equal(file_read(path, 100, true, &b), -EPERM);
+	assert_non_null(strstr(file_secret_fault(path), "read by others: chmod 600"));
+	assert_int_equal(chmod(path, 0440), 0);
+	assert_string_equal(file_readers(path), "the group of the file");
+	assert_int_equal(file_read(path, 100, true, &b), 0);
+	buf_reset(&b);
 	assert_int_equal(chmod(path, 0400), 0);
-	assert_false(file_is_shared(path));
+	assert_null(file_readers(path));
 	assert_int_equal(b.size, 0);
 	buf_fini(&b);
 }

@@ -53,6 +53,30 @@ static void a_matching_if_none_match_gives_304_to_reads_and_412_to_changes(void 
 	assert_int_equal(check((struct precondition){.if_none_match = "\"b\", \"c\""}, &there, false), 0);
 }
 
+static const char *fault(const char *if_match, const char *if_none_match)
+{
+	const struct precondition p = {.if_match = if_match, .if_none_match = if_none_match};
+
+	return precondition_fault(&p);
+}
+
+static void the_fault_of_a_list_of_etags_names_its_field(void **state)
+{
+	(void)state;
+	assert_null(fault(NULL, NULL));
+	assert_null(fault("\"a\", W/\"b\"", "*"));
+	assert_null(fault("*", "\"a\""));
+	assert_string_equal(
+		fault(NULL, "*, *"), "If-None-Match: * must stand alone: it is given twice or beside etags");
+	assert_string_equal(
+		fault("\"x\"", "\"x\", *"), "If-None-Match: * must stand alone: it is given twice or beside etags");
+	assert_string_equal(fault("*, \"x\"", NULL), "If-Match: * must stand alone: it is given twice or beside etags");
+	assert_string_equal(
+		fault("x", NULL), "If-Match: wanted is * or etags in double quotes, with commas between them");
+	assert_string_equal(
+		fault(NULL, "\"x"), "If-None-Match: wanted is * or etags in double quotes, with commas between them");
+}
+
 static void a_malformed_list_of_etags_is_a_bad_request(void **state)
 {
 	static const char *const odd[] = {"a", "\"a", "\"a\" \"b\"", "*x", "\"a\",b", "W/a"};
@@ -126,6 +150,7 @@ int main(void)
 		cmocka_unit_test(if_match_requires_the_current_etag),
 		cmocka_unit_test(if_match_never_matches_a_weak_etag),
 		cmocka_unit_test(a_matching_if_none_match_gives_304_to_reads_and_412_to_changes),
+		cmocka_unit_test(the_fault_of_a_list_of_etags_names_its_field),
 		cmocka_unit_test(a_malformed_list_of_etags_is_a_bad_request),
 		cmocka_unit_test(date_conditions_apply_only_without_etag_conditions),
 		cmocka_unit_test(if_range_matches_only_the_current_etag_or_date),

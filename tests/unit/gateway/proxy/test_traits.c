@@ -26,7 +26,8 @@ static struct traits traits_of(const char *method, const char *target, const cha
 	return traits;
 }
 
-static struct share_claim place_of(const char *method, const char *target, const char *session, const char *wait)
+static struct share_claim place_with(
+	const char *method, const char *target, const char *name, const char *value, const char *wait)
 {
 	struct traits_request request = {.method = method, .target = target, .key = "7", .user = 5};
 	struct http_headers headers;
@@ -34,8 +35,8 @@ static struct share_claim place_of(const char *method, const char *target, const
 	struct traits traits;
 
 	http_headers_init(&headers);
-	if (session)
-		assert_int_equal(http_headers_add(&headers, "Nephos-Session", session), 0);
+	if (value)
+		assert_int_equal(http_headers_add(&headers, name, value), 0);
 	request.headers = &headers;
 	traits_find(&request, &traits);
 	traits_place(&request, &traits, wait, &claim);
@@ -43,6 +44,23 @@ static struct share_claim place_of(const char *method, const char *target, const
 	assert_int_equal(claim.user, 5);
 	assert_int_equal(claim.amount, 0);
 	return claim;
+}
+
+static struct share_claim place_of(const char *method, const char *target, const char *session, const char *wait)
+{
+	return place_with(method, target, "Nephos-Session", session, wait);
+}
+
+static void a_get_of_changes_waits_only_if_it_accepts_an_event_stream(void **state)
+{
+	static const char *const no[] = {"application/json", "*/*", "text/event-stream;q=0, application/json"};
+
+	(void)state;
+	assert_int_equal(place_with("GET", DRIVE "/changes", "Accept", "text/event-stream", NULL).lane, SHARE_POLLS);
+	assert_int_equal(
+		place_with("GET", DRIVE "/changes", "Accept", "a/b, Text/Event-Stream;q=0.5", NULL).lane, SHARE_POLLS);
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_int_equal(place_with("GET", DRIVE "/changes", "Accept", no[i], NULL).lane, SHARE_REQUESTS);
 }
 
 static void only_requests_that_change_nothing_are_reads(void **state)
@@ -111,6 +129,7 @@ int main(void)
 		cmocka_unit_test(only_requests_that_change_nothing_are_reads),
 		cmocka_unit_test(a_change_is_repeatable_only_with_a_key_or_on_blocks_and_locks),
 		cmocka_unit_test(only_a_content_put_by_path_or_item_leaves_100_continue_to_the_service),
+		cmocka_unit_test(a_get_of_changes_waits_only_if_it_accepts_an_event_stream),
 		cmocka_unit_test(polls_mount_polls_and_lock_waits_have_lanes_of_their_own),
 		cmocka_unit_test(polls_of_one_session_share_a_part_and_another_session_has_another),
 	};

@@ -83,6 +83,13 @@ int http_request_query_number(const struct http_request *req, const char *name, 
 	return value && query_number(value, min, max, ret) < 0 ? -ERR_BAD_REQUEST : 0;
 }
 
+int http_request_blame(const struct http_request *req, int error, const char *text)
+{
+	(void)req;
+	(void)text;
+	return error;
+}
+
 const char *http_request_header(const struct http_request *req, const char *name)
 {
 	return FIND(req->question->headers, name);

@@ -105,6 +105,11 @@ static void misleading_names_are_refused_with_the_reason(void **state)
 		{"たなか김", "Hiragana and Hangul"},
 		{"ㄊたなか", "Bopomofo and Hiragana"},
 		{"नাम", "Devanagari and Bengali"},
+		{"bobー", "U+30FC"}, /* no script of its own, but only kana have it */
+		{"x\xd9\x80y", "U+0640"},
+		{"たー\xd9\x80", "U+0640"},
+		{"ー\xd9\x80", "U+30FC"},
+		{"x\xd9\x8b", "U+064B"},
 		{"x1\xd9\xa1", "digits"},
 		{"😀", "U+1F600"},
 		{"①", "U+2460"},

@@ -146,6 +146,24 @@ static void ambiguous_framing_gets_400_and_no_later_request_is_answered(void **s
 		assert_refused(*state, requests[i], 400);
 }
 
+static void a_doubled_field_of_framing_is_named_once_in_the_refusal(void **state)
+{
+	static const char *const requests[][2] = {
+		{"POST /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+			"\"detail\":\"Content-Length and Transfer-Encoding are doubled or combined\""},
+		{"GET / HTTP/1.1\r\n" H H "\r\n", "\"detail\":\"there must be exactly one valid Host field\""},
+		{"GET / HTTP/1.1\r\n" H "Range: bytes=1-2\r\nRange: bytes=1-2\r\n\r\n",
+			"\"detail\":\"Range is given twice\""},
+	};
+	char text[4096];
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		assert_int_equal(wire_ask(http_server_port(*state), requests[i][0], text, sizeof(text)), 400);
+		if (!strstr(text, requests[i][1]))
+			fail_msg("%s\n: no %s", text, requests[i][1]);
+	}
+}
+
 static void a_request_without_exactly_one_host_is_refused(void **state)
 {
 	static const char *const requests[] = {
@@ -572,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ambiguous_framing_gets_400_and_no_later_request_is_answered),
+		cmocka_unit_test(a_doubled_field_of_framing_is_named_once_in_the_refusal),
 		cmocka_unit_test(a_request_without_exactly_one_host_is_refused),
 		cmocka_unit_test(malformed_request_lines_are_refused),
 		cmocka_unit_test(malformed_fields_and_query_parameters_are_refused),

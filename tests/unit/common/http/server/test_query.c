@@ -88,9 +88,9 @@ static void a_query_with_too_many_parameters_is_refused(void **state)
 
 static void query_bool_accepts_only_words_for_true_and_false(void **state)
 {
-	static const char *const yes[] = {"1", "true", "TRUE", "yes", "on", ""};
+	static const char *const yes[] = {"1", "true", "TRUE", "yes", "on"};
 	static const char *const no[] = {"0", "false", "False", "no", "off"};
-	static const char *const neither[] = {"2", "-1", "01", "tru", "true ", "y", "n", "null", "enabled"};
+	static const char *const neither[] = {"", "2", "-1", "01", "tru", "true ", "y", "n", "null", "enabled"};
 	bool value;
 
 	(void)state;
