@@ -11,12 +11,16 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/sha256.h"
+#include "common/base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * A move has three steps, which the row of block_place records.
@@ -26,17 +30,23 @@
  * So every block that has a row now and is not in the target existed before, and the list of rows, in the order
  * of their key, has it. New blocks are put into the target.
  *
+ * Some blocks may have lost their rows although documents use them; fsck makes such a row again as long as the
+ * bytes exist. So before the list, the mover walks through all extents and copies the blocks without a row. In
+ * this order no repair that runs meanwhile can make a row behind the mover's back: a block has a row when its
+ * extents are looked at, and is in the list afterwards, or it has none and is copied at once.
+ *
  * The second step walks through the list a page at a time, on several threads. Blocks are copied as they are
  * stored, short or plain, and checked by their hash before and after. A block that is in the target already was
  * put there by an earlier run. A block that is missing and has no row was collected meanwhile. After each page
- * the place in the list is written down. If a block is missing or damaged, the place is not switched: the block
- * is logged, and an administrator must decide.
+ * the place in the list is written down. If a block is missing, damaged or unreadable, the place is not switched:
+ * the block is logged, and an administrator must decide.
  *
  * The third step is the switch, one statement. Then nothing refers to the blocks in the old store, and they are
  * removed; a service that still reads there does not find them, and looks up the place. Every step may be
  * repeated.
  */
 
+#define BAD_MAX 1000	     /* blocks that are logged: a disk that fails altogether must not fill the log */
 #define EVERYTHING_S (-3600) /* a cutoff one hour in the future: all blocks are older */
 
 struct mover {
@@ -49,7 +59,8 @@ struct mover {
 	pthread_mutex_t lock; /* guards all below */
 	struct block_name page[BLOCK_PLACE_PAGE];
 	size_t count, next;
-	bool gone[BLOCK_PLACE_PAGE]; /* missing or damaged in the old store, and not complete in the new one */
+	const char *faults[BLOCK_PLACE_PAGE]; /* why the block is not complete in the new store; NULL: it is */
+	bool rowless;			      /* the blocks of the page have no row, and documents use them */
 	uint64_t bad, removed;
 	int error; /* ends the move */
 };
@@ -92,25 +103,54 @@ static int put_checked(struct mover *m, const struct block_name *name, char *roo
 	return r == -EEXIST ? -EBADMSG : r;
 }
 
-/* 0: the block is in the target, complete. -ENOENT, -EBADMSG: it is not, and is not complete in the old store
- * either. */
-static int copy(struct mover *m, const struct block_name *name, char *room)
+/* Of a failure to read that says something about the block alone. NULL: it says nothing about the block. */
+static const char *fault_of(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -EBADMSG:
+		return "missing or damaged; it stays where it is";
+	case -EIO:
+		return "it cannot be read; does its file belong to another user, or does the disk fail?";
+	default:
+		return NULL;
+	}
+}
+
+/* 0: the block is in the target, complete, or *ret_fault says why not. A failure says nothing about the block. */
+static int copy(struct mover *m, const struct block_name *name, char *room, const char **ret_fault)
 {
 	uint32_t size;
 	int r = read_checked(m->to, name, room, &size);
 
-	if (r != -ENOENT && r != -EBADMSG)
-		return r;
+	if (r == -EIO)
+		*ret_fault = "it is in the target already, and cannot be read there";
+	if (r == 0 || r == -EIO)
+		return 0;
 	const bool damaged = r == -EBADMSG;
-	r = read_checked(m->from, name, room, &size);
+	if (damaged || r == -ENOENT)
+		r = read_checked(m->from, name, room, &size);
+	*ret_fault = fault_of(r);
+	if (*ret_fault)
+		return 0;
 	if (r == 0 && damaged)
 		r = m->to->ops->remove(m->to, name);
-	if (r < 0)
-		return r;
-	r = put_checked(m, name, room, size);
+	if (r == 0)
+		r = put_checked(m, name, room, size);
 	if (r == 0)
 		failpoint_after_change(&m->failpoint, "move-copy");
-	return r;
+	if (r != -ENOENT && r != -EBADMSG)
+		return r;
+	*ret_fault = "another program changed it in the target meanwhile";
+	return 0;
+}
+
+static void log_block(const struct block_name *name, const char *outcome)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	text_hex(name->sha256, sizeof(name->sha256), hex);
+	log_error(NULL, "op=move drive=%" PRIu32 " block=%s outcome=\"%s\"", name->drive, hex, outcome);
 }
 
 /* ---- a page ---- */
@@ -132,11 +172,14 @@ static void *copy_some(void *cookie)
 	size_t i = 0;
 
 	while (next_of(m, &i)) {
-		const int r = room ? copy(m, &m->page[i], room) : -ENOMEM;
+		const char *fault = NULL;
+		const int r = room ? copy(m, &m->page[i], room, &fault) : -ENOMEM;
 
+		if (r < 0)
+			log_block(&m->page[i], "it could not be copied; the move ends here");
 		pthread_mutex_lock(&m->lock);
-		m->gone[i] = r == -ENOENT || r == -EBADMSG;
-		if (r < 0 && !m->gone[i])
+		m->faults[i] = fault;
+		if (r < 0)
 			m->error = r;
 		pthread_mutex_unlock(&m->lock);
 	}
@@ -144,22 +187,16 @@ static void *copy_some(void *cookie)
 	return NULL;
 }
 
-/* Blocks that were not found but still have a row are missing or damaged. */
-static int judge_gone(struct mover *m)
+/* A block of the list that was not found, and has no row any more, was collected meanwhile. */
+static int judge_faults(struct mover *m)
 {
-	bool stray[BLOCK_PLACE_PAGE];
-	int r = m->store->ops->blocks_strays(m->store, m->page, m->count, stray);
+	bool stray[BLOCK_PLACE_PAGE] = {false};
+	int r = m->rowless ? 0 : m->store->ops->blocks_strays(m->store, m->page, m->count, stray);
 
 	for (size_t i = 0; r == 0 && i < m->count; i++) {
-		char hex[SHA256_HEX_SIZE];
-
-		if (!m->gone[i] || stray[i])
+		if (!m->faults[i] || stray[i])
 			continue;
-		for (size_t n = 0; n < sizeof(m->page[i].sha256); n++)
-			(void)snprintf(hex + 2 * n, 3, "%02x", m->page[i].sha256[n]);
-		log_error(NULL,
-			"op=move drive=%" PRIu32 " block=%s outcome=\"missing or damaged; it stays where it is\"",
-			m->page[i].drive, hex);
+		log_block(&m->page[i], m->faults[i]);
 		m->bad++;
 	}
 	return r;
@@ -171,23 +208,46 @@ static int copy_page(struct mover *m)
 	unsigned count = 0;
 
 	m->next = 0;
-	memset(m->gone, 0, sizeof(m->gone));
+	memset(m->faults, 0, sizeof(m->faults));
 	while (count < MOVER_THREADS && pthread_create(&threads[count], NULL, copy_some, m) == 0)
 		count++;
 	if (count == 0)
 		return -EAGAIN;
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
-	return m->error < 0 ? m->error : judge_gone(m);
+	return m->error < 0 ? m->error : judge_faults(m);
 }
 
 /* ---- the steps ---- */
 
-static int copy_all(struct mover *m, struct block_place_row *row)
+static int copy_rowless(struct mover *m)
 {
+	struct block_place_extent at = {0};
+	uint64_t found = 0;
 	int r = 0;
 
-	for (m->count = 1; r == 0 && m->count > 0;) {
+	m->rowless = true;
+	while (r == 0 && m->bad < BAD_MAX) {
+		r = block_place_lost(m->pg, &at, m->page, &m->count);
+		if (r == 0 && m->count > 0) {
+			found += m->count;
+			r = copy_page(m);
+		}
+	}
+	m->rowless = false;
+	if (found > 0)
+		log_warning(NULL,
+			"op=move blocks=%" PRIu64
+			" outcome=\"documents use these blocks, which have no row; they move, too, and nephos fsck --repair makes the rows\"",
+			found);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int copy_all(struct mover *m, struct block_place_row *row)
+{
+	int r = copy_rowless(m);
+
+	for (m->count = 1; r == 0 && m->count > 0 && m->bad < BAD_MAX;) {
 		r = block_place_page(m->pg, row, m->page, &m->count);
 		if (r < 0 || m->count == 0)
 			break;
@@ -285,6 +345,24 @@ static int move(struct mover *m)
 
 /* ---- start ---- */
 
+/* The services must be able to read what the mover puts into files, and only the user of a file can. So the mover runs
+ * as the user to whom the folder belongs, which is the services' one, and never as root beside them. */
+static int check_owner(const char *folder)
+{
+	char uid[24];
+	struct stat st;
+
+	if (stat(folder, &st) < 0 || st.st_uid == geteuid())
+		return 0; /* a folder that does not exist yet will be of this user */
+	const struct passwd *owner = getpwuid(st.st_uid);
+	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)st.st_uid);
+	const char *name = owner ? owner->pw_name : uid;
+	log_error(NULL,
+		"op=move folder=\"%s\" outcome=\"the folder belongs to the user %s, and so must the files in it, or the services cannot read them; run this as that user: runuser -u %s -- nephos-docs ...\"",
+		folder, name, name);
+	return -EPERM;
+}
+
 static int parse(struct mover *m, const struct config *config, const char *text)
 {
 	const char *colon = strchr(text, ':');
@@ -296,10 +374,17 @@ static int parse(struct mover *m, const struct config *config, const char *text)
 	if (failpoint_parse(config_text(config, "failpoint"), &m->failpoint) < 0)
 		return refuse("no such failpoint");
 #endif
-	int r = block_stores_each(config, m->stores);
+	int r = 0;
+
+	if ((m->from_kind == BLOCK_KIND_DIR || m->to_kind == BLOCK_KIND_DIR) && config_has(config, "blocks-dir"))
+		r = check_owner(config_text(config, "blocks-dir"));
+	if (r == 0)
+		r = block_stores_each(config, m->stores);
+	if (r < 0)
+		return r;
 	m->from = m->stores[m->from_kind];
 	m->to = m->stores[m->to_kind];
-	return r == 0 && (!m->from || !m->to) ? refuse("the settings must say how to reach both stores") : r;
+	return !m->from || !m->to ? refuse("the settings must say how to reach both stores") : 0;
 }
 
 int mover_run(struct service *s, const char *text)

@@ -49,6 +49,7 @@ with_blocks() {
 open_store() {
 	own_path "${data:-$ROOT/var}"
 	DATA=$OWN_PATH
+	refuse_half
 	[ -s "$DATA/settings" ] || die "no store in $DATA"
 	check_folder "$DATA/run" last
 	read_settings "$DATA/settings"

@@ -16,6 +16,23 @@ open_data() {
 	BLOCKS=$OWN_PATH
 }
 
+# A restore makes this file before anything else, and removes it when all of the store is there.
+HALF_MARK=restore.unfinished
+
+# Dies when DATA has only what a restore made before it was killed. It looks like a store, and lacks
+# the last steps, without which clients of the old store would mistake it for that.
+refuse_half() {
+	[ ! -e "$DATA/$HALF_MARK" ] ||
+		die "the restore to $DATA was killed before its end, so there is no store yet; run nephos restore again, which removes the remains and begins anew"
+}
+
+# first_user: prints whose store this is to be. A restored store has its first user already.
+first_user() {
+	local known=
+	! own_file "$DATA/credentials" || known=$(sed -n 's/^NEPHOS_USER=//p' "$DATA/credentials")
+	echo "${known:-${flag_user:-$(id -un)}}"
+}
+
 # mount_point: prints the folder that --mount names, without links. Where the drive is mounted already, this folder has
 # the owner and mode of the drive's root, so only the way to it is checked.
 mount_point() {
@@ -33,7 +50,7 @@ mount_point() {
 choose_settings() {
 	local wanted
 	if [ ! -s "$DATA/settings" ]; then
-		PORT=$flag_port GATEWAYS=${flag_gateways:-2} FIRST_USER=${flag_user:-$(id -un)} MOUNT=$(mount_point)
+		PORT=$flag_port GATEWAYS=${flag_gateways:-2} FIRST_USER=$(first_user) MOUNT=$(mount_point)
 		STANDBYS=${flag_standbys:-0}
 		check_setting PORT "$PORT"
 		check_setting GATEWAYS "$GATEWAYS"

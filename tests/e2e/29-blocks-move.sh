@@ -111,6 +111,8 @@ check "the failed move logs the hash of the damaged block" grep -q "block=$hash"
 check_eq "the place of the blocks is still pg after the failed move" pg "$(number "SELECT kind FROM block_place")"
 check_eq "GET of f14 returns its bytes after the failed move" "$(sha256sum <"$WORK/f14")" "$(whole "$URL_docs_1" f14)"
 check_eq "DELETE of the file with the damaged block gets 204" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/f3")"
+unused() { [ "$(number "SELECT count(*) FROM extent WHERE encode(sha256, 'hex') = '$1'")" = 0 ]; }
+check "no document uses the damaged block after the DELETE" eventually 60 unused "$hash"
 number "DELETE FROM block WHERE encode(sha256, 'hex') = '$hash'" >/dev/null # as the collector does, days later
 back
 check_eq "the move to dir exits with 0 after the row of the damaged block was deleted" 0 $?
@@ -120,6 +122,71 @@ for i in 1 13 14; do
 	check_eq "GET of the file f$i returns its bytes after the move to dir" \
 		"$(sha256sum <"$WORK/f$i")" "$(whole "$URL_docs_2" "f$i")"
 done
+
+# ---- blocks that documents use and that have no row ----
+# sha256sum of the file's only block: f1 is shorter than a block.
+rowless=$(sha256sum <"$WORK/f1" | head -c 64)
+has_row() { [ "$(number "SELECT count(*) FROM block WHERE encode(sha256, 'hex') = '$rowless'")" = 1 ]; }
+block_file() { find "$WORK/blocks" -type f -name "*$1*"; }
+check "the block of f1 has a row" has_row
+number "DELETE FROM block WHERE encode(sha256, 'hex') = '$rowless'" >/dev/null
+check "the block of f1 has a file and no row" test -f "$(block_file "$rowless")"
+move
+check_eq "a move to pg exits with 0 when a block that is in use has no row" 0 $?
+check "the move logs that documents use a block without a row" grep -q 'blocks=1 .*have no row' "$WORK/mover.log"
+check_eq "the block without a row has its bytes in rows after the move to pg" \
+	1 "$(number "SELECT count(*) FROM block_data WHERE encode(sha256, 'hex') = '$rowless'")"
+as 1 1
+says "fsck --repair starts after the move" 202 POST $V2/fsck '{"repair":true}'
+is_over() { ask GET $V2/fsck >/dev/null && [ "$(value .state)" != running ]; }
+check "fsck --repair ends" eventually 120 is_over
+as 1
+check "fsck --repair makes the row of a block that was moved without one" has_row
+check_eq "GET of f1 returns its bytes after the move and the repair" \
+	"$(sha256sum <"$WORK/f1")" "$(whole "$URL_docs_2" f1)"
+back
+check_eq "the move back to dir after the repair exits with 0" 0 $?
+
+# ---- a block that is lost altogether, and one that cannot be read ----
+number "DELETE FROM block WHERE encode(sha256, 'hex') = '$rowless'" >/dev/null
+rm "$(block_file "$rowless")"
+unread=$(sha256sum <"$WORK/f2" | head -c 64)
+file=$(block_file "$unread")
+mv "$file" "$WORK/unread" && mkdir "$file" # root could read a file of any mode
+move
+check_eq "a move to pg exits with 1 when one block is lost and another one unreadable" 1 $?
+check "the failed move logs the hash of the block that has neither row nor bytes" \
+	grep -q "block=$rowless .*missing" "$WORK/mover.log"
+check "the failed move logs the hash of the unreadable block" \
+	grep -q "block=$unread .*cannot be read" "$WORK/mover.log"
+check_eq "the failed move names no other block" 2 "$(grep -c 'block=' "$WORK/mover.log")"
+check_eq "the place of the blocks is still dir after the failed move to pg" \
+	dir "$(number "SELECT kind FROM block_place")"
+check_eq "the failed move has copied all other blocks" \
+	"$(number "SELECT count(*) - 1 FROM block")" "$(number "SELECT count(*) FROM block_data")"
+rmdir "$file" && mv "$WORK/unread" "$file"
+check_eq "DELETE of f1, which has lost its block, gets 204" 204 "$(http -X DELETE "${AS[@]}" "$U$H/files/f1")"
+check "no document uses the lost block of f1 any more" eventually 60 unused "$rowless"
+move
+check_eq "the move to pg exits with 0 when the block can be read again" 0 $?
+check_eq "no block is left in a file after the move to pg that was repeated" 0 "$(files)"
+
+# ---- a folder of another user ----
+if [ "$(id -u)" = 0 ]; then
+	rows=$(number "SELECT count(*) FROM block_data")
+	chown nobody "$WORK/blocks"
+	back
+	check_eq "a move by root into a folder of another user exits with 1" 1 $?
+	check "the refused move logs whose folder it is, and as whom to run it" \
+		grep -q 'belongs to the user nobody.*runuser -u nobody' "$WORK/mover.log"
+	check_eq "the refused move puts no block into the folder" 0 "$(files)"
+	check_eq "the refused move leaves all blocks in rows" "$rows" "$(number "SELECT count(*) FROM block_data")"
+	check_eq "the refused move has not begun" "pg 0" \
+		"$(number "SELECT kind || ' ' || count(target) FROM block_place GROUP BY kind")"
+	chown root "$WORK/blocks"
+fi
+back
+check_eq "the move back to dir exits with 0" 0 $?
 
 # ---- moves that are refused ----
 for what in dir dir:dir dir:tape :; do
@@ -147,7 +214,7 @@ check_eq "a move to s3 that is started again after the kill exits with 0" 0 $?
 check_eq "no block is left in a file after the move to s3" 0 "$(files)"
 check_eq "the bucket has as many objects as there are blocks after the move to s3" \
 	"$(number "SELECT count(*) FROM block")" "$(s3_count)"
-for i in 1 13 14; do
+for i in 2 13 14; do
 	check_eq "GET of the file f$i returns its bytes after the move to s3" \
 		"$(sha256sum <"$WORK/f$i")" "$(whole "$URL_told" "f$i")"
 done

@@ -77,6 +77,9 @@ sync "$M/changed" "$M/after"
 check_eq "the mount shows the content that was written after the backups" \
 	"after after" "$(cat "$M/changed" "$M/after" | xargs)"
 old_etag=$(etag_of after)
+check_refused "nephos backup refuses a folder in a mount of the store" "lies in a mount of a store, $M," \
+	"$BIN/nephos" backup --data "$D" "$M/backup"
+check_not "a refused backup makes no folder in the mount" test -e "$M/backup"
 
 # ---- a damaged backup, and a place that is in use ----
 check_not "nephos restore refuses a folder that has a store in it" restore "$D" "$B"
@@ -102,6 +105,42 @@ flip "$block" 40
 refused "a backup with a block that has changed bytes" "block $hash of drive [0-9]*: has other bytes"
 rm "$block"
 refused "a backup with a missing block" "block $hash of drive [0-9]*: is not in the backup"
+
+# ---- a restore that is killed ----
+H=$WORK/half
+up_half() { "$E2E_ROOT/scripts/up" --data "$H" --port $((PORT + 5)) --user tester --gateways 1; }
+incarnation_half() {
+	curl -s --noproxy '*' -H "@$WORK/key" "http://127.0.0.1:$((PORT + 5))/api/v2/docs/drives/home" | jq -r .incarnation
+}
+setsid "$BIN/nephos" restore --data "$H" "$FIRST" >"$WORK/out" 2>"$WORK/err" &
+killed=$!
+has_blocks() { find "$H/blocks" -type f | grep -q .; }
+at_end 'kill -9 "$(head -n 1 "$H/postgres/postmaster.pid")"'
+check "a restore puts blocks into the folder of the store before it is killed" eventually 120 has_blocks
+kill -9 -- -$killed
+wait $killed 2>/dev/null
+check_refused "scripts/up refuses what a killed restore left" 'the restore to .* was killed before its end' up_half
+check_not "a refused scripts/up makes no cluster.key" test -e "$H/cluster.key"
+check_refused "nephos backup refuses what a killed restore left" 'the restore to .* was killed before its end' \
+	"$BIN/nephos" backup --data "$H" "$WORK/of-half"
+check "the killed restore has left its work folder" sh -c 'ls -d "$1"/run/restore.work.*' - "$H"
+echo "NEPHOS_URL=$URL" >"$H/credentials"
+check_refused "nephos restore refuses what a killed restore left when a store was started there since" \
+	'a store in .* already, which was started' "$BIN/nephos" restore --data "$H" "$FIRST"
+check "nephos restore leaves blocks when it refuses what was started" has_blocks
+rm "$H/credentials"
+check "nephos restore makes a store where another restore was killed" restore "$H" "$FIRST"
+check_eq "nephos restore removes the work folders of a killed one, and its own" \
+	"" "$(find "$H/run" -name 'restore.work.*')"
+check_eq "the store made after a killed restore has the cluster key of its backup" \
+	"$(cat "$FIRST/cluster.key")" "$(cat "$H/cluster.key")"
+check "scripts/up starts the store that was made after a killed restore" up_half
+R=$H
+at_end 'down "$H"'
+check "the drive has a higher incarnation after the repeated restore" [ "$(incarnation_half)" -gt "$before" ]
+check "nephos fsck finds nothing wrong after the repeated restore" fsck
+check "scripts/down stops the store that was made after a killed restore" down "$H"
+R=$WORK/restored
 
 # ---- back ----
 check "scripts/down stops the store after its backups" down "$D"
@@ -139,9 +178,19 @@ check "the mount reads the large file after the restore" cmp "$M/large" "$WORK/l
 check "nephos umount unmounts the restored store" "$BIN/nephos" umount "$M"
 
 # ---- blocks in rows ----
-check "nephos-docs --blocks-move moves the blocks of the restored store into rows" \
-	"$BIN/nephos-docs" --name mover --blocks-move dir:pg --blocks-dir "$R/blocks" \
-	--database "host=$R/run/postgres port=5432 user=nephos dbname=docs" --cluster-key "$R/cluster.key"
+move() { # FROM:TO [COMMAND…]: by the command
+	"${@:2}" "$BIN/nephos-docs" --name mover --blocks-move "$1" --blocks-dir "$R/blocks" \
+		--database "host=$R/run/postgres port=5432 user=nephos dbname=docs" --cluster-key "$R/cluster.key"
+}
+by_services=()
+[ "$(id -u)" != 0 ] || by_services=("$E2E_ROOT/scripts/lib/as-user" nephos "$BIN" "$R" "$R/blocks" "$R/run/postgres" --)
+if [ "$(id -u)" = 0 ]; then
+	check_refused "nephos-docs --blocks-move by root refuses a folder of blocks that belongs to another user" \
+		'the folder belongs to the user nephos' move dir:pg
+	check_eq "a refused move leaves the blocks in files" \
+		dir "$(psql -X -q -A -t -h "$R/run/postgres" -U postgres docs -c 'SELECT kind FROM block_place')"
+fi
+check "nephos-docs --blocks-move moves the blocks of the restored store into rows" move dir:pg "${by_services[@]}"
 check "a backup of blocks in rows succeeds" backup "$R" "$B"
 check_eq "a backup of blocks in rows copies no block that an earlier backup copied from a file" 0 "$(copied)"
 psql_r() { psql -X -q -A -t -h "$R/run/postgres" -U postgres docs -c "$1"; }
@@ -150,7 +199,11 @@ check_not "nephos backup without S3 settings refuses a store with its blocks in 
 check "the error of nephos backup without S3 settings names the service of S3" grep -q 'service of S3' "$WORK/err"
 check "scripts/down stops the restored store" down "$R"
 check "nephos restore makes a store from the backup of blocks in rows" restore "$WORK/rows" "$B"
-check "scripts/up starts the store with blocks in rows" up "$WORK/rows"
+up_rows() { "$E2E_ROOT/scripts/up" --data "$WORK/rows" --port $PORT --gateways 1 >"$WORK/said"; }
+check "scripts/up without --user starts the store with blocks in rows" up_rows
+check "scripts/up prints the first user of the backup, and not the caller" grep -q '(user tester;' "$WORK/said"
+check "the settings of the restored store name the first user of the backup" \
+	grep -qx FIRST_USER=tester "$WORK/rows/settings"
 R=$WORK/rows
 check "nephos fsck finds nothing wrong in the store with blocks in rows" fsck
 check_eq "the store with blocks in rows has no block in a file" 0 "$(find "$R/blocks" -type f | wc -l)"

@@ -74,6 +74,9 @@ check_eq "the next backup removes all .new files of the killed backup" "" "$(fin
 check "nephos restore --check finds the backup after the killed one whole" restore --check "$B"
 check_refused "nephos restore --check with --data fails" '--check makes no store: leave --data out' \
 	restore_says --check --data "$R" "$B"
+mkdir "$WORK/nothing"
+check_refused "nephos restore --check of a folder below /tmp without a backup says that it is no copy" \
+	"$WORK/nothing is no copy of a store: it has no manifest" restore_says --check "$WORK/nothing"
 for kept in credentials store.id etcd-1; do
 	mkdir "$WORK/kept" && echo mine >"$WORK/kept/$kept"
 	check_refused "nephos restore refuses a folder with a file $kept in it" "there is a store in .* already: $kept" \

@@ -125,6 +125,8 @@ only_with_certificate() { # URL
 	curl -fs --noproxy '*' --max-time 3 --cacert "$D/standbys/ca.crt" --cert "$D/standbys/node.crt" \
 		--key "$D/standbys/node.key" "$1" && ! curl -fsk --noproxy '*' --max-time 3 "$1"
 }
+check "Patroni asks for its lease again when etcd does not answer, and not for ever" \
+	"${NEPHOS_BUILD_DIR:-$E2E_ROOT/build/dev}/patroni/bin/python3" -B "$E2E_ROOT/tests/failover/lease.py"
 check "etcd answers a client with the store's certificate, and none without one" \
 	only_with_certificate "https://127.0.0.1:$((PORT + 22))/health"
 check "Patroni answers a client with the store's certificate, and none without one" \

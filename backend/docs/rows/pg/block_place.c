@@ -9,6 +9,7 @@
 
 enum { PLACE_STEP, PLACE_KIND, PLACE_TARGET, PLACE_DRIVE, PLACE_SHA256, PLACE_MOVED };
 enum { PAGE_DRIVE, PAGE_SHA256, PAGE_GENERATION };
+enum { LOST_NODE, LOST_AT, LOST_NAME };
 
 static int take_place(const struct pg_result *result, struct block_place_row *ret)
 {
@@ -72,6 +73,19 @@ int block_place_switch(struct pg *pg, int64_t step)
 	return change(pg, &SQL_BLOCK_PLACE_SWITCH, params, 1);
 }
 
+/* first: the column with the drive; the hash and the generation follow. */
+static int take_name(const struct pg_result *result, int row, int first, struct block_name *ret)
+{
+	const struct span hash = pg_bytes(result, row, first + PAGE_SHA256);
+
+	if (hash.size != sizeof(ret->sha256))
+		return -EIO; /* this program never wrote such a row */
+	memcpy(ret->sha256, hash.data, hash.size);
+	ret->drive = (uint32_t)pg_number(result, row, first + PAGE_DRIVE);
+	ret->generation = pg_number(result, row, first + PAGE_GENERATION);
+	return 0;
+}
+
 int block_place_page(struct pg *pg, const struct block_place_row *row, struct block_name *ret, size_t *ret_count)
 {
 	const struct pg_param params[] = {PG_P_I32(row->drive),
@@ -82,16 +96,28 @@ int block_place_page(struct pg *pg, const struct block_place_row *row, struct bl
 	if (r < 0)
 		return r;
 	*ret_count = (size_t)pg_rows(result);
-	for (int i = 0; r == 0 && i < pg_rows(result); i++) {
-		const struct span hash = pg_bytes(result, i, PAGE_SHA256);
+	for (int i = 0; r == 0 && i < pg_rows(result); i++)
+		r = take_name(result, i, 0, &ret[i]);
+	pg_result_free(result);
+	return r;
+}
 
-		if (hash.size != sizeof(ret[i].sha256)) {
-			r = -EIO; /* this program never wrote such a row */
-			break;
-		}
-		memcpy(ret[i].sha256, hash.data, hash.size);
-		ret[i].drive = (uint32_t)pg_number(result, i, PAGE_DRIVE);
-		ret[i].generation = pg_number(result, i, PAGE_GENERATION);
+int block_place_lost(struct pg *pg, struct block_place_extent *at, struct block_name *ret, size_t *ret_count)
+{
+	const struct pg_param params[] = {PG_P_I64(at->node), PG_P_I64(at->at), PG_P_I64(BLOCK_PLACE_PAGE)};
+	struct pg_result *result = NULL;
+	size_t count = 0;
+	int r = pg_run(pg, &SQL_BLOCK_PLACE_LOST, params, 3, &result);
+
+	if (r < 0)
+		return r;
+	if (pg_rows(result) == 0)
+		r = -ENOENT;
+	for (int i = 0; r == 0 && i < pg_rows(result) && !pg_is_null(result, i, LOST_NAME); i++)
+		r = take_name(result, i, LOST_NAME, &ret[count++]);
+	if (r == 0) {
+		*at = (struct block_place_extent){pg_number(result, 0, LOST_NODE), pg_number(result, 0, LOST_AT)};
+		*ret_count = count;
 	}
 	pg_result_free(result);
 	return r;

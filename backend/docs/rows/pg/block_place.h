@@ -6,7 +6,7 @@
 #include "backend/docs/blocks/block_moving.h"
 #include "backend/pg/pg.h"
 
-#define BLOCK_PLACE_PAGE 256 /* blocks copied between two updates of the progress */
+#define BLOCK_PLACE_PAGE 256 /* blocks copied between two updates of the progress, and extents looked at at once */
 
 struct block_place_row {
 	struct block_place place;
@@ -14,6 +14,10 @@ struct block_place_row {
 	uint8_t sha256[32];
 	bool begun;    /* a block was copied already */
 	int64_t moved; /* number of blocks copied */
+};
+
+struct block_place_extent {
+	int64_t node, at;
 };
 
 /* -ENOENT: no service was ever started; -EINVAL: a kind that this program does not support. */
@@ -24,6 +28,9 @@ int block_place_begin(struct pg *pg, int64_t step, enum block_kind target);
 int block_place_switch(struct pg *pg, int64_t step);
 /* The next blocks that have a row, behind the one that was copied last: at most BLOCK_PLACE_PAGE. */
 int block_place_page(struct pg *pg, const struct block_place_row *row, struct block_name *ret, size_t *ret_count);
+/* A page of the extents behind the place where *at is, which is moved on: those of their blocks that have no row, each
+ * once. -ENOENT: there are no more extents. */
+int block_place_lost(struct pg *pg, struct block_place_extent *at, struct block_name *ret, size_t *ret_count);
 int block_place_progress(struct pg *pg, int64_t step, const struct block_name *last, size_t count); /* -ESTALE */
 int block_place_lock(struct pg *pg); /* only one mover at a time; -EBUSY: another one runs */
 

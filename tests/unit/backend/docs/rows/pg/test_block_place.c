@@ -156,6 +156,39 @@ static void a_move_cannot_begin_until_a_writers_transaction_ends(void **state)
 	worker_fini(&late.worker);
 }
 
+/* Extents of three blocks: one that has a row, one whose row has another generation, and one without a row, which
+ * 299 extents name. Extents without a document need no block. */
+static void blocks_that_documents_use_and_that_have_no_row_are_found(void **state)
+{
+	struct worker *w = *state;
+	const int64_t file = create(w, root_of(w), "f", S_IFREG | 0644);
+	struct block_name found[BLOCK_PLACE_PAGE];
+	struct block_place_extent at = {0};
+	unsigned of[10] = {0}, pages = 0;
+	size_t count = 0;
+	char sql[512];
+	int r;
+
+	forget(w);
+	assert_ok(w, store_block(w, 1, 0));
+	snprintf(sql, sizeof(sql),
+		"INSERT INTO extent (node, at, len, generation, kind, from_, block_size, sha256) SELECT n.id, i * 100, 100,"
+		" CASE i WHEN 0 THEN (SELECT max(generation) FROM block) WHEN 1 THEN -1 ELSE 7 END, 1, 0, 100,"
+		" decode(repeat(CASE WHEN i < 2 THEN '01' ELSE '09' END, 32), 'hex')"
+		" FROM (VALUES (%" PRId64 "), (%" PRId64 ")) n (id), generate_series(0, 300) i",
+		file, file + 1000);
+	assert_ok(w, pg_script(w->pg, sql));
+	while ((r = block_place_lost(w->pg, &at, found, &count)) == 0 && pages++ < 10)
+		for (size_t i = 0; i < count; i++) {
+			assert_int_equal(found[i].drive, w->scope.drive);
+			assert_int_equal(found[i].generation, found[i].sha256[31] == 1 ? -1 : 7);
+			of[found[i].sha256[0]]++;
+		}
+	assert_int_equal(r, -ENOENT);
+	assert_int_equal(of[1], 1);
+	assert_int_equal(of[9], 2); /* once for each of the two pages with extents of it */
+}
+
 static void the_mover_lock_is_held_by_one_connection_at_a_time(void **state)
 {
 	struct worker *w = *state;
@@ -175,6 +208,7 @@ int main(void)
 		with_worker(a_block_is_stored_only_under_the_current_step_or_step_zero),
 		with_worker(a_write_that_waits_for_a_beginning_move_is_then_refused),
 		with_worker(a_move_cannot_begin_until_a_writers_transaction_ends),
+		with_worker(blocks_that_documents_use_and_that_have_no_row_are_found),
 		with_worker(the_mover_lock_is_held_by_one_connection_at_a_time),
 	};
 

@@ -147,6 +147,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_BLOCK_DATA_REMOVE, DATA_OF},
 	{&SQL_BLOCK_DATA_PAGE, DATA_OF ", bigint, bigint"},
 	{&SQL_BLOCK_PLACE_PAGE, "int, bytea, bigint"},
+	{&SQL_BLOCK_PLACE_LOST, "bigint, bigint, bigint"},
 	/* SQL_FSCK_START is missing: it counts all that is to be read. */
 	{&SQL_FSCK_NEXT_DRIVE, "int"},
 	{&SQL_FSCK_MOVE, "bigint, bytea, smallint, int, bigint, bytea, int, bigint, bigint, bigint, bigint"},
