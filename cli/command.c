@@ -97,10 +97,16 @@ static void say_json(const struct command_run *run, int code, const char *what, 
 	json_decref(error);
 }
 
+static int exit_of(const struct command *command, int code)
+{
+	return code != EXIT_DONE && command->failure != 0 ? command->failure : code;
+}
+
 int command_say(const struct command_run *run, int code, const char *what, const char *why)
 {
 	struct buf text;
 
+	code = exit_of(run->command, code);
 	if (run->options.json) {
 		(void)fflush(stdout);
 		say_json(run, code, what, why, NULL);
@@ -172,19 +178,21 @@ static enum command_exit exit_of_status(int status)
 int command_judge(const struct command_run *run, int r, const struct api_answer *answer, const char *what)
 {
 	char why[API_TEXT_SIZE + sizeof(answer->trace) + 16];
+	int code;
 
 	if (r == 0)
 		return EXIT_DONE;
 	if (answer->status == 0 || (answer->status >= 200 && answer->status < 300))
 		return judge_transport(run, r, what);
+	code = exit_of(run->command, exit_of_status(answer->status));
 	if (run->options.json) {
 		(void)fflush(stdout);
-		say_json(run, exit_of_status(answer->status), what, answer->detail, answer->json);
-		return exit_of_status(answer->status);
+		say_json(run, code, what, answer->detail, answer->json);
+		return code;
 	}
 	(void)snprintf(why, sizeof(why), "%s%s%s%s", answer->detail, answer->trace[0] ? " (trace " : "", answer->trace,
 		answer->trace[0] ? ")" : "");
-	return command_say(run, exit_of_status(answer->status), what, why);
+	return command_say(run, code, what, why);
 }
 
 /* ---- progress ---- */
@@ -306,7 +314,7 @@ static int print_help(const struct command *c)
 	(void)args_help(c->flags, &text);
 	if (c->needs != COMMAND_NEEDS_NOTHING)
 		(void)buf_append_str(&text, key_text);
-	(void)buf_append_str(&text, exit_text);
+	(void)buf_append_str(&text, c->exits ? c->exits : exit_text);
 	command_print(&text);
 	buf_fini(&text);
 	return EXIT_DONE;
@@ -464,13 +472,13 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return code;
 }
 
-/* A failed write of the output must not look like success. */
-static int end_output(int code)
+/* A failed write of the output must not look like success. command: NULL: none of the table. */
+static int end_output(const struct command *command, int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
 	(void)fprintf(stderr, "nephos: writing the output: %s\n", strerror(errno));
-	return code == EXIT_DONE ? EXIT_REFUSED : code;
+	return code != EXIT_DONE ? code : command ? exit_of(command, EXIT_REFUSED) : EXIT_REFUSED;
 }
 
 static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
@@ -494,11 +502,11 @@ static int help_about(int argc, char **argv, int (*mount)(int argc, char **argv)
 	if (strcmp(argv[1], MOUNT_NAME) == 0)
 		return mount(2, mount_help);
 	if (is_help(argv[1]))
-		return end_output(print_help_of_help());
+		return end_output(NULL, print_help_of_help());
 	if (is_group(argv[1]) && (argc < 3 || is_help(argv[2])))
-		return end_output(print_group(argv[1]));
+		return end_output(NULL, print_group(argv[1]));
 	command = find(argc, argv, &used);
-	return command ? end_output(print_help(command)) : refuse_name(argc, argv);
+	return command ? end_output(NULL, print_help(command)) : refuse_name(argc, argv);
 }
 
 int command_main(int argc, char **argv, int (*mount)(int argc, char **argv))
@@ -513,15 +521,15 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv))
 	if (strcmp(argv[1], MOUNT_NAME) == 0)
 		return mount(argc - 1, argv + 1);
 	if (is_help(argv[1]))
-		return argc > 2 ? help_about(argc - 1, argv + 1, mount) : end_output(print_list(stdout));
+		return argc > 2 ? help_about(argc - 1, argv + 1, mount) : end_output(NULL, print_list(stdout));
 	if (is_one_of(argv[1], "--version", "-V", "version")) {
 		(void)printf("nephos %s\n", NEPHOS_VERSION);
-		return end_output(EXIT_DONE);
+		return end_output(NULL, EXIT_DONE);
 	}
 	if (is_group(argv[1]) && argc > 2 && is_help(argv[2]))
-		return end_output(print_group(argv[1]));
+		return end_output(NULL, print_group(argv[1]));
 	command = find(argc, argv, &used);
 	if (!command)
 		return refuse_name(argc, argv);
-	return end_output(run_command(command, argc - used, argv + used));
+	return end_output(command, run_command(command, argc - used, argv + used));
 }

@@ -59,6 +59,10 @@ struct command {
 	size_t words_min, words_max;
 	enum command_needs needs;
 	int (*run)(struct command_run *run); /* returns the exit code */
+	/* A command whose exit codes answer a question has one code for all failures, whichever they are, and says
+	 * itself in its help what its codes mean. 0 and NULL: enum command_exit. */
+	int failure;
+	const char *exits;
 };
 
 #define COMMAND_DEFAULT_URL "http://127.0.0.1:8050"
@@ -93,7 +97,7 @@ int command_main(int argc, char **argv, int (*mount)(int argc, char **argv));
 /*
  * Prints "nephos NAME: WHAT: WHY" on stderr; what may be NULL; names are escaped. With --json it prints one
  * object there: {"error": {"command", "what", "detail", "exit"}}, with these members of the store's problem:
- * "type", "status", "errno", "trace_id". Returns code.
+ * "type", "status", "errno", "trace_id". Returns code, or the command's own code for failures.
  */
 int command_say(const struct command_run *run, int code, const char *what, const char *why);
 /* Prints the failure that api_call has returned; what (may be NULL) is the thing that the request was about.

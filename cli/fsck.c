@@ -13,7 +13,8 @@
  * command is interrupted the check continues, and the next call of the command follows it.
  *
  * The exit codes are those of fsck programs and of scripts that ask one question, not those of the other
- * commands: 0 nothing is wrong, 1 something was found (mended or not), 2 the check could not be done.
+ * commands: 0 nothing is wrong, 1 something was found (mended or not), 2 the check could not be done, a missing key and
+ * an unreachable store included.
  */
 
 #define FSCK "/api/v2/docs/fsck"
@@ -58,6 +59,8 @@ static int print_place(struct listing *l, const json_t *finding)
 		if (r == 0)
 			r = print_name(&l->line, span_str(text_of(finding, "path")), l->escape);
 	}
+	if (r == 0 && json_is_true(json_object_get(finding, "removed")))
+		r = buf_append_str(&l->line, " a removed document");
 	if (r == 0 && *text_of(finding, "id"))
 		r = buf_printf(&l->line, " [id %s]", text_of(finding, "id"));
 	return r;
@@ -75,8 +78,8 @@ static int print_finding(void *cookie, json_t *finding)
 	buf_reset(&l->line);
 	r = print_place(l, finding);
 	if (r == 0)
-		r = buf_printf(&l->line, ": %s (%s: is %lld, should be %lld)%s\n", text_of(finding, "text"),
-			text_of(finding, "kind"), number_of(finding, "is"), number_of(finding, "should"),
+		r = buf_printf(&l->line, ": %s (%s%s%s)%s\n", text_of(finding, "text"), text_of(finding, "kind"),
+			*text_of(finding, "detail") ? ": " : "", text_of(finding, "detail"),
 			json_is_true(json_object_get(finding, "mended")) ? ": mended" : "");
 	if (r == 0)
 		command_print(&l->line);
@@ -233,15 +236,18 @@ static const struct args_flag fsck_flags[] = {
 const struct command command_fsck = {
 	.name = "fsck",
 	.arguments = "[--repair | --last | --stop] [--json]",
-	.summary = "check every row and byte of the store (administrators)",
+	.summary = "check the rows and the stored blocks of the store (administrators)",
 	.details =
 		"A docs service reads the whole store while it is in use, with at most half of the time of one thread. The check continues when\n"
 		"this command is interrupted, and after a restart; the next call follows it. Each finding names the drive, the path and the id\n"
-		"of the document. --repair mends usage, counts of links, entries and extents, names, dangling rows and gaps in the journal. Lost\n"
-		"content can only be restored from a backup.\n\n"
-		"Unlike the other commands it exits with 0 when nothing is wrong, 1 when something was found, mended or not, and 2 when the\n"
-		"check could not be done.\n",
+		"of the document. Content in blocks is compared with the hashes of the blocks. Content of less than 32 KiB lies in rows, and can\n"
+		"only be compared where a digest of it is kept; the digest of a file of several blocks is not checked. --repair mends usage,\n"
+		"counts of links, entries and extents, names, digests, dangling rows and gaps in the journal. Lost content can only be restored\n"
+		"from a backup.\n",
 	.flags = fsck_flags,
 	.needs = COMMAND_NEEDS_TOKEN,
 	.run = fsck_run,
+	.failure = COULD_NOT,
+	.exits =
+		"\nExit status: 0 nothing is wrong, 1 something was found, mended or not, 2 the check could not be done, for whatever reason.\n",
 };

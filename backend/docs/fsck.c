@@ -100,8 +100,10 @@ static void begin_phase(struct fsck_place *to, int phase)
 	switch (phase) {
 	case FSCK_PHASE_DRIVE:
 	case FSCK_PHASE_JOURNAL:
-	case FSCK_PHASE_STRAYS:
 		to->number = 0;
+		break;
+	case FSCK_PHASE_STRAYS:
+		to->number = (int64_t)INT32_MIN - 1; /* rows that belong to no drive may have any number */
 		break;
 	case FSCK_PHASE_EXTENTS:
 		memset(to->bytes, 0, 8);
@@ -133,51 +135,46 @@ static void fit_page(struct fsck_place *to, int64_t took_ns)
 
 /* ---- the bytes of a block ---- */
 
-static int read_digest(struct fsck *f, const struct block_name *name, uint32_t size, uint8_t ret[SHA256_BYTES])
+/* The memory of the store would answer for bytes that are lost by now. */
+static int read_fresh(struct fsck *f, const struct block_name *name, struct span *ret)
 {
 	struct block_store *blocks = f->docs->blocks;
-	struct sha256 s;
-	uint32_t at = 0, got = 0;
-	int r = sha256_init(&s);
+	uint32_t size = 0;
+	const int r = blocks->ops->fresh ? blocks->ops->fresh(blocks, name, f->buffer, FSCK_READ_BYTES, &size)
+					 : blocks->ops->get(blocks, name, 0, f->buffer, FSCK_READ_BYTES, &size);
 
-	while (r == 0 && at < size) {
-		const uint32_t want = size - at < FSCK_READ_BYTES ? size - at : FSCK_READ_BYTES;
-
-		r = blocks->ops->get(blocks, name, at, f->buffer, want, &got);
-		if (r == 0)
-			r = got == want ? sha256_update(&s, f->buffer, got) : -EIO;
-		at += got;
-	}
 	if (r == 0)
-		r = sha256_final(&s, ret);
-	sha256_fini(&s);
+		*ret = span_of(f->buffer, size);
 	return r;
 }
 
 /* ret->kind 0: nothing is wrong. A failure says nothing about the block. */
 static int judge_block(struct fsck *f, const struct block_name *name, uint32_t size, struct fsck_found *ret)
 {
-	struct block_store *blocks = f->docs->blocks;
 	uint8_t digest[SHA256_BYTES];
-	uint32_t there = 0;
-	int r = blocks->ops->size(blocks, name, &there);
+	struct span bytes = span_of(NULL, 0);
+	int r = read_fresh(f, name, &bytes);
 
-	*ret = (struct fsck_found){.drive = name->drive, .is = there, .should = name->generation};
-	if (r == 0 && there != size) {
+	*ret = (struct fsck_found){.drive = name->drive, .should = name->generation};
+	if (r == 0 && bytes.size != size) {
 		ret->kind = FSCK_BLOCK_SIZE;
+		ret->is = (int64_t)bytes.size;
+		ret->should = size;
 		return 0;
 	}
 	if (r == 0)
-		r = read_digest(f, name, size, digest);
+		r = sha256_of(bytes, digest);
 	if (r == 0)
 		ret->kind = memcmp(digest, name->sha256, sizeof(digest)) == 0 ? 0 : FSCK_BLOCK_DIGEST;
+	else if (r == -EBADMSG)
+		ret->kind = FSCK_BLOCK_DIGEST;
 	else if (r == -ENOENT)
 		ret->kind = FSCK_BLOCK_LOST;
 	else if (r == -EIO)
 		ret->kind = FSCK_BLOCK_UNREADABLE;
 	else
 		return r;
-	ret->is = r < 0 ? -r : ret->is;
+	ret->is = r < 0 ? -r : 0;
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 /*
  * fsck: the check of the whole store, on a thread with a connection of its own. The thread looks whether an
- * administrator has started a run, and works on it in steps that end within a second. It checks every row of
- * every drive against the rows that say the same, and every byte of every block against its hash. Findings are
- * written down with the path of the document; with `repair`, values that can be derived from other rows are
- * mended.
+ * administrator has started a run, and works on it in steps that end within a second. It checks the rows of every
+ * drive against the rows that say the same, and every byte of every block, read past the memory of the service,
+ * against its hash. Findings are written down with the path of the document; with `repair`, values that can be
+ * derived from other rows are mended.
  *
  * A run is a row (rows/fsck.h). One instance has it at a time, and writes its progress after each step; when
  * that instance is gone, another one goes on from there. Memory is one page of rows and one buffer, however
@@ -14,6 +14,7 @@
 #define NEPHOS_DOCS_FSCK_H
 
 #include "backend/docs/core/docs.h"
+#include "common/base/limits.h"
 
 #define FSCK_LOOK_MS 1000 /* between two looks whether a run was started at another instance */
 /* time that a page of rows, or of blocks, should take: other requests wait less than that */
@@ -22,7 +23,7 @@
 #define FSCK_BLOCKS_MAX 64 /* most blocks of a page; how many of them are read depends on the time */
 #define FSCK_USERS_MAX 32  /* most documents that are named for one bad block */
 #define FSCK_TRIES_MAX 5   /* tries of a step that the database refuses, before the run ends as failed */
-#define FSCK_READ_BYTES (1u << 20) /* bytes of a block that are read at once */
+#define FSCK_READ_BYTES (BLOCK_BYTES_MAX + 1) /* one block, and the byte that shows that it is too long */
 
 struct fsck;
 

@@ -10,7 +10,13 @@ start_docs docs-2 --upkeep-period 3600
 U=$URL_docs_1
 ask GET "$H" >/dev/null
 D=$(value .id)
+ROOT="$D::bigint << 32 | 1"
 F=$V2/fsck
+# Findings of one kind: check_details SENTENCE KIND WANTED, as "path removed is detail" without the generation's number.
+check_details() {
+	check_eq "$1" "$3" "$(jq -r --arg k "$2" '.items[] | select(.kind == $k) | "\(.path) \(.removed) \(.is) \(.detail)"' \
+		"$WORK/findings" | sed 's/generation [0-9]*/generation N/' | sort -u)"
+}
 number() { psql -X -q -A -t "$DATABASE" -c "$1"; }
 id_of() { ask GET "$H/items?path=/$1" >/dev/null; value .id; }
 over() { [ "$(ask GET "$F")" = 200 ] && [ "$(value .state)" != running ]; }
@@ -65,6 +71,8 @@ check_eq "a batch that sets an xattr of the file of 5 kB gets 200" \
 check_eq "DELETE of a file gets 204" 204 "$(ask DELETE "$H/files/many/f5")"
 as 2
 ask GET "$H" >/dev/null
+ask GET "$H" >/dev/null
+D2=$(value .id)
 check_eq "PUT of a file by a second user gets 201" 201 "$(http -T "$WORK/small" "${AS[@]}" "$U$H/files/theirs")"
 
 # ---- permissions ----
@@ -126,6 +134,71 @@ as 1 1
 check_store
 check_eq "a check after all repairs and one more PUT reports nothing" 0 "$FOUND"
 
+# ---- a folder whose row is wrong is still found by its only entry ----
+check_eq "PUT of a file below the folder gets 201" 201 "$(as 1; http -T "$WORK/small" "${AS[@]}" "$U$H/files/a/b/below")"
+reachable() { check_eq "GET of a file below the folder gets 200 after the repair of $1" 200 "$(as 1; ask GET "$H/files/a/b/below")"; }
+planted "a folder's row with the name of another document" entry-unmarked /a/b true \
+	"UPDATE node SET name = 'copy' WHERE id = $B"
+reachable "a row with the name of another document"
+planted "a folder's row with a parent that does not exist" entry-unmarked /a/b true \
+	"UPDATE node SET parent = ($D::bigint << 32) + 888888 WHERE id = $B"
+reachable "a row with a parent that does not exist"
+planted "a folder's row with a name that no entry has" entry-unmarked /a/b true \
+	"UPDATE node SET name = 'garbage' WHERE id = $B"
+reachable "a row with a name that no entry has"
+check_eq "the repaired row of the folder has the name of the entry" b "$(number "SELECT convert_from(name, 'UTF8') FROM node WHERE id = $B")"
+planted "a second name of a folder" entry-unmarked /b-again true \
+	"INSERT INTO entry VALUES ($ROOT, $B, false, 'b-again')"
+reachable "a second name of a folder"
+planted "a folder whose row has lost its type" type-bad /a false "UPDATE node SET mode = mode & 4095 WHERE id = $A"
+check "a check reports the entries of a folder that has lost its type" grep -qx "entry-without-folder /a/b false" "$WORK/found"
+number "UPDATE node SET mode = mode | 16384 WHERE id = $A" >/dev/null
+check_store true
+reachable "a folder that had lost its type"
+
+# ---- rows that contradict each other ----
+planted "a name of a document that is marked as removed" entry-to-removed /a/small true \
+	"UPDATE node SET orphaned_at = now() - interval '1 h' WHERE id = $SMALL"
+planted "a name of another drive's document" entry-without-document /foreign true \
+	"INSERT INTO entry VALUES ($D2::bigint << 32 | 1, $SMALL, true, 'foreign')"
+planted "an entry whose name has a slash" name-bad /a/x/y true "UPDATE entry SET name = 'x/y' WHERE child = $SMALL"
+planted "an entry without a name" name-bad /a/ true "UPDATE entry SET name = '' WHERE child = $SMALL"
+planted "a folder's entry with the name .." name-bad "/a/\\.\\." true "UPDATE entry SET name = '..' WHERE child = $B"
+planted "a file's row whose name has a slash" name-lost /a/x/y true "UPDATE node SET name = 'x/y' WHERE id = $SMALL"
+planted "an entry and a row with the name ." name-bad "/a/\\." false \
+	"UPDATE node SET name = '.' WHERE id = $SMALL; UPDATE entry SET name = '.' WHERE child = $SMALL"
+number "UPDATE node SET name = 'small' WHERE id = $SMALL; UPDATE entry SET name = 'small' WHERE child = $SMALL" >/dev/null
+planted "a size below 0" size-bad /a/small false "UPDATE node SET size = -1 WHERE id = $SMALL"
+number "UPDATE node SET size = 5000 WHERE id = $SMALL" >/dev/null
+head -c 100000 /dev/urandom >"$WORK/block"
+check_eq "PUT of a file of one block gets 201" 201 "$(as 1; http -T "$WORK/block" "${AS[@]}" "$U$H/files/a/one")"
+ONE=$(as 1; id_of a/one)
+as 1 1
+planted "a digest that is not the hash of a file's only block" digest /a/one true \
+	"UPDATE node SET digest = sha256('x'), digest_seq = content_seq WHERE id = $ONE"
+planted "a digest of content that the file does not have yet" digest /a/one true \
+	"UPDATE node SET digest = sha256('x'), digest_seq = content_seq + 1 WHERE id = $ONE"
+number "UPDATE node n SET digest = sha256(x.data), digest_seq = content_seq FROM extent x WHERE n.id = $SMALL AND x.node = n.id" >/dev/null
+number "UPDATE node n SET digest = x.sha256, digest_seq = content_seq FROM extent x WHERE n.id = $ONE AND x.node = n.id" >/dev/null
+check_store
+check_eq "a check of two files with the right digests reports nothing" 0 "$FOUND"
+planted "altered bytes of small content with a digest" digest-inline /a/small false \
+	"UPDATE extent SET data = overlay(data placing 'XY' from 100) WHERE node = $SMALL"
+number "UPDATE node SET digest = NULL WHERE id = $SMALL" >/dev/null
+planted "a block's row with another size than its bytes" block-missing /a/one true \
+	"UPDATE block SET size = size + 1 WHERE sha256 = (SELECT sha256 FROM extent WHERE node = $ONE)"
+planted "a block's row with another generation than its bytes" block-missing /a/one true \
+	"UPDATE block SET generation = generation + 1000000 WHERE sha256 = (SELECT sha256 FROM extent WHERE node = $ONE)"
+number "DELETE FROM entry WHERE child = $ONE; UPDATE node SET orphaned_at = now() WHERE id = $ONE;
+	DELETE FROM block WHERE sha256 = (SELECT sha256 FROM extent WHERE node = $ONE)" >/dev/null
+check_store true
+check_details "a finding about a removed document has no path and says so" block-missing "null true null at byte 0, generation N"
+number "INSERT INTO entry VALUES ($A, $ONE, false, 'one'); UPDATE node SET orphaned_at = NULL WHERE id = $ONE" >/dev/null
+check_store true
+check_store
+check_eq "a check reports nothing after the removed document has its name again" 0 "$FOUND"
+[ "$FOUND" = 0 ] || cat "$WORK/found"
+
 # ---- damage that cannot ----
 # The disk refuses to read the block, for both instances: either of them may run the check.
 TRACERS=()
@@ -167,6 +240,16 @@ hash=$(number "SELECT encode(sha256, 'hex') FROM extent WHERE node = $(id_of a/c
 BLOCK=$(find "$WORK/blocks" -type f -name "$D-*$hash*" | head -1)
 [ -n "$BLOCK" ] || BLOCK=$(find "$WORK/blocks" -type f | xargs sha256sum | sed -n "s/^$hash  //p" | head -1)
 flip() { printf 'X' | dd of="$BLOCK" bs=1 seek=1234567 conv=notrunc status=none; printf 'Y' | dd of="$BLOCK" bs=1 seek=1234568 conv=notrunc status=none; }
+details() { # the finding of the damage, without a repair
+	cp -p "$BLOCK" "$WORK/kept"
+	rm "$BLOCK"
+	check_store
+	cp -p "$WORK/kept" "$BLOCK"
+	check_details "the finding of a missing block says its generation, and no numbers to compare" \
+		block-lost "/a/copy null null generation N
+/a/second null null generation N"
+}
+details
 damaged "a block with two changed bytes" block-digest flip
 damaged "a truncated block" block-size truncate -s 1000 "$BLOCK"
 damaged "a missing block" block-lost rm "$BLOCK"
@@ -185,16 +268,48 @@ number "UPDATE node SET seq = seq - 1000000 WHERE id = $SMALL" >/dev/null
 planted "a next document number that is already in use" \
 	number /a/small false "UPDATE drive SET next_number = 3 WHERE id = $D"
 number "UPDATE drive SET next_number = 100000 WHERE id = $D" >/dev/null
-ROOT="$D::bigint << 32 | 1"
 planted "a root folder that is not its own parent" root - false "UPDATE node SET parent = id + 1 WHERE id = ($ROOT)"
 number "UPDATE node SET parent = id WHERE id = ($ROOT)" >/dev/null
 planted "a journal entry of a drive that does not exist" stray - false \
 	"INSERT INTO journal SELECT 4711, op, what, seq, id, parent, old_parent, replaced, from_, len, made_at, name, old_name, key FROM journal WHERE drive = $D LIMIT 1"
 number "DELETE FROM journal WHERE drive = 4711" >/dev/null
+planted "a journal entry of drive 0" stray - false \
+	"INSERT INTO journal SELECT 0, op, what, seq, id, parent, old_parent, replaced, from_, len, made_at, name, old_name, key FROM journal WHERE drive = $D LIMIT 1"
+number "DELETE FROM journal WHERE drive = 0" >/dev/null
+planted "an xattr of a document with a negative id" stray - false "INSERT INTO xattr VALUES (-5, 'user.a', 'x')"
+check_details "the finding of rows of a negative drive says its number" stray "null null null it is -1"
+number "DELETE FROM xattr WHERE node = -5" >/dev/null
+planted "an entry in a folder of no drive" stray - false "INSERT INTO entry VALUES (5, $SMALL, true, 'nowhere')"
+check_eq "an entry in a folder of no drive is no link of its document" 1 "$(number "SELECT nlink FROM node WHERE id = $SMALL")"
+number "DELETE FROM entry WHERE parent = 5" >/dev/null
 check_store true
 check_store
 check_eq "a check after all damage was undone reports nothing" 0 "$FOUND"
 [ "$FOUND" = 0 ] || cat "$WORK/found"
+
+# ---- a block that the services have in memory ----
+yes 'a line of a text that is stored in a short form' | head -c 5000000 >"$WORK/text"
+check_eq "PUT of a file of 5 MB of text gets 201" 201 "$(as 1; http -T "$WORK/text" "${AS[@]}" "$U$H/files/text")"
+for i in 1 2 3; do
+	http "${AS[@]}" "$URL_docs_1$H/files/text" >/dev/null
+	http "${AS[@]}" "$URL_docs_2$H/files/text" >/dev/null
+	check_store
+done
+check_eq "a check of a store with a short block reports nothing" 0 "$FOUND"
+hash=$(head -c 4194304 "$WORK/text" | sha256sum | head -c 64)
+BLOCK=$(find "$WORK/blocks" -type f -name "$D-$hash-*")
+check "the block of the text is stored in a short form" test "$(stat -c %s "$BLOCK")" -lt 100000
+cp -p "$BLOCK" "$WORK/kept"
+printf 'XXXXXXXX' | dd of="$BLOCK" bs=1 seek=100 conv=notrunc status=none
+check_store
+check "a check reports altered bytes of a short block that the services have read before" \
+	grep -qx "block-digest /text false" "$WORK/found"
+rm "$BLOCK"
+check_store
+check "a check reports a missing block that the services have read before" grep -qx "block-lost /text false" "$WORK/found"
+cp -p "$WORK/kept" "$BLOCK"
+check_store
+check_eq "a check reports nothing after the block of the text is back" 0 "$FOUND"
 
 # ---- clients see a repair ----
 as 1

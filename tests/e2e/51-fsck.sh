@@ -50,6 +50,14 @@ touch "$WORK/stop"
 wait "$writer"
 exec 7>&-
 
+# ---- exit codes ----
+check "nephos fsck without a key exits with 2" ends 2 env NEPHOS_URL="$URL" "$N" fsck
+check "nephos fsck --json without a key exits with 2" ends 2 env NEPHOS_URL="$URL" "$N" fsck --json
+check_eq "nephos fsck --json without a key prints the exit code 2" 2 "$(jq .error.exit "$WORK/err")"
+check "nephos fsck --json of an address where nothing listens exits with 2" \
+	ends 2 env NEPHOS_URL=http://127.0.0.1:9 NEPHOS_TOKEN=x "$N" fsck --json
+check_eq "nephos fsck --json of an address where nothing listens prints the exit code 2" 2 "$(jq .error.exit "$WORK/err")"
+
 # ---- permissions ----
 name=fsck-$$
 check "an administrator makes an account of an ordinary user" \
@@ -60,6 +68,9 @@ chmod 600 "$WORK/password"
 check "the ordinary user logs in with nephos login" \
 	ends 0 "$N" login "$URL" --user "$name" --password-file "$WORK/password"
 check "nephos fsck by an ordinary user exits with 2" ends 2 "$N" fsck
+check "nephos fsck --json by an ordinary user exits with 2" ends 2 "$N" fsck --json
+check_eq "nephos fsck --json by an ordinary user prints the exit code 2" 2 "$(jq .error.exit "$WORK/err")"
+check "nephos fsck by an ordinary user exits with 2 once more" ends 2 "$N" fsck
 check "the error for the ordinary user says that fsck is for administrators or not allowed" \
 	grep -qi 'administrator\|not allowed\|forbidden' "$WORK/err"
 check "nephos fsck with both --last and --repair exits with 2" ends 2 "$N" fsck --last --repair --credentials "$ADMIN"

@@ -19,6 +19,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define DETAIL_BYTES_MAX 256 /* two numbers and the text of an errno */
+
 static const char *const STATES[] = {
 	[DOCS_FSCK_NEVER] = "never",
 	[DOCS_FSCK_RUNS] = "running",
@@ -160,13 +162,35 @@ struct finding_page {
 	int64_t last;
 };
 
+/* Programs get the numbers only where these are a value and the right one, so that nobody compares others. */
+static int set_values(json_t *o, const struct docs_fsck_finding *f)
+{
+	struct buf detail;
+	int r;
+
+	buf_init(&detail, DETAIL_BYTES_MAX);
+	r = fsck_kind_detail(f->kind, f->is, f->should, &detail);
+	if (r == 0 && detail.size > 0)
+		r = item_json_set_bytes(o, "detail", buf_span(&detail));
+	if (r == 0 && fsck_kind_counts(f->kind))
+		r = json_object_set_new(o, "is", json_integer(f->is)) < 0 ||
+				json_object_set_new(o, "should", json_integer(f->should)) < 0
+			? -ENOMEM
+			: 0;
+	if (r == 0 && f->removed)
+		r = json_object_set_new(o, "removed", json_true()) < 0 ? -ENOMEM : 0;
+	buf_fini(&detail);
+	return r;
+}
+
 static json_t *finding_json(const struct docs_fsck_finding *f)
 {
-	json_t *o =
-		json_pack("{s:s, s:s, s:b, s:I, s:I}", "kind", fsck_kind_name(f->kind), "text", fsck_kind_text(f->kind),
-			"mended", (int)f->mended, "is", (json_int_t)f->is, "should", (json_int_t)f->should);
+	json_t *o = json_pack("{s:s, s:s, s:b}", "kind", fsck_kind_name(f->kind), "text", fsck_kind_text(f->kind),
+		"mended", (int)f->mended);
 	int r = o ? item_json_set_id(o, "number", f->number) : -ENOMEM;
 
+	if (r == 0)
+		r = set_values(o, f);
 	if (r == 0)
 		r = item_json_set_id(o, "drive", f->drive);
 	if (r == 0)

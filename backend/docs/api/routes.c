@@ -84,9 +84,9 @@
 #define FSCK                                                                                                                                            \
 	OBJECT(TEXT("run") "," TEXT("state") ",\"repair\":{\"type\":\"boolean\"}," NUMBER("drives") "," NUMBER("rows") "," NUMBER("blocks") "," NUMBER( \
 		"bytes") "," NUMBER("bytes_total") "," NUMBER("found") "," NUMBER("mended") "," NUMBER("started_at") "," NUMBER("ended_at"))
-#define FINDING                                                                                             \
-	OBJECT(TEXT("number") "," TEXT("kind") "," TEXT("text") ",\"mended\":{\"type\":\"boolean\"}," TEXT( \
-		"drive") "," TEXT("drive_name") "," TEXT("id") "," TEXT("path") "," NUMBER("is") "," NUMBER("should"))
+#define FINDING                                                                                                                                      \
+	OBJECT(TEXT("number") "," TEXT("kind") "," TEXT("text") ",\"mended\":{\"type\":\"boolean\"}," TEXT("drive") "," TEXT("drive_name") "," TEXT( \
+		"id") "," TEXT("path") ",\"removed\":{\"type\":\"boolean\"}," TEXT("detail") "," NUMBER("is") "," NUMBER("should"))
 #define ITEM_PAGE OBJECT(LIST("items", ITEM) ",\"next\":{\"type\":[\"string\",\"null\"]}")
 #define XATTR_PAGE                                                 \
 	OBJECT(LIST("xattrs",                                      \
@@ -170,7 +170,7 @@ const struct http_route docs_routes[] = {
 
 	{"POST", V2 "/fsck", BODY_JSON, .handler = api_fsck_start, .tag = "store",
 		.summary = "Start a check of the whole store (administrators)",
-		.doc = "{\"description\":\"every row and every byte is read while the store is in use; repair: what can be derived is mended\"," JSON_BODY_OPTIONAL(
+		.doc = "{\"description\":\"the rows and the bytes of every block are read while the store is in use; repair: what can be derived is mended\"," JSON_BODY_OPTIONAL(
 			OBJECT("\"repair\":{\"type\":\"boolean\"}")) "," RESPONSES(JSON_ANSWER("202", "started",
 			FSCK) "," JSON_ANSWER("200", "a check of that kind runs already", FSCK) "," ANSWER("409",
 			"a check of the other kind runs") "," ANSWER("403", "not an administrator")) "}"},

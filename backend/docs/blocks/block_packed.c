@@ -167,7 +167,7 @@ static int has_name_of(struct span stored, const struct block_name *name, bool *
 	return r;
 }
 
-/* Replaces the stored bytes by the plain bytes. */
+/* Replaces the stored bytes by the plain bytes. -EBADMSG: they are damaged. */
 static int make_plain(struct kept *k, bool *ret_was_plain)
 {
 	const struct span stored = span_of(k->bytes, k->size);
@@ -187,7 +187,7 @@ static int make_plain(struct kept *k, bool *ret_was_plain)
 			" outcome=\"the block is damaged\"",
 			k->name.drive, k->name.generation);
 	if (r < 0)
-		return r == -EBADMSG ? -EIO : r;
+		return r;
 	free(k->bytes);
 	k->bytes = plain;
 	k->size = (uint32_t)size;
@@ -200,6 +200,7 @@ static void kept_free(struct kept *k)
 	free(k);
 }
 
+/* A block that is too long shows by a size of BLOCK_BYTES_MAX + 1. */
 static int read_whole(struct block_packed *p, const struct block_name *name, struct kept **ret)
 {
 	struct kept *k = calloc(1, sizeof(*k));
@@ -211,8 +212,6 @@ static int read_whole(struct block_packed *p, const struct block_name *name, str
 	k->bytes = malloc(BLOCK_BYTES_MAX + 1);
 	if (k->bytes)
 		r = p->below->ops->get(p->below, name, 0, k->bytes, BLOCK_BYTES_MAX + 1, &k->size);
-	if (r == 0 && k->size > BLOCK_BYTES_MAX)
-		r = -EIO;
 	if (r < 0) {
 		kept_free(k);
 		return r;
@@ -232,16 +231,36 @@ static int load(struct block_packed *p, const struct block_name *name, struct pa
 
 	if (r < 0)
 		return r;
-	r = make_plain(k, &was_plain);
+	r = k->size <= BLOCK_BYTES_MAX ? make_plain(k, &was_plain) : -EIO;
 	if (r < 0) {
 		kept_free(k);
-		return r;
+		return r == -EBADMSG ? -EIO : r;
 	}
 	if (was_plain)
 		note_plain(p, name);
 	copy_part(k, part);
 	keep(p, k);
 	return 0;
+}
+
+/* budget: the signature is that of block_store.h */
+static int packed_fresh(
+	struct block_store *s, const struct block_name *name, void *data, uint32_t room, uint32_t *ret_size)
+{
+	struct part part = {.size = room, .data = data};
+	bool was_plain;
+	struct kept *k;
+	int r = read_whole((struct block_packed *)s, name, &k);
+
+	if (r < 0)
+		return r;
+	r = make_plain(k, &was_plain);
+	if (r == 0) {
+		copy_part(k, &part);
+		*ret_size = part.got;
+	}
+	kept_free(k);
+	return r;
 }
 
 /* Whether the stored bytes are the plain bytes, so that parts of them can be read from below. */
@@ -372,6 +391,7 @@ static void packed_free(struct block_store *s)
 static const struct block_store_ops block_packed_ops = {
 	.put = packed_put,
 	.get = packed_get,
+	.fresh = packed_fresh,
 	.size = packed_size,
 	.remove = packed_remove,
 	.each = packed_each,

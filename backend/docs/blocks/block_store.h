@@ -32,6 +32,11 @@ struct block_store_ops {
 	/* Reads bytes [from, from+size) into data; fewer at the end of the block. -ENOENT, -EIO. */
 	int (*get)(struct block_store *s, const struct block_name *name, uint32_t from, void *data, uint32_t size,
 		uint32_t *ret_size);
+	/* Reads the whole block from where it lies, and neither uses nor fills memory of the store: what a check
+	 * wants. ret_size: bytes of the block, at most room. NULL for a store that keeps no bytes in memory: there
+	 * get does the same. -ENOENT, -EIO; -EBADMSG: the stored bytes were read, and are damaged. */
+	int (*fresh)(
+		struct block_store *s, const struct block_name *name, void *data, uint32_t room, uint32_t *ret_size);
 	int (*size)(
 		/* size of a block; -ENOENT, -EIO */
 		struct block_store *s, const struct block_name *name, uint32_t *ret);

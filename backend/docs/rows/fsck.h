@@ -6,7 +6,7 @@
 #ifndef NEPHOS_DOCS_ROWS_FSCK_H
 #define NEPHOS_DOCS_ROWS_FSCK_H
 
-#include "common/base/span.h"
+#include "common/base/buf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,8 @@
 #define FSCK_LEASE_S 60
 #define FSCK_PAGE_MAX 1000 /* most findings in one answer */
 
-/* The kinds of damage. `is` and `should` are the counted value and the right one, or what the comment says. */
+/* The kinds of damage. `is` and `should` are the counted value and the right one, or what the comment says: the table
+ * in fsck.c has what is shown of them. */
 #define FSCK_ENTRY_WITHOUT_CHILD 1  /* a name leads to no document */
 #define FSCK_ENTRY_WITHOUT_PARENT 2 /* a name lies in no folder */
 #define FSCK_ENTRY_UNMARKED 3	    /* a further name that is not marked as such, or a second name of a folder */
@@ -29,8 +30,8 @@
 #define FSCK_ALLOCATED 8
 #define FSCK_EXTENTS 9
 #define FSCK_CHARGED 10
-#define FSCK_XATTRS 11 /* the mark that says whether the document has xattrs is wrong */
-#define FSCK_EXTENT_BAD 12
+#define FSCK_XATTRS 11	   /* the mark that says whether the document has xattrs is wrong */
+#define FSCK_EXTENT_BAD 12 /* is: how many, as in the next one */
 #define FSCK_EXTENTS_OVERLAP 13
 #define FSCK_AHEAD 14		    /* the document was changed at a position that its drive has not reached */
 #define FSCK_NUMBER 15		    /* the document's number is still to be given to a new document */
@@ -38,9 +39,9 @@
 #define FSCK_XATTR_WITHOUT_NODE 17
 /* Content whose block has no row. is: the offset of the extent; should: the generation */
 #define FSCK_BLOCK_MISSING 18
-/* The block's bytes are missing. should: the generation, as in the kinds up to FSCK_BLOCK_LEAKED, too */
+/* The block's bytes are missing. should: the generation, as in the other kinds up to FSCK_BLOCK_LEAKED, too */
 #define FSCK_BLOCK_LOST 19
-#define FSCK_BLOCK_SIZE 20
+#define FSCK_BLOCK_SIZE 20 /* is and should: bytes */
 #define FSCK_BLOCK_DIGEST 21
 #define FSCK_BLOCK_UNREADABLE 22 /* is: the errno */
 #define FSCK_BLOCK_LEAKED 23	 /* nothing refers to the block, and nothing would make upkeep look at it */
@@ -51,8 +52,15 @@
 #define FSCK_DRIVE_EXTENTS 28
 #define FSCK_DRIVE_BLOCKS 29 /* bytes of the stored blocks */
 #define FSCK_ROOT 30
-#define FSCK_STRAY 31 /* rows of a drive that does not exist */
-#define FSCK_KINDS 32
+#define FSCK_STRAY 31		/* rows of a drive that does not exist. is: its number, which may be negative */
+#define FSCK_ENTRY_TO_ORPHAN 32 /* a name leads to a document whose row says that it has lost its last name */
+#define FSCK_NAME_BAD 33	/* no document may have this name */
+#define FSCK_SIZE_BAD 34	/* a size below 0 */
+#define FSCK_TYPE_BAD 35	/* a mode without a type of documents */
+#define FSCK_DIGEST 36		/* the kept digest is not that of the content, which its block has shown to be right */
+/* The kept digest is not that of content in rows: either of them may be wrong, and nothing else says which. */
+#define FSCK_DIGEST_INLINE 37
+#define FSCK_KINDS 38
 
 /* FAILED: a step failed on every try. The numbers are stored in rows. */
 enum docs_fsck_state { DOCS_FSCK_NEVER, DOCS_FSCK_RUNS, DOCS_FSCK_OVER, DOCS_FSCK_STOPPED, DOCS_FSCK_FAILED };
@@ -69,10 +77,10 @@ struct docs_fsck { /* the run that is under way, or the last one */
 
 struct docs_fsck_finding {
 	int64_t number; /* 1, 2, … within its run */
-	uint32_t drive;
+	int64_t drive;	/* of rows that belong to no drive it may be any number */
 	int kind;
-	bool mended;
-	int64_t id; /* of the document; 0: of none */
+	bool mended, removed; /* removed: the document has no name any more, and is about to be deleted */
+	int64_t id;	      /* of the document; 0: of none */
 	int64_t is, should;
 	struct span drive_name, path; /* path empty: none is known */
 };
@@ -80,5 +88,9 @@ struct docs_fsck_finding {
 /* A word for programs, and a sentence without its subject for people. */
 const char *fsck_kind_name(int kind);
 const char *fsck_kind_text(int kind);
+/* Whether `is` and `should` are a value and the right one. */
+bool fsck_kind_counts(int kind);
+/* Appends what `is` and `should` say, for people; nothing where they say nothing. -ENOMEM, -E2BIG. */
+int fsck_kind_detail(int kind, int64_t is, int64_t should, struct buf *to);
 
 #endif

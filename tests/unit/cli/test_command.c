@@ -127,7 +127,7 @@ static void every_command_has_a_help_text_with_exit_codes(void **state)
 			RUN(&o, names[i][0], "--help");
 		assert_int_equal(o.code, EXIT_DONE);
 		assert_int_equal(strncmp(o.out, "usage: nephos ", 14), 0);
-		assert_non_null(strstr(o.out, "4 not authenticated"));
+		assert_non_null(strstr(o.out, "\nExit status: 0 "));
 		assert_string_equal(o.err, "");
 	}
 	RUN(&o, "--help");
@@ -299,6 +299,27 @@ static void a_command_whose_output_cannot_be_written_fails(void **state)
 	assert_int_equal(code, EXIT_REFUSED);
 }
 
+/* Scripts ask fsck one question; whatever prevents the answer has one code. */
+static void each_failure_of_fsck_exits_as_its_help_says(void **state)
+{
+	struct outcome o;
+	json_t *error;
+
+	(void)state;
+	RUN(&o, "fsck", "--help");
+	assert_non_null(strstr(o.out, "2 the check could not be done"));
+	assert_null(strstr(o.out, "4 not authenticated"));
+	RUN(&o, "fsck");
+	assert_int_equal(o.code, 2);
+	setenv("NEPHOS_URL", "http://127.0.0.1:1", 1);
+	setenv("NEPHOS_TOKEN", "t", 1);
+	RUN(&o, "fsck", "--json");
+	assert_int_equal(o.code, 2);
+	error = json_loads(o.err, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(error, "error"), "exit")), 2);
+	json_decref(error);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup(a_command_without_a_key_exits_as_not_authenticated, set_up),
 		cmocka_unit_test_setup(a_store_that_does_not_listen_is_reported_as_unreachable, set_up),
 		cmocka_unit_test_setup(a_command_whose_output_cannot_be_written_fails, set_up),
+		cmocka_unit_test_setup(each_failure_of_fsck_exits_as_its_help_says, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

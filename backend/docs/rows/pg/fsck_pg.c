@@ -45,6 +45,9 @@ static const struct mend {
 	[FSCK_DRIVE_DOCUMENTS] = {&SQL_FSCK_MEND_SUMS, true},
 	[FSCK_DRIVE_EXTENTS] = {&SQL_FSCK_MEND_SUMS, true},
 	[FSCK_DRIVE_BLOCKS] = {&SQL_FSCK_MEND_BLOCKS, false},
+	[FSCK_ENTRY_TO_ORPHAN] = {&SQL_FSCK_MEND_ORPHAN, true},
+	[FSCK_NAME_BAD] = {&SQL_FSCK_MEND_BAD_NAME, true},
+	[FSCK_DIGEST] = {&SQL_FSCK_MEND_DIGEST, true},
 };
 
 /* ---- the run ---- */
@@ -326,16 +329,17 @@ int docs_pg_fsck_stop(struct docs_store *store)
 int docs_pg_fsck_findings(
 	struct docs_store *store, int64_t after, uint32_t limit, docs_on_finding on_finding, void *cookie)
 {
-	enum { NUMBER, DRIVE, KIND, MENDED, ID, IS, SHOULD, NAME_OF_DRIVE, PATH };
+	enum { NUMBER, DRIVE, KIND, MENDED, ID, IS, SHOULD, NAME_OF_DRIVE, PATH, REMOVED };
 	const struct pg_param params[] = {PG_P_I64(after), PG_P_I64(limit)};
 	struct pg_result *result = NULL;
 	int r = pg_run(docs_pg_of(store)->pg, &SQL_FSCK_FINDINGS, params, 2, &result);
 
 	for (int row = 0; r >= 0 && row < pg_rows(result); row++) {
 		const struct docs_fsck_finding finding = {.number = pg_number(result, row, NUMBER),
-			.drive = (uint32_t)pg_number(result, row, DRIVE),
+			.drive = pg_number(result, row, DRIVE),
 			.kind = (int)pg_number(result, row, KIND),
 			.mended = pg_number(result, row, MENDED) != 0,
+			.removed = pg_number(result, row, REMOVED) != 0,
 			.id = pg_number(result, row, ID),
 			.is = pg_number(result, row, IS),
 			.should = pg_number(result, row, SHOULD),

@@ -14,6 +14,7 @@
 #define IDEMPOTENCY_TEXT 24
 #define TRASH_TEXT 30
 #define SQL_LOCKS_STEP_SECONDS 2
+#define SQL_NAME_BYTES 255
 /* The size of each piece but the last of a block that is stored in rows. Stored blocks have this size: another
  * number needs a migration. */
 #define BLOCK_PIECE_BYTES 262144
@@ -24,7 +25,7 @@
 static_assert(FSCK_JOURNAL_OP == OP_SETATTR && FSCK_JOURNAL_WHAT == TREE_ATTRIBUTES, "what rows hold");
 
 static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&
-		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT && TRASH_DAYS == TRASH_TEXT,
+		IDEMPOTENCY_HOURS == IDEMPOTENCY_TEXT && TRASH_DAYS == TRASH_TEXT && NAME_BYTES_MAX == SQL_NAME_BYTES,
 	"limits.h");
 
 #endif

@@ -1,8 +1,11 @@
 -- write: run, holder, drive, kind, mended, id, parent, name, is, should
--- Collects the names from the document up to the root; the depth is limited, because folders may form a circle.
+-- Collects the names from the document up to the root; the depth is limited, because folders may form a circle. A
+-- removed document has no path, except the one of an entry that leads to it all the same.
 WITH RECURSIVE up (depth, id, name) AS (
 	SELECT 0, $7::bigint, $8::bytea
-	WHERE $7::bigint IS NOT NULL
+	WHERE $7::bigint IS NOT NULL AND ($4 IN ({{FSCK_ENTRY_WITHOUT_CHILD}}, {{FSCK_ENTRY_WITHOUT_PARENT}},
+		{{FSCK_ENTRY_UNMARKED}}, {{FSCK_ENTRY_TO_ORPHAN}}, {{FSCK_NAME_BAD}})
+		OR (SELECT n.orphaned_at FROM node n WHERE n.id = $6) IS NULL)
 	UNION ALL
 	SELECT u.depth + 1, n.parent, n.name
 	FROM up u

@@ -1,5 +1,6 @@
 -- read: drive, id, -, limit
--- Compares the sums in a document's row with the rows that exist.
+-- Compares the sums in a document's row with the rows that exist, and a digest of its content with the content, where
+-- one look at the rows says what it should be. The extents of a removed document go in steps.
 WITH page AS MATERIALIZED (
 	SELECT n.*
 	FROM node n
@@ -13,6 +14,7 @@ found AS (
 	JOIN drive d ON d.id = $1
 	CROSS JOIN LATERAL ({{fsck_content n}}) x
 	CROSS JOIN LATERAL ({{fsck_attributes n}}) a
+	LEFT JOIN LATERAL ({{fsck_digest n}}) g ON true
 	CROSS JOIN LATERAL (VALUES
 		({{FSCK_LINKS}}, n.nlink::bigint, {{fsck_nlink n}}::bigint),
 		({{FSCK_CHILDREN}}, n.children, {{fsck_children n}}),
@@ -24,7 +26,13 @@ found AS (
 		({{FSCK_EXTENT_BAD}}, x.bad, 0),
 		({{FSCK_EXTENTS_OVERLAP}}, x.over, 0),
 		({{FSCK_AHEAD}}, GREATEST(n.seq, n.content_seq), LEAST(GREATEST(n.seq, n.content_seq), d.seq)),
-		({{FSCK_NUMBER}}, n.id & 4294967295, LEAST(n.id & 4294967295, d.next_number - 1))
+		({{FSCK_NUMBER}}, n.id & 4294967295, LEAST(n.id & 4294967295, d.next_number - 1)),
+		({{FSCK_SIZE_BAD}}, n.size, GREATEST(n.size, 0)),
+		({{FSCK_TYPE_BAD}}, (n.mode & 61440 IN (4096, 8192, 16384, 24576, 32768, 40960, 49152))::int, 1),
+		({{FSCK_DIGEST}}, COALESCE(n.digest_seq > n.content_seq OR (n.digest_seq = n.content_seq AND (
+			length(n.digest) <> 32 OR (n.size = 0 AND n.digest <> sha256('')) OR (g.kind = 1 AND n.digest <> g.digest)
+		)), false)::int, 0),
+		({{FSCK_DIGEST_INLINE}}, COALESCE(g.kind = 0 AND length(n.digest) = 32 AND n.digest <> g.digest, false)::int, 0)
 	) k (kind, is_, should)
 	WHERE k.is_ <> k.should
 ),

@@ -1,5 +1,7 @@
 -- read: -, drive, -, limit
--- Finds the next drive that rows refer to; no rows may refer to a drive that does not exist.
+-- Finds the next drive that rows refer to; no rows may refer to a drive that does not exist. The check begins before the
+-- smallest number of an int: 0 and negative numbers are no drives, but rows may have them. Behind the largest one the
+-- shift would begin again.
 WITH page AS MATERIALIZED (
 	SELECT n.drive
 	FROM (
@@ -11,6 +13,7 @@ WITH page AS MATERIALIZED (
 			(SELECT j.drive FROM journal j WHERE j.drive > $2 ORDER BY j.drive LIMIT 1),
 			(SELECT b.drive FROM block b WHERE b.drive > $2 ORDER BY b.drive LIMIT 1)
 		) AS drive
+		WHERE $2 < 2147483647
 	) n
 	WHERE n.drive IS NOT NULL
 ),

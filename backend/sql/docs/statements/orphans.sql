@@ -8,6 +8,6 @@ WHERE n.orphaned_at < now() - $1 * interval '1 s' AND (
 	JOIN session s ON s.id = h.session
 	WHERE h.node = n.id AND {{alive s}}
 	LIMIT 1
-) IS NULL
+) IS NULL AND NOT {{named_still n}}
 ORDER BY n.orphaned_at
 LIMIT $2

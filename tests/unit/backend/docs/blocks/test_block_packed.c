@@ -227,6 +227,50 @@ static void an_error_of_the_underlying_store_is_returned_to_the_caller(void **st
 	assert_int_equal(block_trial_put(&f->trial, &name, "y"), -ENOTCONN);
 }
 
+/* What a check of the store wants to know is whether the bytes are still there, not whether they were. */
+static void a_fresh_read_neither_uses_nor_fills_the_memory(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name name = block_trial_name(1, 1), other = block_trial_name(1, 2);
+	char *bytes = calloc(1, BLOCK_BYTES_MAX), *data = malloc(BLOCK_BYTES_MAX + 1), byte;
+	struct block_store *blocks = f->trial.blocks;
+	uint32_t size = 0;
+
+	assert_int_equal(blocks->ops->put(blocks, &name, span_of(bytes, BLOCK_BYTES_MAX)), 0);
+	assert_int_equal(blocks->ops->put(blocks, &other, span_of(bytes, 100000)), 0);
+	assert_int_equal(get(f, &name, 0, span_of(&byte, 1), &size), 0);
+	assert_int_equal(blocks->ops->fresh(blocks, &name, data, BLOCK_BYTES_MAX + 1, &size), 0);
+	assert_int_equal(size, BLOCK_BYTES_MAX);
+	assert_memory_equal(data, bytes, BLOCK_BYTES_MAX);
+	assert_int_equal(blocks->ops->fresh(blocks, &other, data, BLOCK_BYTES_MAX + 1, &size), 0);
+	assert_int_equal(size, 100000);
+	assert_int_equal(f->below->ops->remove(f->below, &name), 0);
+	assert_int_equal(f->below->ops->remove(f->below, &other), 0);
+	assert_int_equal(get(f, &name, 0, span_of(&byte, 1), &size), 0);
+	assert_int_equal(blocks->ops->fresh(blocks, &name, data, BLOCK_BYTES_MAX + 1, &size), -ENOENT);
+	assert_int_equal(get(f, &other, 0, span_of(&byte, 1), &size), -ENOENT);
+	free(bytes);
+	free(data);
+}
+
+static void a_fresh_read_of_a_damaged_packed_block_says_that_its_bytes_are_damaged(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_name name = block_trial_name(1, 1);
+	char *bytes = calloc(1, 100000), *data = malloc(100000), stored[4096];
+	struct block_store *blocks = f->trial.blocks;
+	uint32_t size = 0;
+
+	assert_int_equal(blocks->ops->put(blocks, &name, span_of(bytes, 100000)), 0);
+	assert_int_equal(f->below->ops->get(f->below, &name, 0, stored, sizeof(stored), &size), 0);
+	assert_true(size < sizeof(stored));
+	assert_int_equal(f->below->ops->remove(f->below, &name), 0);
+	assert_int_equal(f->below->ops->put(f->below, &name, span_of(stored, size - 1)), 0);
+	assert_int_equal(blocks->ops->fresh(blocks, &name, data, 100000, &size), -EBADMSG);
+	free(bytes);
+	free(data);
+}
+
 #define BOTH(name)                                            \
 	{#name "_near", name, setup_near, teardown, NULL},    \
 	{                                                     \
@@ -243,6 +287,8 @@ int main(void)
 		BOTH(get_of_a_damaged_packed_block_fails_with_eio),
 		BOTH(after_one_read_a_packed_block_is_served_from_memory),
 		BOTH(a_removed_block_is_not_served_from_memory),
+		BOTH(a_fresh_read_neither_uses_nor_fills_the_memory),
+		BOTH(a_fresh_read_of_a_damaged_packed_block_says_that_its_bytes_are_damaged),
 		BOTH(an_error_of_the_underlying_store_is_returned_to_the_caller),
 		cmocka_unit_test_setup_teardown(
 			a_cache_of_size_zero_keeps_only_the_last_block, setup_without_memory, teardown),

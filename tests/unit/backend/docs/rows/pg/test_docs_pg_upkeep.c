@@ -97,6 +97,32 @@ static void holds_end_when_their_session_expires(void **state)
 	assert_int_equal(number_of(w, "holds", "SELECT count(*) FROM hold"), 0);
 }
 
+/* The rows of the document and of the entry contradict each other: the content must outlive that. */
+static void an_orphan_to_which_an_entry_leads_is_not_deleted(void **state)
+{
+	struct worker *w = *state;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	char sql[256];
+
+	write_inline(w, id, 0, "still here");
+	(void)snprintf(sql, sizeof(sql),
+		"UPDATE node SET orphaned_at = now() - interval '1 h' WHERE id = %" PRId64 " RETURNING id", id);
+	assert_int_equal(number_of(w, "orphan", sql), id);
+	assert_int_equal(collect_orphans(w, 0), 0);
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM extent WHERE node = %" PRId64, id);
+	assert_int_equal(number_of(w, "extents", sql), 1);
+	/* The row names another place, and the entry is marked as a further link. */
+	(void)snprintf(sql, sizeof(sql), "UPDATE node SET name = 'g' WHERE id = %" PRId64 " RETURNING id", id);
+	assert_int_equal(number_of(w, "row", sql), id);
+	(void)snprintf(
+		sql, sizeof(sql), "UPDATE entry SET linked = true WHERE child = %" PRId64 " RETURNING child", id);
+	assert_int_equal(number_of(w, "entry", sql), id);
+	assert_int_equal(collect_orphans(w, 0), 0);
+	(void)snprintf(sql, sizeof(sql), "DELETE FROM entry WHERE child = %" PRId64 " RETURNING child", id);
+	assert_int_equal(number_of(w, "gone", sql), id);
+	assert_int_equal(collect_orphans(w, 0), 2);
+}
+
 static int64_t holders(int64_t session, int64_t node)
 {
 	char sql[128];
@@ -732,6 +758,7 @@ int main(void)
 		with_worker(a_block_file_is_a_stray_unless_its_exact_row_exists),
 		with_worker(a_block_row_is_not_written_after_its_deadline),
 		with_worker(a_held_orphan_is_kept_beyond_its_grace_until_released),
+		with_worker(an_orphan_to_which_an_entry_leads_is_not_deleted),
 		with_worker(holds_end_when_their_session_expires),
 		with_worker(an_orphan_can_be_changed_only_by_sessions_that_may_have_it_open),
 		with_worker(a_held_orphan_is_charged_after_the_grace_until_it_is_deleted),
