@@ -350,6 +350,8 @@ class Maker:
             wanted = wanted | ({400} if route.row.odd_first and 401 not in wanted else set())
         else: # any text may be a name, a cursor or a confirmation that matches nothing
             wanted = refused or {200, 400, 404, 409, 422, 428} - ({200} if route.method != "GET" else set())
+            if name == "path" and route.method == "PUT" and not refused: # most texts are the name of a new file
+                wanted = wanted | {201}
             wanted = wanted | ({400} if route.row.odd_first and 401 not in wanted else set())
         if "%00" in value:
             wanted = {400}
