@@ -27,7 +27,7 @@
 #define STATUS_BYTES_MAX (1024u * 1024)
 
 /* The members of a gateway's status that --ring shows. */
-static const char *const RING_PARTS[] = {"ring", "homes", "cache", "blocks", "replicas", "replication"};
+static const char *const RING_PARTS[] = {"ring", "homes", "cache", "blocks", "replicas", "replication", "forwards"};
 
 struct survey {
 	struct command_run *run;
@@ -240,6 +240,17 @@ static void print_gateway(struct buf *line, const json_t *g)
 								    : "not ready");
 }
 
+static void print_members(struct buf *line, const json_t *members)
+{
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		const char *name = json_string_value(json_object_get(json_array_get(members, i), "name"));
+
+		(void)buf_append_str(line, i ? ", " : " (");
+		(void)print_name(line, span_str(name ? name : "-"), true);
+	}
+	(void)buf_append_str(line, json_array_size(members) ? ")" : "");
+}
+
 /* Prints the state of a gateway in the ring; its share of the keys is in its own row of the list of members. */
 static void print_ring(struct buf *line, const json_t *g)
 {
@@ -262,19 +273,27 @@ static void print_ring(struct buf *line, const json_t *g)
 	}
 	(void)buf_printf(line, "epoch %lld, ", (long long)json_integer_value(json_object_get(ring, "epoch")));
 	print_field(line, ring, "state", 8);
-	(void)buf_printf(line, "one of %zu, %lld.%lld %% of the keys, lease for %lld ms more%s",
-		json_array_size(members), (long long)share / 10, (long long)share % 10, (long long)lease_ms,
+	(void)buf_printf(line, "one of %zu", json_array_size(members));
+	print_members(line, members);
+	(void)buf_printf(line, ", %lld.%lld %% of the keys, lease for %lld ms more%s", (long long)share / 10,
+		(long long)share % 10, (long long)lease_ms,
 		json_is_true(json_object_get(ring, "preparing")) ? ", members change" : "");
 }
 
-static json_int_t sum(const json_t *object)
+/* "asked" counts questions of other gateways about answers that these keep: they are no reads. */
+static bool is_of_reads(const char *kind)
+{
+	return strcmp(kind, "asked") != 0;
+}
+
+static json_int_t sum_of_reads(const json_t *object)
 {
 	json_int_t total = 0;
-	const char *key;
+	const char *kind;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value)
-		total += json_integer_value(value);
+	json_object_foreach((json_t *)object, kind, value)
+		total += is_of_reads(kind) ? json_integer_value(value) : 0;
 	return total;
 }
 
@@ -300,7 +319,8 @@ static void print_blocks(struct buf *line, const json_t *g)
 static void print_kept(struct buf *line, const json_t *g)
 {
 	const json_t *cache = json_object_get(g, "cache"), *homes = json_object_get(g, "homes");
-	const json_int_t hits = sum(json_object_get(cache, "hits")), misses = sum(json_object_get(cache, "misses"));
+	const json_int_t hits = sum_of_reads(json_object_get(cache, "hits"));
+	const json_int_t misses = sum_of_reads(json_object_get(cache, "misses"));
 
 	(void)buf_append_str(line, "cache    ");
 	print_field(line, g, "name", 12);
@@ -318,6 +338,64 @@ static void print_kept(struct buf *line, const json_t *g)
 	else
 		(void)buf_append_str(line, "nothing asked yet");
 	print_blocks(line, g);
+}
+
+/* Prints for each kind of answers how many of those that can be kept came from memory. */
+static void print_reads(struct buf *line, const json_t *g)
+{
+	const json_t *cache = json_object_get(g, "cache");
+	json_t *misses = json_object_get(cache, "misses"), *hits = json_object_get(cache, "hits"), *value;
+	const char *kind, *between = "";
+
+	(void)buf_append_str(line, "reads    ");
+	print_field(line, g, "name", 12);
+	json_object_foreach(hits, kind, value) {
+		const json_int_t from_memory = json_integer_value(value), all = from_memory + number_of(misses, kind);
+
+		if (all == 0 || !is_of_reads(kind))
+			continue;
+		(void)buf_printf(line, "%s%s %lld of %lld from memory (%lld %%)", between, kind, (long long)from_memory,
+			(long long)all, (long long)(from_memory * 100 / all));
+		between = ", ";
+	}
+	(void)buf_append_str(line, *between ? "" : "nothing asked yet");
+}
+
+/* Prints how many answers were kept, and why others were not. */
+static void print_fills(struct buf *line, const json_t *g)
+{
+	json_t *fills = json_object_get(json_object_get(g, "cache"), "fills"), *value;
+	const char *why, *between = "; refused: ";
+
+	(void)buf_append_str(line, "fills    ");
+	print_field(line, g, "name", 12);
+	(void)buf_printf(line, "%lld kept", (long long)number_of(fills, "kept"));
+	json_object_foreach(fills, why, value) {
+		if (json_integer_value(value) == 0 || strcmp(why, "kept") == 0)
+			continue;
+		(void)buf_printf(line, "%s%s %lld", between, why, (long long)json_integer_value(value));
+		between = ", ";
+	}
+}
+
+/* Prints how many requests the gateway has passed on, and where. */
+static void print_forwards(struct buf *line, const json_t *g)
+{
+	const json_t *forwards = json_object_get(g, "forwards");
+
+	(void)buf_append_str(line, "forwards ");
+	print_field(line, g, "name", 12);
+	if (!forwards) {
+		(void)buf_append_str(line, "this gateway does not say what it passes on: it may be of another version");
+		return;
+	}
+	(void)buf_printf(line,
+		"%lld to homes (%lld failed), %lld to docs services (%lld failed), %lld to user services (%lld failed), "
+		"%lld had to wait",
+		(long long)number_of(forwards, "hops"), (long long)number_of(forwards, "hop_failures"),
+		(long long)number_of(forwards, "docs"), (long long)number_of(forwards, "docs_failures"),
+		(long long)number_of(forwards, "user"), (long long)number_of(forwards, "user_failures"),
+		(long long)number_of(forwards, "held"));
 }
 
 /* Prints what the gateway keeps as copies of other gateways' drives, for the time when it becomes their home, and
@@ -383,6 +461,15 @@ static void print_each(const json_t *list, void (*print)(struct buf *line, const
 		print_line(json_array_get(list, i), print);
 }
 
+static void print_rings(const struct survey *s)
+{
+	static void (*const PARTS[])(struct buf * line, const json_t *g) = {
+		print_ring, print_kept, print_reads, print_fills, print_forwards, print_copies};
+
+	for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]); i++)
+		print_each(s->gateways, PARTS[i]);
+}
+
 static void print_survey(const struct survey *s)
 {
 	json_t *all;
@@ -390,11 +477,7 @@ static void print_survey(const struct survey *s)
 	if (!s->run->options.json) {
 		print_each(s->gateways, print_gateway);
 		if (s->run->options.ring)
-			print_each(s->gateways, print_ring);
-		if (s->run->options.ring)
-			print_each(s->gateways, print_kept);
-		if (s->run->options.ring)
-			print_each(s->gateways, print_copies);
+			print_rings(s);
 		if (s->owner)
 			print_line(s->owner, owner_print);
 		print_each(s->services, print_service);
@@ -429,6 +512,8 @@ static int status_run(struct command_run *run)
 
 	if (run->args.count > 0 && !run->options.ring)
 		return command_say(run, EXIT_USAGE, run->args.words[0], "a path goes with --ring");
+	if (run->args.count > 0 && !*run->args.words[0])
+		return command_say(run, EXIT_USAGE, NULL, "the path is empty; / is the root of the first drive");
 	struct survey s = {.run = run, .gateways = json_array(), .services = json_array(), .mounts = json_array()};
 	r = gateways_new(GATEWAYS_MAX, &s.known);
 	for (size_t i = 0; r == 0 && i < run->credentials.url_count; i++) {

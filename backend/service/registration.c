@@ -22,7 +22,8 @@ struct gateway {
 	struct registration *registration;
 	char url[REGISTRATION_URL_MAX];
 	char peer[REGISTRATION_PEER_MAX];  /* the name that it must have in its greeting; not checked on a socket */
-	char socket_path[SOCKET_PATH_MAX]; /* "": none */
+	char socket_path[SOCKET_PATH_MAX]; /* "": none; it may go through `folder` */
+	char *given_path;		   /* the socket's path, as --gateways has it; NULL: none */
 	int folder;			   /* descriptor of the folder that the path goes through; -1: none */
 	bool busy;			   /* a POST is in flight; guarded by the lock */
 	bool down;			   /* the last POST failed, which is logged once; guarded by the lock */
@@ -72,7 +73,8 @@ static int add_socket(struct registration *r, struct gateway *g, const char *tex
 	snprintf(g->url, sizeof(g->url), "http://nephos"); /* this host is never looked up */
 	g->registration = r;
 	r->gateway_count++;
-	return 0;
+	g->given_path = strdup(path);
+	return g->given_path ? 0 : -ENOMEM;
 }
 
 const char *registration_named(const char *text, const char *kind, char ret_peer[REGISTRATION_PEER_MAX])
@@ -197,6 +199,12 @@ static void take_answer(struct registration *r, const struct buf *body)
 	json_decref(answer);
 }
 
+/* Where the gateway is reached, for people. */
+static const char *place_of(const struct gateway *g)
+{
+	return g->given_path ? g->given_path : g->url;
+}
+
 static void on_answer(void *cookie, struct http_response *response)
 {
 	struct gateway *g = cookie;
@@ -208,9 +216,9 @@ static void on_answer(void *cookie, struct http_response *response)
 	pthread_mutex_lock(&r->lock);
 	assert(g->busy && g->body);
 	if (good && g->down)
-		log_info(NULL, "gateway=%s knows this service again", g->url);
+		log_info(NULL, "gateway=%s knows this service again", place_of(g));
 	if (!good && !g->down && !r->leaving)
-		log_warning(NULL, "gateway=%s does not take the registration: error=%d status=%d", g->url,
+		log_warning(NULL, "gateway=%s does not take the registration: error=%d status=%d", place_of(g),
 			response->error, response->status);
 	g->down = !good;
 	g->busy = false;
@@ -370,6 +378,7 @@ void registration_free(struct registration *r)
 	for (size_t i = 0; i < r->gateway_count; i++) {
 		if (r->gateways[i].folder >= 0)
 			close(r->gateways[i].folder);
+		free(r->gateways[i].given_path);
 	}
 	free(r->instance);
 	free(r->kind);

@@ -28,7 +28,8 @@ struct cache {
 	uint64_t seed;
 	size_t fixed; /* bytes that the cache itself takes */
 	struct fence *fence;
-	atomic_uint_fast64_t untagged; /* fills that were refused before they came to a shard */
+	atomic_uint_fast64_t refused[CACHE_VERDICTS]; /* fills that did not come to a shard */
+	atomic_uint_fast64_t hits[CACHE_KINDS], misses[CACHE_KINDS];
 	struct cache_listener listener;
 	size_t shard_count; /* a power of two */
 	struct shard *shards[CACHE_SHARDS_MAX];
@@ -85,11 +86,11 @@ static struct shard *shard_of(struct cache *c, uint64_t hash)
 	return c->shards[hash >> 60 & (c->shard_count - 1)];
 }
 
-struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key, int64_t now_ns)
+struct answer *cache_get(struct cache *c, struct span key, int64_t now_ns)
 {
 	const uint64_t hash = XXH64(key.data, key.size, c->seed);
 
-	return shard_get(shard_of(c, hash), kind, hash, key, now_ns);
+	return shard_get(shard_of(c, hash), hash, key, now_ns);
 }
 
 struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns)
@@ -99,11 +100,20 @@ struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns)
 	return shard_peek(shard_of(c, hash), hash, key, now_ns);
 }
 
+void cache_note(struct cache *c, enum cache_kind kind, bool from_memory)
+{
+	assert(kind < CACHE_KINDS);
+	atomic_fetch_add_explicit(from_memory ? &c->hits[kind] : &c->misses[kind], 1, memory_order_relaxed);
+}
+
 bool cache_is_same(struct cache *c, const struct cache_question *q, int64_t now_ns, int64_t *ret_seq)
 {
 	const uint64_t hash = XXH64(q->key.data, q->key.size, c->seed);
 
-	return shard_is_same(shard_of(c, hash), hash, q, now_ns, ret_seq);
+	const bool same = shard_is_same(shard_of(c, hash), hash, q, now_ns, ret_seq);
+
+	cache_note(c, CACHE_ASKED, same);
+	return same;
 }
 
 void cache_forget_answer(struct cache *c, struct span key, int64_t seq)
@@ -118,6 +128,12 @@ uint64_t cache_fence(struct cache *c)
 	return fence_now(c->fence);
 }
 
+void cache_refuse(struct cache *c, enum cache_verdict why)
+{
+	assert(why > CACHE_KEPT && why < CACHE_VERDICTS);
+	atomic_fetch_add_explicit(&c->refused[why], 1, memory_order_relaxed);
+}
+
 enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill)
 {
 	const uint64_t hash = XXH64(fill->key.data, fill->key.size, c->seed);
@@ -126,7 +142,7 @@ enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill)
 
 	assert(tags->count > 0 && tags->tags[0].kind == TAG_DRIVE);
 	if (tags->overfull) {
-		atomic_fetch_add_explicit(&c->untagged, 1, memory_order_relaxed);
+		cache_refuse(c, CACHE_UNTAGGED);
 		return CACHE_UNTAGGED;
 	}
 	for (size_t i = 0; i < tags->count; i++)
@@ -242,5 +258,10 @@ void cache_count(struct cache *c, struct cache_counters *ret)
 	*ret = (struct cache_counters){.bytes = c->fixed};
 	for (size_t i = 0; i < c->shard_count; i++)
 		shard_count(c->shards[i], ret);
-	ret->fills[CACHE_UNTAGGED] = atomic_load_explicit(&c->untagged, memory_order_relaxed);
+	for (int i = 0; i < CACHE_KINDS; i++) {
+		ret->hits[i] = atomic_load_explicit(&c->hits[i], memory_order_relaxed);
+		ret->misses[i] = atomic_load_explicit(&c->misses[i], memory_order_relaxed);
+	}
+	for (int i = 0; i < CACHE_VERDICTS; i++)
+		ret->fills[i] += atomic_load_explicit(&c->refused[i], memory_order_relaxed);
 }

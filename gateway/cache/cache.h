@@ -51,10 +51,14 @@ struct cache_listener {
 int cache_new(const struct cache_options *options, struct cache **ret);
 void cache_free(struct cache *c); /* NULL is fine; answers that were handed out stay valid */
 
-/* Returns a reference, which the caller drops (answer_unref); NULL: a miss. */
-struct answer *cache_get(struct cache *c, enum cache_kind kind, struct span key, int64_t now_ns);
-/* The same for a caller that has looked before: it counts neither as a hit nor as a read. */
+/* Returns a reference, which the caller drops (answer_unref); NULL: it is not here. An entry that is read often
+ * stays. */
+struct answer *cache_get(struct cache *c, struct span key, int64_t now_ns);
+/* The same for a caller that has looked before: it does not count as a read. */
 struct answer *cache_peek(struct cache *c, struct span key, int64_t now_ns);
+/* Counts a read of something that can be kept: whether it was answered from memory. This is known later than what
+ * the cache has: a kept answer may not do for the request, and a missing one may be no answer that is ever kept. */
+void cache_note(struct cache *c, enum cache_kind kind, bool from_memory);
 /* Whether the cache still has the answer that the question names; ret_seq: the position that this answer saw.
  * Counted as CACHE_ASKED. */
 bool cache_is_same(struct cache *c, const struct cache_question *q, int64_t now_ns, int64_t *ret_seq);
@@ -63,6 +67,7 @@ void cache_forget_answer(struct cache *c, struct span key, int64_t seq);
 /* Call it before the answer is asked for. */
 uint64_t cache_fence(struct cache *c);
 enum cache_verdict cache_put(struct cache *c, const struct cache_fill *fill); /* a kept answer gets a stamp */
+void cache_refuse(struct cache *c, enum cache_verdict why); /* counts an answer that is not even put */
 
 /* These tags were touched at seq. Each tag contains its drive. */
 void cache_drop(struct cache *c, const struct tag *tags, size_t count, int64_t seq);

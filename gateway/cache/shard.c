@@ -372,7 +372,7 @@ static void count_read(struct shard *s, struct entry *e)
 		adopt(s, e);
 }
 
-struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns)
+struct answer *shard_get(struct shard *s, uint64_t hash, struct span key, int64_t now_ns)
 {
 	struct answer *answer = NULL;
 
@@ -382,7 +382,6 @@ struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, s
 		answer = answer_ref(e->answer);
 		count_read(s, e);
 	}
-	(*(e ? &s->counters.hits[kind] : &s->counters.misses[kind]))++;
 	release(s);
 	return answer;
 }
@@ -405,7 +404,6 @@ bool shard_is_same(struct shard *s, uint64_t hash, const struct cache_question *
 		*ret_seq = answer_seq(e->answer);
 		count_read(s, e);
 	}
-	(*(same ? &s->counters.hits[CACHE_ASKED] : &s->counters.misses[CACHE_ASKED]))++;
 	release(s);
 	return same;
 }
@@ -630,10 +628,6 @@ void shard_count(struct shard *s, struct cache_counters *sum)
 	sum->copies += s->queues[COPIES].entries;
 	sum->copy_bytes += s->queues[COPIES].bytes;
 	sum->bytes += s->fixed + s->used;
-	for (int i = 0; i < CACHE_KINDS; i++) {
-		sum->hits[i] += c->hits[i];
-		sum->misses[i] += c->misses[i];
-	}
 	for (int i = 0; i < CACHE_VERDICTS; i++) {
 		sum->fills[i] += c->fills[i];
 		sum->copied[i] += c->copied[i];

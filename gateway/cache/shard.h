@@ -46,8 +46,8 @@ int shard_new(size_t bytes, struct fence *fence, struct shard **ret);
 void shard_free(struct shard *s); /* NULL is fine */
 
 /* Returns a reference, which the caller drops; NULL: the key is not here. */
-struct answer *shard_get(struct shard *s, enum cache_kind kind, uint64_t hash, struct span key, int64_t now_ns);
-struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64_t now_ns); /* not counted */
+struct answer *shard_get(struct shard *s, uint64_t hash, struct span key, int64_t now_ns);
+struct answer *shard_peek(struct shard *s, uint64_t hash, struct span key, int64_t now_ns); /* no read of the entry */
 bool shard_is_same(struct shard *s, uint64_t hash, const struct cache_question *q, int64_t now_ns,
 	int64_t *ret_seq);								/* as cache_is_same */
 void shard_forget_answer(struct shard *s, uint64_t hash, struct span key, int64_t seq); /* as cache_forget_answer */

@@ -9,9 +9,10 @@
 
 #include <stdint.h>
 
-/* Hits and misses are counted by kind; the kind is no part of a key. OTHERS: answers of other gateways; at a hit
- * those are asked whether the answer still holds. ASKED: questions of other gateways; a hit is an answer that is
- * still the same. */
+/* Hits and misses are counted by kind (cache_note); the kind is no part of a key. Each read of something that can be
+ * kept counts once. OTHERS: reads of drives that have another home; a hit is an answer from this gateway's memory
+ * that the home has confirmed. ASKED: no reads, but questions of other gateways; a hit is an answer that is still the
+ * same. */
 enum cache_kind {
 	CACHE_ITEM,
 	CACHE_LISTING,
@@ -30,9 +31,13 @@ enum cache_verdict {
 	CACHE_FENCED,	  /* something was forgotten, or a drop is not remembered, since it was asked for */
 	CACHE_SUPERSEDED, /* an answer of a later position is kept */
 	CACHE_UNTAGGED,	  /* it was made from more than its tags can name */
-	CACHE_TOO_LARGE,
+	CACHE_TOO_LARGE,  /* or of a length that is not known before its end */
 	CACHE_FIRST_TIME, /* it is large, and nobody has asked for it before */
 	CACHE_NO_MEMORY,
+	/* Those who fill the cache refuse these (cache_refuse). */
+	CACHE_NO_TAGS,		 /* the service does not say what it was made from, and at which position */
+	CACHE_OTHER_INCARNATION, /* of the drive than the one that this gateway follows */
+	CACHE_NO_ROOM,		 /* its user has no more room for answers that are gathered */
 	CACHE_VERDICTS
 };
 

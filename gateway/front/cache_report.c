@@ -24,12 +24,15 @@ static const char *const VERDICTS[CACHE_VERDICTS] = {
 	[CACHE_TOO_LARGE] = "too_large",
 	[CACHE_FIRST_TIME] = "first_time",
 	[CACHE_NO_MEMORY] = "no_memory",
+	[CACHE_NO_TAGS] = "no_tags",
+	[CACHE_OTHER_INCARNATION] = "other_incarnation",
+	[CACHE_NO_ROOM] = "no_room",
 };
 
 struct cache_report {
 	struct cache *cache;
 	pthread_mutex_t lock; /* one refresh at a time: each adds what has come since the one before */
-	struct metric *entries, *bytes, *copies, *copy_bytes, *evicted, *dropped, *forgotten;
+	struct metric *entries, *bytes, *copies, *copy_bytes, *evicted, *dropped, *forgotten, *expired;
 	struct metric *hits[CACHE_KINDS], *misses[CACHE_KINDS];
 	struct metric *fills[CACHE_VERDICTS];
 };
@@ -45,7 +48,7 @@ static int add_labelled(struct metrics *m, const char *name, const char *label, 
 
 	(void)snprintf(labels, sizeof(labels), "%s=\"%s\"", label, value);
 	return metrics_add(m, METRIC_COUNTER, name, labels,
-		"Requests for cacheable answers by kind and result, and answers offered to the cache", ret);
+		"Reads of cacheable answers, by kind and whether memory answered; answers offered to the cache", ret);
 }
 
 static int add_metrics(struct cache_report *r, struct metrics *m)
@@ -70,6 +73,9 @@ static int add_metrics(struct cache_report *r, struct metrics *m)
 	if (error == 0)
 		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_forgotten_total",
 			"Answers dropped together with everything cached of a drive or a user", &r->forgotten);
+	if (error == 0)
+		error = add(m, METRIC_COUNTER, "nephos_gateway_cache_expired_total",
+			"Answers that were looked up after the end of their lifetime, and dropped", &r->expired);
 	for (int i = 0; i < CACHE_KINDS && error == 0; i++) {
 		error = add_labelled(m, "nephos_gateway_cache_hits_total", "kind", KINDS[i], &r->hits[i]);
 		if (error == 0)
@@ -117,6 +123,7 @@ void cache_report_refresh(struct cache_report *r)
 	metric_count_to(r->evicted, now.evicted);
 	metric_count_to(r->dropped, now.dropped);
 	metric_count_to(r->forgotten, now.forgotten);
+	metric_count_to(r->expired, now.expired);
 	for (int i = 0; i < CACHE_KINDS; i++) {
 		metric_count_to(r->hits[i], now.hits[i]);
 		metric_count_to(r->misses[i], now.misses[i]);
@@ -140,10 +147,10 @@ json_t *cache_report_json(struct cache_report *r)
 	struct cache_counters now;
 
 	cache_count(r->cache, &now);
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}", "entries", (json_int_t)now.entries,
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "entries", (json_int_t)now.entries,
 		"bytes", (json_int_t)now.bytes, "copies", (json_int_t)now.copies, "copy_bytes",
 		(json_int_t)now.copy_bytes, "hits", numbers(KINDS, now.hits, CACHE_KINDS), "misses",
 		numbers(KINDS, now.misses, CACHE_KINDS), "fills", numbers(VERDICTS, now.fills, CACHE_VERDICTS),
 		"evicted", (json_int_t)now.evicted, "dropped", (json_int_t)now.dropped, "forgotten",
-		(json_int_t)now.forgotten);
+		(json_int_t)now.forgotten, "expired", (json_int_t)now.expired);
 }

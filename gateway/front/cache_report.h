@@ -20,7 +20,7 @@ int cache_report_new(struct cache *cache, struct metrics *metrics, struct cache_
 void cache_report_free(struct cache_report *r);	   /* NULL is fine */
 void cache_report_refresh(struct cache_report *r); /* call it before the metrics are rendered */
 /* {entries, bytes, copies, copy_bytes, hits: {KIND: n}, misses: {KIND: n}, fills: {VERDICT: n}, evicted,
- * dropped, forgotten}. NULL: no memory. */
+ * dropped, forgotten, expired}. NULL: no memory. */
 json_t *cache_report_json(struct cache_report *r);
 
 #endif

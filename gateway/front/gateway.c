@@ -232,15 +232,29 @@ static void monitoring_refresh(void *cookie)
 	cache_report_refresh(g->report);
 	block_report_refresh(g->block_report);
 	replicator_refresh(g->replicator);
+	ring_refresh(g->ring);
+}
+
+static json_t *forwards_to_json(const struct proxy *proxy)
+{
+	struct proxy_counts counts;
+
+	proxy_count(proxy, &counts);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hops", (json_int_t)counts.hops, "hop_failures",
+		(json_int_t)counts.hop_failures, "held", (json_int_t)counts.held, "docs",
+		(json_int_t)counts.services[REGISTRY_DOCS], "docs_failures", (json_int_t)counts.failures[REGISTRY_DOCS],
+		"user", (json_int_t)counts.services[REGISTRY_USER], "user_failures",
+		(json_int_t)counts.failures[REGISTRY_USER]);
 }
 
 static int monitoring_status(void *cookie, struct buf *ret)
 {
 	const struct gateway *g = cookie;
-	json_t *status = json_pack("{sssOsoso*so*so*so*so*so*}", "name", g->name, "gateways", g->peers, "services",
+	json_t *status = json_pack("{sssOsoso*so*so*so*so*so*so*}", "name", g->name, "gateways", g->peers, "services",
 		services_to_json(g->registry, false), "ring", ring_status(g->ring), "homes", keeper_status(g->keeper),
 		"cache", cache_report_json(g->report), "blocks", block_report_json(g->block_report), "replicas",
-		replicas_status(g->replicas), "replication", replicator_status(g->replicator));
+		replicas_status(g->replicas), "replication", replicator_status(g->replicator), "forwards",
+		forwards_to_json(g->proxy));
 	char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
 	int error = text ? buf_append_str(ret, text) : -ENOMEM;
 	free(text);
@@ -421,6 +435,19 @@ static int build_forwarding(const struct gateway_options *options, struct gatewa
 	return proxy_new(&proxy, &g->proxy);
 }
 
+/* Other gateways, greetings, Nephos-Hop and Cache-Status have the name, and each allows no more than this. */
+static int check_name(const char *name, struct buf *why)
+{
+	static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	const size_t size = strlen(name);
+
+	if (size > 0 && size < MEMBERSHIP_NAME_SIZE && strspn(name, LETTERS) == size)
+		return 0;
+	(void)buf_printf(why, "--name: \"%s\", expected 1 to %d letters (A to Z, a to z), digits, or any of . _ -",
+		name, MEMBERSHIP_NAME_SIZE - 1);
+	return -EINVAL;
+}
+
 static int build(const struct gateway_options *options, struct gateway *g, struct buf *why)
 {
 	struct http_client_options client = {
@@ -428,7 +455,9 @@ static int build(const struct gateway_options *options, struct gateway *g, struc
 		.user_agent = "nephos-gateway",
 	};
 	g->name = strdup(options->name);
-	int error = g->name ? peer_list_parse(options->peers, &g->peers) : -ENOMEM;
+	int error = g->name ? check_name(options->name, why) : -ENOMEM;
+	if (error == 0)
+		error = peer_list_parse(options->peers, &g->peers);
 	if (error == 0) {
 		error = client_address_new(options->trusted_proxies, &g->clients);
 		if (error < 0)

@@ -178,8 +178,7 @@ void forward_headers_key(const char *target, const struct token_identity *identi
 		write_key_of_user(identity->user, ret);
 }
 
-/* A client that claims to be a gateway gets no more than the URL as it is. */
-const char *forward_headers_home(const struct http_request *req, const char *url, char *ret)
+const char *forward_headers_home(const struct http_request *req, bool hopped, const char *url, char *ret)
 {
-	return http_request_header(req, HEADER_HOP) ? url : told_url(url, http_request_header(req, "Host"), ret);
+	return hopped ? url : told_url(url, http_request_header(req, "Host"), ret);
 }

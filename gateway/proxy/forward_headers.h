@@ -26,8 +26,8 @@ int forward_headers_answer(const struct http_headers *answer, bool of_gateway, s
 #define FORWARD_KEY_SIZE 48
 void forward_headers_key(const char *target, const struct token_identity *identity, char *ret);
 
-/* The value of Nephos-Home for the sender of this request: told_url for the host that the sender has used.
- * Another gateway, which passes the value on, gets url as it is. ret needs TOLD_URL_SIZE bytes. */
-const char *forward_headers_home(const struct http_request *req, const char *url, char *ret);
+/* The value of Nephos-Home for the sender of this request: told_url for the host that the sender has used. hopped: the
+ * sender has greeted as a gateway; it passes the value on, and gets url as it is. ret needs TOLD_URL_SIZE bytes. */
+const char *forward_headers_home(const struct http_request *req, bool hopped, const char *url, char *ret);
 
 #endif

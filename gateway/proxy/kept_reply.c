@@ -7,6 +7,7 @@
 #include "common/http/told_url.h"
 #include "common/proto/compact.h"
 #include "common/proto/headers.h"
+#include "gateway/proxy/cache_status.h"
 #include "gateway/proxy/forward_headers.h"
 
 #include <errno.h>
@@ -178,7 +179,7 @@ int kept_reply_add_fields(const struct kept_reply *r, struct http_headers *ret)
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_SEQ, position);
 	if (error == 0)
-		error = http_headers_add(ret, HEADER_HOME, forward_headers_home(r->req, r->home, home));
+		error = http_headers_add(ret, HEADER_HOME, forward_headers_home(r->req, r->hopped, r->home, home));
 	if (error == 0)
 		error = http_headers_add(ret, HEADER_CACHE_STATUS, r->cache_status);
 	if (error == 0 && r->for_gateway && answer_stamp(r->answer) > 0 && is_all_of_it(r))

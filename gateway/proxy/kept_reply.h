@@ -15,7 +15,6 @@
 #include "gateway/access/under_way.h"
 #include "gateway/cache/answer.h"
 
-#define HEADER_CACHE_STATUS "Cache-Status"   /* RFC 9211: where an answer came from */
 #define KEPT_REPLY_COPIED_BYTES (64u * 1024) /* a larger body is sent from where it lies, and takes room */
 
 struct kept_reply {
@@ -27,7 +26,8 @@ struct kept_reply {
 	int64_t content_size;
 	int64_t incarnation, seq; /* the position at which the answer is true */
 	const char *home, *cache_status;
-	bool for_gateway; /* the client is a gateway, which may keep the answer: it gets the answer's stamp */
+	bool hopped;	  /* the client is a gateway: it gets `home` as it is */
+	bool for_gateway; /* the same, and it may keep the answer: it gets the answer's stamp, too */
 	struct under_way *under_way;
 	struct share_claim room; /* taken for a large body while it is sent; amount 0: none, or moved */
 	/* How to answer; set by kept_reply_judge. */

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <strings.h>
 
+static_assert(CACHE_STATUS_NAME_SIZE == MEMBERSHIP_NAME_SIZE + 2, "a gateway's name fits, with quotes");
+
 /* Takes memory for the next step of the body; false: there is none for this exchange now. */
 static bool keep_more(struct exchange *x)
 {
@@ -274,7 +276,7 @@ static int add_metrics(struct proxy *p, struct metrics *metrics)
 			"Requests that the home of their drive did not answer", &p->hop_failures);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_held_total", "",
-			"Requests that had to wait until their drive had a home", &p->held);
+			"Requests that had to wait until their drive had a home, or a service was there", &p->held);
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_reads_waiting", "",
 			"Reads waiting for the answer to an identical read", &p->waiting);
@@ -323,6 +325,7 @@ int proxy_new(const struct proxy_options *options, struct proxy **ret)
 		return -ENOMEM;
 	p->with = *options;
 	p->under_way = options->under_way;
+	cache_status_name(options->name, p->said_name);
 	int error = options->metrics ? add_metrics(p, options->metrics) : 0;
 	if (error == 0)
 		error = first_drives_new(&p->first_drives);
@@ -337,6 +340,20 @@ int proxy_new(const struct proxy_options *options, struct proxy **ret)
 	else
 		*ret = p;
 	return error;
+}
+
+void proxy_count(const struct proxy *p, struct proxy_counts *ret)
+{
+	*ret = (struct proxy_counts){.hops = metric_value(p->hops),
+		.hop_failures = metric_value(p->hop_failures),
+		.held = metric_value(p->held)};
+	for (unsigned kind = 0; kind < REGISTRY_KINDS; kind++) {
+		ret->services[kind] = metric_value(p->requests[kind]);
+		ret->failures[kind] = metric_value(p->failures[kind]);
+	}
+	/* Hops are counted among the requests for their service as well; one that could not be sent is not. */
+	const int64_t docs = ret->services[REGISTRY_DOCS] - ret->hops;
+	ret->services[REGISTRY_DOCS] = docs > 0 ? docs : 0;
 }
 
 void proxy_drain(struct proxy *p)

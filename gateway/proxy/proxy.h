@@ -28,6 +28,10 @@
 /* How long a change waits until its drive has a home: twice the time of a lease, the change of members and a
  * claim. A mount gives up after 10 s. */
 #define PROXY_HOME_WAIT_MS 8000
+/* How long requests wait for the first service of their kind to register again, counted for all together from when the
+ * first of them found none. A gateway that stood still, as by SIGSTOP, finds that all registrations have run out;
+ * services renew theirs each second. Once that time is over, there is an outage, and requests are refused at once. */
+#define PROXY_SERVICE_WAIT_MS 3000
 /* An answer that is cut while it is passed on is resumed at most PROXY_RESTS_MAX times, and may be without a
  * sender for PROXY_REST_WAIT_MS in total: as long as other requests wait for a home. */
 #define PROXY_RESTS_MAX 8u
@@ -62,5 +66,12 @@ void proxy_forward(struct proxy *p, struct http_request *req, enum registry_kind
 /* Another gateway asks this one, as the home of drives, whether this one would now give the same answers that
  * the other gateway has kept (validation_message.h). -EBADMSG: questions is no such message; -ENOMEM */
 int proxy_judge_answers(struct proxy *p, struct span questions, struct buf *ret);
+/* What was passed on since the start. */
+struct proxy_counts {
+	int64_t hops, hop_failures; /* to the homes of drives */
+	int64_t held;		    /* requests that had to wait until their drive had a home, or a service was there */
+	int64_t services[REGISTRY_KINDS], failures[REGISTRY_KINDS];
+};
+void proxy_count(const struct proxy *p, struct proxy_counts *ret);
 
 #endif

@@ -40,6 +40,8 @@ static bool read_request(struct exchange *x, struct block_request_part *part)
 	for (size_t i = 0; i < sizeof(BEYOND) / sizeof(BEYOND[0]); i++)
 		if (http_request_header(x->req, BEYOND[i]))
 			return false;
+	if (!proxy_hit_may_answer(http_request_header(x->req, HEADER_SESSION)))
+		return false;
 	x->block.name.drive = x->drive;
 	cap = http_request_query(x->req, "cap");
 	return cap && block_request_hash(x->target.data, x->block.name.sha256) &&
@@ -80,9 +82,10 @@ static int make_fields(const struct exchange *x, struct http_headers *headers)
 	if (r == 0)
 		r = http_headers_add(headers, "Content-Type", "application/octet-stream");
 	if (r == 0)
-		r = http_headers_add(headers, HEADER_HOME, forward_headers_home(x->req, x->where.home.url, home));
+		r = http_headers_add(
+			headers, HEADER_HOME, forward_headers_home(x->req, x->hopped, x->where.home.url, home));
 	if (r == 0)
-		r = http_headers_addf(headers, HEADER_CACHE_STATUS, "%s; %s", x->proxy->with.name,
+		r = http_headers_addf(headers, HEADER_CACHE_STATUS, "%s; %s", x->proxy->said_name,
 			x->block.tried ? "fwd=miss; stored" : "hit");
 	return r;
 }

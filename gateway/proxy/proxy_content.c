@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool may_be_made_here(const struct exchange *x)
+bool proxy_content_may_be_made(const struct exchange *x)
 {
 	const bool reads = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 
@@ -63,7 +63,7 @@ struct making {
 	struct answer *page;
 	struct kept_reply reply;
 	struct http_headers headers;
-	char status[HOME_STATUS_SIZE];
+	char status[CACHE_STATUS_SIZE];
 };
 
 static const char *cache_status(const struct exchange *x)
@@ -78,7 +78,7 @@ static void make_reply(struct making *m)
 	const struct exchange *x = m->x;
 	const int64_t saw = answer_seq(m->page);
 
-	(void)snprintf(m->status, sizeof(m->status), "%s; %s", x->proxy->with.name, cache_status(x));
+	(void)snprintf(m->status, sizeof(m->status), "%s; %s", x->proxy->said_name, cache_status(x));
 	m->reply = (struct kept_reply){
 		.req = x->req,
 		.answer = m->page,
@@ -87,6 +87,7 @@ static void make_reply(struct making *m)
 		.seq = saw > x->where.seq ? saw : x->where.seq,
 		.home = x->where.home.url,
 		.cache_status = m->status,
+		.hopped = x->hopped,
 		.under_way = x->proxy->under_way,
 	};
 }
@@ -172,6 +173,7 @@ static void begin_stream(struct making *m)
 	struct exchange *x = m->x;
 	const int64_t length = content_reader_length(x->content.reader);
 
+	proxy_hit_count(x, !x->content.asked);
 	under_way_give_back(x->proxy->under_way, &x->place);
 	x->place.amount = 0;
 	struct http_request *req = proxy_exchange_take_request(x, DRAINS);
@@ -223,6 +225,7 @@ static bool respond(struct exchange *x, struct answer *page)
 		return false;
 	if (kept_reply_has_body(&m.reply))
 		return respond_body(&m);
+	proxy_hit_count(x, !x->content.asked);
 	m.reply.req = proxy_exchange_take_request(x, DONE);
 	kept_reply_send(&m.reply);
 	proxy_exchange_release(x);
@@ -236,6 +239,8 @@ static bool reaches_floor(const struct exchange *x)
 	const char *floor = http_headers_get(&x->headers, HEADER_FLOOR);
 	int64_t incarnation, seq;
 
+	if (!proxy_hit_may_answer(http_headers_get(&x->headers, HEADER_SESSION)))
+		return false;
 	return !floor ||
 		(headers_position_parse(floor, &incarnation, &seq) == 0 && incarnation == x->where.incarnation &&
 			seq <= x->where.seq);
@@ -247,7 +252,7 @@ bool proxy_content_answer(struct exchange *x)
 	bool answered = false;
 
 	x->content.asked = false;
-	if (!x->where.serves || !may_be_made_here(x) || !reaches_floor(x) ||
+	if (!x->where.serves || !proxy_content_may_be_made(x) || !reaches_floor(x) ||
 		!kept_key_make(&key, x->user, x->drive, http_headers_get(&x->headers, "Accept"), x->target.data))
 		return false;
 	struct answer *page = cache_peek(x->proxy->with.cache, span_of(key.text, key.size), clock_boot_ns());
@@ -261,7 +266,7 @@ bool proxy_content_answer(struct exchange *x)
 
 int proxy_content_want(struct exchange *x)
 {
-	if (!may_be_made_here(x) || strcmp(x->method, "GET") != 0)
+	if (!proxy_content_may_be_made(x) || strcmp(x->method, "GET") != 0)
 		return 0;
 	if (!x->fill.wanted) {
 		x->fill.asked_ns = clock_boot_ns();

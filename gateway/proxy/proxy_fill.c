@@ -76,8 +76,6 @@ static bool take_room(struct exchange *x, int64_t length)
 {
 	struct share_claim *room = &x->fill.room;
 
-	if (length < 0 || length > (int64_t)SHARD_BODY_MAX)
-		return false;
 	*room = (struct share_claim){.lane = SHARE_BODIES, .user = x->place.user, .amount = (uint64_t)length};
 	if (length <= (int64_t)PROXY_ANSWER_BYTES)
 		room->amount = 0;
@@ -99,30 +97,43 @@ void proxy_fill_give_up(struct exchange *x)
 	x->fill.gathers = false;
 }
 
-static int begin_fill(struct exchange *x, const struct http_response *head)
+static int make_fill(struct exchange *x, int status, const char *tags, int64_t seq)
 {
-	const char *tags = http_headers_get(&head->headers, HEADER_TAGS);
-	int64_t incarnation, seq;
 	struct buf kept;
-	int error = (head->status == 200 || head->status == 404) && tags ? 0 : -ENOENT;
 
-	if (error == 0)
-		error = headers_position_parse(http_headers_get(&head->headers, HEADER_SEQ), &incarnation, &seq);
-	if (error < 0 || incarnation != x->where.incarnation || !take_room(x, x->answer_length))
-		return -ENOENT;
 	buf_init(&kept, HEADER_BYTES_MAX);
 	x->fill.tags = malloc(sizeof(*x->fill.tags));
-	error = x->fill.tags ? tag_list_parse(span_str(tags), x->fill.tags) : -ENOMEM;
+	int error = x->fill.tags ? tag_list_parse(span_str(tags), x->fill.tags) : -ENOMEM;
 	if (error == 0 && x->fill.tags->tags[0].id != x->drive)
 		error = -EBADMSG; /* a change of this drive would not drop it */
-	if (error == 0 && head->status == 200)
+	if (error == 0 && status == 200)
 		error = proxy_fill_write_head(&x->answer_headers, &kept);
 	if (error == 0) {
-		x->fill.answer = answer_new(head->status, seq, buf_span(&kept), (size_t)x->answer_length);
+		x->fill.answer = answer_new(status, seq, buf_span(&kept), (size_t)x->answer_length);
 		error = x->fill.answer ? 0 : -ENOMEM;
 	}
 	buf_fini(&kept);
 	return error;
+}
+
+/* CACHE_KEPT: the answer is to be kept, as far as its head shows. */
+static enum cache_verdict begin_fill(struct exchange *x, const struct http_response *head)
+{
+	const char *tags = http_headers_get(&head->headers, HEADER_TAGS);
+	int64_t incarnation, seq;
+
+	if (!tags || headers_position_parse(http_headers_get(&head->headers, HEADER_SEQ), &incarnation, &seq) < 0)
+		return CACHE_NO_TAGS;
+	if (incarnation != x->where.incarnation)
+		return CACHE_OTHER_INCARNATION;
+	if (x->answer_length < 0 || x->answer_length > (int64_t)SHARD_BODY_MAX)
+		return CACHE_TOO_LARGE;
+	if (!take_room(x, x->answer_length))
+		return CACHE_NO_ROOM;
+	const int error = make_fill(x, head->status, tags, seq);
+	if (error == -EBADMSG)
+		return CACHE_NO_TAGS;
+	return error < 0 ? CACHE_NO_MEMORY : CACHE_KEPT;
 }
 
 /* Whether the answer is not kept because of what it is. Otherwise that is by chance: no room, an older incarnation, a
@@ -139,7 +150,12 @@ void proxy_fill_on_head(struct exchange *x, const struct http_response *head)
 	if (!x->fill.wanted)
 		return;
 	x->fill.wanted = false;
-	if (begin_fill(x, head) < 0) {
+	/* Anything else is no answer that could be kept: a part, a refusal, or that nothing has changed. */
+	const bool whole = head->status == 200 || head->status == 404;
+	const enum cache_verdict verdict = whole ? begin_fill(x, head) : CACHE_VERDICTS;
+	if (whole && verdict != CACHE_KEPT)
+		cache_refuse(x->proxy->with.cache, verdict);
+	if (verdict != CACHE_KEPT) {
 		proxy_fill_give_up(x);
 		if (is_never_kept(x, head))
 			proxy_flight_part(x);

@@ -43,7 +43,7 @@ static bool find_needed(struct exchange *x)
 	int64_t incarnation, seq;
 
 	x->needed = x->where.known;
-	if (!x->where.serves)
+	if (!x->where.serves || !proxy_hit_may_answer(http_headers_get(&x->headers, HEADER_SESSION)))
 		return false;
 	if (!floor)
 		return true;

@@ -38,12 +38,22 @@ static uint32_t known_drive(const struct proxy *p, const struct http_request *re
 	return about.first ? first_drives_get(p->first_drives, user, clock_boot_ns()) : about.drive;
 }
 
+/* The docs service answers 400 to a session that is no number, whatever is asked for. */
+bool proxy_hit_may_answer(const char *session)
+{
+	uint64_t number;
+
+	return !session || text_parse_u64(span_str(session), INT64_MAX, &number) == 0;
+}
+
 /* Whether an answer that is true at that position is new enough for this request. */
 static bool reaches_floor(const struct http_request *req, int64_t incarnation, int64_t seq)
 {
 	const char *text = http_request_header(req, HEADER_FLOOR);
 	int64_t life, floor;
 
+	if (!proxy_hit_may_answer(http_request_header(req, HEADER_SESSION)))
+		return false;
 	return !text || (headers_position_parse(text, &life, &floor) == 0 && life == incarnation && floor <= seq);
 }
 
@@ -87,8 +97,8 @@ static bool take_own(struct hit *hit, struct answer *answer, int64_t user)
 	return take(hit, answer, user);
 }
 
-/* Finds the answer, and the position at which it is known to be true; false: it must be asked for. again: a
- * miss was counted already. */
+/* Finds the answer, and the position at which it is known to be true; false: it must be asked for. again: this
+ * request has looked before. */
 static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 {
 	const struct http_request *req = hit->reply.req;
@@ -103,8 +113,7 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 	if (!kept_key_make(&key, user, drive, http_request_header(req, "Accept"), target))
 		return false;
 	const struct span text = span_of(key.text, key.size);
-	struct answer *answer =
-		again ? cache_peek(cache, text, now_ns) : cache_get(cache, kept_key_kind(target), text, now_ns);
+	struct answer *answer = again ? cache_peek(cache, text, now_ns) : cache_get(cache, text, now_ns);
 	/* An answer that says where content lies goes to no client: the exchange handles it (proxy_content.c). */
 	if (answer && proxy_content_is(answer)) {
 		answer_unref(answer);
@@ -116,15 +125,16 @@ static bool find(struct hit *hit, int64_t user, uint32_t drive, bool again)
 /* first: the Cache-Status entry that the home would have written before this gateway's; may be empty. */
 static void respond(struct hit *hit, const char *first, const char *how)
 {
-	char status[HOME_STATUS_SIZE];
+	char status[CACHE_STATUS_SIZE];
 	struct line line;
 
 	line_begin(&line, status, sizeof(status));
 	line_text(&line, first);
-	line_text(&line, hit->proxy->with.name);
+	line_text(&line, hit->proxy->said_name);
 	line_text(&line, "; ");
 	line_text(&line, how);
 	hit->reply.home = hit->home_url;
+	hit->reply.hopped = hit->reply.for_gateway;
 	hit->reply.cache_status = status;
 	kept_reply_send(&hit->reply);
 	under_way_give_back(hit->proxy->under_way, &hit->reply.room);
@@ -146,6 +156,14 @@ static bool is_read(const struct http_request *req)
 	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+void proxy_hit_count(struct exchange *x, bool from_memory)
+{
+	if (!x->counted && x->proxy->with.cache)
+		cache_note(x->proxy->with.cache,
+			x->where.way == KEEPER_THERE ? CACHE_OTHERS : kept_key_kind(x->target.data), from_memory);
+	x->counted = true;
+}
+
 bool proxy_hit_answer(struct proxy *p, struct http_request *req)
 {
 	const struct token_identity *identity = auth_identity(req);
@@ -157,6 +175,7 @@ bool proxy_hit_answer(struct proxy *p, struct http_request *req)
 	if (!drive || auth_may_have_ended(p->with.auth, identity, auth_token(req)))
 		return false;
 	if (find(&hit, identity->user, drive, false)) {
+		cache_note(p->with.cache, kept_key_kind(http_request_target(req)), true);
 		respond(&hit, "", "hit");
 		return true;
 	}
@@ -167,7 +186,7 @@ bool proxy_hit_answer_validated(struct proxy *p, struct http_request *req, const
 {
 	const struct token_identity *identity = auth_identity(req);
 	struct hit hit = {.proxy = p, .reply = {.req = req}};
-	char home[MEMBERSHIP_NAME_SIZE + sizeof("; hit, ")];
+	char name[CACHE_STATUS_NAME_SIZE], home[CACHE_STATUS_NAME_SIZE + sizeof("; hit, ")];
 	struct line line;
 
 	hit.home_url = validated->home_url;
@@ -177,8 +196,10 @@ bool proxy_hit_answer_validated(struct proxy *p, struct http_request *req, const
 		!reaches_floor(req, validated->incarnation, validated->seq) ||
 		!take(&hit, answer_ref(validated->answer), identity->user))
 		return false;
+	cache_note(p->with.cache, CACHE_OTHERS, true);
+	cache_status_name(validated->home_name, name);
 	line_begin(&line, home, sizeof(home));
-	line_text(&line, validated->home_name);
+	line_text(&line, name);
 	line_text(&line, "; hit, ");
 	respond(&hit, home, "fwd=stale; fwd-status=304; detail=home");
 	return true;
@@ -191,6 +212,7 @@ bool proxy_hit_answer_held(struct exchange *x)
 	if (!x->proxy->with.cache || !x->traits.reads || x->traits.poll || !is_read(x->req) ||
 		!find(&hit, x->user, x->drive, false))
 		return false;
+	proxy_hit_count(x, true);
 	respond_held(&hit, x, "hit");
 	return true;
 }
@@ -203,6 +225,7 @@ bool proxy_hit_answer_again(struct exchange *x)
 		return false;
 	/* The answer is known to be true where the drive is now, however long ago it was made. */
 	proxy_flight_land(x, hit.reply.answer, hit.reply.seq);
+	proxy_hit_count(x, true);
 	respond_held(&hit, x, "hit");
 	return true;
 }
@@ -213,6 +236,7 @@ bool proxy_hit_answer_by(struct exchange *x, struct answer *answer, const struct
 
 	if (!take_own(&hit, answer_ref(answer), x->user))
 		return false;
+	proxy_hit_count(x, false);
 	respond_held(&hit, x, "fwd=miss; collapsed");
 	return true;
 }

@@ -23,6 +23,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/proto/headers.h"
+#include "gateway/cache/shard.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -172,6 +173,19 @@ static void hold(struct exchange *x)
 		proxy_exchange_fail(x, -ERR_UNAVAILABLE);
 }
 
+bool proxy_home_await_service(struct exchange *x)
+{
+	const int64_t now_ns = clock_mono_ns();
+	const int64_t since_ns = registry_missing_since(x->proxy->with.registry, x->kind, now_ns);
+
+	if (!x->proxy->with.keeper || now_ns - since_ns > PROXY_SERVICE_WAIT_MS * NS_PER_MS ||
+		atomic_load(&x->proxy->draining))
+		return false;
+	proxy_flight_land(x, NULL, 0); /* its followers do the same, each for itself */
+	hold(x);
+	return true;
+}
+
 /* ---- a user's first drive ---- */
 
 static int parse_first_drive(int error, struct http_response *response, uint32_t *ret)
@@ -233,7 +247,7 @@ static void ask_first_drive(struct exchange *x)
 	x->asked_first_ns = clock_boot_ns();
 	if (error == 0)
 		error = upstream_start(&options, &call);
-	if (error < 0)
+	if (error < 0 && (error != -ERR_UNAVAILABLE || !proxy_home_await_service(x)))
 		proxy_exchange_fail(x, -ERR_UNAVAILABLE);
 }
 
@@ -385,11 +399,37 @@ static bool has_moved(struct exchange *x)
 	return now.way != KEEPER_HERE || (x->where.held && (!now.held || now.epoch != x->where.epoch));
 }
 
-static const char *forward_reason(const struct exchange *x)
+/* The size of what is asked for, of which the answer may be a part; -1: it is not known. */
+static int64_t whole_size(const struct exchange *x, const struct http_response *head)
 {
-	if (!x->traits.reads)
+	const char *range = http_headers_get(&head->headers, "Content-Range");
+	const char *slash = range ? strrchr(range, '/') : NULL;
+	uint64_t size;
+
+	if (head->status == 200)
+		return x->answer_length;
+	return slash && text_parse_u64(span_str(slash + 1), INT64_MAX, &size) == 0 ? (int64_t)size : -1;
+}
+
+/* Whether this answer, or the one of which it is the head, a part, or the refusal of a condition, is of the kind that
+ * is kept. A service states tags for the whole and its head only; and nothing but content and items has parts and
+ * conditions. Blocks are not kept among answers. */
+static bool could_be_kept(const struct exchange *x, const struct http_response *head)
+{
+	const bool partial = head->status == 206 || head->status == 412 || head->status == 416;
+
+	if (x->way != WAY_HERE || !http_headers_get(&x->headers, HEADER_TAGS))
+		return false;
+	if (!http_headers_get(&head->headers, HEADER_TAGS) && (!partial || strncmp(x->about.below, "blocks/", 7) == 0))
+		return false;
+	return whole_size(x, head) <= (int64_t)SHARD_BODY_MAX || proxy_content_may_be_made(x);
+}
+
+static const char *forward_reason(const struct exchange *x, const struct http_response *head)
+{
+	if (strcmp(x->method, "GET") != 0 && strcmp(x->method, "HEAD") != 0)
 		return "method";
-	return x->fill.answer ? "miss" : "bypass";
+	return could_be_kept(x, head) ? "miss" : "bypass";
 }
 
 /* Another gateway gives its URL in the form for members of the store: it is rewritten here for the client. */
@@ -397,41 +437,51 @@ static int say_home(struct exchange *x)
 {
 	const char *url = x->way == WAY_HERE ? x->where.home.url : http_headers_get(&x->answer_headers, HEADER_HOME);
 	char home[TOLD_URL_SIZE];
-	const char *told = url ? forward_headers_home(x->req, url, home) : NULL;
+	const char *told = url ? forward_headers_home(x->req, x->hopped, url, home) : NULL;
 
 	if (!url || (x->way != WAY_HERE && told == url))
 		return 0;
 	return http_headers_set(&x->answer_headers, HEADER_HOME, told);
 }
 
-static int say_where(struct exchange *x)
+/* Every answer says which way it took, as that tells nothing about a drive that the caller may not see: whatever the
+ * services say under this name is replaced. Where the home is, an answer about such a drive does not say. */
+static int say_where(struct exchange *x, const struct http_response *head)
 {
 	const char *before = x->way == WAY_HOP ? http_headers_get(&x->answer_headers, HEADER_CACHE_STATUS) : NULL;
-	const size_t size = before ? strnlen(before, HOME_STATUS_SIZE / 2) : 0;
-	char text[HOME_STATUS_SIZE];
+	const char *reason = forward_reason(x, head);
+	const size_t size = before ? strnlen(before, CACHE_STATUS_SIZE / 2) : 0;
+	char text[CACHE_STATUS_SIZE];
 	struct line line;
+
+	if (strcmp(reason, "miss") == 0 ||
+		(strcmp(reason, "method") != 0 && before && cache_status_looked(before) &&
+			strncmp(x->about.below, "blocks/", 7) != 0))
+		proxy_hit_count(x, false);
 
 	line_begin(&line, text, sizeof(text));
 	line_span(&line, span_of(before, size));
 	line_text(&line, before ? ", " : "");
-	line_text(&line, x->proxy->with.name);
+	line_text(&line, x->proxy->said_name);
 	line_text(&line, "; fwd=");
-	line_text(&line, forward_reason(x));
+	line_text(&line, reason);
 	line_text(&line, x->way == WAY_HOP ? "; detail=home" : "");
 	int error = http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);
 
-	return error < 0 ? error : say_home(x);
+	return error < 0 || (x->way == WAY_HERE && !is_told(&head->headers)) ? error : say_home(x);
 }
 
 int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 {
-	if (head->status == 421 && x->proxy->with.keeper) {
+	const bool of_docs = x->kind == REGISTRY_DOCS && x->proxy->with.keeper;
+
+	if (head->status == 421 && of_docs) {
 		x->misplaced = true;
 		learn_drive(x, &head->headers);
 		return 0;
 	}
-	if (!x->proxy->with.keeper || !x->drive)
-		return 0;
+	if (!of_docs || !x->drive)
+		return say_where(x, head);
 	if (x->way == WAY_HERE)
 		note_answer(x, head);
 	if (x->way == WAY_HOP)
@@ -451,17 +501,14 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 		if (error < 0)
 			return error;
 	}
-	/* If the caller may not see the drive, the answer tells nothing about it. */
-	if (x->way == WAY_HOP ? !http_headers_get(&head->headers, HEADER_CACHE_STATUS) : !is_told(&head->headers))
-		return 0;
-	return say_where(x);
+	return say_where(x, head);
 }
 
 void proxy_home_say_kept(struct exchange *x)
 {
-	char text[HOME_STATUS_SIZE];
+	char text[CACHE_STATUS_SIZE];
 
-	(void)snprintf(text, sizeof(text), "%s; fwd=miss; stored", x->proxy->with.name);
+	(void)snprintf(text, sizeof(text), "%s; fwd=miss; stored", x->proxy->said_name);
 	if (!x->fill.kept)
 		return;
 	(void)http_headers_set(&x->answer_headers, HEADER_CACHE_STATUS, text);

@@ -38,6 +38,7 @@
 #include "gateway/blocks/block_source.h"
 #include "gateway/cache/answer.h"
 #include "gateway/content/content_reader.h"
+#include "gateway/proxy/cache_status.h"
 #include "gateway/proxy/drive_ref.h"
 #include "gateway/proxy/first_drives.h"
 #include "gateway/proxy/flights.h"
@@ -99,9 +100,8 @@ struct proxy {
 	struct suspects *suspects;
 	struct validator *validator; /* NULL: there is no ring, or no cache */
 	struct metric *validated;
+	char said_name[CACHE_STATUS_NAME_SIZE]; /* with.name, as Cache-Status has it */
 };
-
-#define HOME_STATUS_SIZE 256 /* Cache-Status: an entry each of two gateways, whose names have at most 63 bytes */
 
 /* Where an exchange was sent. */
 enum exchange_way {
@@ -196,6 +196,7 @@ struct exchange {
 	unsigned flights_taken;
 	int64_t needed;	 /* the position that the answer to another request must have seen */
 	bool asks_alone; /* the answer to another request cannot be used */
+	bool counted;	 /* whether the answer comes from memory (proxy_hit_count) */
 
 	/* Request body. */
 	char *body;
@@ -255,6 +256,9 @@ void proxy_forward_past_memory(struct proxy *p, struct http_request *req, enum r
 /* The body is here, or streams: sends the request where it belongs, now or later. From COLLECTS, HELD or
  * ANSWERS. */
 void proxy_home_send(struct exchange *x);
+/* When no service of its kind is registered, so that the request was sent to nobody. true: it waits for one. From
+ * COLLECTS, HELD or ANSWERS. */
+bool proxy_home_await_service(struct exchange *x);
 /* After an answer (error 0) or a failure. true: that did not settle the request, which is on its way again.
  * From ANSWERS. absent: the instance or gateway that was asked is gone (is_gone in proxy_send.c). */
 bool proxy_home_try_again(struct exchange *x, int error, bool absent);
@@ -305,6 +309,8 @@ bool proxy_block_answer(struct exchange *x);
 
 /* At the home of the drive. From COLLECTS, HELD or ANSWERS; false: the request must go to a service. */
 bool proxy_content_answer(struct exchange *x);
+/* Whether the request is for content that can be assembled here, however long it is. */
+bool proxy_content_may_be_made(const struct exchange *x);
 /* Sets the header field that lets a service say where the content lies. Call it after proxy_fill_want. */
 int proxy_content_want(struct exchange *x);
 /* Whether a kept answer says where content lies: such an answer is for no client. */
@@ -329,7 +335,7 @@ bool proxy_hit_answer(struct proxy *p, struct http_request *req);
 /* The same, for a request whose drive was not known before. From HELD; true: it is answered, and the exchange
  * may be freed. */
 bool proxy_hit_answer_held(struct exchange *x);
-/* The same, once more; a second miss is not counted. */
+/* The same, for a request that has looked before. */
 bool proxy_hit_answer_again(struct exchange *x);
 /* Answers with this answer, which another request has asked for, as it is true at that place. From HELD; false:
  * only a service can answer. */
@@ -343,6 +349,12 @@ struct proxy_validated {
 };
 /* Answers with that answer; no exchange has begun. false: the answer must be asked for. */
 bool proxy_hit_answer_validated(struct proxy *p, struct http_request *req, const struct proxy_validated *validated);
+
+/* Whether an answer may come from memory to a request with this Nephos-Session; NULL: it has none. */
+bool proxy_hit_may_answer(const char *session);
+/* Counts a read of something that can be kept, once, as Cache-Status says it: from_memory: as a hit; else it was asked
+ * for because it was not in memory. */
+void proxy_hit_count(struct exchange *x, bool from_memory);
 
 /* ---- proxy_validate.c ---- */
 

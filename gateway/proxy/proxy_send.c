@@ -106,7 +106,7 @@ static int on_head(void *cookie, const struct http_response *head, unsigned atte
 	int error = forward_headers_answer(&head->headers, x->way == WAY_HOP, &x->answer_headers);
 	if (error == 0 && !x->traits.reads)
 		error = say_attempts(x, attempts);
-	if (error == 0 && x->kind == REGISTRY_DOCS)
+	if (error == 0)
 		error = proxy_home_on_head(x, head);
 	if (error < 0 || x->misplaced)
 		return error; /* no client gets this answer */
@@ -407,7 +407,7 @@ void proxy_send(struct exchange *x, const struct upstream_fixed *hop)
 	int error = x->ended ? x->ended : x->aborted ? -ERR_UNAVAILABLE : start(x, hop);
 	x->judged = error == 0 && !x->streams && x->kind == REGISTRY_USER;
 	pthread_mutex_unlock(&x->lock);
-	if (error == 0)
+	if (error == 0 || (error == -ERR_UNAVAILABLE && !hop && proxy_home_await_service(x)))
 		return;
 	metric_inc(x->proxy->failures[x->kind]);
 	log_warning(x->trace, "%s %s: no %s service (%s)", x->method, x->target.data, registry_kind_name(x->kind),

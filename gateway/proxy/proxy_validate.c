@@ -107,7 +107,7 @@ static struct answer *find(struct proxy *p, const char *boot, struct span key)
 
 	if (!kept_key_of_other(&of_other, boot, key))
 		return NULL;
-	return cache_get(p->with.cache, CACHE_OTHERS, span_of(of_other.text, of_other.size), clock_boot_ns());
+	return cache_get(p->with.cache, span_of(of_other.text, of_other.size), clock_boot_ns());
 }
 
 bool proxy_validate_ask(

@@ -30,6 +30,7 @@ struct ring {
 	bool started;
 	struct http_headers headers;
 	struct metric *epoch, *leases, *failures;
+	struct metric *members, *lease_ms, *share;
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t wake;  /* wakes the thread, and the caller of ring_leave */
@@ -195,6 +196,15 @@ static int add_metrics(struct ring *r, struct metrics *metrics)
 	if (error == 0)
 		error = metrics_add(metrics, METRIC_COUNTER, "nephos_gateway_ring_failures_total", "",
 			"Calls about the ring that no docs service answered", &r->failures);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_ring_members", "",
+			"Members of the ring in that epoch", &r->members);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_ring_lease_milliseconds", "",
+			"How long this gateway's lease still runs", &r->lease_ms);
+	if (error == 0)
+		error = metrics_add(metrics, METRIC_GAUGE, "nephos_gateway_ring_share_thousandths", "",
+			"This gateway's share of all keys", &r->share);
 	return error;
 }
 
@@ -376,17 +386,59 @@ static void count_shares(const struct member *m, unsigned ret[MEMBERSHIP_GATEWAY
 	}
 }
 
+/* A copy, because counting the shares takes a millisecond. NULL: no memory. */
+static struct member *copy_member(struct ring *r)
+{
+	struct member *m = malloc(sizeof(*m));
+
+	if (!m)
+		return NULL;
+	pthread_mutex_lock(&r->lock);
+	*m = r->member;
+	pthread_mutex_unlock(&r->lock);
+	return m;
+}
+
+static int64_t lease_left_ms(const struct member *m)
+{
+	const int64_t now_ns = clock_boot_ns();
+
+	return member_has_lease(m, now_ns) ? (m->lease_until_ns - now_ns) / NS_PER_MS : 0;
+}
+
+static bool is_self(const struct member *m, const struct membership_gateway *g)
+{
+	return strcmp(g->name, m->self.name) == 0 && strcmp(g->boot, m->self.boot) == 0;
+}
+
+void ring_refresh(struct ring *r)
+{
+	struct member *m = copy_member(r);
+	unsigned keys[MEMBERSHIP_GATEWAYS_MAX], members = 0, share = 0;
+
+	if (!m)
+		return;
+	count_shares(m, keys);
+	for (size_t i = 0; i < m->book.count; i++) {
+		members += m->book.list[i].member;
+		if (m->book.list[i].member && is_self(m, &m->book.list[i]))
+			share = keys[i] * 1000 / SHARE_KEYS;
+	}
+	metric_set(r->members, members);
+	metric_set(r->lease_ms, lease_left_ms(m));
+	metric_set(r->share, share);
+	free(m);
+}
+
 static json_t *member_json(const struct member *m, const struct membership_gateway *g, unsigned keys)
 {
-	const bool is_self = strcmp(g->name, m->self.name) == 0 && strcmp(g->boot, m->self.boot) == 0;
-
 	return json_pack("{s:s, s:s, s:i, s:b, s:b}", "name", g->name, "url", g->url, "share",
-		(int)(keys * 1000 / SHARE_KEYS), "self", (int)is_self, "leaving", (int)g->leaving);
+		(int)(keys * 1000 / SHARE_KEYS), "self", (int)is_self(m, g), "leaving", (int)g->leaving);
 }
 
 json_t *ring_status(struct ring *r)
 {
-	struct member *m = malloc(sizeof(*m)); /* a copy, because counting the shares takes a millisecond */
+	struct member *m = copy_member(r);
 	unsigned keys[MEMBERSHIP_GATEWAYS_MAX];
 	json_t *members = json_array();
 
@@ -395,18 +447,13 @@ json_t *ring_status(struct ring *r)
 		json_decref(members);
 		return NULL;
 	}
-	pthread_mutex_lock(&r->lock);
-	*m = r->member;
-	pthread_mutex_unlock(&r->lock);
 	count_shares(m, keys);
 	for (size_t i = 0; i < m->book.count; i++)
 		if (m->book.list[i].member)
 			(void)json_array_append_new(members, member_json(m, &m->book.list[i], keys[i]));
-	const int64_t now_ns = clock_boot_ns();
-	const int64_t lease_ms = member_has_lease(m, now_ns) ? (m->lease_until_ns - now_ns) / NS_PER_MS : 0;
 	json_t *status = json_pack("{s:I, s:s, s:I, s:b, s:o}", "epoch", (json_int_t)m->book.epoch, "state",
-		member_state_name(m->state), "lease_ms", (json_int_t)lease_ms, "preparing", (int)m->book.preparing,
-		"members", members);
+		member_state_name(m->state), "lease_ms", (json_int_t)lease_left_ms(m), "preparing",
+		(int)m->book.preparing, "members", members);
 	free(m);
 	return status;
 }

@@ -84,6 +84,9 @@ bool ring_has(struct ring *r, const char *boot);
  * this gateway's lease. share: of all keys, in thousandths. NULL: no memory. */
 json_t *ring_status(struct ring *r);
 
+/* Sets the metrics that change with the time; call it before the metrics are rendered. */
+void ring_refresh(struct ring *r);
+
 /* {drive, epoch, owners: [{name, url}]}: the home of the drive, then the gateway that would be its home without
  * the first one; none while this gateway has no list of members. NULL: no memory. */
 json_t *ring_drive_status(struct ring *r, uint32_t drive);

@@ -30,6 +30,7 @@ struct registry {
 	struct registry_instance table[REGISTRY_INSTANCES_MAX];
 	size_t count;
 	uint64_t turn[REGISTRY_KINDS];
+	int64_t missing_ns[REGISTRY_KINDS]; /* registry_missing_since; 0: not since an instance was ready */
 };
 
 struct candidate {
@@ -161,6 +162,8 @@ int registry_put(struct registry *r, const struct registry_entry *entry, int64_t
 		.ready = entry->ready,
 		.expires_ns = now_ns + REGISTRY_LEASE_NS,
 	};
+	if (entry->ready)
+		r->missing_ns[entry->kind] = 0;
 	memcpy(instance->name, entry->name, strlen(entry->name));
 	memcpy(instance->url, url, strlen(url));
 	memcpy(instance->instance, entry->instance, strlen(entry->instance));
@@ -266,6 +269,17 @@ void registry_for(
 		candidates[owners[i]].rank = i;
 	choose(candidates, count, ret);
 	pthread_mutex_unlock(&r->lock);
+}
+
+int64_t registry_missing_since(struct registry *r, enum registry_kind kind, int64_t now_ns)
+{
+	assert(kind < REGISTRY_KINDS);
+	pthread_mutex_lock(&r->lock);
+	if (r->missing_ns[kind] == 0)
+		r->missing_ns[kind] = now_ns;
+	const int64_t since_ns = r->missing_ns[kind];
+	pthread_mutex_unlock(&r->lock);
+	return since_ns;
 }
 
 size_t registry_list(struct registry *r, int64_t now_ns, struct registry_instance *ret, size_t max)

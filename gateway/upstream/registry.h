@@ -66,6 +66,9 @@ void registry_turn(struct registry *r, enum registry_kind kind, int64_t now_ns, 
  * lives. */
 void registry_for(
 	struct registry *r, enum registry_kind kind, struct span key, int64_t now_ns, struct registry_choice *ret);
+/* Since when, on the clock of now_ns, callers have found no ready instance of the kind; now_ns: this is the first. It
+ * begins anew when an instance is ready. */
+int64_t registry_missing_since(struct registry *r, enum registry_kind kind, int64_t now_ns);
 /* All live instances, in the order of their names; returns how many were written. */
 size_t registry_list(struct registry *r, int64_t now_ns, struct registry_instance *ret, size_t max);
 

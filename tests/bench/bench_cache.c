@@ -104,7 +104,7 @@ static void get_entry(struct cache *c, unsigned n)
 {
 	char name[80];
 
-	answer_unref(cache_get(c, CACHE_ITEM, span_of(name, key_of(n, name)), 0));
+	answer_unref(cache_get(c, span_of(name, key_of(n, name)), 0));
 }
 
 /* Drops tags that no entry has: a change touches almost only such tags. */

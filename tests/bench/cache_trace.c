@@ -93,7 +93,7 @@ static enum cache_verdict fill(struct cache *c, size_t key, size_t body_bytes)
 static bool hits(struct cache *c, size_t key)
 {
 	char name[24];
-	struct answer *a = cache_get(c, CACHE_ITEM, span_of(name, (size_t)snprintf(name, sizeof(name), "%zu", key)), 0);
+	struct answer *a = cache_get(c, span_of(name, (size_t)snprintf(name, sizeof(name), "%zu", key)), 0);
 
 	answer_unref(a);
 	return a != NULL;

@@ -38,6 +38,17 @@ check_eq "gateway-2 marks itself in its list of members" \
 "$NEPHOS" status --credentials "$DATA/credentials" --ring >"$WORK/status"
 check_eq "nephos status --ring prints a line for each of the three gateways" \
 	3 "$(grep -c '^ring .*epoch.*member.*one of 3' "$WORK/status")"
+check_eq "nephos status --ring names the members of the ring for each gateway" \
+	3 "$(grep -c '^ring .*one of 3 (gateway-1, gateway-2, gateway-3)' "$WORK/status")"
+for line in reads fills forwards; do
+	check_eq "nephos status --ring prints a line \"$line\" for each gateway" 3 "$(grep -c "^$line *gateway-" "$WORK/status")"
+done
+check_eq "the metrics of a gateway have the number of members" 3 \
+	"$(curl -s --noproxy '*' "${URLS[1]}/metrics" | sed -n 's/^nephos_gateway_ring_members //p')"
+check_eq "the metrics of a gateway have its share of the keys" "$(ring_of 1 '.members[] | select(.self) | .share')" \
+	"$(curl -s --noproxy '*' "${URLS[1]}/metrics" | sed -n 's/^nephos_gateway_ring_share_thousandths //p')"
+check "the metrics of a gateway have what is left of its lease" \
+	sh -c 'curl -s --noproxy "*" "$1/metrics" | grep -q "^nephos_gateway_ring_lease_milliseconds [0-9]"' - "${URLS[1]}"
 # ---- who owns a path ----
 nephos() { "$NEPHOS" "$@" --credentials "$DATA/credentials"; }
 check "nephos mkdir makes a folder" nephos mkdir /owned
@@ -64,6 +75,7 @@ check_eq "nephos status --ring fails for a path that does not exist" 1 $?
 check "the error of nephos status --ring names the missing path" grep -q '/owned/nothing' "$WORK/why"
 check_refused "nephos status refuses a path without --ring" '/owned/file: a path goes with --ring' \
 	nephos status /owned/file
+check_refused "nephos status --ring refuses an empty path" 'the path is empty' nephos status --ring ''
 check_refused "nephos status --ring fails for a path without a key" '/owned: .* there is no key' \
 	env -u NEPHOS_TOKEN NEPHOS_URL="${URLS[1]}" HOME="$WORK" "$NEPHOS" status --ring /owned
 
@@ -109,6 +121,45 @@ for n in 1 2 3; do
 		-d "{\"title\":\"for carol $n\",\"text\":\"hello\",\"user_id\":[$CAROL]}"
 	check_eq "the document that gateway $n made belongs to the other user" "$CAROL" "$(jq '.user_id[0]' "$WORK/body")"
 done
+
+# ---- every answer that was passed on says where it came from ----
+cache_status() { # GATEWAY PATH [FLAG…]
+	by localhost "$1" "${@:2}" -o /dev/null -D - | tr -d '\r' | sed -n 's/^Cache-Status: //p'
+}
+at_home=${HOME_NAME#gateway-}
+other=$((at_home % 3 + 1))
+for path in docs/drives docs/accounts/me user/me; do
+	check_eq "the answer to GET $path has a Cache-Status" "gateway-1; fwd=bypass" "$(cache_status 1 "$path")"
+done
+check_eq "a Cache-Status of a client changes nothing" "gateway-1; fwd=bypass" \
+	"$(cache_status 1 docs/drives -H 'Cache-Status: forged; hit')"
+check_eq "a 404 by id from a service has a Cache-Status" "$HOME_NAME; fwd=bypass" \
+	"$(cache_status "$at_home" docs/drives/home/items/999999999)"
+check_eq "a 404 by id through another gateway names both gateways" \
+	"$HOME_NAME; fwd=bypass, gateway-$other; fwd=bypass; detail=home" \
+	"$(cache_status "$other" docs/drives/home/items/999999999)"
+check_eq "a 412 to a change has a Cache-Status" "$HOME_NAME; fwd=method" \
+	"$(cache_status "$at_home" docs/drives/home/files/owned/file -X PUT -H 'If-Match: "no"' -d x)"
+check "nephos put stores a second file" nephos put - /owned/unread <<<hello
+check_eq "a part of a file that is not in memory is a miss" "$HOME_NAME; fwd=miss" \
+	"$(cache_status "$at_home" docs/drives/home/files/owned/unread -H 'Range: bytes=1-2')"
+check_eq "the head of a file that is not in memory is a miss" "$HOME_NAME; fwd=miss" \
+	"$(cache_status "$at_home" docs/drives/home/files/owned/unread -I)"
+session() { by localhost "$at_home" docs/drives/home/files/owned/file -o /dev/null -w '%{http_code}' -H 'Nephos-Session: abc'; }
+nephos get /owned/file - >/dev/null
+check_eq "a malformed Nephos-Session gets 400 also when the answer is in memory" 400 "$(session)"
+
+# ---- the hit ratio counts reads of what can be kept ----
+reads() { # GATEWAY KIND: "HITS MISSES"
+	curl -s --noproxy '*' "${URLS[$1]}/status" | jq -r ".cache | \"\(.hits.$2) \(.misses.$2)\""
+}
+read -r hits misses <<<"$(reads "$at_home" content)"
+items=$(reads "$at_home" item)
+for _ in 1 2 3 4; do by localhost "$at_home" docs/drives/home/files/owned/unread -o /dev/null; done
+by localhost "$at_home" docs/drives -o /dev/null
+by localhost "$at_home" docs/drives/home -o /dev/null
+check_eq "four reads of a file are one miss and three hits" "$((hits + 3)) $((misses + 1))" "$(reads "$at_home" content)"
+check_eq "reads of the list of drives and of a drive are no misses" "$items" "$(reads "$at_home" item)"
 
 # A name of this machine that does not look local, only for processes that see this hosts file.
 if [ "$(id -u)" = 0 ]; then

@@ -103,6 +103,51 @@ static void status_accepts_a_path_only_with_ring(void **state)
 	store_stop(&s);
 }
 
+#define RING                                                                                                       \
+	"{\"name\":\"gateway-1\",\"gateways\":[],\"services\":[],\"ring\":{\"epoch\":3,\"state\":\"member\","      \
+	"\"lease_ms\":2000,\"members\":[{\"name\":\"gateway-1\",\"share\":400,\"self\":true},"                     \
+	"{\"name\":\"gateway-2\",\"share\":600}]},\"homes\":{\"held\":1},\"cache\":{\"entries\":5,\"bytes\":4096," \
+	"\"hits\":{\"item\":6,\"content\":0,\"others\":2,\"asked\":90},"                                           \
+	"\"misses\":{\"item\":2,\"content\":0,\"others\":6,\"asked\":0},"                                          \
+	"\"fills\":{\"kept\":7,\"outdated\":0,\"too_large\":2,\"no_tags\":1}},"                                    \
+	"\"forwards\":{\"hops\":11,\"hop_failures\":1,\"held\":2,\"docs\":12,\"docs_failures\":3,\"user\":4,"      \
+	"\"user_failures\":5}}"
+
+static void status_ring_shows_members_hit_ratios_by_kind_refused_fills_and_forwards(void **state)
+{
+	static const char *const SAYS[] = {"one of 2 (gateway-1, gateway-2), 40.0 % of the keys",
+		/* 8 of 16 reads: questions of other gateways are no reads */
+		"5 answers, 4 KiB, 50 of 100 from memory\n",
+		"item 6 of 8 from memory (75 %), others 2 of 8 from memory (25 %)\n",
+		"7 kept; refused: too_large 2, no_tags 1\n",
+		"11 to homes (1 failed), 12 to docs services (3 failed), 4 to user services (5 failed), 2 had to wait\n"};
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, RING, NULL}, {200, "ready", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "--ring"), EXIT_DONE);
+	for (size_t i = 0; i < sizeof(SAYS) / sizeof(*SAYS); i++)
+		if (!strstr(s.out, SAYS[i]))
+			fail_msg("not \"%s\" in: %s", SAYS[i], s.out);
+	assert_null(strstr(s.out, "asked"));
+	store_stop(&s);
+	store_start(&s, STORE_STEPS({200, RING, NULL}, {200, "ready", NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "--ring", "--json"), EXIT_DONE);
+	assert_non_null(strstr(s.out, "\"hops\""));
+	store_stop(&s);
+}
+
+static void status_ring_refuses_an_empty_path(void **state)
+{
+	struct store s;
+
+	(void)state;
+	store_start(&s, STORE_STEPS({200, STATUS(""), NULL}));
+	assert_int_equal(STORE_COMMAND(&s, "status", "--ring", ""), EXIT_USAGE);
+	assert_int_equal(s.count, 0);
+	store_stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +156,8 @@ int main(void)
 		cmocka_unit_test(status_reports_an_html_answer_as_unreachable),
 		cmocka_unit_test(status_ring_shows_the_owners_of_a_path_and_if_it_is_in_memory),
 		cmocka_unit_test(status_accepts_a_path_only_with_ring),
+		cmocka_unit_test(status_ring_shows_members_hit_ratios_by_kind_refused_fills_and_forwards),
+		cmocka_unit_test(status_ring_refuses_an_empty_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,12 @@
 #include "backend/service/registration.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/http/client/client.h"
 #include "common/http/server/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -185,6 +188,29 @@ static void an_unreachable_gateway_does_not_stop_registration_at_another(void **
 	assert_int_equal(atomic_load(&f->farewells), 1);
 }
 
+static void an_unreachable_socket_is_logged_by_its_path(void **state)
+{
+	struct fixture *f = *state;
+	char text[4096], both[160];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	log_init("test", LOG_WARNING, ends[1]);
+	snprintf(both, sizeof(both), "unix:/usr/no-such-socket,%s", f->gateway);
+	assert_int_equal(make_registration(f, both), 0);
+	assert_int_equal(registration_start(f->registration, "http://here:1"), 0);
+	hear(f);
+	hear(f); /* each is called again a second later, when the first call to the socket has failed */
+	const ssize_t size = read(ends[0], text, sizeof(text) - 1);
+	log_init("test", LOG_WARNING, STDERR_FILENO);
+	close(ends[0]);
+	close(ends[1]);
+	assert_true(size > 0);
+	text[size] = '\0';
+	assert_non_null(strstr(text, "gateway=/usr/no-such-socket does not take the registration"));
+	assert_null(strstr(text, "http://nephos"));
+}
+
 static void a_list_of_gateways_may_contain_spaces_slashes_and_sockets(void **state)
 {
 	struct registration_gateway gateway;
@@ -240,6 +266,7 @@ int main(void)
 		with_gateway(a_service_renews_its_registration_and_picks_services_in_turn),
 		with_gateway(registration_await_waits_until_a_service_of_the_kind_is_known),
 		with_gateway(an_unreachable_gateway_does_not_stop_registration_at_another),
+		with_gateway(an_unreachable_socket_is_logged_by_its_path),
 		with_gateway(a_list_of_gateways_may_contain_spaces_slashes_and_sockets),
 		with_gateway(a_named_gateway_gets_that_name_as_its_peer),
 		with_gateway(a_bad_gateway_address_is_refused),

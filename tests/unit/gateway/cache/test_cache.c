@@ -71,7 +71,7 @@ static enum cache_verdict put(struct cache *c, const struct put *p)
 
 static bool has_at(struct cache *c, const char *key, int64_t now_ns)
 {
-	struct answer *a = cache_get(c, CACHE_ITEM, span_str(key), now_ns);
+	struct answer *a = cache_get(c, span_str(key), now_ns);
 
 	answer_unref(a);
 	return a != NULL;
@@ -130,7 +130,7 @@ static void an_answer_is_found_under_its_key_with_status_seq_head_and_body(void 
 	struct answer *a;
 
 	assert_int_equal(put(*state, &(struct put){.key = "k", .document = 1, .seq = 3, .body = "hello"}), CACHE_KEPT);
-	a = cache_get(*state, CACHE_ITEM, span_str("k"), 0);
+	a = cache_get(*state, span_str("k"), 0);
 	assert_non_null(a);
 	assert_int_equal(answer_status(a), 200);
 	assert_int_equal(answer_seq(a), 3);
@@ -155,7 +155,7 @@ static void a_later_answer_replaces_an_earlier_one_and_not_the_other_way_round(v
 	assert_int_equal(put(*state, &(struct put){.key = "k", .document = 1, .seq = 4, .body = "new"}), CACHE_KEPT);
 	assert_int_equal(
 		put(*state, &(struct put){.key = "k", .document = 1, .seq = 3, .body = "old"}), CACHE_SUPERSEDED);
-	a = cache_get(*state, CACHE_ITEM, span_str("k"), 0);
+	a = cache_get(*state, span_str("k"), 0);
 	assert_true(span_eq_str(answer_body(a), "new"));
 	answer_unref(a);
 	assert_int_equal(count(*state).entries, 1);
@@ -244,7 +244,7 @@ static void an_answer_stays_whole_for_its_reader_when_its_entry_is_dropped(void 
 	struct answer *a;
 
 	put(*state, &(struct put){.key = "k", .document = 1, .seq = 1, .body = "still here"});
-	a = cache_get(*state, CACHE_ITEM, span_str("k"), 0);
+	a = cache_get(*state, span_str("k"), 0);
 	drop(*state, 1, 2);
 	assert_false(has(*state, "k"));
 	assert_true(span_eq_str(answer_body(a), "still here"));
@@ -401,15 +401,22 @@ static void an_entry_that_was_read_before_its_drop_outlives_unread_ones_afterwar
 
 /* ---- counting ---- */
 
-static void hits_and_misses_are_counted_by_kind_and_fills_by_verdict(void **state)
+static void reads_are_counted_by_kind_and_fills_by_verdict(void **state)
 {
 	struct cache_counters c;
 
 	put(*state, &(struct put){.key = "k", .document = 1, .seq = 1});
-	answer_unref(cache_get(*state, CACHE_LISTING, span_str("k"), 0));
-	assert_null(cache_get(*state, CACHE_CONTENT, span_str("x"), 0));
-	assert_null(cache_get(*state, CACHE_CONTENT, span_str("y"), 0));
+	cache_note(*state, CACHE_LISTING, true);
+	cache_note(*state, CACHE_CONTENT, false);
+	cache_note(*state, CACHE_CONTENT, false);
+	answer_unref(cache_get(*state, span_str("k"), 0)); /* a look alone is no read of anything */
+	assert_null(cache_get(*state, span_str("x"), 0));
+	for (int why = CACHE_KEPT + 1; why < CACHE_VERDICTS; why++)
+		cache_refuse(*state, (enum cache_verdict)why);
 	c = count(*state);
+	for (int why = CACHE_KEPT + 1; why < CACHE_VERDICTS; why++)
+		assert_int_equal(c.fills[why], 1);
+	assert_int_equal(c.misses[CACHE_ITEM], 0);
 	assert_int_equal(c.hits[CACHE_LISTING], 1);
 	assert_int_equal(c.misses[CACHE_LISTING], 0);
 	assert_int_equal(c.misses[CACHE_CONTENT], 2);
@@ -444,7 +451,7 @@ int main(void)
 		small_test(entries_that_were_read_twice_survive_4000_later_puts),
 		small_test(an_entry_that_is_put_again_soon_after_its_eviction_survives_3000_puts),
 		small_test(an_entry_that_was_read_before_its_drop_outlives_unread_ones_afterwards),
-		test(hits_and_misses_are_counted_by_kind_and_fills_by_verdict),
+		test(reads_are_counted_by_kind_and_fills_by_verdict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ static enum cache_verdict copy(const struct copying *p)
 
 static bool has(const char *key)
 {
-	struct answer *a = cache_get(c, CACHE_ITEM, span_str(key), 1);
+	struct answer *a = cache_get(c, span_str(key), 1);
 
 	answer_unref(a);
 	return a != NULL;

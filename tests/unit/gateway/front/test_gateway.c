@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "tests/unit/gateway/service.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -79,6 +80,32 @@ static void a_gateway_without_services_accepts_clients_after_the_wait(void **sta
 	assert_int_not_equal(gateway_port(g), 0);
 	gateway_free(g);
 	buf_fini(&why);
+}
+
+static void a_gateway_with_a_name_that_others_cannot_say_does_not_start(void **state)
+{
+	static const char LONG[] = "a-gateway-with-a-name-that-has-one-letter-more-than-is-allowed-x";
+	static const char *const NAMES[] = {"", "my gw", "gw\"", "gw;x", "g\xc3\xbc", LONG};
+	struct front *f = *state;
+	struct gateway_options options = {.address = "127.0.0.1",
+		.internal_address = "127.0.0.1",
+		.threads = 1,
+		.cluster = f->cluster,
+		.ringless = true};
+	struct gateway *g;
+
+	assert_int_equal(sizeof(LONG), MEMBERSHIP_NAME_SIZE + 1);
+	for (size_t i = 0; i < sizeof(NAMES) / sizeof(*NAMES); i++) {
+		struct buf why;
+
+		buf_init(&why, 1024);
+		options.name = NAMES[i];
+		assert_int_equal(gateway_start(&options, &why, &g), -EINVAL);
+		assert_non_null(why.data);
+		assert_non_null(strstr(why.data, "--name"));
+		assert_non_null(strstr(why.data, "1 to 63 letters"));
+		buf_fini(&why);
+	}
 }
 
 #define LONG_WAIT_MS 120000
@@ -420,6 +447,7 @@ int main(void)
 		cmocka_unit_test(paths_with_tricks_are_refused_and_reach_no_internal_route),
 		cmocka_unit_test(a_gateway_without_services_accepts_clients_after_the_wait),
 		cmocka_unit_test(a_gateway_accepts_clients_once_a_service_of_each_kind_has_registered),
+		cmocka_unit_test(a_gateway_with_a_name_that_others_cannot_say_does_not_start),
 		cmocka_unit_test(internal_routes_get_404_on_the_public_listener),
 		cmocka_unit_test(a_peer_without_a_greeting_gets_401_from_the_internal_listener),
 		cmocka_unit_test(a_malformed_registration_gets_400_or_422),

@@ -438,6 +438,87 @@ static void a_refusal_for_a_trashed_drive_drops_the_kept_answers_of_the_drive(vo
 	FRONT_SET(f, journal, NULL);
 }
 
+static void a_request_with_a_malformed_session_is_left_to_the_service(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+
+	assert_asked(f, "GET", drive, "documents/2", "");
+	assert_hit(f, "GET", drive, "documents/2", "Nephos-Session: 17\r\n");
+	for (int i = 0; i < 2; i++) {
+		assert_asked(f, "GET", drive, "documents/2", "Nephos-Session: abc\r\n");
+		assert_non_null(strstr(front_drive(f)->fields, "Nephos-Session: abc\n"));
+	}
+}
+
+/* ---- what is counted ---- */
+
+static long long metric_of(struct front *f, const char *name)
+{
+	static char page[262144];
+	char line[128];
+
+	assert_int_equal(front_ask(f, "GET /metrics", "", page, sizeof(page)), 200);
+	(void)snprintf(line, sizeof(line), "\n%s ", name);
+	const char *found = strstr(page, line);
+
+	if (!found)
+		fail_msg("no metric %s", name);
+	return strtoll(found + strlen(line), NULL, 10);
+}
+
+#define HITS(kind) "nephos_gateway_cache_hits_total{kind=\"" kind "\"}"
+#define MISSES(kind) "nephos_gateway_cache_misses_total{kind=\"" kind "\"}"
+#define FILLS(outcome) "nephos_gateway_cache_fills_total{outcome=\"" outcome "\"}"
+
+static void each_read_of_an_answer_that_can_be_kept_is_counted_once(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const long long hits = metric_of(f, HITS("item")), misses = metric_of(f, MISSES("item"));
+
+	assert_asked(f, "GET", drive, "documents/2", "");
+	for (int i = 0; i < 3; i++)
+		assert_hit(f, "GET", drive, "documents/2", "");
+	assert_asked(f, "GET", drive, "documents/3", "");
+	assert_int_equal(metric_of(f, HITS("item")), hits + 3);
+	assert_int_equal(metric_of(f, MISSES("item")), misses + 2);
+}
+
+static void a_read_that_can_never_be_kept_is_no_miss(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const long long misses = metric_of(f, MISSES("item"));
+
+	FRONT_SET(f, tags, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_asked(f, "GET", drive, "documents/2", "");
+	FRONT_SET(f, refusal, -ERR_NOT_FOUND);
+	FRONT_SET(f, refusals, 1);
+	assert_asked(f, "GET", drive, "documents/2", "");
+	assert_int_equal(metric_of(f, MISSES("item")), misses);
+}
+
+static void answers_that_are_not_kept_are_counted_by_the_reason(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const long long untold = metric_of(f, FILLS("no_tags")), large = metric_of(f, FILLS("too_large"));
+
+	FRONT_SET(f, tags, NULL);
+	assert_asked(f, "GET", drive, "documents/2", "");
+	FRONT_SET(f, tags, " nonsense");
+	assert_asked(f, "GET", drive, "documents/2", "");
+	assert_int_equal(metric_of(f, FILLS("no_tags")), untold + 2);
+	FRONT_SET(f, tags, " a2");
+	FRONT_SET(f, size, (size_t)1024 * 1024 + 1);
+	(void)front_ask_drive(f, "GET", drive, "documents/2", "");
+	assert_int_equal(metric_of(f, FILLS("too_large")), large + 1);
+	assert_true(metric_of(f, FILLS("other_incarnation")) >= 0 && metric_of(f, FILLS("no_room")) >= 0);
+	assert_true(metric_of(f, "nephos_gateway_cache_expired_total") >= 0);
+}
+
 #define test(f) cmocka_unit_test_setup(f, front_reset_drive)
 
 int main(void)
@@ -461,6 +542,10 @@ int main(void)
 		test(ranges_of_a_200_kib_answer_are_given_in_full),
 		test(internal_fields_reach_the_client_neither_on_a_hit_nor_on_a_miss),
 		test(a_refusal_for_a_trashed_drive_drops_the_kept_answers_of_the_drive),
+		test(a_request_with_a_malformed_session_is_left_to_the_service),
+		test(each_read_of_an_answer_that_can_be_kept_is_counted_once),
+		test(a_read_that_can_never_be_kept_is_no_miss),
+		test(answers_that_are_not_kept_are_counted_by_the_reason),
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -263,7 +264,150 @@ static void ring_fields_of_a_client_are_dropped_and_do_not_prevent_a_hit(void **
 	assert_says("Cache-Status: g; hit\r\n");
 }
 
+/* ---- what Cache-Status says of answers that are no hit ---- */
+
+/* The head of the answer must have exactly one Cache-Status, and this one. */
+static void assert_only(const char *answer, const char *field)
+{
+	char head[8192];
+	const char *end = strstr(answer, "\r\n\r\n"), *found;
+
+	assert_non_null(end);
+	(void)snprintf(head, sizeof(head), "%.*s\r\n", (int)(end - answer), answer);
+	found = strstr(head, "Cache-Status: ");
+	if (!found || strncmp(found, field, strlen(field)) != 0 || strstr(found + 1, "Cache-Status"))
+		fail_msg("not \"%s\" alone: %s", field, head);
+}
+
+static void a_refusal_by_a_service_has_a_cache_status(void **state)
+{
+	static const struct {
+		const char *method, *more, *status;
+		int error;
+	} CASES[] = {
+		{"GET", "", "Cache-Status: g; fwd=bypass\r\n", -ERR_NOT_FOUND},
+		{"GET", "", "Cache-Status: g; fwd=bypass\r\n", -ERR_DRIVE_TRASHED},
+		{"GET", "Nephos-Floor: 1.99999999\r\n", "Cache-Status: g; fwd=bypass\r\n", -ERR_BEHIND},
+		{"GET", "If-Match: \"x\"\r\n", "Cache-Status: g; fwd=miss\r\n", -ERR_PRECONDITION},
+		{"PUT", "If-Match: \"x\"\r\n" NO_BODY, "Cache-Status: g; fwd=method\r\n", -ERR_PRECONDITION},
+		{"PUT", NO_BODY, "Cache-Status: g; fwd=method\r\n", -ERR_NOT_FOUND},
+	};
+	struct front *f = *state;
+
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES); i++) {
+		const unsigned drive = front_new_home(f);
+
+		FRONT_SET(f, refusal, CASES[i].error);
+		FRONT_SET(f, refusals, 1);
+		assert_true(front_ask_drive(f, CASES[i].method, drive, "documents/9", CASES[i].more) >= 400);
+		assert_int_equal(front_drive(f)->refusals, 0);
+		assert_only(front_answer(), CASES[i].status);
+		assert_false(says("Nephos-Home")); /* whoever may not see the drive is not told where it is */
+	}
+}
+
+static void an_answer_about_no_drive_has_a_cache_status_that_nobody_can_forge(void **state)
+{
+	static const char FORGED[] = "Cache-Status: forged; hit\r\nNephos-Hop: 1 h\r\n";
+	struct front *f = *state;
+
+	assert_int_equal(front_ask(f, "GET /api/v2/docs/echo/a", FORGED, text, sizeof(text)), 200);
+	assert_only(text, "Cache-Status: g; fwd=bypass\r\n");
+	assert_int_equal(front_ask(f, "PUT /api/v2/docs/echo/a", NO_BODY, text, sizeof(text)), 200);
+	assert_only(text, "Cache-Status: g; fwd=method\r\n");
+	assert_int_equal(front_ask(f, "GET /api/v2/user/echo", FORGED, text, sizeof(text)), 200);
+	assert_only(text, "Cache-Status: g; fwd=bypass\r\n");
+	/* This answer is the gateway's own. */
+	assert_int_equal(front_ask(f, "GET /api/v2/gateways", FORGED, text, sizeof(text)), 200);
+	assert_null(strstr(text, "Cache-Status"));
+}
+
+/* The answer has a length, and no body. */
+static void ask_for_head(const struct front *f, unsigned drive)
+{
+	const int fd = begin(f, "HEAD", drive, "documents/2", "Connection: close\r\n");
+	const long got = wire_receive(fd, text, sizeof(text) - 1);
+
+	assert_true(got > 0);
+	text[got] = '\0';
+	close(fd);
+}
+
+static void a_head_request_that_is_not_answered_from_memory_is_a_miss(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+
+	ask_for_head(f, drive);
+	assert_only(text, "Cache-Status: g; fwd=miss\r\n");
+	FRONT_SET(f, tags, NULL);
+	ask_for_head(f, drive);
+	assert_only(text, "Cache-Status: g; fwd=bypass\r\n");
+}
+
+/* ---- no service is registered ---- */
+
+/* Waits until the registration of the docs service has run out, as all have when a gateway has stood still. */
+static void lose_docs_service(struct front *f)
+{
+	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
+	const struct timespec pause = clock_timespec(10 * NS_PER_MS);
+
+	front_remove(f, "d");
+	while (front_ask(f, "GET /readyz", "", text, sizeof(text)) != 503) {
+		assert_true(clock_mono_ns() < until_ns);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static long long held_total(struct front *f)
+{
+	static char page[262144];
+	static const char NAME[] = "\nnephos_gateway_held_total ";
+
+	assert_int_equal(front_ask(f, "GET /metrics", "", page, sizeof(page)), 200);
+	const char *found = strstr(page, NAME);
+	assert_non_null(found);
+	return strtoll(found + sizeof(NAME) - 1, NULL, 10);
+}
+
+static void requests_wait_for_the_services_to_register_again(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_home(f);
+	const int changes = gate_count(&front_drive(f)->changes), reads = gate_count(&front_drive(f)->reads);
+	char held[64];
+
+	lose_docs_service(f);
+	(void)snprintf(held, sizeof(held), "nephos_gateway_held_total %lld\n", held_total(f) + 2);
+	const int change = begin(f, "PUT", drive, "files/a", "Idempotency-Key: k\r\n" NO_BODY);
+	const int read = begin(f, "GET", drive, "documents/2", "");
+	front_await(f, "/metrics", held);
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes);
+	front_add(f, REGISTRY_DOCS, "d", f->service.url);
+	assert_int_equal(end(change), 200);
+	assert_int_equal(end(read), 200);
+	assert_int_equal(gate_count(&front_drive(f)->changes), changes + 1);
+	assert_int_equal(gate_count(&front_drive(f)->reads), reads + 1);
+	/* When none comes, requests are refused in the end, and those that come later at once. */
+	lose_docs_service(f);
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/b", NO_BODY), 503);
+	front_add(f, REGISTRY_DOCS, "d", f->service.url);
+}
+
 /* ---- two gateways ---- */
+
+static void a_refusal_through_another_gateway_names_both_gateways(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = front_new_drive_at("h", "g");
+
+	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
+	FRONT_SET(f, refusal, -ERR_NOT_FOUND);
+	FRONT_SET(f, refusals, 1);
+	assert_int_equal(front_ask_drive(f, "GET", drive, "documents/9", "Cache-Status: forged; hit\r\n"), 404);
+	assert_only(front_answer(), "Cache-Status: h; fwd=bypass, g; fwd=bypass; detail=home\r\n");
+}
 
 static void a_request_reaches_the_home_through_another_gateway(void **state)
 {
@@ -303,7 +447,7 @@ static void assert_home(const struct front *f, const char *method, unsigned driv
 
 	(void)snprintf(request, sizeof(request),
 		"%s /api/v2/docs/drives/%u/documents/2 HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer anna\r\n" NO_BODY
-		"\r\n",
+		"Nephos-Hop: 1 forged\r\n\r\n",
 		method, drive, host);
 	(void)snprintf(field, sizeof(field), "Nephos-Home: %s\r\n", home);
 	assert_int_equal(wire_ask(f->port, request, text, sizeof(text)), 200);
@@ -312,7 +456,7 @@ static void assert_home(const struct front *f, const char *method, unsigned driv
 }
 
 /* The gateways of this test advertise 127.0.0.1. */
-static void the_url_of_the_home_has_the_host_of_the_clients_request(void **state)
+static void the_url_of_the_home_has_the_host_of_the_clients_request_despite_a_forged_hop(void **state)
 {
 	struct front *f = *state;
 	const struct front *const gateways[] = {f, f->other};
@@ -417,14 +561,24 @@ int main(void)
 		cmocka_unit_test_setup(
 			a_change_of_another_users_drive_that_stays_refused_for_its_epoch_gets_409, front_reset_drive),
 		cmocka_unit_test_setup(ring_fields_of_a_client_are_dropped_and_do_not_prevent_a_hit, front_reset_drive),
+		cmocka_unit_test_setup(a_refusal_by_a_service_has_a_cache_status, front_reset_drive),
+		cmocka_unit_test_setup(
+			an_answer_about_no_drive_has_a_cache_status_that_nobody_can_forge, front_reset_drive),
+		cmocka_unit_test_setup(a_head_request_that_is_not_answered_from_memory_is_a_miss, front_reset_drive),
 	};
 
 	const struct CMUnitTest of_two[] = {
 		cmocka_unit_test_setup(a_request_reaches_the_home_through_another_gateway, front_reset_drive),
-		cmocka_unit_test_setup(the_url_of_the_home_has_the_host_of_the_clients_request, front_reset_drive),
+		cmocka_unit_test_setup(the_url_of_the_home_has_the_host_of_the_clients_request_despite_a_forged_hop,
+			front_reset_drive),
+		cmocka_unit_test_setup(a_refusal_through_another_gateway_names_both_gateways, front_reset_drive),
 		cmocka_unit_test_setup(
 			a_hopped_request_gets_421_from_a_gateway_that_is_not_the_home, front_reset_drive),
 		cmocka_unit_test_setup(a_hopped_request_is_handled_by_the_home, front_reset_drive),
+	};
+
+	const struct CMUnitTest lost[] = {
+		cmocka_unit_test_setup(requests_wait_for_the_services_to_register_again, front_reset_drive),
 	};
 
 	const struct CMUnitTest deaf[] = {
@@ -432,6 +586,7 @@ int main(void)
 	};
 
 	return cmocka_run_group_tests(tests, front_setup_home, front_teardown) +
+		cmocka_run_group_tests(lost, front_setup_home, front_teardown) +
 		cmocka_run_group_tests(deaf, front_setup_deaf, front_teardown) +
 		cmocka_run_group_tests(of_two, front_setup_homes, front_teardown);
 }

@@ -135,6 +135,27 @@ static void a_kept_answer_that_its_home_denied_is_not_validated_again(void **sta
 	assert_int_equal(metric_of(f, "nephos_gateway_validations_total"), asked + 1);
 }
 
+static void a_validated_read_counts_as_one_hit_and_a_denied_one_as_one_miss(void **state)
+{
+	static const char HITS[] = "nephos_gateway_cache_hits_total{kind=\"others\"}";
+	static const char MISSES[] = "nephos_gateway_cache_misses_total{kind=\"others\"}";
+	static const char OWN[] = "nephos_gateway_cache_hits_total{kind=\"item\"}";
+	struct front *f = *state;
+	const unsigned drive = new_drive(f);
+	const long long hits = metric_of(f, HITS), misses = metric_of(f, MISSES), own = metric_of(f->other, OWN);
+
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_valid(f, "GET", drive, "documents/2", "");
+	assert_valid(f, "GET", drive, "documents/2", "");
+	assert_int_equal(metric_of(f, HITS), hits + 2);
+	assert_int_equal(metric_of(f, MISSES), misses + 1);
+	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
+	assert_passed_on(f, drive, "documents/2", "");
+	assert_int_equal(metric_of(f, HITS), hits + 2);
+	assert_int_equal(metric_of(f, MISSES), misses + 2);
+	assert_int_equal(metric_of(f->other, OWN), own);
+}
+
 /* The key and the bytes are the same. But the home has asked for the answer anew, and only its new answer counts. */
 static void a_kept_answer_is_replaced_when_its_home_has_asked_for_it_anew(void **state)
 {
@@ -393,6 +414,7 @@ int main(void)
 		test(a_kept_answer_is_given_again_when_its_home_confirms_it),
 		test(a_kept_answer_is_not_given_again_after_a_change_by_another_client),
 		test(a_kept_answer_that_its_home_denied_is_not_validated_again),
+		test(a_validated_read_counts_as_one_hit_and_a_denied_one_as_one_miss),
 		test(a_kept_answer_is_replaced_when_its_home_has_asked_for_it_anew),
 		test(a_kept_answer_gets_the_new_position_after_an_unrelated_change),
 		test(the_stamp_of_an_answer_is_not_taken_for_a_position),

@@ -59,6 +59,19 @@ static void a_gateway_joins_the_ring_and_gets_a_lease(void **state)
 	pthread_mutex_unlock(&f->service.lock);
 }
 
+static void the_metrics_have_members_lease_and_share_and_status_has_forwards(void **state)
+{
+	struct front *f = *state;
+
+	assert_says_soon(f, "/metrics", "\nnephos_gateway_ring_members 1\n");
+	assert_says_soon(f, "/metrics", "\nnephos_gateway_ring_share_thousandths 1000\n");
+	wait_until(f, "/metrics", "\nnephos_gateway_ring_lease_milliseconds 0\n", false);
+	assert_non_null(strstr(text, "\nnephos_gateway_ring_lease_milliseconds "));
+	assert_true(says(f, "/status", "\"forwards\":{\"hops\":0,"));
+	assert_int_equal(front_ask(f, "GET /api/v2/docs/echo/a", "", text, sizeof(text)), 200);
+	assert_true(says(f, "/status", "\"docs\":1,"));
+}
+
 static long failures(struct front *f)
 {
 	static const char NAME[] = "\nnephos_gateway_ring_failures_total ";
@@ -106,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_gateway_joins_the_ring_and_gets_a_lease),
+		cmocka_unit_test(the_metrics_have_members_lease_and_share_and_status_has_forwards),
 		cmocka_unit_test(an_invalid_book_is_counted_and_its_epoch_and_members_are_ignored),
 		cmocka_unit_test(a_drained_gateway_has_left_the_ring),
 	};
