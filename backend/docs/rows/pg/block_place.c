@@ -5,6 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+/*
+ * Where the blocks of a database lie, and how far a move to another place has come: one row, which one mover at a time
+ * changes. The mover holds an advisory lock of its connection while it works, so that a second one finds that out at
+ * once. Each function is one statement; what blocks there are comes in pages, by drive and hash.
+ */
+
 #define MOVER_LOCK 0x6e65706d6f766572ll /* of an advisory lock; no other statement takes it */
 
 enum { PLACE_STEP, PLACE_KIND, PLACE_TARGET, PLACE_DRIVE, PLACE_SHA256, PLACE_MOVED };
