@@ -48,9 +48,9 @@ static void on_committed(uint32_t drive, struct docs_position at, int64_t sessio
 	notifier_tell(d->notifier, drive, at.seq);
 }
 
-static void on_refused(uint32_t drive, const struct op *op, void *cookie)
+static void on_refused(uint32_t drive, const struct op_batch *batch, size_t first, size_t count, void *cookie)
 {
-	blocks_refused(cookie, drive, op);
+	blocks_refused(cookie, drive, batch, first, count);
 }
 
 /* ---- metrics ---- */

@@ -122,6 +122,15 @@ int precondition_check(const struct precondition *p, const struct precondition_t
 	return 0;
 }
 
+/* No etag equals an empty text, and no date is as late as the end of time. A date that is none is still ignored. */
+int precondition_check_bare(const char *if_match, const char *if_unmodified_since)
+{
+	const struct precondition p = {.if_match = if_match, .if_unmodified_since = if_unmodified_since};
+	const struct precondition_target target = {.exists = true, .etag = "", .mtime_ns = INT64_MAX};
+
+	return precondition_check(&p, &target, false);
+}
+
 bool precondition_if_range(const char *if_range, const struct precondition_target *target)
 {
 	int64_t date;

@@ -273,13 +273,13 @@ static int monitoring_status(void *cookie, struct buf *ret)
 #define OPEN(method_, pattern_, body_, max_, handler_)                                                        \
 	{                                                                                                     \
 		.method = method_, .pattern = pattern_, .body = body_, .body_max = max_, .handler = handler_, \
-		.open = true, .internal = true                                                                \
+		.conditional = true, .open = true, .internal = true                                           \
 	}
-#define FORWARD(method_, pattern_, body_, handler_)                                                   \
-	{                                                                                             \
-		.method = method_, .pattern = pattern_, .body = body_, .body_max = CONTENT_BYTES_MAX, \
-		.rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded",               \
-		.summary = "Answered by a service", .doc = "{}"                                       \
+#define FORWARD(method_, pattern_, body_, handler_)                                                          \
+	{                                                                                                    \
+		.method = method_, .pattern = pattern_, .body = body_, .body_max = CONTENT_BYTES_MAX,        \
+		.conditional = true, .rest_may_end_in_slash = true, .handler = handler_, .tag = "forwarded", \
+		.summary = "Answered by a service", .doc = "{}"                                              \
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
 /* The service says which methods a target has, to anybody: the description of the API is public, too. */

@@ -97,10 +97,10 @@ static void handle_validate(struct http_request *req, void *cookie)
 	}
 
 /* Requests for the docs services, as on the public listener; but none of these routes is open to strangers. */
-#define HOP(method_, pattern_, body_)                                                                       \
-	{                                                                                                   \
-		.method = (method_), .pattern = (pattern_), .body = (body_), .body_max = CONTENT_BYTES_MAX, \
-		.rest_may_end_in_slash = true, .handler = handle_docs, .internal = true                     \
+#define HOP(method_, pattern_, body_)                                                                        \
+	{                                                                                                    \
+		.method = (method_), .pattern = (pattern_), .body = (body_), .body_max = CONTENT_BYTES_MAX,  \
+		.conditional = true, .rest_may_end_in_slash = true, .handler = handle_docs, .internal = true \
 	}
 #define HOP_ALL(pattern_)                                                                          \
 	HOP("GET", pattern_, HTTP_BODY_NONE), HOP("PUT", pattern_, HTTP_BODY_STREAM),              \

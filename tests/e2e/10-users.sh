@@ -237,6 +237,8 @@ KEPT_ID=$(value .token_id)
 ask POST /api/v2/user/sessions '{"name":"anne","password":"correct horse"}' >/dev/null
 LOST=$(value .token)
 as "$ANN" 0 "$KEPT_ID"
+says "v2: PATCH of the caller's account with If-Match and an etag gets 412" \
+	412 PATCH /api/v2/user/me '{"password":"third horse","old_password":"correct horse"}' -H 'If-Match: "x"'
 says "v2: PATCH of the caller's password with the old one gets 200" \
 	200 PATCH /api/v2/user/me '{"password":"third horse","old_password":"correct horse"}'
 check_eq "the session that changed the password is still valid" 200 "$(authenticate "$KEPT")"

@@ -106,6 +106,16 @@ check_eq "PUT with If-None-Match: * to a new file gets 201" \
 	201 "$(put "$H/files/new.bin" "$WORK/small" -H 'If-None-Match: *')"
 check_eq "PUT with If-Match: * to a missing file gets 412" \
 	412 "$(put "$H/files/newer.bin" "$WORK/small" -H 'If-Match: *')"
+OLD='If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT'
+says "PATCH of a drive with If-Match and an etag gets 412" 412 PATCH "$H" '{"name":"conditional"}' -H 'If-Match: "x"'
+says "PATCH of a drive with If-Unmodified-Since gets 412" 412 PATCH "$H" '{"name":"conditional"}' -H "$OLD"
+says "DELETE of a drive with If-Match and an etag gets 412" 412 DELETE "$H?confirm=home" "" -H 'If-Match: "x"'
+says "POST of a folder with If-Match and an etag gets 412" 412 POST "$H/folders" '{"path":"/cond"}' -H 'If-Match: "x"'
+says "POST of ops with If-Match and an etag gets 412" 412 POST "$H/ops" '{"ops":[]}' -H 'If-Match: "x"'
+says "GET of the drive after the refused changes gets 200" 200 GET "$H"
+check_eq "the refused changes have not renamed the drive" home "$(value .name)"
+says "GET of the folder that was refused gets 404" 404 GET "$H/items?path=/cond"
+says "PATCH of a drive with If-Match: * gets 200" 200 PATCH "$H" '{"name":"home"}' -H 'If-Match: *'
 check_eq "PUT of an empty file gets 201" 201 "$(put "$H/files/empty" /dev/null)"
 says "GET of the empty file gets 200" 200 GET "$H/files/empty"
 check_eq "GET of the empty file has the Content-Length 0" 0 "$(header Content-Length)"

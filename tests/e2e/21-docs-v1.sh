@@ -126,6 +126,8 @@ ETAG=$(header ETag)
 says "PUT with If-Match and an unknown etag gets 412" 412 PUT "$V1/$ID" '{"text":"x"}' -H 'If-Match: "x"'
 says "PUT with If-Match and the current etag gets 200" 200 PUT "$V1/$ID" '{"text":"matched"}' -H "If-Match: $ETAG"
 says "PUT with If-Match and an old etag gets 412" 412 PUT "$V1/$ID" '{"title":"x"}' -H "If-Match: $ETAG"
+says "POST of a document with If-Match and an etag gets 412" \
+	412 POST "$V1" '{"title":"conditional","text":"x"}' -H 'If-Match: "x"'
 TEXT=$(head -c 200000 /dev/zero | tr '\0' 'b')
 echo "{\"text\":\"$TEXT\"}" >"$WORK/long"
 says "PUT of a text of 200,000 characters gets 200" \
@@ -135,6 +137,22 @@ check_eq "the document returns all 200,000 characters of its text" 200000 "$(val
 says "PUT of a text with a NUL character gets 200" 200 PUT "$V1/$ID" '{"text":"a\u0000b"}'
 says "GET of the document with a NUL in its text gets 200" 200 GET "$V1/$ID"
 check_eq "the text with a NUL has all its three characters" 3 "$(value '.text|length')"
+
+# ---- blocks of what is refused ----
+blocks() { http "${AS[@]}" "$U$V2/accounts/me" >/dev/null && value .blocks; }
+kept=$(blocks)
+no_more() { test "$(blocks)" -le "$kept"; } # less where an older block is collected meanwhile
+send_text() { # METHOD PATH TITLE: with another text of 300,000 characters each time
+	printf '{"title":"%s","text":"%s"}' "$3" "$(head -c 150000 /dev/urandom | od -An -v -tx1 | tr -d ' \n')" >"$WORK/text"
+	http -X "$1" "${AS[@]}" -H 'Content-Type: application/json' --data-binary "@$WORK/text" "$U$2"
+}
+check_eq "POST of a long text with a title that exists gets 409" 409 "$(send_text POST "$V1" second)"
+check_eq "PUT of a long text and a title that exists gets 409" 409 "$(send_text PUT "$V1/$ID" second)"
+check "the blocks of the two refused texts are removed" eventually 20 no_more
+check_eq "POST of a long text with a new title gets 201" 201 "$(send_text POST "$V1" long)"
+LONG_ID=$(value .id)
+check "the block of the long text that was stored counts" test "$(blocks)" -gt "$kept"
+says "DELETE of the document with the long text gets 204" 204 DELETE "$V1/$LONG_ID"
 
 # ---- keys ----
 MAKE='{"title":"keyed","text":"once","user_id":[1]}'

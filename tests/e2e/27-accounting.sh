@@ -130,14 +130,31 @@ data = os.urandom(1500000)
 block = hashlib.sha256(data).hexdigest()
 print("block", ask("PUT", f"/blocks/{block}", data, "application/octet-stream"))
 drive = json.loads(opener.open(urllib.request.Request(url, headers={"Authorization": token})).read())
+earlier = {"op": "create", "parent": drive["root"], "name": "f", "type": "file"}
 write = {"op": "write", "id": str((int(drive["id"]) << 32) + 4000000), "extents": [{"at": 0, "len": len(data), "block": block, "from": 0}]}
-print("refused", ask("POST", "/ops", json.dumps({"ops": [write]}).encode(), "application/json"))
+ops = [earlier, write] if len(sys.argv) > 3 else [write]
+print("refused", ask("POST", "/ops", json.dumps({"ops": ops}).encode(), "application/json"))
 PY
 before=$(D=$S on_disk)
 check_eq "PUT of a block gets 201, and a write of the block to a missing document gets 404" "block 201
 refused 404" "$(python3 "$WORK/refused.py" "$DRIVES/$S" "${AUTH[1]#Authorization: }")"
 there() { D=$S on_disk | grep -qx "$before"; }
 check "the block of the refused write is removed" eventually 20 there
+check_eq "PUT of a block gets 201, and a write of it behind a create of a name that exists gets 409" "block 201
+refused 409" "$(python3 "$WORK/refused.py" "$DRIVES/$S" "${AUTH[1]#Authorization: }" behind)"
+check "the block of the write behind the refused create is removed" eventually 20 there
+
+# ---- a quota beyond all bounds ----
+HUGE=9223372036854775807
+check_status "POST of a drive with a quota of 2^63-1 bytes gets 422" \
+	422 "${AUTH[@]}" "${JSON[@]}" -d "{\"name\":\"huge\",\"quota\":$HUGE}" "$DRIVES"
+check_status "PATCH of a drive to a quota of 2^63-1 bytes gets 422" \
+	422 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$HUGE}" "$DRIVES/$S"
+in_database "UPDATE drive SET quota = $HUGE WHERE id = $S"
+check_status "PUT of 1.9 MB to a drive that has such a quota all the same gets 201" \
+	201 -T "$WORK/large" "${AUTH[@]}" "$DRIVES/$S/files/huge"
+check_status "PATCH of the drive to its former quota gets 200" \
+	200 -X PATCH "${AUTH[@]}" "${JSON[@]}" -d "{\"quota\":$SMALL}" "$DRIVES/$S"
 
 # ---- rows ----
 cat >"$WORK/rows.py" <<'PY'

@@ -62,6 +62,17 @@ check_status "DELETE of a drive in the trash gets 428 without confirm" 428 -X DE
 check_status "DELETE of a drive in the trash with its own name as confirm gets 204" \
 	204 -X DELETE "${AUTH[@]}" "$DRIVES/$D?trashed=1&confirm=$encoded"
 check_status "a restore of a drive that was deleted in the trash gets 404" 404 -X POST "${AUTH[@]}" "$DRIVES/$D/restore"
+check_status "POST of a drive that stays in use gets 201" 201 "${AUTH[@]}" "${JSON[@]}" -d '{"name":"in use"}' "$DRIVES"
+E=$(jq -r .id "$WORK/body")
+check_status "DELETE with trashed=1 of an empty drive in use gets 404" 404 -X DELETE "${AUTH[@]}" "$DRIVES/$E?trashed=1"
+check_status "PUT of a file to the drive in use gets 201" 201 -T "$0" "${AUTH[@]}" "$DRIVES/$E/files/f"
+check_status "DELETE with trashed=1 of a drive in use gets 404 with its own name as confirm" \
+	404 -X DELETE "${AUTH[@]}" "$DRIVES/$E?trashed=1&confirm=in%20use"
+check_status "GET of the file in the drive in use gets 200" 200 "${AUTH[@]}" "$DRIVES/$E/files/f"
+check_status "DELETE of the drive in use with its own name as confirm gets 204" \
+	204 -X DELETE "${AUTH[@]}" "$DRIVES/$E?confirm=in%20use"
+check_status "DELETE with trashed=1 of the same drive in the trash gets 204" \
+	204 -X DELETE "${AUTH[@]}" "$DRIVES/$E?trashed=1&confirm=in%20use"
 check_status "POST of a drive that stays empty gets 201" 201 "${AUTH[@]}" "${JSON[@]}" -d '{"name":"empty"}' "$DRIVES"
 E=$(jq -r .id "$WORK/body")
 check_status "DELETE of an empty drive without confirm gets 204" 204 -X DELETE "${AUTH[@]}" "$DRIVES/$E"

@@ -305,7 +305,7 @@ class Maker:
                     refused = refusal(route.row, role, nature)
                     wanted = refused or answers(route.row, nature)
                     if conditional:
-                        wanted = wanted | self.under_condition(route, name, fields, refused)
+                        wanted = wanted | self.under_condition(route, name, refused)
                     if not refused and nature == FITS and self.must_fail(route, name):
                         wanted = {412}
                     c = self.cell(route, role, target, nature, name, wanted, foreign=nature == FOREIGN)
@@ -314,19 +314,22 @@ class Maker:
                         c.group = (route.name, role.name, name)
                     yield c
 
-    def under_condition(self, route, name, fields, refused):
-        """The other statuses that are possible. A field that cannot be parsed is refused, for any owner."""
+    def under_condition(self, route, name, refused):
+        """The other statuses that are possible. A field that cannot be parsed is refused, for any owner. So is a
+        condition that cannot hold by this route, whatever it is about."""
         odd = {400} if name.endswith("none") or name in ("If-Match: no etag", "a key like a batch",
                 "no range") else set()
         if refused:
-            return odd if 401 not in refused else set()
+            return odd | ({412} if self.must_fail(route, name) else set()) if 401 not in refused else set()
         return odd | (CONDITIONAL if route.method == "GET" else {400, 410, 412})
 
     def must_fail(self, route, name):
-        """Where the API documents it, a change whose condition does not hold must fail."""
+        """A change whose condition does not hold must fail, also where there is nothing to compare."""
         if route.method == "GET":
             return False
-        return name == "If-Match: another" and route.takes("If-Match") or name == "If-None-Match: any" and route.takes("If-None-Match")
+        if name == "If-None-Match: any":
+            return route.takes("If-None-Match")
+        return name == "If-Match: another" or name == "If-Unmodified-Since long ago" and not route.takes("If-Match")
 
     # ---- F: queries ----
 

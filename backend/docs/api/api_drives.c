@@ -162,6 +162,12 @@ static void change_fini(void *p)
 	buf_fini(&((struct drive_change *)p)->name);
 }
 
+static bool is_quota(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 0 &&
+		json_integer_value(value) <= (int64_t)FILE_BYTES_MAX;
+}
+
 static int parse_drive(struct call *call, struct drive_change *c)
 {
 	json_t *object = NULL, *quota;
@@ -176,7 +182,7 @@ static int parse_drive(struct call *call, struct drive_change *c)
 	r = r == -ENOENT ? 0 : r == -EINVAL ? -ERR_UNPROCESSABLE : r == -E2BIG ? -ENAMETOOLONG : r;
 	quota = json_object_get(object, "quota");
 	c->has_quota = quota != NULL;
-	if (r == 0 && quota && (!json_is_integer(quota) || json_integer_value(quota) < 0))
+	if (r == 0 && quota && !is_quota(quota))
 		r = -ERR_UNPROCESSABLE;
 	if (r == 0 && quota)
 		r = call_may(call, ACCESS_DRIVE_QUOTA, call->user);
@@ -320,9 +326,11 @@ static struct docs_scope target_of(const struct drive_change *c)
 static int delete_change(struct idempotent *o, struct docs_store *store)
 {
 	const char *confirm = http_request_query(o->m.call->req, "confirm");
-	const struct docs_scope scope = target_of((struct drive_change *)o);
+	const struct drive_change *c = (struct drive_change *)o;
+	const struct docs_scope scope = target_of(c);
 	const struct span name = span_str(confirm ? confirm : "");
-	int r = store->ops->drive_trash(store, &scope, confirm ? &name : NULL);
+	int r = c->target ? store->ops->drive_purge(store, &scope, confirm ? &name : NULL)
+			  : store->ops->drive_trash(store, &scope, confirm ? &name : NULL);
 
 	return r < 0 ? r : 204;
 }

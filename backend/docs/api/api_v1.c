@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #define NEW_FILE_MODE 0644
@@ -141,14 +142,29 @@ struct v1_change {
 	int64_t owner;
 	struct buf old_text; /* for a PUT without text */
 	struct op_extent extent;
-	const char *why; /* detail of the problem */
+	bool stored;		 /* the text is a block by now, also for the next try */
+	struct docs_block fresh; /* the block, if this request made it and no document has it yet; else size 0 */
+	const char *why;	 /* detail of the problem */
 	unsigned tries;
 };
+
+/* Drops the block of a text that came to nothing, whatever the reason was. */
+static void drop_text(struct v1_change *c)
+{
+	const struct call *call = c->m.call;
+	struct docs_block *list = c->fresh.size > 0 ? malloc(sizeof(*list)) : NULL;
+
+	if (!list)
+		return;
+	*list = c->fresh;
+	blocks_drop_take(call->docs, call->scope.drive, list, 1);
+}
 
 static void change_fini(void *p)
 {
 	struct v1_change *c = p;
 
+	drop_text(c);
 	json_decref(c->object);
 	buf_fini(&c->old_text);
 }
@@ -286,26 +302,40 @@ static int find_owner(struct v1_change *c)
 	return 0;
 }
 
+/* Stores the text as a block, once for all tries. */
+static int store_text(struct v1_change *c, struct docs_store *store)
+{
+	struct blocks_piece piece = {.bytes = c->text};
+	const struct call *call = c->m.call;
+	int r = c->stored ? 0 : sha256_of(c->text, piece.sha256);
+
+	if (r < 0 || c->stored)
+		return r;
+	r = blocks_keep(call->docs, store, &call->scope, &piece, &c->fresh);
+	if (r < 0)
+		return r;
+	c->stored = true;
+	memcpy(c->extent.sha256, piece.sha256, sizeof(piece.sha256));
+	return 0;
+}
+
 /* Turns the text into content: inline, or a block. */
 static int add_text(struct v1_change *c, struct docs_store *store, struct op *op)
 {
-	struct blocks_piece piece = {.bytes = c->text};
-	struct call *call = c->m.call;
 	int r = 0;
 
 	op->size = (int64_t)c->text.size;
 	op->fields |= OP_REPLACE | OP_HAS_SIZE | OP_DROP_SETID;
 	if (c->text.size == 0)
 		return 0;
-	c->extent = (struct op_extent){.len = (int64_t)c->text.size, .kind = OP_EXTENT_DATA, .data = c->text};
+	c->extent.len = (int64_t)c->text.size;
 	if (c->text.size > INLINE_BYTES_MAX) {
 		c->extent.kind = OP_EXTENT_BLOCK;
-		r = sha256_of(c->text, piece.sha256);
-		if (r == 0)
-			r = blocks_keep(call->docs, store, &call->scope, &piece, NULL);
-		memcpy(c->extent.sha256, piece.sha256, sizeof(piece.sha256));
+		r = store_text(c, store);
 	} else {
-		metric_add(call->docs->metrics.inline_bytes_in, (int64_t)c->text.size);
+		c->extent.kind = OP_EXTENT_DATA;
+		c->extent.data = c->text;
+		metric_add(c->m.call->docs->metrics.inline_bytes_in, (int64_t)c->text.size);
 	}
 	op->extents = &c->extent;
 	op->extent_count = 1;
@@ -322,6 +352,7 @@ static int create_answer(struct mutate *m, const struct op_result *results, stru
 	int r = mutate_body_take(m, v1_doc_json(item->id, c->title, c->text, c->owner));
 
 	(void)at;
+	c->fresh.size = 0;
 	snprintf(location, sizeof(location), "/api/v1/docs/%" PRId64 "/", item->id);
 	item_etag(item, etag);
 	r = r < 0 ? r : mutate_header(m, "Location", location);
@@ -396,6 +427,7 @@ static int change_answer(struct mutate *m, const struct op_result *results, stru
 	int r = mutate_body_take(m, v1_doc_json(item->id, c->title, c->text, c->m.call->scope.user));
 
 	(void)at;
+	c->fresh.size = 0;
 	item_etag(item, etag);
 	r = r < 0 ? r : mutate_header(m, "ETag", etag);
 	return r < 0 ? r : 200;

@@ -124,11 +124,12 @@ const struct http_route docs_routes[] = {
 	{"GET", V1 "/{id}", BODY_NONE, .handler = api_v1_get, .tag = "documents", .summary = "One document",
 		.doc = "{" RESPONSES(
 			JSON_ANSWER("200", "the document", V1_DOC) "," ANSWER("404", "no such document")) "}"},
-	{"PUT", V1 "/{id}", BODY_JSON, .handler = api_v1_change, .tag = "documents",
+	{"PUT", V1 "/{id}", BODY_JSON, .handler = api_v1_change, .conditional = true, .tag = "documents",
 		.summary = "Change title, text, or both",
 		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," V1_BODY("{\"text\":\"Hello again.\"}") "," RESPONSES(
 			JSON_ANSWER("200", "changed", V1_DOC)) "}"},
-	{"DELETE", V1 "/{id}", BODY_NONE, .handler = api_v1_delete, .tag = "documents", .summary = "Delete a document",
+	{"DELETE", V1 "/{id}", BODY_NONE, .handler = api_v1_delete, .conditional = true, .tag = "documents",
+		.summary = "Delete a document",
 		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," RESPONSES(ANSWER("204", "gone")) "}"},
 
 	/* ---- drives ---- */
@@ -195,13 +196,13 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(RANGE "," IF_NONE_MATCH) "," RESPONSES(ANSWER("200", "the content") "," ANSWER(
 			"206", "the ranges") "," ANSWER("304", "as you have it") "," ANSWER("409",
 			"a folder") "," ANSWER("416", "no such range")) "}"},
-	{"PUT", ONE "/files/{path...}", BODY_CONTENT, .handler = api_file_put, .tag = "content",
+	{"PUT", ONE "/files/{path...}", BODY_CONTENT, .handler = api_file_put, .conditional = true, .tag = "content",
 		.summary = "Store content at a path",
 		.doc = "{" PARAMETERS(PARENTS "," HEADER("Repr-Digest",
 			"sha-256=:BASE64:") "," WANT_DIGEST "," KEY "," IF_MATCH
 					    "," IF_NONE_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("201", "made",
 			ITEM) "," JSON_ANSWER("200", "replaced", ITEM)) "}"},
-	{"DELETE", ONE "/files/{path...}", BODY_NONE, .handler = api_file_delete, .tag = "content",
+	{"DELETE", ONE "/files/{path...}", BODY_NONE, .handler = api_file_delete, .conditional = true, .tag = "content",
 		.summary = "Delete what is at a path (a folder must be empty)",
 		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," RESPONSES(
 			ANSWER("204", "gone") "," ANSWER("409", "a folder that is not empty")) "}"},
@@ -210,13 +211,13 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(FILE_PATH "," RANGE "," IF_NONE_MATCH) "," RESPONSES(ANSWER(
 			"200", "the content") "," ANSWER("206", "the ranges") "," ANSWER("304",
 			"as you have it") "," ANSWER("409", "a folder") "," ANSWER("416", "no such range")) "}"},
-	{"PUT", ONE "/files", BODY_CONTENT, .handler = api_file_put, .tag = "content",
+	{"PUT", ONE "/files", BODY_CONTENT, .handler = api_file_put, .conditional = true, .tag = "content",
 		.summary = "Store content at a path, encoded as a whole",
 		.doc = "{" PARAMETERS(FILE_PATH "," PARENTS "," HEADER("Repr-Digest",
 			"sha-256=:BASE64:") "," WANT_DIGEST "," KEY "," IF_MATCH
 					    "," IF_NONE_MATCH) "," BYTES_BODY "," RESPONSES(JSON_ANSWER("201", "made",
 			ITEM) "," JSON_ANSWER("200", "replaced", ITEM)) "}"},
-	{"DELETE", ONE "/files", BODY_NONE, .handler = api_file_delete, .tag = "content",
+	{"DELETE", ONE "/files", BODY_NONE, .handler = api_file_delete, .conditional = true, .tag = "content",
 		.summary = "Delete what is at a path, encoded as a whole",
 		.doc = "{" PARAMETERS(FILE_PATH "," KEY "," IF_MATCH) "," RESPONSES(
 			ANSWER("204", "gone") "," ANSWER("409", "a folder that is not empty")) "}"},
@@ -224,7 +225,7 @@ const struct http_route docs_routes[] = {
 		.summary = "Content by id",
 		.doc = "{" PARAMETERS(RANGE "," IF_NONE_MATCH) "," RESPONSES(
 			ANSWER("200", "the content") "," ANSWER("206", "the ranges")) "}"},
-	{"PUT", ONE "/items/{id}/content", BODY_CONTENT, .handler = api_file_put, .tag = "content",
+	{"PUT", ONE "/items/{id}/content", BODY_CONTENT, .handler = api_file_put, .conditional = true, .tag = "content",
 		.summary = "Replace the content of a document",
 		.doc = "{" PARAMETERS(HEADER("Repr-Digest",
 			"sha-256=:BASE64:") "," WANT_DIGEST "," KEY
@@ -236,7 +237,7 @@ const struct http_route docs_routes[] = {
 		.doc = "{" PARAMETERS(FILE_PATH) "," RESPONSES(JSON_ANSWER("200", "the item", ITEM)) "}"},
 	{"GET", ONE "/items/{id}", BODY_NONE, .handler = api_item_get, .tag = "items", .summary = "Attributes by id",
 		.doc = "{" RESPONSES(JSON_ANSWER("200", "the item", ITEM)) "}"},
-	{"DELETE", ONE "/items/{id}", BODY_NONE, .handler = api_item_delete, .tag = "items",
+	{"DELETE", ONE "/items/{id}", BODY_NONE, .handler = api_item_delete, .conditional = true, .tag = "items",
 		.summary = "Delete a document, or an empty folder, by id",
 		.doc = "{" PARAMETERS(KEY "," IF_MATCH) "," RESPONSES(ANSWER("204", "gone")) "}"},
 	{"GET", ONE "/items/{id}/children", BODY_NONE, .handler = api_item_children, .tag = "items",

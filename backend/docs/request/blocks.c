@@ -232,18 +232,32 @@ void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *bloc
 	drop_start(&(struct drop){.docs = docs, .drive = drive, .blocks = blocks, .count = count});
 }
 
-void blocks_refused(struct docs *docs, uint32_t drive, const struct op *op)
+/* Copies the hashes of the blocks that the op names; without ret it only counts them. */
+static size_t op_hashes(const struct op *op, uint8_t (*ret)[32])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < op->extent_count; i++) {
+		if (op->extents[i].kind != OP_EXTENT_BLOCK)
+			continue;
+		if (ret)
+			memcpy(ret[count], op->extents[i].sha256, sizeof(*ret));
+		count++;
+	}
+	return count;
+}
+
+void blocks_refused(struct docs *docs, uint32_t drive, const struct op_batch *batch, size_t first, size_t count)
 {
 	struct drop d = {.docs = docs, .drive = drive};
+	size_t named = 0;
 
-	for (size_t i = 0; i < op->extent_count; i++)
-		d.count += op->extents[i].kind == OP_EXTENT_BLOCK;
-	d.hashes = d.count > 0 ? calloc(d.count, sizeof(*d.hashes)) : NULL;
+	for (size_t i = first; i < first + count; i++)
+		named += op_hashes(op_batch_at(batch, i), NULL);
+	d.hashes = named > 0 ? calloc(named, sizeof(*d.hashes)) : NULL;
 	if (!d.hashes)
 		return;
-	d.count = 0;
-	for (size_t i = 0; i < op->extent_count; i++)
-		if (op->extents[i].kind == OP_EXTENT_BLOCK)
-			memcpy(d.hashes[d.count++], op->extents[i].sha256, sizeof(*d.hashes));
+	for (size_t i = first; i < first + count; i++)
+		d.count += op_hashes(op_batch_at(batch, i), d.hashes + d.count);
 	drop_start(&d);
 }

@@ -23,9 +23,9 @@ int blocks_keep(struct docs *docs, struct docs_store *store, const struct docs_s
  * uploads that failed. Takes ownership of the list. */
 void blocks_drop_take(struct docs *docs, uint32_t drive, struct docs_block *blocks, size_t count);
 
-/* The same, by their hashes, for the blocks that a refused op names: those that no other upload has brought as
- * well are removed, later. */
-void blocks_refused(struct docs *docs, uint32_t drive, const struct op *op);
+/* The same, by their hashes, for the blocks that these ops of a refused batch name: those that no other upload has
+ * brought as well are removed, later. */
+void blocks_refused(struct docs *docs, uint32_t drive, const struct op_batch *batch, size_t first, size_t count);
 
 /* Bytes still free for blocks on the disk, above the reserve that must stay free. -EIO. */
 int blocks_disk_left(const struct docs *docs, int64_t *ret);

@@ -216,9 +216,13 @@ struct docs_store_ops {
 	int (*drive_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
 	int (*drive_change)(
 		struct docs_store *s, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
-	/* confirm: the drive's name, or NULL. -ERR_CONFIRM: the drive has content, and confirm is not its name.
-	 * A drive that is in the trash already is removed for good. */
+	/* Puts a drive into the trash, or removes it for good if it is empty. Call it within a transaction, which
+	 * keeps others from adding something meanwhile. confirm: the drive's name, or NULL. -ERR_CONFIRM: the drive
+	 * has content, and confirm is not its name. -ERR_NOT_FOUND: also when the drive is in the trash. */
 	int (*drive_trash)(struct docs_store *s, const struct docs_scope *scope, const struct span *confirm);
+	/* Removes a drive in the trash for good, and only such a drive: -ERR_NOT_FOUND, also when it is restored at
+	 * the same moment. confirm and -ERR_CONFIRM as above. */
+	int (*drive_purge)(struct docs_store *s, const struct docs_scope *scope, const struct span *confirm);
 	int (*drive_trash_list)(struct docs_store *s, int64_t user, docs_on_drive on_drive, void *cookie);
 	/* Takes a drive out of the trash. ret_replaced: it is its owner's first drive again, in place of another
 	 * drive, which is removed. -ERR_NOT_FOUND: the drive is not in the trash. */

@@ -50,7 +50,8 @@ struct slot {
 	struct commit_request *request;
 	int error; /* reported instead of an answer */
 	bool applied, repeat;
-	const struct op *refused; /* the op that the rules refused, and would refuse again */
+	/* ops whose blocks nobody will name: the rules have refused the batch, and would refuse it again */
+	size_t refused_first, refused_count;
 	struct docs_answer answer;
 	char *copy; /* of a repeated answer, because the store's answer is valid only until the transaction ends */
 };
@@ -222,6 +223,19 @@ static bool is_disk_full(int error, int index)
 	return error == -ENOSPC && index < 0;
 }
 
+/* Notes of which ops the blocks are no longer needed. A mount sends the ops that were not refused again, in another
+ * batch (oplog). Everybody else has a batch that came to nothing. A request without an answer comes again itself. */
+static void note_refusal(struct slot *s, int error, int index)
+{
+	const struct commit_request *request = s->request;
+	const bool mount = request->key.kind == DOCS_KEY_SESSION;
+
+	if (error == 0 || index < 0 || is_to_come_again(error) || s->answer.status == 0)
+		return;
+	s->refused_first = mount ? (size_t)index : 0;
+	s->refused_count = mount ? 1 : op_batch_count(request->batch);
+}
+
 static int slot_apply(struct slot *s, struct tree *tree, int64_t began)
 {
 	struct commit_request *request = s->request;
@@ -238,9 +252,8 @@ static int slot_apply(struct slot *s, struct tree *tree, int64_t began)
 	if (r < 0 && (is_passing(r) || is_disk_full(r, index)))
 		return r;
 	s->applied = r == 0;
-	if (r < 0 && index >= 0 && !is_to_come_again(r))
-		s->refused = op_batch_at(request->batch, (size_t)index);
 	request->answer(request, r, index, results, position(tree_peek_drive(tree)), &s->answer);
+	note_refusal(s, r, index);
 	return 0;
 }
 
@@ -440,8 +453,9 @@ static void round_tell(struct round *r, int error)
 
 		/* A request that failed by itself reports that, not the connection that all of them lost. */
 		s->error = s->error < 0 ? s->error : error;
-		if (s->refused && s->error == 0 && options->on_refused)
-			options->on_refused(r->drive, s->refused, options->on_refused_cookie);
+		if (s->refused_count > 0 && s->error == 0 && options->on_refused)
+			options->on_refused(r->drive, request->batch, s->refused_first, s->refused_count,
+				options->on_refused_cookie);
 		request->touched = s->error == 0 && request->epoch >= 0 ? &r->touched : NULL;
 		request->done(request, s->error, s->error < 0 ? NULL : &s->answer, s->repeat,
 			s->error < 0 ? NULL : &r->after);

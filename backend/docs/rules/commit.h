@@ -39,8 +39,9 @@ struct commit_request {
 	/* Makes the answer that is kept and sent, from the results of the batch (error 0) or from the reason why
 	 * it was refused (its own negative code, with the index of the op). Called on the worker before COMMIT,
 	 * unless the answer is a repeat. It is called again, from the start, when the transaction is tried
-	 * again. Spans must stay valid until done(). A status of 0: this answer is not kept under the key (only
-	 * for a refusal: a batch that was applied must get the same answer the next time). -E2BIG: the answer is
+	 * again. Spans must stay valid until done(). A status of 0: this answer is not kept under the key, and
+	 * the request comes again (only for a refusal: a batch that was applied must get the same answer the next
+	 * time). -E2BIG: the answer is
 	 * too large; nothing of the batch is committed. */
 	void (*answer)(struct commit_request *request, int error, int index, const struct op_result *results,
 		struct docs_position at, struct docs_answer *ret);
@@ -87,8 +88,9 @@ struct commit_options {
 	 * the session of all these batches; 0: others took part. */
 	void (*on_committed)(uint32_t drive, struct docs_position at, int64_t session, void *cookie);
 	void *on_committed_cookie;
-	/* An op was refused, and would be refused again: blocks uploaded for it are not needed. May be NULL. */
-	void (*on_refused)(uint32_t drive, const struct op *op, void *cookie);
+	/* A batch was refused, and would be refused again: blocks uploaded for these ops of it are not needed. May
+	 * be NULL. */
+	void (*on_refused)(uint32_t drive, const struct op_batch *batch, size_t first, size_t count, void *cookie);
 	void *on_refused_cookie;
 	/* Whether there is no room for more rows. Called once for each transaction. If there is none, ops that
 	 * create rows fail with -ENOSPC in done(), which is not kept under their key. May be NULL. */

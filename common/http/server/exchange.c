@@ -1,6 +1,7 @@
 #include "common/http/server/server_internal.h"
 
 #include "common/base/error.h"
+#include "common/http/precondition.h"
 #include "common/http/server/fields.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@
  *     reads on only then (request.c): the last bytes of a large body and its end may be among them, and only an end
  *     of input behind them cuts the body short.
  */
+
+#define UNMET "what this target stands for has no ETag and no date: of If-Match and If-Unmodified-Since only * can hold"
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
 {
@@ -138,15 +141,34 @@ static enum MHD_Result asked_step(struct http_request *req)
 	return answered ? settle(req) : r;
 }
 
+static bool is_change(const struct http_request *req)
+{
+	return strcmp(req->method, "GET") != 0 && strcmp(req->method, "HEAD") != 0 &&
+		strcmp(req->method, "OPTIONS") != 0;
+}
+
+/* A change must not be made when its condition is false (RFC 9110, 13.1), and a handler that has nothing to compare
+ * would ignore the condition. 0: the request may go on. */
+static int judge_conditions(const struct http_request *req)
+{
+	if (req->route->conditional || !is_change(req))
+		return 0;
+	return precondition_check_bare(
+		http_request_header(req, "If-Match"), http_request_header(req, "If-Unmodified-Since"));
+}
+
 /* The guard has let the request proceed: checks the body's limits and begins it. On the loop. */
 static enum MHD_Result begin_body(struct http_request *req)
 {
 	const struct http_route *route = req->route;
+	const int unmet = judge_conditions(req);
 
 	if ((req->length > 0 && (uint64_t)req->length > body_limit(req)) || req->received > body_limit(req))
 		http_respond_error(req, -ERR_TOO_LARGE, NULL);
 	else if (is_coded(req))
 		respond_coded(req);
+	else if (unmet < 0)
+		http_respond_error(req, unmet, unmet == -ERR_PRECONDITION ? UNMET : NULL);
 	else if (route->body == HTTP_BODY_STREAM)
 		run_handler(req);
 	enter(req, STAGE_ASKED);

@@ -27,8 +27,11 @@ struct http_route {
 	enum http_body_mode body;
 	uint64_t body_max; /* bytes */
 	http_handler_fn handler;
-	bool internal;		    /* not part of the public API, not in OpenAPI */
-	bool open;		    /* needs no credentials (for the guard and for OpenAPI) */
+	bool internal; /* not part of the public API, not in OpenAPI */
+	bool open;     /* needs no credentials (for the guard and for OpenAPI) */
+	/* The handler judges If-Match and If-Unmodified-Since, or passes them on. Without it, the server judges
+	 * them, for changes (precondition_check_bare). */
+	bool conditional;
 	bool rest_may_end_in_slash; /* the rest {name...} may: for a handler that only passes it on */
 	const char *tag;	    /* group in the API page */
 	const char *summary;	    /* one line */

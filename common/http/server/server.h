@@ -11,7 +11,8 @@
  *                     in memory: a full buffer suspends the connection until the handler reads. A client that waits
  *                     for 100 (Continue) gets it at the first read, so that a request that is refused before that is
  *                     refused before its body is sent.
- * A body in a content coding is refused with 415: it would be stored as if it were the content. Handlers run on the
+ * A body in a content coding is refused with 415: it would be stored as if it were the content. A change by a route
+ * that is not `conditional` is refused with 412 when it has an If-Match or If-Unmodified-Since. Handlers run on the
  * server's thread and must not block. Each request is answered exactly once, from any thread, at any later time;
  * until then the connection is suspended and the request valid. After http_respond* the caller must not touch the
  * request. When the client goes away first, the function of http_request_on_abort is called; the handler still

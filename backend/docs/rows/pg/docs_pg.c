@@ -55,6 +55,7 @@ static const struct docs_store_ops OPS = {
 	.drive_list = docs_pg_drive_list,
 	.drive_change = docs_pg_drive_change,
 	.drive_trash = docs_pg_drive_trash,
+	.drive_purge = docs_pg_drive_purge,
 	.drive_trash_list = docs_pg_drive_trash_list,
 	.drive_restore = docs_pg_drive_restore,
 	.trash_user = docs_pg_trash_user,

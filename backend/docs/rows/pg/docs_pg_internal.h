@@ -88,6 +88,7 @@ int docs_pg_drive_list(struct docs_store *store, int64_t user, docs_on_drive on_
 int docs_pg_drive_change(
 	struct docs_store *store, const struct docs_scope *scope, const struct span *name, const int64_t *quota);
 int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope, const struct span *confirm);
+int docs_pg_drive_purge(struct docs_store *store, const struct docs_scope *scope, const struct span *confirm);
 int docs_pg_drive_trash_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie);
 int docs_pg_drive_restore(struct docs_store *store, const struct docs_scope *scope, bool *ret_replaced);
 /* For a scope without a usable drive: -ERR_DRIVE_TRASHED or -ERR_NOT_FOUND, or the failure of the statement that

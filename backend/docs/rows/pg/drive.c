@@ -183,6 +183,25 @@ int docs_pg_drive_trash(struct docs_store *store, const struct docs_scope *scope
 	return r;
 }
 
+int docs_pg_drive_purge(struct docs_store *store, const struct docs_scope *scope, const struct span *confirm)
+{
+	enum { CONFIRMED, GONE };
+	const struct docs_pg_question q = {&SQL_DRIVE_PURGE, scope, {confirm ? PG_P_BYTEA(*confirm) : PG_P_NULL}, 1};
+	struct pg_result *result = NULL;
+
+	int r = docs_pg_ask(docs_pg_of(store), &q, &result);
+	if (r < 0)
+		return r;
+	if (pg_rows(result) == 0)
+		r = -ERR_NOT_FOUND;
+	else if (!pg_number(result, 0, CONFIRMED))
+		r = -ERR_CONFIRM;
+	else
+		r = pg_number(result, 0, GONE) ? 0 : -ERR_NOT_FOUND; /* it was restored at the same moment */
+	pg_result_free(result);
+	return r;
+}
+
 int docs_pg_drive_trash_list(struct docs_store *store, int64_t user, docs_on_drive on_drive, void *cookie)
 {
 	return list_drives(docs_pg_of(store), &SQL_DRIVE_TRASH_LIST, user, on_drive, cookie);

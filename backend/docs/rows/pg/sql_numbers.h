@@ -22,6 +22,10 @@
 #define FSCK_JOURNAL_OP 2
 #define FSCK_JOURNAL_WHAT 4
 
+/* The largest quota that requests may set, which is FILE_BYTES_MAX. */
+#define QUOTA_MOST_BYTES 1125899906842624
+
+static_assert(QUOTA_MOST_BYTES == FILE_BYTES_MAX, "limits.h");
 static_assert(FSCK_JOURNAL_OP == OP_SETATTR && FSCK_JOURNAL_WHAT == TREE_ATTRIBUTES, "what rows hold");
 
 static_assert(SESSION_TIMEOUT_S == SESSION_TIMEOUT_SECONDS && SESSION_PRESENT_S == SESSION_PRESENT_SECONDS &&

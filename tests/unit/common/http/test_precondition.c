@@ -34,6 +34,22 @@ static void if_match_requires_the_current_etag(void **state)
 	assert_int_equal(check((struct precondition){.if_match = "*"}, &nothing, false), -ERR_PRECONDITION);
 }
 
+static void without_an_etag_only_if_match_star_holds(void **state)
+{
+	(void)state;
+	assert_int_equal(precondition_check_bare(NULL, NULL), 0);
+	assert_int_equal(precondition_check_bare("*", NULL), 0);
+	assert_int_equal(precondition_check_bare(" * ", DATE), 0); /* If-Match counts, and not the date */
+	assert_int_equal(precondition_check_bare("\"a\"", NULL), -ERR_PRECONDITION);
+	assert_int_equal(precondition_check_bare("\"\"", NULL), -ERR_PRECONDITION);
+	assert_int_equal(precondition_check_bare("", NULL), -ERR_PRECONDITION);
+	assert_int_equal(precondition_check_bare("W/\"a\"", NULL), -ERR_PRECONDITION);
+	assert_int_equal(precondition_check_bare("a", NULL), -ERR_BAD_REQUEST);
+	assert_int_equal(precondition_check_bare(NULL, DATE), -ERR_PRECONDITION);
+	assert_int_equal(precondition_check_bare(NULL, "Sun, 06 Nov 2094 08:49:37 GMT"), -ERR_PRECONDITION);
+	assert_int_equal(precondition_check_bare(NULL, "yesterday"), 0);
+}
+
 static void if_match_never_matches_a_weak_etag(void **state)
 {
 	(void)state;
@@ -148,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(if_match_requires_the_current_etag),
+		cmocka_unit_test(without_an_etag_only_if_match_star_holds),
 		cmocka_unit_test(if_match_never_matches_a_weak_etag),
 		cmocka_unit_test(a_matching_if_none_match_gives_304_to_reads_and_412_to_changes),
 		cmocka_unit_test(the_fault_of_a_list_of_etags_names_its_field),

@@ -23,6 +23,7 @@ struct sent {
 	struct op_batch *batch;
 	int refused, done;
 	bool long_answer; /* longer than an answer may be */
+	bool comes_again; /* when it is refused */
 };
 
 static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
@@ -39,7 +40,7 @@ static void on_answer(struct commit_request *request, int error, int index, cons
 	struct sent *s = (struct sent *)request;
 
 	s->refused = error;
-	ret->status = error < 0 ? 409 : s->long_answer ? -E2BIG : 200;
+	ret->status = s->comes_again ? 0 : error < 0 ? 409 : s->long_answer ? -E2BIG : 200;
 }
 
 static void on_done(struct commit_request *request, int error, const struct docs_answer *answer, bool repeat,
@@ -52,17 +53,26 @@ static void on_done(struct commit_request *request, int error, const struct docs
 	s->done++;
 }
 
-static void submit(struct commit *commit, struct sent *s, uint32_t drive, const struct op *op)
+static void submit_ops(
+	struct commit *commit, struct sent *s, const struct op *ops, size_t count, const struct docs_scope *scope)
 {
-	*s = (struct sent){.request = {.drive = drive,
-				   .user = OWNER,
+	*s = (struct sent){.request = {.drive = scope->drive,
+				   .user = scope->user,
 				   .epoch = -1,
 				   .lease_epoch = -1,
 				   .answer = on_answer,
 				   .done = on_done}};
-	assert_int_equal(op_batch_new(op, 1, &s->batch), 0);
+	assert_int_equal(op_batch_new(ops, count, &s->batch), 0);
 	s->request.batch = s->batch;
+	if (scope->session > 0)
+		s->request.key = (struct docs_key){
+			.kind = DOCS_KEY_SESSION, .user = scope->user, .session = scope->session, .number = 1};
 	assert_int_equal(commit_submit(commit, &s->request), 0);
+}
+
+static void submit(struct commit *commit, struct sent *s, uint32_t drive, const struct op *op)
+{
+	submit_ops(commit, s, op, 1, &(struct docs_scope){.user = OWNER, .drive = drive});
 }
 
 static void batches_too_large_for_one_transaction_are_applied_one_by_one(void **state)
@@ -175,16 +185,18 @@ static void a_cut_of_more_extents_than_may_be_loaded_succeeds(void **state)
 struct refusals {
 	struct pool pool; /* first */
 	unsigned count;
-	int64_t id;
+	int64_t id; /* of the first op */
+	size_t ops;
 };
 
-static void on_refused(uint32_t drive, const struct op *op, void *cookie)
+static void on_refused(uint32_t drive, const struct op_batch *batch, size_t first, size_t count, void *cookie)
 {
 	struct refusals *r = cookie;
 
 	(void)drive;
 	r->count++;
-	r->id = op->id;
+	r->id = op_batch_at(batch, first)->id;
+	r->ops = count;
 }
 
 static void on_refused_reports_a_refused_write_unless_its_block_is_missing(void **state)
@@ -220,6 +232,63 @@ static void on_refused_reports_a_refused_write_unless_its_block_is_missing(void 
 		assert_int_equal(told.id, write.id);
 		op_batch_free(sent.batch);
 	}
+	commit_free(commit);
+	store->ops->free(store);
+	docs_mem_free(mem);
+}
+
+/* The second op of three is refused: its name is taken. The others would be applied. */
+static void on_refused_reports_all_ops_but_of_a_mount_only_the_refused_one(void **state)
+{
+	struct refusals told = {.count = 0};
+	const struct commit_options options = {
+		.run_on_worker = keep_job, .pool = &told.pool, .on_refused = on_refused, .on_refused_cookie = &told};
+	struct docs_mem *mem;
+	struct docs_store *store;
+	struct docs_drive drive;
+	struct commit *commit;
+	struct sent sent;
+	int64_t session;
+
+	(void)state;
+	assert_int_equal(docs_mem_new(&mem), 0);
+	assert_int_equal(docs_mem_open(mem, &store), 0);
+	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	const struct docs_scope scope = {.user = OWNER, .drive = drive.row.id};
+	assert_int_equal(store->ops->session_create(store, &scope, SPAN_LITERAL("mount"), 0, &session), 0);
+	const struct docs_scope mount = {.user = OWNER, .drive = drive.row.id, .session = session};
+	assert_int_equal(commit_new(&options, &commit), 0);
+	const int64_t root = ITEM_ROOT(drive.row.id), id = ITEM_ID(drive.row.id, 2);
+	const struct op_extent extent = {.len = 1, .kind = OP_EXTENT_DATA, .data = SPAN_LITERAL("y")};
+	const struct op create = {.kind = OP_CREATE, .parent = root, .name = SPAN_LITERAL("a"), .mode = S_IFREG};
+	const struct op write = {.kind = OP_WRITE, .id = id, .extents = (struct op_extent *)&extent, .extent_count = 1};
+	const struct op ops[] = {write, create, write};
+
+	submit(commit, &sent, drive.row.id, &create);
+	told.pool.job(store, told.pool.cookie);
+	op_batch_free(sent.batch);
+	assert_int_equal(told.count, 0);
+	submit_ops(commit, &sent, ops, 3, &scope);
+	told.pool.job(store, told.pool.cookie);
+	op_batch_free(sent.batch);
+	assert_int_equal(sent.refused, -EEXIST);
+	assert_int_equal(told.count, 1);
+	assert_int_equal(told.ops, 3);
+	assert_int_equal(told.id, write.id);
+	submit_ops(commit, &sent, ops, 3, &mount);
+	told.pool.job(store, told.pool.cookie);
+	op_batch_free(sent.batch);
+	assert_int_equal(sent.refused, -EEXIST);
+	assert_int_equal(told.count, 2);
+	assert_int_equal(told.ops, 1);
+	assert_int_equal(told.id, create.id);
+	/* A request that is about to come again needs its blocks. */
+	submit_ops(commit, &sent, ops, 3, &scope);
+	sent.comes_again = true;
+	told.pool.job(store, told.pool.cookie);
+	op_batch_free(sent.batch);
+	assert_int_equal(sent.refused, -EEXIST);
+	assert_int_equal(told.count, 2);
 	commit_free(commit);
 	store->ops->free(store);
 	docs_mem_free(mem);
@@ -268,7 +337,8 @@ int main(void)
 		cmocka_unit_test(a_batch_with_a_too_long_answer_is_dropped_and_others_are_applied),
 		cmocka_unit_test(batches_too_large_for_one_transaction_are_applied_one_by_one),
 		cmocka_unit_test(a_cut_of_more_extents_than_may_be_loaded_succeeds),
-		cmocka_unit_test(on_refused_reports_a_refused_write_unless_its_block_is_missing)};
+		cmocka_unit_test(on_refused_reports_a_refused_write_unless_its_block_is_missing),
+		cmocka_unit_test(on_refused_reports_all_ops_but_of_a_mount_only_the_refused_one)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,7 @@ static const struct http_route routes[] = {
 	{"GET", "/", .handler = on_hello, .internal = true},
 	{"GET", "/fields", .handler = on_fields, .internal = true},
 	{"DELETE", "/fields", .handler = on_fields, .internal = true},
+	{"PUT", "/judged", .handler = on_fields, .conditional = true, .internal = true},
 	{"POST", "/echo", .body = HTTP_BODY_WHOLE, .body_max = 1000, .handler = on_echo, .internal = true},
 	{0},
 };
@@ -480,6 +481,35 @@ static void repeated_lines_of_a_list_field_are_joined(void **state)
 	assert_seen(*state, "Unknown: a\r\nUnknown: b\r\n", "[a]");
 }
 
+static int status_of(const struct http_server *server, const char *method, const char *fields)
+{
+	char request[512], text[2048];
+
+	snprintf(request, sizeof(request), "%s HTTP/1.1\r\n" H "%s\r\n\r\n", method, fields);
+	return wire_ask(http_server_port(server), request, text, sizeof(text));
+}
+
+static void a_change_under_a_condition_that_its_route_does_not_judge_is_refused(void **state)
+{
+	static const char *const changes[] = {"DELETE /fields", "POST /echo"};
+	const char *const match = "If-Match: \"a\"", *const date = "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT";
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		assert_int_equal(status_of(*state, changes[i], match), 412);
+		assert_int_equal(status_of(*state, changes[i], "If-Match: a"), 400);
+		assert_int_equal(status_of(*state, changes[i], date), 412);
+		assert_int_equal(status_of(*state, changes[i], "If-Match: *"), 200);
+		assert_int_equal(status_of(*state, changes[i], "If-None-Match: \"a\""), 200);
+	}
+	assert_int_equal(status_of(*state, "GET /fields", match), 200);
+	assert_int_equal(status_of(*state, "OPTIONS /fields", match), 204);
+	assert_int_equal(status_of(*state, "PUT /judged", match), 200);
+	assert_int_equal(status_of(*state, "PUT /judged", date), 200);
+	/* A body that was not wanted does not become the next request. */
+	assert_int_equal(status_of(*state, "POST /echo", "If-Match: \"a\"\r\nContent-Length: 0"), 412);
+	assert_serves(*state);
+}
+
 static void a_repeated_field_that_may_occur_only_once_is_refused(void **state)
 {
 	static const char *const names[] = {"Authorization", "Idempotency-Key", "Content-Type", "Range", "If-Range",
@@ -607,6 +637,7 @@ int main(void)
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(white_space_around_a_field_value_is_removed),
 		cmocka_unit_test(repeated_lines_of_a_list_field_are_joined),
+		cmocka_unit_test(a_change_under_a_condition_that_its_route_does_not_judge_is_refused),
 		cmocka_unit_test(a_repeated_field_that_may_occur_only_once_is_refused),
 		cmocka_unit_test(a_target_with_a_host_is_served_as_its_path),
 		cmocka_unit_test(an_options_request_is_answered_from_the_route_table),

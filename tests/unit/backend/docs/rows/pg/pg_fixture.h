@@ -140,6 +140,9 @@ struct request {
 	struct docs_key key;
 	struct span body; /* of the answer */
 	bool sweep;	  /* see tree_wants_sweep_new */
+	/* Called while the transaction holds the drive, just before it commits; may be NULL. */
+	void (*meanwhile)(void *cookie);
+	void *cookie;
 };
 
 /* How long the storage took in the last transaction, for benchmarks. */
@@ -188,6 +191,8 @@ static inline int transact(
 	}
 	if (r == 0)
 		r = tree_delta(tree, &delta);
+	if (r == 0 && request->meanwhile)
+		request->meanwhile(request->cookie);
 	const int64_t ending = clock_mono_ns();
 	if (r == 0)
 		r = w->store->ops->txn_commit(w->store, delta, &answer);
@@ -301,6 +306,22 @@ static inline int64_t number_of_text(const char *sql)
 	const int64_t number = number_of(&w, "text", sql);
 	worker_fini(&w);
 	return number;
+}
+
+/* Waits until a connection waits for a lock. */
+static inline void wait_for_waiter(void)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+	struct worker looker = {0};
+
+	assert_int_equal(worker_connect(&looker), 0);
+	for (int i = 0; i < 10000; i++) {
+		if (number_of(&looker, "waiters",
+			    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	worker_fini(&looker);
 }
 
 #endif

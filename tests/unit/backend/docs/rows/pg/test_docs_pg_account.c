@@ -2,6 +2,8 @@
  * or go for good. */
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
+#include <pthread.h>
+
 /* ---- the trash ---- */
 
 static struct docs_drive another_drive(struct worker *w, const char *name)
@@ -94,7 +96,7 @@ static void a_restored_home_drive_is_home_again_unless_its_successor_is_used(voi
 	assert_ok(w, ops->drive_get(w->store, &w->scope, &now));
 }
 
-static void a_drive_that_is_empty_or_trashed_twice_is_deleted_for_good(void **state)
+static void a_drive_that_is_empty_or_purged_from_the_trash_is_deleted_for_good(void **state)
 {
 	struct worker *w = *state;
 	const struct docs_store_ops *ops = w->store->ops;
@@ -109,12 +111,119 @@ static void a_drive_that_is_empty_or_trashed_twice_is_deleted_for_good(void **st
 	assert_int_equal(ops->drive_restore(w->store, &scope, &replaced), -ERR_NOT_FOUND);
 	(void)create(w, root_of(w), "f", S_IFREG | 0644);
 	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
-	assert_int_equal(ops->drive_trash(w->store, &w->scope, NULL), -ERR_CONFIRM);
-	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_int_equal(ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_purge(w->store, &w->scope, NULL), -ERR_CONFIRM);
+	assert_ok(w, ops->drive_purge(w->store, &w->scope, &SPAN_LITERAL("home")));
 	assert_int_equal(ops->drive_get(w->store, &w->scope, &empty), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_purge(w->store, &w->scope, &SPAN_LITERAL("home")), -ERR_NOT_FOUND);
 	for (int i = 0; i < 10 && count > 0; i++)
 		assert_ok(w, ops->collect_expired(w->store, 100, &count));
 	assert_int_equal(number_of(w, "purged", "SELECT count(*) FROM drive WHERE trashed_at = '-infinity'"), 0);
+}
+
+static void purging_a_drive_that_is_in_use_does_nothing(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_drive drive;
+
+	assert_int_equal(ops->drive_purge(w->store, &w->scope, NULL), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_purge(w->store, &w->scope, &SPAN_LITERAL("home")), -ERR_NOT_FOUND);
+	assert_ok(w, ops->drive_get(w->store, &w->scope, &drive));
+	(void)create(w, root_of(w), "f", S_IFREG | 0644);
+	assert_int_equal(ops->drive_purge(w->store, &w->scope, &SPAN_LITERAL("home")), -ERR_NOT_FOUND);
+	assert_ok(w, ops->drive_get(w->store, &w->scope, &drive));
+	assert_int_equal(in_trash(w), 0);
+}
+
+/* A request on a connection of its own, which has to wait for a transaction of the test. */
+struct beside {
+	struct worker w;
+	pthread_t thread;
+	int result;
+	bool replaced;
+};
+
+static void *purge_beside(void *cookie)
+{
+	struct beside *b = cookie;
+
+	b->result = b->w.store->ops->drive_purge(b->w.store, &b->w.scope, &SPAN_LITERAL("home"));
+	return NULL;
+}
+
+static void *restore_beside(void *cookie)
+{
+	struct beside *b = cookie;
+
+	b->result = b->w.store->ops->drive_restore(b->w.store, &b->w.scope, &b->replaced);
+	return NULL;
+}
+
+static void a_drive_that_is_restored_at_the_moment_of_its_purge_stays(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t id = create(w, root_of(w), "f", S_IFREG | 0644);
+	const struct docs_key key = {.kind = DOCS_KEY_NONE, .user = w->scope.user};
+	const struct docs_answer answer = {0};
+	struct beside b = {.w = {.scope = w->scope}};
+	const struct docs_seen *seen;
+	struct tree *tree = NULL;
+	struct docs_drive second = another_drive(w, "second");
+	struct seen_item item;
+	bool replaced;
+
+	assert_int_equal(worker_connect(&b.w), 0);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_ok(w, ops->txn_begin(w->store, second.row.id, &key, 1, NULL, 0, &tree, &seen));
+	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
+	assert_int_equal(pthread_create(&b.thread, NULL, purge_beside, &b), 0);
+	wait_for_waiter();
+	assert_ok(w, ops->txn_commit(w->store, NULL, &answer));
+	pthread_join(b.thread, NULL);
+	tree_free(tree);
+	assert_int_equal(b.result, -ERR_NOT_FOUND);
+	assert_ok(w, get(w, id, &item));
+	worker_fini(&b.w);
+}
+
+static void start_restore(void *cookie)
+{
+	struct beside *b = cookie;
+
+	assert_int_equal(pthread_create(&b->thread, NULL, restore_beside, b), 0);
+	wait_for_waiter();
+}
+
+static void a_restore_does_not_remove_a_home_drive_that_is_just_being_used(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct worker second = *w;
+	struct beside b = {.w = {.scope = w->scope}, .replaced = true};
+	struct docs_drive drive;
+	struct seen_item item;
+	struct done done = {0};
+
+	(void)create(w, root_of(w), "old", S_IFREG | 0644);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	assert_ok(w, ops->drive_home(w->store, w->scope.user, &drive));
+	second.scope.drive = drive.row.id;
+	assert_int_equal(worker_connect(&b.w), 0);
+	const struct op op = {
+		.kind = OP_CREATE, .parent = root_of(&second), .name = SPAN_LITERAL("new"), .mode = S_IFREG | 0644};
+	const struct request request = {.ops = &op,
+		.count = 1,
+		.key = {.kind = DOCS_KEY_NONE, .user = w->scope.user},
+		.meanwhile = start_restore,
+		.cookie = &b};
+	assert_ok(w, transact(&second, &request, NULL, &done));
+	pthread_join(b.thread, NULL);
+	assert_ok(&b.w, b.result);
+	assert_false(b.replaced);
+	assert_ok(w, get(&second, done.id, &item));
+	worker_fini(&b.w);
 }
 
 static void a_user_cannot_create_more_drives_than_the_maximum(void **state)
@@ -496,6 +605,21 @@ static void blocks_use_up_room_from_their_upload_until_they_are_collected(void *
 	assert_int_equal(room_of(w), all - 80000);
 }
 
+/* Earlier versions let administrators set any quota. */
+static void a_quota_of_any_size_leaves_room_for_blocks(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	const int64_t quota = INT64_MAX, all = 2 * (int64_t)FILE_BYTES_MAX + BLOCKS_SLACK_BYTES;
+
+	assert_ok(w, ops->drive_change(w->store, &w->scope, NULL, &quota));
+	assert_true(room_of(w) == all);
+	(void)upload(w, 1, 30000);
+	assert_true(room_of(w) == all - 30000);
+	assert_ok(w, ops->account_set(w->store, w->scope.user, quota, -1));
+	assert_true(room_of(w) == all - 30000);
+}
+
 /* A million blocks of one byte would take 4 GB of the disk. */
 static void a_short_block_counts_as_block_counted_min_bytes(void **state)
 {
@@ -584,7 +708,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_worker(trashing_a_drive_with_content_needs_its_name_and_is_reversible),
 		with_worker(a_restored_home_drive_is_home_again_unless_its_successor_is_used),
-		with_worker(a_drive_that_is_empty_or_trashed_twice_is_deleted_for_good),
+		with_worker(a_drive_that_is_empty_or_purged_from_the_trash_is_deleted_for_good),
+		with_worker(purging_a_drive_that_is_in_use_does_nothing),
+		with_worker(a_drive_that_is_restored_at_the_moment_of_its_purge_stays),
+		with_worker(a_restore_does_not_remove_a_home_drive_that_is_just_being_used),
 		with_worker(a_user_cannot_create_more_drives_than_the_maximum),
 		with_worker(all_drives_of_a_user_share_one_quota),
 		with_worker(the_default_quota_applies_to_users_without_a_quota_of_their_own),
@@ -594,6 +721,7 @@ int main(void)
 		with_worker(migration_counts_the_extents_of_existing_files),
 		with_worker(a_document_counts_until_the_orphan_is_collected),
 		with_worker(blocks_use_up_room_from_their_upload_until_they_are_collected),
+		with_worker(a_quota_of_any_size_leaves_room_for_blocks),
 		with_worker(a_short_block_counts_as_block_counted_min_bytes),
 		with_worker(a_shortage_collects_only_as_many_oldest_unreferenced_blocks_as_needed),
 		with_worker(block_refused_deletes_blocks_unless_uploaded_twice_or_ever_used),

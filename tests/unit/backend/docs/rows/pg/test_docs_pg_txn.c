@@ -372,21 +372,6 @@ static void *come_second(void *cookie)
 	return NULL;
 }
 
-static void wait_for_waiter(void)
-{
-	static const struct timespec pause = {.tv_nsec = 1000000};
-	struct worker looker = {0};
-
-	assert_int_equal(worker_connect(&looker), 0);
-	for (int i = 0; i < 10000; i++) {
-		if (number_of(&looker, "waiters",
-			    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	worker_fini(&looker);
-}
-
 static int state_behind_another(struct worker *w, const struct docs_key *first, const struct docs_key *key)
 {
 	struct waiting second = {.w = {.scope = w->scope}, .key = *key};

@@ -37,6 +37,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_DRIVE_LIST, "bigint"},
 	{&SQL_DRIVE_CHANGE, SCOPE ", bytea, bigint"},
 	{&SQL_DRIVE_TRASH, SCOPE ", bytea"},
+	{&SQL_DRIVE_PURGE, SCOPE ", bytea"},
 	{&SQL_DRIVE_TRASHED, SCOPE},
 	{&SQL_DRIVE_TRASH_LIST, "bigint"},
 	{&SQL_DRIVE_RESTORE, SCOPE},
