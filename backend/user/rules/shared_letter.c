@@ -15,16 +15,16 @@ static const struct {
 	{0x0363, 0x036f, "Latin"},
 	{0x0485, 0x0486, "Cyrillic Latin"},
 	{0x0640, 0x0640,
-	 "Adlam Arabic Hanifi_Rohingya Mandaic Manichaean Old_Uyghur Psalter_Pahlavi Sogdian "
-	 "Syriac"},
+		"Adlam Arabic Hanifi_Rohingya Mandaic Manichaean Old_Uyghur Psalter_Pahlavi Sogdian "
+		"Syriac"},
 	{0x064b, 0x0655, "Arabic Syriac"},
 	{0x0670, 0x0670, "Arabic Syriac"},
 	{0x0951, 0x0951,
-	 "Bengali Devanagari Grantha Gujarati Gurmukhi Kannada Latin Malayalam Oriya Sharada "
-	 "Tamil Telugu Tirhuta"},
+		"Bengali Devanagari Grantha Gujarati Gurmukhi Kannada Latin Malayalam Oriya Sharada "
+		"Tamil Telugu Tirhuta"},
 	{0x0952, 0x0952,
-	 "Bengali Devanagari Grantha Gujarati Gurmukhi Kannada Latin Malayalam Oriya Tamil "
-	 "Telugu Tirhuta"},
+		"Bengali Devanagari Grantha Gujarati Gurmukhi Kannada Latin Malayalam Oriya Tamil "
+		"Telugu Tirhuta"},
 	{0x1cd0, 0x1cd0, "Bengali Devanagari Grantha Kannada"},
 	{0x1cd1, 0x1cd1, "Devanagari"},
 	{0x1cd2, 0x1cd2, "Bengali Devanagari Grantha Kannada"},

@@ -31,7 +31,8 @@ static void the_first_entry_tells_whether_the_home_has_looked_in_its_memory(void
 {
 	static const char *const LOOKED[] = {"h; hit", "h; hit, g; fwd=bypass; detail=home", "h; fwd=miss; stored",
 		"\"3gw\"; fwd=miss; collapsed, g; fwd=bypass"};
-	static const char *const NOT[] = {"h; fwd=bypass", "h; fwd=method, g; hit", "h; fwd=bypass, g; fwd=miss", "", "h"};
+	static const char *const NOT[] = {
+		"h; fwd=bypass", "h; fwd=method, g; hit", "h; fwd=bypass, g; fwd=miss", "", "h"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(LOOKED) / sizeof(*LOOKED); i++)
