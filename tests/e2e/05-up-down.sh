@@ -15,7 +15,8 @@ at_end down
 parts="user-1 user-2 docs-1 docs-2 gateway-1 gateway-2 mount postgres"
 pids() { for p in $parts; do cat "$D/run/$p.pid"; done; }
 all_run() { for p in $parts; do kill -0 "$(cat "$D/run/$p.pid")" || return 1; done; }
-none_runs() { for p in $old; do ! kill -0 "$p" 2>/dev/null || grep -q 'State:.Z' "/proc/$p/status" || return 1; done; }
+# A process that has ended may stay a zombie for a while, and its parent may take it away between two looks.
+none_runs() { for p in $old; do ! kill -0 "$p" 2>/dev/null || grep -qs 'State:.Z' "/proc/$p/status" || ! kill -0 "$p" 2>/dev/null || return 1; done; }
 
 # The test uses its own copy of the programs, because it replaces one of them while it runs. build.ninja has nothing
 # to build: otherwise scripts/build would make all programs anew, which the images of 90-compose.sh do already.

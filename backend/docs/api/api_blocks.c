@@ -157,11 +157,10 @@ static int check_known(struct call *call, const char *etag, uint32_t size)
 		.if_none_match = http_request_header(call->req, "If-None-Match")};
 	struct precondition_target target = {.exists = true, .etag = etag};
 	struct http_headers headers;
-	const char *fault = precondition_fault(&conditions);
 	int r = precondition_check(&conditions, &target, true);
 
-	if (r < 0 && fault)
-		return http_request_blame(call->req, r, fault);
+	if (r == -ERR_BAD_REQUEST)
+		(void)http_request_blame(call->req, r, precondition_fault(&conditions));
 	if (r != PRECONDITION_NOT_MODIFIED)
 		return r;
 	http_headers_init(&headers);

@@ -59,9 +59,6 @@ int target_init(struct target *t, struct call *call)
 		.if_modified_since = http_request_header(req, "If-Modified-Since"),
 		.if_unmodified_since = http_request_header(req, "If-Unmodified-Since"),
 	};
-	const char *fault = precondition_fault(&t->conditions);
-	if (fault)
-		return http_request_blame(req, -ERR_BAD_REQUEST, fault);
 	t->by_path = http_request_param(req, "id").size == 0;
 	return t->by_path ? take_path(t, http_request_param(req, "path"), http_request_query(req, "path")) : 0;
 }
@@ -137,7 +134,11 @@ int target_check(const struct target *t, bool read)
 	struct precondition_target target = {
 		.exists = t->exists, .etag = t->etag, .mtime_ns = t->item.mtime, .now_ns = clock_real_ns()};
 
-	return precondition_check(&t->conditions, &target, read);
+	int r = precondition_check(&t->conditions, &target, read);
+
+	if (r == -ERR_BAD_REQUEST)
+		(void)http_request_blame(t->call->req, r, precondition_fault(&t->conditions));
+	return r;
 }
 
 bool target_is_conditional(const struct target *t)
