@@ -298,7 +298,7 @@ static void handle_refuse(struct http_request *req, void *cookie)
 #define ROW(method_, pattern_, body_, handler_)                                                                     \
 	{                                                                                                           \
 		.method = method_, .pattern = pattern_, .body = body_, .body_max = 1ull << 40, .handler = handler_, \
-		.internal = true, .rest_may_end_in_slash = true, .open = true                                       \
+		.internal = true, .conditional = true, .rest_may_end_in_slash = true, .open = true                  \
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */
 #define ALL(pattern_, handler_)                                                                           \
