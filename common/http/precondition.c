@@ -123,10 +123,10 @@ int precondition_check(const struct precondition *p, const struct precondition_t
 }
 
 /* No etag equals an empty text, and no date is as late as the end of time. A date that is none is still ignored. */
-int precondition_check_bare(const char *if_match, const char *if_unmodified_since)
+int precondition_check_bare(const char *if_match)
 {
-	const struct precondition p = {.if_match = if_match, .if_unmodified_since = if_unmodified_since};
-	const struct precondition_target target = {.exists = true, .etag = "", .mtime_ns = INT64_MAX};
+	const struct precondition p = {.if_match = if_match};
+	const struct precondition_target target = {.exists = true, .etag = ""};
 
 	return precondition_check(&p, &target, false);
 }

@@ -27,8 +27,9 @@ struct precondition_target {
 int precondition_check(const struct precondition *p, const struct precondition_target *target, bool read);
 
 /* The same for a change of something that has no etag and tells no time of its last change: If-Match holds only as
- * "*", and no If-Unmodified-Since does. If-None-Match is not judged. 0, -ERR_PRECONDITION or -ERR_BAD_REQUEST. */
-int precondition_check_bare(const char *if_match, const char *if_unmodified_since);
+ * "*". If-None-Match is not judged, and dates are ignored (RFC 9110, 13.1.4). 0, -ERR_PRECONDITION or
+ * -ERR_BAD_REQUEST. */
+int precondition_check_bare(const char *if_match);
 /* What is wrong with the lists of etags, for whoever sent them; a literal, or NULL: nothing is. precondition_check
  * refuses what has a fault, unless an earlier condition has decided. */
 const char *precondition_fault(const struct precondition *p);

@@ -327,7 +327,7 @@ says "an upload that was cut leaves no file" 404 GET "$H/files/slow1"
 blocks() { find "$WORK/blocks" -type f | wc -l; }
 # A fixed time, not an event: a worker removes the blocks of the uploads that were cut a moment after they ended.
 settled() { local count; count=$(blocks); sleep 1; [ "$(blocks)" = "$count" ]; }
-eventually 1 settled
+check "the removal of the blocks of cut uploads comes to an end" eventually 30 settled
 BEFORE=$(blocks)
 for file in huge quick $(seq -f 'up%g' 1 20); do put "$H/files/$file" "$WORK/small" >/dev/null; done
 check_eq "the blocks of overwritten files are still on the disk after the PUTs" "$BEFORE" "$(blocks)"

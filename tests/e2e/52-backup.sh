@@ -118,7 +118,7 @@ has_blocks() { find "$H/blocks" -type f | grep -q .; }
 at_end 'kill -9 "$(head -n 1 "$H/postgres/postmaster.pid")"'
 check "a restore puts blocks into the folder of the store before it is killed" eventually 120 has_blocks
 kill -9 -- -$killed
-wait $killed 2>/dev/null
+wait $killed 2>/dev/null # it ends by the signal, which says nothing here; only the shell's message is kept away
 check_refused "scripts/up refuses what a killed restore left" 'the restore to .* was killed before its end' up_half
 check_not "a refused scripts/up makes no cluster.key" test -e "$H/cluster.key"
 check_refused "nephos backup refuses what a killed restore left" 'the restore to .* was killed before its end' \

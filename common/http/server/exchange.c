@@ -30,7 +30,7 @@
  *     of input behind them cuts the body short.
  */
 
-#define UNMET "what this target stands for has no ETag and no date: of If-Match and If-Unmodified-Since only * can hold"
+#define UNMET "what this target stands for has no ETag: of If-Match only * can hold"
 
 void *exchange_on_line(void *cookie, const char *uri, struct MHD_Connection *connection)
 {
@@ -153,8 +153,7 @@ static int judge_conditions(const struct http_request *req)
 {
 	if (req->route->conditional || !is_change(req))
 		return 0;
-	return precondition_check_bare(
-		http_request_header(req, "If-Match"), http_request_header(req, "If-Unmodified-Since"));
+	return precondition_check_bare(http_request_header(req, "If-Match"));
 }
 
 /* The guard has let the request proceed: checks the body's limits and begins it. On the loop. */

@@ -29,8 +29,8 @@ struct http_route {
 	http_handler_fn handler;
 	bool internal; /* not part of the public API, not in OpenAPI */
 	bool open;     /* needs no credentials (for the guard and for OpenAPI) */
-	/* The handler judges If-Match and If-Unmodified-Since, or passes them on. Without it, the server judges
-	 * them, for changes (precondition_check_bare). */
+	/* The handler judges If-Match, or passes it on. Without it, the server judges If-Match, for changes
+	 * (precondition_check_bare). */
 	bool conditional;
 	bool rest_may_end_in_slash; /* the rest {name...} may: for a handler that only passes it on */
 	const char *tag;	    /* group in the API page */
