@@ -30,7 +30,9 @@ show_beside() {
 		one 1 "the suites beside did not come to their end"
 		return
 	fi
-	sed '$d' "$log" # without its last line, whose counts are added to ours
+	# Without its last line, whose counts are added to ours, and without what is to be shown at the end.
+	sed "/^$AGAIN_TITLE\$/,\$d; \$d" "$log"
+	sed -n "1,/^$AGAIN_TITLE\$/d; \$d; p" "$log" >>"$work/again"
 	passed=$((passed + ${counts% *}))
 	failed=$((failed + ${counts#* }))
 }

@@ -4,6 +4,22 @@
 passed=0
 failed=0
 
+# Lines of each failure that are shown once more at the end: reports of a whole run often keep only its last lines.
+AGAIN_LINES=40
+AGAIN_TITLE="== what failed, once more"
+
+# Prints its input, and keeps the last lines of it for show_again.
+print_and_keep() {
+	tee "$work/printed"
+	tail -n "$AGAIN_LINES" "$work/printed" >>"$work/again"
+}
+
+show_again() {
+	[ -s "$work/again" ] || return 0
+	printf '\n%s\n' "$AGAIN_TITLE"
+	cat "$work/again"
+}
+
 # suite NAME COMMAND…: runs COMMAND, prints a title before it, and its counts and seconds after it.
 suite() {
 	local name=$1 began=$SECONDS good=$passed bad=$failed
@@ -19,7 +35,7 @@ one() { # one RESULT NAME
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
-		echo "FAILED: $2"
+		echo "FAILED: $2" | tee -a "$work/again"
 	fi
 }
 
@@ -39,7 +55,7 @@ run_ctest() {
 		esac
 	done < <(grep -E '^ *[0-9]+/[0-9]+ Test +#' "$work/ctest.log")
 	if grep -qE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$work/ctest.log"; then
-		grep -vE ' Passed ' "$work/ctest.log" | tail -n 150
+		grep -vE ' Passed |^ +Start +[0-9]+: |^\[ RUN  |^\[       OK ' "$work/ctest.log" | tail -n 150 | print_and_keep
 	fi
 	if ! grep -qE 'tests passed|No tests were found' "$work/ctest.log"; then
 		one 1 "ctest in $dir"

@@ -58,9 +58,10 @@ run_e2e() {
 	passed=$((passed + ok))
 	failed=$((failed + bad))
 	grep -av '^ok - ' "$log"
+	grep -a -A 3 '^not ok - ' "$log" >>"$work/again"
 	if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
 		one 1 "$(basename "$script") ended with $status"
-		tail -n 30 "$log"
+		tail -n 30 "$log" | print_and_keep
 	fi
 	[ "$kind" != asan ] || sanitizer_reports "$(basename "$script")"
 }
