@@ -121,6 +121,34 @@ static void a_drive_that_is_empty_or_purged_from_the_trash_is_deleted_for_good(v
 	assert_int_equal(number_of(w, "purged", "SELECT count(*) FROM drive WHERE trashed_at = '-infinity'"), 0);
 }
 
+static void a_drive_is_not_restored_once_upkeep_has_begun_to_remove_it(void **state)
+{
+	struct worker *w = *state;
+	const struct docs_store_ops *ops = w->store->ops;
+	struct docs_drive drive;
+	uint32_t count = 1;
+	bool replaced;
+
+	(void)create(w, root_of(w), "a", S_IFREG | 0644);
+	(void)create(w, root_of(w), "b", S_IFREG | 0644);
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	number_of(w, "age",
+		"UPDATE drive SET trashed_at = now() - interval '31 days' WHERE id = (SELECT max(id) FROM drive)");
+	/* Its time is over, but nothing was removed yet. */
+	assert_ok(w, ops->drive_restore(w->store, &w->scope, &replaced));
+	assert_ok(w, ops->collect_expired(w->store, 1, &count));
+	assert_ok(w, ops->drive_get(w->store, &w->scope, &drive));
+	assert_ok(w, ops->drive_trash(w->store, &w->scope, &SPAN_LITERAL("home")));
+	number_of(w, "age_again",
+		"UPDATE drive SET trashed_at = now() - interval '31 days' WHERE id = (SELECT max(id) FROM drive)");
+	assert_ok(w, ops->collect_expired(w->store, 1, &count));
+	assert_int_equal(ops->drive_restore(w->store, &w->scope, &replaced), -ERR_NOT_FOUND);
+	assert_int_equal(ops->drive_get(w->store, &w->scope, &drive), -ERR_NOT_FOUND);
+	for (int i = 0; i < 20 && count > 0; i++)
+		assert_ok(w, ops->collect_expired(w->store, 100, &count));
+	assert_int_equal(number_of(w, "left", "SELECT count(*) FROM drive WHERE trashed_at = '-infinity'"), 0);
+}
+
 static void purging_a_drive_that_is_in_use_does_nothing(void **state)
 {
 	struct worker *w = *state;
@@ -709,6 +737,7 @@ int main(void)
 		with_worker(trashing_a_drive_with_content_needs_its_name_and_is_reversible),
 		with_worker(a_restored_home_drive_is_home_again_unless_its_successor_is_used),
 		with_worker(a_drive_that_is_empty_or_purged_from_the_trash_is_deleted_for_good),
+		with_worker(a_drive_is_not_restored_once_upkeep_has_begun_to_remove_it),
 		with_worker(purging_a_drive_that_is_in_use_does_nothing),
 		with_worker(a_drive_that_is_restored_at_the_moment_of_its_purge_stays),
 		with_worker(a_restore_does_not_remove_a_home_drive_that_is_just_being_used),
