@@ -1,5 +1,6 @@
 """Goal: Patroni, as scripts/lib/patroni/start starts it, asks etcd for its lease again when etcd does not answer, and
-ends when it has asked for too long. The client for etcd is a stub that fails as Patroni's own does on a busy machine.
+ends when it has asked for too long. It asks the member of etcd of its own node first. The client for etcd is a stub
+that fails as Patroni's own does on a busy machine.
 Usage: lease.py, with the Python that Patroni is installed for. It prints a line for each check.
 """
 import importlib.machinery
@@ -78,7 +79,7 @@ def check(sentence, right):
 def main():
     original = Etcd3.create_lease
     start.time = Clock()
-    start.yaml.safe_load = lambda f: {}
+    start.yaml.safe_load = lambda f: {"etcd3": {"protocol": "https", "hosts": ["b:1", "a:1", "c:1"]}}
     busy, dead = of(3), of(10 ** 6)
     right = check("Patroni gets its lease when etcd answers at the fourth time", started(busy) == [])
     right &= check("Patroni has asked four times for that lease", busy._abstract_client.asked == 4)
@@ -87,6 +88,10 @@ def main():
     right &= check("Patroni ends with etcd's failure when etcd never answers", started(dead) != [])
     right &= check("Patroni waits less than the 90 s that scripts/up waits for a standby", start.time.now - begun < 90)
     right &= check("Patroni asks etcd more than ten times before it ends", dead._abstract_client.asked > 10)
+    start.patroni.dcs.etcd3.PatroniEtcd3Client._get_machines_list = lambda client, members: sorted(members)
+    started(of(0))
+    members = start.patroni.dcs.etcd3.PatroniEtcd3Client._get_machines_list(None, ["https://%s:1" % m for m in "abc"])
+    right &= check("Patroni asks the member of its own node first", members[0] == "https://b:1" and len(members) == 3)
     return 0 if right else 1
 
 

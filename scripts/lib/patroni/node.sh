@@ -131,6 +131,16 @@ tls_config() { # tls_config INDENT: the same files for whoever asks and for whoe
 	printf "$1%s\n" "certfile: $(yaml "$NODE_TLS/node.crt")" "keyfile: $(yaml "$NODE_TLS/node.key")"
 }
 
+# etcd_hosts N: the members of etcd, the own one first (see the file "start").
+etcd_hosts() {
+	local n hosts
+	hosts=$(node_at etcd "$1")
+	for n in 1 2 3; do
+		[ "$n" = "$1" ] || hosts+=", $(node_at etcd "$n")"
+	done
+	echo "$hosts"
+}
+
 # node_config N FOLDER SOCKETS WRAPPER: Patroni's settings; FOLDER: where data and what Patroni writes lie; SOCKETS: the
 # folder of PostgreSQL's socket. The three nodes may lie on one disk, and so have a third each of what their logs may
 # come to.
@@ -142,7 +152,7 @@ node_config() {
 		scope: $NODE_SCOPE
 		name: $(node_name "$n")
 		etcd3:
-		  hosts: [$(node_at etcd 1), $(node_at etcd 2), $(node_at etcd 3)]
+		  hosts: [$(etcd_hosts "$n")]
 		  protocol: https
 		  cacert: $(yaml "$NODE_TLS/ca.crt")
 		  cert: $(yaml "$NODE_TLS/node.crt")
@@ -186,6 +196,8 @@ node_config() {
 }
 
 # etcd_flags N FOLDER: sets ETCD to the words that start member N, with its data in FOLDER.
+# With pre-vote, a member that was cut off, or stood still, does not depose the leader when it comes back. Each new
+# leader gives all leases their whole time again, that of a lost primary among them.
 etcd_flags() {
 	local n=$1 tls=$NODE_TLS peers
 	peers=$(printf 'etcd-1=https://%s,etcd-2=https://%s,etcd-3=https://%s' \
@@ -194,7 +206,7 @@ etcd_flags() {
 		--initial-cluster-token "$(node_secret token)"
 		--listen-client-urls "https://$(node_listens etcd "$n")" --advertise-client-urls "https://$(node_at etcd "$n")"
 		--listen-peer-urls "https://$(node_listens peer "$n")" --initial-advertise-peer-urls "https://$(node_at peer "$n")"
-		--heartbeat-interval 100 --election-timeout 1000 --auto-compaction-retention 1
+		--heartbeat-interval 100 --election-timeout 1000 --pre-vote --auto-compaction-retention 1
 		--client-cert-auth --trusted-ca-file "$tls/ca.crt" --cert-file "$tls/node.crt" --key-file "$tls/node.key"
 		--peer-client-cert-auth --peer-trusted-ca-file "$tls/ca.crt" --peer-cert-file "$tls/node.crt"
 		--peer-key-file "$tls/node.key" --log-level warn --logger zap)
