@@ -56,7 +56,7 @@ wait $writer
 check_eq "the writer ends without an error" 0 $?
 check "scripts/down stops the original store" down "$D"
 
-check_not "nephos restore refuses --standbys 1" "$BIN/nephos" restore --data "$R" --standbys 1 "$copy"
+check_refused "nephos restore refuses --standbys 1" "there are no standbys, or 2 of them" "$BIN/nephos" restore --data "$R" --standbys 1 "$copy"
 check "nephos restore makes a store with standbys from the second copy" \
 	"$BIN/nephos" restore --data "$R" --standbys 2 --port $PORT --gateways 1 "$copy"
 check "the restored store with standbys starts" up "$R"
@@ -69,7 +69,7 @@ check "nephos backup copies the restored store to the same place" "$BIN/nephos" 
 check "scripts/down stops the restored store with standbys" down "$R"
 
 check "nephos restore makes a store without standbys from the newest copy" "$BIN/nephos" restore --data "$S" "$B"
-check_not "scripts/up refuses --standbys 2 for the store without standbys" up "$S" --standbys 2 --port $PORT
+check_refused "scripts/up refuses --standbys 2 for the store without standbys" "was restored without standbys" up "$S" --standbys 2 --port $PORT
 check "scripts/up starts the store without standbys" up "$S" --port $PORT --gateways 1 --user tester
 judge "$before"
 check "nephos fsck finds nothing wrong in the restored store without standbys" \
