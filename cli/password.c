@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -53,14 +54,44 @@ static int read_line(int fd, struct buf *ret)
 	return 0;
 }
 
+/* Reads a line of a pipe, as in `--password-file <(command)`. Who names a pipe wants to wait for its writer. */
+static int read_pipe(const char *path, struct buf *ret)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		r = -EINVAL;
+	else
+		r = st.st_mode & (S_IRWXG | S_IRWXO) ? -EPERM : read_line(fd, ret);
+	(void)close(fd);
+	return r;
+}
+
+static bool is_pipe(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+static int read_first_line(const char *path, struct buf *ret)
+{
+	if (strcmp(path, "-") == 0)
+		return read_line(STDIN_FILENO, ret);
+	return is_pipe(path) ? read_pipe(path, ret) : file_read(path, PASSWORD_SIZE_MAX + 2, true, ret);
+}
+
 static int from_file(const char *path, char **ret, struct buf *ret_why)
 {
 	struct buf text;
 	int r;
 
 	buf_init(&text, PASSWORD_SIZE_MAX + 2);
-	r = strcmp(path, "-") == 0 ? read_line(STDIN_FILENO, &text)
-				   : file_read(path, PASSWORD_SIZE_MAX + 2, true, &text);
+	r = read_first_line(path, &text);
 	if (r == 0 && file_readers(path))
 		(void)fprintf(stderr, "nephos: %s can read the password in %s\n", file_readers(path), path);
 	if (r == -EPERM)

@@ -262,7 +262,7 @@ const struct http_route docs_routes[] = {
 	{"POST", ONE "/folders", BODY_JSON, .handler = api_folder_create, .tag = "items", .summary = "Make a folder",
 		.doc = "{" PARAMETERS(KEY) "," JSON_BODY_LIKE(
 			OBJECT(TEXT("parent") "," TEXT("path") "," TEXT("name") "," NUMBER("mode")),
-			"{\"path\":\"/example\"}") "," RESPONSES(JSON_ANSWER("201", "made", ITEM)) "}"},
+			"{\"path\":\"/examples\"}") "," RESPONSES(JSON_ANSWER("201", "made", ITEM)) "}"},
 
 	/* ---- changes ---- */
 	{"POST", ONE "/ops", BODY_BATCH, .handler = api_ops_apply, .tag = "changes",

@@ -3,6 +3,7 @@
 #include "tests/unit/cli/folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,6 +122,30 @@ static void reading_a_password_from_standard_input_takes_only_one_line(void **st
 	(void)close(before);
 }
 
+/* As in `--password-file <(command)`. */
+static void the_first_line_of_a_pipe_is_the_password(void **state)
+{
+	char path[32];
+	const struct password_source source = {.file = path}, named = {.file = "fifo"};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	assert_int_equal(write(ends[1], "geheim\nnext\n", 12), 12);
+	(void)close(ends[1]);
+	assert_int_equal(get(&source), 0);
+	assert_string_equal(got, "geheim");
+	(void)close(ends[0]);
+	/* Others can write into it. A reader and writer here, so that the test waits for nobody. */
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	assert_int_equal(chmod("fifo", 0622), 0);
+	const int both = open("fifo", O_RDWR | O_CLOEXEC);
+	assert_true(both >= 0);
+	assert_int_equal(get(&named), -EPERM);
+	(void)close(both);
+}
+
 static void a_password_is_typed_only_without_a_file_and_a_variable(void **state)
 {
 	const struct password_source file = {.file = "secret"}, variable = {.variable = VARIABLE};
@@ -145,6 +170,7 @@ int main(void)
 		FOLDER_TEST(a_missing_password_file_is_named_in_the_error),
 		FOLDER_TEST(a_password_file_that_is_too_long_is_refused),
 		FOLDER_TEST(reading_a_password_from_standard_input_takes_only_one_line),
+		FOLDER_TEST(the_first_line_of_a_pipe_is_the_password),
 		FOLDER_TEST(a_password_is_typed_only_without_a_file_and_a_variable),
 	};
 
