@@ -268,7 +268,7 @@ int content_reader_new(const struct content_reader_options *options, struct cont
 	r->with.parts.type = r->type;
 	pthread_mutex_init(&r->lock, NULL);
 	r->holders = 1;
-	r->assembly = (struct assembly_options){.page = answer_body(options->page), .parts = &r->with.parts};
+	r->assembly = (struct assembly_options){.page = options->extents, .parts = &r->with.parts};
 	assembly_init(&r->now.pieces, &r->assembly);
 	assembly_init(&r->ahead.pieces, &r->assembly);
 	r->ahead.piece.kind = PIECE_ZEROS; /* no piece yet, but also not the end */

@@ -21,7 +21,8 @@ struct content_reader;
 
 struct content_reader_options {
 	struct block_source *source;
-	struct answer *page; /* page of extents, checked (assembly_check); a reference is taken */
+	struct answer *page; /* what the service has told; a reference is taken */
+	struct span extents; /* the page of extents, in the body of `page`; checked (assembly_check) */
 	uint32_t drive;
 	struct byteranges parts; /* of the content; its type is copied */
 	unsigned window;	 /* 1 to CONTENT_WINDOW */

@@ -70,3 +70,15 @@ enum cache_kind kept_key_kind(const char *target)
 	}
 	return CACHE_ITEM;
 }
+
+bool kept_key_is_text(const char *target)
+{
+	static const char DOCUMENTS[] = "/api/v1/docs/";
+	const char *id = target + sizeof(DOCUMENTS) - 1;
+
+	if (strncmp(target, DOCUMENTS, sizeof(DOCUMENTS) - 1) != 0)
+		return false;
+	const char *end = id + strspn(id, "0123456789");
+	end += end > id && *end == '/';
+	return end > id && (*end == '\0' || *end == '?');
+}

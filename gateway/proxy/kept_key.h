@@ -28,5 +28,7 @@ bool kept_key_make(struct kept_key *key, int64_t user, uint32_t drive, const cha
 bool kept_key_of_other(struct kept_key *key, const char *boot, struct span theirs);
 /* The kind that answers to this target are counted as. */
 enum cache_kind kept_key_kind(const char *target);
+/* Whether the target is one document of version 1 of the API, whose text may be long. */
+bool kept_key_is_text(const char *target);
 
 #endif

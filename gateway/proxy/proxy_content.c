@@ -5,6 +5,8 @@
  * others. From it the gateway makes what the client gets: the whole content or parts of it, HEAD and 304 as
  * well, from blocks (gateway/content), in constant memory.
  *
+ * A long document of version 1 is content as well: its text, which is sent as a string within JSON.
+ *
  * No client gets an answer in that form. When the gateway cannot make use of it, for example as the user has no
  * room left for what he reads, the content is asked for as it is.
  */
@@ -28,10 +30,8 @@ bool proxy_content_may_be_made(const struct exchange *x)
 {
 	const bool reads = strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 
-	if (!x->proxy->with.blocks || !block_source_keeps(x->proxy->with.blocks) || !reads || x->content.refused ||
-		kept_key_kind(x->target.data) != CACHE_CONTENT)
-		return false;
-	return true;
+	return x->proxy->with.blocks && block_source_keeps(x->proxy->with.blocks) && reads && !x->content.refused &&
+		(kept_key_kind(x->target.data) == CACHE_CONTENT || kept_key_is_text(x->target.data));
 }
 
 /* ---- what is kept ---- */
@@ -61,6 +61,10 @@ bool proxy_content_is(const struct answer *answer)
 struct making {
 	struct exchange *x;
 	struct answer *page;
+	struct span extents; /* the list of extents in the page, of content of `size` bytes … */
+	int64_t size;
+	bool is_text; /* … that is sent as a text within JSON */
+	struct text_page text;
 	struct kept_reply reply;
 	struct http_headers headers;
 	char status[CACHE_STATUS_SIZE];
@@ -94,16 +98,33 @@ static void make_reply(struct making *m)
 
 /* ---- the stream ---- */
 
+static int pull_content(void *cookie, void *data, size_t size, size_t *ret_size)
+{
+	return content_reader_pull(((struct exchange *)cookie)->content.reader, data, size, ret_size);
+}
+
 static int pull(void *cookie, void *data, size_t size, size_t *ret_size)
 {
 	struct exchange *x = cookie;
-	int error =
-		proxy_exchange_ended(x) ? -ECONNRESET : content_reader_pull(x->content.reader, data, size, ret_size);
+	int error = -ECONNRESET;
 
+	if (!proxy_exchange_ended(x))
+		error = x->content.text ? json_text_pull(x->content.text, data, size, ret_size)
+					: pull_content(x, data, size, ret_size);
 	/* The blocks that the list names must be there: this list is not to be believed any longer. */
 	if (error == -ERR_NOT_FOUND || error == -EBADMSG)
 		keeper_forget(x->proxy->with.keeper, x->drive);
 	return error < 0 && error != -EAGAIN ? -ECONNRESET : error;
+}
+
+static void free_reader(struct exchange *x)
+{
+	content_reader_free(x->content.reader);
+	x->content.reader = NULL;
+	free(x->content.text);
+	x->content.text = NULL;
+	under_way_give_back(x->proxy->under_way, &x->content.room);
+	x->content.room.amount = 0;
 }
 
 static void done(void *cookie, bool complete)
@@ -115,10 +136,7 @@ static void done(void *cookie, bool complete)
 	x->stream = NULL;
 	proxy_exchange_move(x, DONE);
 	pthread_mutex_unlock(&x->lock);
-	content_reader_free(x->content.reader);
-	x->content.reader = NULL;
-	under_way_give_back(x->proxy->under_way, &x->content.room);
-	x->content.room.amount = 0;
+	free_reader(x);
 	proxy_exchange_release(x);
 }
 
@@ -135,12 +153,16 @@ static void wake(void *cookie)
 }
 
 /* Takes room for a window, or for half of one: its user reads more slowly then, but he reads. 0: there is none. */
-static unsigned take_window(struct exchange *x, const struct answer *page)
+static unsigned take_window(const struct making *m)
 {
+	struct exchange *x = m->x;
+	const uint64_t besides =
+		answer_body(m->page).size - m->extents.size + (m->is_text ? sizeof(*x->content.text) : 0);
+
 	for (unsigned window = CONTENT_WINDOW; window > 0; window--) {
 		x->content.room = (struct share_claim){.lane = SHARE_BODIES,
 			.user = x->user,
-			.amount = content_reader_room(answer_body(page), window)};
+			.amount = content_reader_room(m->extents, window) + besides};
 		if (under_way_take(x->proxy->under_way, &x->content.room) == 0)
 			return window;
 	}
@@ -154,16 +176,25 @@ static int make_reader(struct making *m, const struct byteranges *parts)
 	const struct content_reader_options options = {
 		.source = x->proxy->with.blocks,
 		.page = m->page,
+		.extents = m->extents,
 		.drive = x->drive,
 		.parts = *parts,
-		.window = take_window(x, m->page),
+		.window = take_window(m),
 		.wake = wake,
 		.cookie = x,
 	};
 
 	if (options.window == 0)
 		return -ERR_TOO_MANY;
-	return content_reader_new(&options, &x->content.reader);
+	const int error = content_reader_new(&options, &x->content.reader);
+	if (error < 0 || !m->is_text)
+		return error;
+	x->content.text = malloc(sizeof(*x->content.text));
+	if (!x->content.text)
+		return -ENOMEM;
+	/* The reader keeps the page, into which the frame of the text points. */
+	json_text_init(x->content.text, &m->text, pull_content, x);
+	return 0;
 }
 
 /* The exchange gives back its place at the services; its memory is its window. From here on the stream holds
@@ -171,7 +202,7 @@ static int make_reader(struct making *m, const struct byteranges *parts)
 static void begin_stream(struct making *m)
 {
 	struct exchange *x = m->x;
-	const int64_t length = content_reader_length(x->content.reader);
+	const int64_t length = m->is_text ? m->text.length : content_reader_length(x->content.reader);
 
 	proxy_hit_count(x, !x->content.asked);
 	under_way_give_back(x->proxy->under_way, &x->place);
@@ -193,25 +224,37 @@ static int make_fields(struct making *m, const struct byteranges *parts)
 /* false: nothing was answered, for example as there is no room. */
 static bool respond_body(struct making *m)
 {
-	struct exchange *x = m->x;
 	struct byteranges parts;
-	int error = byteranges_init(&parts, &m->reply.ranges, m->reply.content_type, m->reply.content_size);
+	int error = byteranges_init(&parts, &m->reply.ranges, m->reply.content_type, m->size);
 
 	http_headers_init(&m->headers);
 	if (error == 0)
 		error = make_reader(m, &parts);
 	if (error == 0)
 		error = make_fields(m, &parts);
-	if (error == 0) {
+	if (error == 0)
 		begin_stream(m);
-	} else {
-		content_reader_free(x->content.reader);
-		x->content.reader = NULL;
-		under_way_give_back(x->proxy->under_way, &x->content.room);
-		x->content.room.amount = 0;
-	}
+	else
+		free_reader(m->x);
 	http_headers_fini(&m->headers);
 	return error == 0;
+}
+
+static int check_page(struct making *m)
+{
+	const char *form = field_of(m->page, "Content-Type");
+	int error = 0;
+
+	m->extents = answer_body(m->page);
+	m->is_text = form && strcmp(form, TEXT_PAGE_TYPE) == 0;
+	if (m->is_text) {
+		error = text_page_read(m->extents, &m->text);
+		m->extents = m->text.extents;
+	}
+	if (error == 0)
+		error = assembly_check(m->extents, &m->size);
+	m->reply.content_size = m->is_text ? m->text.length : m->size;
+	return error;
 }
 
 /* From COLLECTS, HELD or ANSWERS. true: the request is answered, and the exchange may be freed. */
@@ -220,8 +263,7 @@ static bool respond(struct exchange *x, struct answer *page)
 	struct making m = {.x = x, .page = page};
 
 	make_reply(&m);
-	if (assembly_check(answer_body(page), &m.reply.content_size) < 0 ||
-		kept_reply_judge(&m.reply, clock_real_ns()) < 0)
+	if (check_page(&m) < 0 || kept_reply_judge(&m.reply, clock_real_ns()) < 0)
 		return false;
 	if (kept_reply_has_body(&m.reply))
 		return respond_body(&m);

@@ -38,6 +38,7 @@
 #include "gateway/blocks/block_source.h"
 #include "gateway/cache/answer.h"
 #include "gateway/content/content_reader.h"
+#include "gateway/content/json_text.h"
 #include "gateway/proxy/cache_status.h"
 #include "gateway/proxy/drive_ref.h"
 #include "gateway/proxy/first_drives.h"
@@ -138,6 +139,7 @@ struct exchange_content {
 	bool refused; /* such an answer could not be used */
 	struct answer *page;
 	struct content_reader *reader; /* in DRAINS */
+	struct json_text *text;	       /* the same; NULL: the content is sent as it is */
 	struct share_claim room;
 };
 

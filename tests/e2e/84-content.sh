@@ -106,6 +106,62 @@ check "every read of the second file under random changes is right (seed $SEED)"
 	"$(url 1)" "$(url 2)" "$(url 3)"
 echo "# $(tail -n 1 "$WORK/check.out")"
 
+# ---- a long document of version 1 ----
+# A file in the root is a document. Its JSON, longer than what is kept as one answer, is compared byte by byte.
+# text_file TEXT LETTER: a text of 1 MiB with each character that is escaped, in each form.
+text_file() {
+	python3 -c 'import sys
+part = "".join(map(chr, range(128))) + "\u00e4\u20ac\U0001f600" + sys.argv[2] * 500
+text = (part * (2 ** 20 // len(part.encode()) + 1)).encode()[: 2 ** 20].decode("utf-8", "ignore").encode()
+open(sys.argv[1], "wb").write(text)' "$@"
+}
+# document DOCUMENT TEXT TITLE: the JSON in which the text is shown.
+document() {
+	python3 -c 'import sys
+forms = {8: "b", 9: "t", 10: "n", 12: "f", 13: "r", 34: "\"", 92: "\\"}
+def quoted(s): return "".join("\\" + forms[ord(c)] if ord(c) in forms else "\\u%04X" % ord(c) if c < " " else c for c in s)
+text = open(sys.argv[2], "rb").read().decode()
+fields = int(sys.argv[4]), quoted(sys.argv[3]), quoted(text), int(sys.argv[5])
+open(sys.argv[1], "wb").write(("{\"id\":%d,\"title\":\"%s\",\"text\":\"%s\",\"user_id\":[%d]}" % fields).encode())' "$@" "$TEXT" "$USER_ID"
+}
+V1=/api/v1/docs
+text() { http "${AUTH[@]}" "${@:2}" "$(url "$1")$V1/$TEXT/"; } # GATEWAY …
+TITLE='a "long", "text":"'
+text_file "$WORK/text" a
+check_eq "a PUT of a text of 1 MiB gets 201" 201 \
+	"$(http "${AUTH[@]}" -T "$WORK/text" "$(url 1)$FILES?path=$(jq -rn --arg t "$TITLE" '$t | @uri')")"
+TEXT=$(jq -r .id "$WORK/body")
+USER_ID=$(curl -s --noproxy '*' "${AUTH[@]}" "$(url 1)/api/v2/user/me" | jq -r .id)
+document "$WORK/document" "$WORK/text" "$TITLE"
+check "the JSON of the document is longer than 1 MiB" test "$(stat -c %s "$WORK/document")" -gt 1048576
+check_eq "a GET of the document through gateway 2 gets 200" 200 "$(text 2)"
+check "the first GET of the document returns its JSON" is_same "$WORK/document"
+TEXT_ETAG=$(header ETag) before=$(asked)
+for n in 1 2 3; do
+	check_eq "a GET of the document through gateway $n gets 200" 200 "$(text "$n")"
+	check "the document through gateway $n is answered from memory" from_memory
+	check "the document through gateway $n is the same, byte by byte" is_same "$WORK/document"
+	check_eq "the document through gateway $n is JSON" application/json "$(header Content-Type)"
+	check_eq "the document through gateway $n has the ETag of the first" "$TEXT_ETAG" "$(header ETag)"
+done
+check_eq "a HEAD of the document gets 200" 200 "$(text 1 -I)"
+check_eq "the answer to the HEAD has the size of the document" "$(stat -c %s "$WORK/document")" "$(header Content-Length)"
+check_eq "a GET of the document with its ETag gets 304" 304 "$(text 2 -H "If-None-Match: $TEXT_ETAG")"
+check_eq "a GET of a range of the document gets all of it, as documents have no ranges" 200 "$(text 3 -H 'Range: bytes=0-9')"
+check "the answer to the GET of a range is the document" is_same "$WORK/document"
+check_eq "no docs service is asked after the first GET of the document" "$before" "$(asked)"
+text_file "$WORK/text" b
+check_eq "a PUT of another text gets 200" 200 \
+	"$(http "${AUTH[@]}" -T "$WORK/text" "$(url 1)$FILES?path=$(jq -rn --arg t "$TITLE" '$t | @uri')")"
+document "$WORK/document" "$WORK/text" "$TITLE"
+check_eq "a GET of the document right after the change of its text gets 200" 200 "$(text 2)"
+check "the GET right after the change of the text returns the new text" is_same "$WORK/document"
+check_eq "a PUT of another title gets 200" 200 "$(http "${AUTH[@]}" -X PUT -H 'Content-Type: application/json' \
+	-d '{"title":"another"}' "$(url 1)$V1/$TEXT/")"
+document "$WORK/document" "$WORK/text" another
+check_eq "a GET of the document right after the change of its title gets 200" 200 "$(text 3)"
+check "the GET right after the change of the title returns the new title" is_same "$WORK/document"
+
 # ---- capabilities ----
 block() { http "${AUTH[@]}" "${@:3}" "$(url 1)/api/v2/docs/drives/$DRIVE/blocks/$1?cap=$2"; } # HASH CAP …
 check_eq "a GET of the file's extents gets 200" \

@@ -24,6 +24,7 @@
 #include "backend/docs/request/users.h"
 #include "backend/docs/api/v1_doc.h"
 #include "backend/docs/api/v1_list.h"
+#include "backend/docs/api/v1_page.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/sha256.h"
@@ -85,6 +86,24 @@ static int get_version(struct target *t, struct docs_store *store, struct buf *t
 	return r == -ESTALE ? -ERR_UNAVAILABLE : r;
 }
 
+static void get_respond(
+	const struct target *t, struct docs_store *store, struct http_headers *headers, struct span text)
+{
+	struct call *call = t->call;
+	json_t *document = v1_doc_json(t->item.id, t->item.name, text, call->scope.user);
+	char *json = document ? json_dumps(document, JSON_COMPACT) : NULL;
+
+	json_decref(document);
+	if (!json) {
+		call_fail(call, -ENOMEM, NULL);
+	} else if (v1_page_respond(t, store, headers, span_str(json))) {
+		free(json);
+	} else {
+		(void)http_headers_set(headers, "Content-Type", "application/json");
+		http_respond_take(call->req, 200, headers, json, strlen(json));
+	}
+}
+
 static void get_job(struct call *call, struct docs_store *store)
 {
 	struct target *t = call->data;
@@ -107,7 +126,7 @@ static void get_job(struct call *call, struct docs_store *store)
 	} else if (r < 0) {
 		tagging_fail(call, r);
 	} else {
-		reply_json_take(call, 200, &headers, v1_doc_json(id, t->item.name, buf_span(&text), call->scope.user));
+		get_respond(t, store, &headers, buf_span(&text));
 	}
 	http_headers_fini(&headers);
 	buf_fini(&text);

@@ -5,16 +5,20 @@
 #include "common/base/text.h"
 #include "common/proto/extent.h"
 #include "common/proto/headers.h"
+#include "common/proto/text_page.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #define VERSIONS 100 /* the most that a test may make */
+#define BEFORE "{\"text\":\""
+#define AFTER "\",\"user_id\":[5]}"
 
 void service_content_init(struct service_content *c)
 {
@@ -72,6 +76,58 @@ static void make_page(int version, struct buf *ret)
 	assert_int_equal(extent_page_add(ret, &e), 0);
 }
 
+char *service_content_document(int version, size_t *ret_size)
+{
+	char *bytes = malloc(SERVICE_CONTENT_SIZE);
+	char *document = malloc(6 * SERVICE_CONTENT_SIZE + sizeof(BEFORE AFTER));
+	size_t size = (size_t)sprintf(document, BEFORE);
+
+	service_content_bytes(version, bytes);
+	for (size_t i = 0; i < SERVICE_CONTENT_SIZE; i++) {
+		const unsigned char c = (unsigned char)bytes[i];
+		const char *const name = c >= '\b' && c <= '\r' ? &"b\0t\0n\0\0\0f\0r"[2 * (c - '\b')] : "";
+
+		if (*name)
+			size += (size_t)sprintf(document + size, "\\%s", name);
+		else if (c < 0x20)
+			size += (size_t)sprintf(document + size, "\\u%04X", c);
+		else
+			size += (size_t)sprintf(document + size, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
+	}
+	size += (size_t)sprintf(document + size, AFTER);
+	free(bytes);
+	*ret_size = size;
+	return document;
+}
+
+/* Puts the page of extents into the page of a text. */
+static void make_text_page(int version, struct buf *page)
+{
+	struct text_page text = {
+		.before = SPAN_LITERAL(BEFORE), .after = SPAN_LITERAL(AFTER), .extents = buf_span(page)};
+	struct buf made;
+	size_t size;
+
+	free(service_content_document(version, &size));
+	text.length = (int64_t)size;
+	buf_init(&made, 1024 * 1024);
+	assert_int_equal(text_page_write(&made, &text), 0);
+	buf_fini(page);
+	*page = made;
+}
+
+static void answer_bytes(
+	const struct service_content *c, struct http_request *req, int version, struct http_headers *headers)
+{
+	size_t size = SERVICE_CONTENT_SIZE;
+	char *bytes = c->text ? service_content_document(version, &size) : malloc(size);
+
+	if (!c->text)
+		service_content_bytes(version, bytes);
+	(void)http_headers_add(headers, "Content-Type", "text/x-long");
+	http_respond_take(req, 200, headers, bytes, size);
+}
+
 void service_content_answer(
 	struct service_content *c, struct http_request *req, int version, struct http_headers *headers)
 {
@@ -79,21 +135,20 @@ void service_content_answer(
 	struct buf page;
 	size_t size;
 
-	(void)http_headers_add(headers, "Accept-Ranges", "bytes");
+	if (!c->text)
+		(void)http_headers_add(headers, "Accept-Ranges", "bytes");
 	if (!wanted || strcmp(wanted, HEADER_CONTENT_WANTED) != 0) {
-		char *bytes = malloc(SERVICE_CONTENT_SIZE);
-
-		service_content_bytes(version, bytes);
-		(void)http_headers_add(headers, "Content-Type", "text/x-long");
-		http_respond_take(req, 200, headers, bytes, SERVICE_CONTENT_SIZE);
+		answer_bytes(c, req, version, headers);
 		return;
 	}
 	buf_init(&page, 1024 * 1024);
 	make_page(version, &page);
+	if (c->text)
+		make_text_page(version, &page);
 	if (c->damaged)
 		page.size--;
 	(void)http_headers_add(headers, HEADER_CONTENT, "text/x-long");
-	(void)http_headers_add(headers, "Content-Type", "application/vnd.nephos.extents");
+	(void)http_headers_add(headers, "Content-Type", c->text ? TEXT_PAGE_TYPE : "application/vnd.nephos.extents");
 	char *bytes = buf_take(&page, &size);
 	http_respond_take(req, 200, headers, bytes, size);
 }

@@ -17,6 +17,7 @@ struct service_content {
 	struct gate asked;    /* counts requests for blocks */
 	pthread_mutex_t lock; /* guards the rest */
 	bool long_;	      /* content is long */
+	bool text;	      /* long content is a text within JSON */
 	bool wrong;	      /* blocks are sent with wrong bytes */
 	bool gone;	      /* there are no blocks */
 	bool damaged;	      /* the list of extents is damaged */
@@ -28,6 +29,8 @@ void service_content_init(struct service_content *c);
 /* All bytes of that version. */
 void service_content_bytes(int version, char ret[SERVICE_CONTENT_SIZE]);
 void service_content_hash(int version, unsigned block, uint8_t ret[32]);
+/* The JSON in which that version is a text. The caller frees it. */
+char *service_content_document(int version, size_t *ret_size);
 /* Sends the list of extents to a gateway that asked for it, else the bytes. */
 void service_content_answer(
 	struct service_content *c, struct http_request *req, int version, struct http_headers *headers);

@@ -28,7 +28,7 @@ void service_drive_reset(struct service_drive *d)
 	d->journal_status = 503;
 	d->waits = false;
 	pthread_mutex_lock(&d->content.lock); /* a request for a block may still be in flight */
-	d->content.long_ = d->content.wrong = d->content.gone = d->content.damaged = false;
+	d->content.long_ = d->content.text = d->content.wrong = d->content.gone = d->content.damaged = false;
 	d->content.let_on = NULL;
 	d->content.cuts = 0;
 	pthread_mutex_unlock(&d->content.lock);

@@ -112,6 +112,50 @@ static void long_content_is_assembled_from_blocks_once_and_then_given_from_memor
 	assert_asked(f, before, 1, SERVICE_CONTENT_BLOCKS);
 }
 
+static void assert_document(int version)
+{
+	size_t size;
+	char *document = service_content_document(version, &size);
+	char length[64];
+
+	(void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n", size);
+	assert_says(length);
+	assert_memory_equal(body(), document, size);
+	free(document);
+}
+
+static void a_long_text_is_sent_within_its_json_from_the_kept_list_of_blocks(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_long_content(f);
+	const struct asked before = count(f);
+
+	SET(f, text, true);
+	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 200);
+	assert_says("Cache-Status: g; fwd=miss; stored\r\n");
+	assert_document(version_of(f));
+	for (int i = 0; i < 2; i++) {
+		/* No answer says that there are parts of it. */
+		assert_int_equal(front_ask_drive(f, "GET", drive, PATH, "Range: bytes=0-9\r\n"), 200);
+		assert_says("Cache-Status: g; hit\r\n");
+		assert_says("Content-Type: text/x-long\r\n");
+		assert_document(version_of(f));
+		assert_false(says("Nephos-Content") || says("vnd.nephos"));
+	}
+	assert_asked(f, before, 1, SERVICE_CONTENT_BLOCKS);
+}
+
+static void a_long_text_with_a_damaged_list_is_asked_for_as_it_is(void **state)
+{
+	struct front *f = *state;
+	const unsigned drive = new_long_content(f);
+
+	SET(f, text, true);
+	SET(f, damaged, true);
+	assert_int_equal(front_ask_drive(f, "GET", drive, PATH, ""), 200);
+	assert_document(version_of(f));
+}
+
 static void ranges_conditions_and_head_requests_are_answered_from_the_kept_list_of_blocks(void **state)
 {
 	struct front *f = *state;
@@ -418,6 +462,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(long_content_is_assembled_from_blocks_once_and_then_given_from_memory),
+		test(a_long_text_is_sent_within_its_json_from_the_kept_list_of_blocks),
+		test(a_long_text_with_a_damaged_list_is_asked_for_as_it_is),
 		test(ranges_conditions_and_head_requests_are_answered_from_the_kept_list_of_blocks),
 		test(a_read_after_a_change_gets_the_new_long_content),
 		test(a_list_of_blocks_without_tags_is_used_but_not_kept),
