@@ -700,50 +700,74 @@ static void updates_of_drive_session_and_node_rows_are_mostly_heap_only(void **s
 	}
 }
 
-static void a_transaction_stores_40_mib_of_inline_content_from_many_batches(void **state)
+#define LARGE_COUNT 40 /* files of LARGE_BYTES each */
+#define LARGE_BYTES (1u << 20)
+
+static struct op_batch *large_batch(int64_t id)
 {
-	enum { COUNT = 40 };
-	static char content[1 << 20];
-	struct worker *w = *state;
+	static char content[LARGE_BYTES];
+	struct op_extent extents[32];
+	const size_t len = LARGE_BYTES / 32;
+
+	for (size_t k = 0; k < 32; k++)
+		extents[k] = (struct op_extent){.at = (int64_t)(2 * k * len),
+			.len = (int64_t)len,
+			.kind = OP_EXTENT_DATA,
+			.data = {content + k * len, len}};
+	const struct op op = {.kind = OP_WRITE, .id = id, .extents = extents, .extent_count = 32};
+	return batch_of(&op, 1);
+}
+
+/* Writes all files in one transaction. Returns what the commit returned. */
+static int store_large(struct worker *w, const int64_t ids[LARGE_COUNT])
+{
 	const struct docs_key key = {.user = w->scope.user};
+	const struct docs_answer none = {0};
+	struct op_batch *batches[LARGE_COUNT];
+	const struct op_result *results;
 	const struct tree_delta *delta;
 	const struct docs_seen *seen;
-	struct op_batch *batches[COUNT];
 	struct tree_wants *wants;
 	struct tree *tree;
-	int64_t ids[COUNT];
 
-	for (int i = 0; i < COUNT; i++) {
-		struct op_extent extents[32];
-		char name[16];
-
-		snprintf(name, sizeof(name), "f%d", i);
-		ids[i] = create(w, root_of(w), name, S_IFREG | 0644);
-		for (int k = 0; k < 32; k++)
-			extents[k] = (struct op_extent){.at = (int64_t)k * 65536,
-				.len = 32768,
-				.kind = OP_EXTENT_DATA,
-				.data = {content + (size_t)k * 32768, 32768}};
-		const struct op op = {.kind = OP_WRITE, .id = ids[i], .extents = extents, .extent_count = 32};
-		batches[i] = batch_of(&op, 1);
-	}
-	assert_int_equal(tree_wants_new((const struct op_batch *const *)batches, COUNT, w->scope.drive, &wants), 0);
+	for (int i = 0; i < LARGE_COUNT; i++)
+		batches[i] = large_batch(ids[i]);
+	assert_int_equal(
+		tree_wants_new((const struct op_batch *const *)batches, LARGE_COUNT, w->scope.drive, &wants), 0);
 	assert_ok(w, w->store->ops->txn_begin(w->store, w->scope.drive, &key, 1, wants, 0, &tree, &seen));
-	for (int i = 0; i < COUNT; i++) {
-		const struct op_result *results;
-
+	for (int i = 0; i < LARGE_COUNT; i++) {
 		assert_int_equal(tree_apply(tree, batches[i], SPAN_LITERAL("k"), &results, NULL), 0);
 		op_batch_free(batches[i]);
 	}
 	assert_int_equal(tree_delta(tree, &delta), 0);
-	const struct docs_answer none = {0};
-	assert_ok(w, w->store->ops->txn_commit(w->store, delta, &none));
+	const int r = w->store->ops->txn_commit(w->store, delta, &none);
+	if (r < 0)
+		w->store->ops->txn_abort(w->store);
 	tree_wants_free(wants);
 	tree_free(tree);
+	return r;
+}
+
+static void a_transaction_stores_40_mib_of_inline_content_from_many_batches(void **state)
+{
+	struct worker *w = *state;
+	int64_t ids[LARGE_COUNT];
+	int r = -ERR_UNKNOWN_OUTCOME;
+
+	for (int i = 0; i < LARGE_COUNT; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%d", i);
+		ids[i] = create(w, root_of(w), name, S_IFREG | 0644);
+	}
+	/* While others write much to the same disk, this can take longer than a statement may. */
+	for (int i = 0; i < 4 && r == -ERR_UNKNOWN_OUTCOME; i++)
+		r = store_large(w, ids);
+	assert_ok(w, r);
 	assert_int_equal(
 		number_of(w, "bytes",
 			"SELECT sum(length(data))::bigint FROM extent WHERE node >> 32 = (SELECT max(id) FROM drive)"),
-		(int64_t)COUNT << 20);
+		(int64_t)LARGE_COUNT * LARGE_BYTES);
 }
 
 int main(void)
