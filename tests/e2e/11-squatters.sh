@@ -117,23 +117,35 @@ SECRET="not for you $RANDOM"
 check_eq "a client stores a file with secret content" \
 	201 "$(printf %s "$SECRET" | http -T - -H "Authorization: Bearer $TOKEN" "$URL/api/v2/docs/drives/home/files/secret.txt")"
 
+# take_port NAME PART HOW [URL]: kills the part, and lets clients ask while the squatter has its port. The gateways
+# call the squatter only as long as they know the part, which is for seconds. On a busy machine the squatter may take
+# longer to get the port: then its record stays empty, and the caller tries again.
+take_port() {
+	local at
+	at=$(url_of "$2")
+	squat "$1" "${at##*:}" "${@:4}"
+	kill_part "$2"
+	check "$2 is killed, and another user takes its port ($3)" eventually 20 test -e "$WORK/nobody/$1.ready"
+	check_eq "clients get only right answers while another user has the port of $2 ($3)" 0 "$(wrong_answers "$1")"
+	eventually 5 test -s "$WORK/nobody/$1"
+}
+
 for how in answers passes-on; do
 	for part in docs-1 user-1; do
 		# The short form tests one part in each way.
 		[ -n "${E2E_LONG:-}" ] || [ "$how $part" = "answers user-1" ] ||
 			[ "$how $part" = "passes-on docs-1" ] || continue
-		other=${part%1}2 name=$how-$part
-		at=$(url_of "$part")
-		relay_to=$(url_of "$other")
-		[ "$how" = passes-on ] || relay_to=
-		squat "$name" "${at##*:}" ${relay_to:+"$relay_to"}
-		kill_part "$part"
-		check "$part is killed, and another user takes its port ($how)" \
-			eventually 20 test -e "$WORK/nobody/$name.ready"
-		check_eq "clients get only right answers while another user has the port of $part ($how)" \
-			0 "$(wrong_answers "$name")"
+		other=${part%1}2
+		relay_to=
+		[ "$how" = answers ] || relay_to=$(url_of "$other")
+		for try in 1 2 3 4 5; do
+			name=$how-$part-$try
+			take_port "$name" "$part" "$how" ${relay_to:+"$relay_to"}
+			[ ! -s "$WORK/nobody/$name" ] || break
+			[ "$try" = 5 ] || back >/dev/null
+		done
 		check "the squatter on the port of $part receives bytes and records them ($how)" \
-			eventually 5 test -s "$WORK/nobody/$name"
+			test -s "$WORK/nobody/$name"
 		check_not "the squatter on the port of $part has recorded no secret ($how)" learned "$WORK/nobody/$name"
 		# The bytes that the squatter recorded are sent to a part that runs.
 		check "a replay of the squatter's record for $part does not complete a greeting ($how)" \
