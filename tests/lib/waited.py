@@ -20,11 +20,7 @@ HANDS = 3           # the most threads of one part that a change passes one afte
 class Waited:
     def __init__(self, parts):
         """parts: {name: [pid, …]}; the threads are those that exist now."""
-        self.threads = []       # (part, file)
-        for name, pids in parts.items():
-            for pid in pids:
-                for task in os.listdir("/proc/%d/task" % pid):
-                    self.threads.append((name, os.open("/proc/%d/task/%s/schedstat" % (pid, task), os.O_RDONLY)))
+        self.threads = [(name, file) for name, pids in parts.items() for pid in pids for file in self._open(pid)]
         self.times, self.counts = [], []
         self.kept = tempfile.TemporaryFile()
         stop, self.stop = os.pipe()
@@ -37,6 +33,17 @@ class Waited:
             finally:
                 os._exit(0)
         os.close(stop)
+
+    @staticmethod
+    def _open(pid):
+        """A process or thread that has ended meanwhile is left out: PostgreSQL's come and go."""
+        files = []
+        try:
+            for task in os.listdir("/proc/%d/task" % pid):
+                files.append(os.open("/proc/%d/task/%s/schedstat" % (pid, task), os.O_RDONLY))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        return files
 
     def _sample(self, stop):
         while True:
