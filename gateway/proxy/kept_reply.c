@@ -31,7 +31,7 @@ static bool next_field(struct span head, size_t *at, struct http_header *ret)
 	return true;
 }
 
-static const char *field_of(const struct answer *answer, const char *name)
+const char *kept_reply_field(const struct answer *answer, const char *name)
 {
 	struct http_header field;
 	size_t at = 0;
@@ -49,7 +49,7 @@ static int64_t size_of(const struct kept_reply *r)
 
 static bool has_ranges(const struct answer *answer)
 {
-	const char *unit = field_of(answer, "Accept-Ranges");
+	const char *unit = kept_reply_field(answer, "Accept-Ranges");
 
 	return unit && strcmp(unit, "bytes") == 0;
 }
@@ -65,7 +65,7 @@ static bool is_get(const struct kept_reply *r)
  * the date format cannot show. */
 static bool find_mtime(const struct kept_reply *r, struct precondition_target *target)
 {
-	const char *date = field_of(r->answer, "Last-Modified");
+	const char *date = kept_reply_field(r->answer, "Last-Modified");
 	int64_t seconds = 0;
 
 	if (!date || precondition_parse_date(date, &seconds) < 0 || seconds == 0)
@@ -119,7 +119,7 @@ int kept_reply_judge(struct kept_reply *r, int64_t now_real_ns)
 		.if_unmodified_since = http_request_header(r->req, "If-Unmodified-Since"),
 	};
 	struct precondition_target target = {
-		.exists = true, .etag = field_of(r->answer, "ETag"), .now_ns = now_real_ns};
+		.exists = true, .etag = kept_reply_field(r->answer, "ETag"), .now_ns = now_real_ns};
 
 	r->error = 0;
 	r->unchanged = false;
@@ -285,7 +285,7 @@ static int add_parts(struct sending *s, const struct byteranges *b)
 static size_t make_head(const struct kept_reply *r, char ret[PAGE_HEAD_SIZE])
 {
 	static const char COMPACT[] = "application/vnd.nephos.";
-	const char *type = field_of(r->answer, "Content-Type");
+	const char *type = kept_reply_field(r->answer, "Content-Type");
 	const struct span body = answer_body(r->answer);
 	const size_t size = body.size < PAGE_HEAD_SIZE ? body.size : PAGE_HEAD_SIZE;
 
@@ -349,7 +349,8 @@ static void send_parts(struct kept_reply *r, struct http_headers *headers)
 	const struct span body = answer_body(r->answer);
 	const struct range *first = &r->ranges.parts[0];
 	struct byteranges parts;
-	int error = byteranges_init(&parts, &r->ranges, field_of(r->answer, "Content-Type"), (int64_t)body.size);
+	int error =
+		byteranges_init(&parts, &r->ranges, kept_reply_field(r->answer, "Content-Type"), (int64_t)body.size);
 
 	if (error == 0)
 		error = byteranges_add_fields(&parts, headers);

@@ -36,6 +36,8 @@ struct kept_reply {
 	struct range_set ranges;
 };
 
+/* A field of a kept answer; NULL: it has none of that name. */
+const char *kept_reply_field(const struct answer *answer, const char *name);
 /* -EAGAIN: only a service can decide. */
 int kept_reply_judge(struct kept_reply *r, int64_t now_real_ns);
 /* After kept_reply_judge: whether bytes of the body are to be sent, all or some. */

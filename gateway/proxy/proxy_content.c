@@ -36,24 +36,9 @@ bool proxy_content_may_be_made(const struct exchange *x)
 
 /* ---- what is kept ---- */
 
-/* The fields as they were kept, NAME NUL VALUE NUL each. */
-static const char *field_of(const struct answer *answer, const char *name)
-{
-	const struct span head = answer_head(answer);
-
-	for (size_t at = 0; at < head.size;) {
-		const char *field = head.data + at, *value = field + strlen(field) + 1;
-
-		if (strcmp(field, name) == 0)
-			return value;
-		at = (size_t)(value - head.data) + strlen(value) + 1;
-	}
-	return NULL;
-}
-
 bool proxy_content_is(const struct answer *answer)
 {
-	return answer_status(answer) == 200 && field_of(answer, HEADER_CONTENT) != NULL;
+	return answer_status(answer) == 200 && kept_reply_field(answer, HEADER_CONTENT) != NULL;
 }
 
 /* ---- one answer to a client ---- */
@@ -86,7 +71,7 @@ static void make_reply(struct making *m)
 	m->reply = (struct kept_reply){
 		.req = x->req,
 		.answer = m->page,
-		.content_type = field_of(m->page, HEADER_CONTENT),
+		.content_type = kept_reply_field(m->page, HEADER_CONTENT),
 		.incarnation = x->where.incarnation,
 		.seq = saw > x->where.seq ? saw : x->where.seq,
 		.home = x->where.home.url,
@@ -242,7 +227,7 @@ static bool respond_body(struct making *m)
 
 static int check_page(struct making *m)
 {
-	const char *form = field_of(m->page, "Content-Type");
+	const char *form = kept_reply_field(m->page, "Content-Type");
 	int error = 0;
 
 	m->extents = answer_body(m->page);

@@ -41,8 +41,7 @@ struct commit_request {
 	 * unless the answer is a repeat. It is called again, from the start, when the transaction is tried
 	 * again. Spans must stay valid until done(). A status of 0: this answer is not kept under the key, and
 	 * the request comes again (only for a refusal: a batch that was applied must get the same answer the next
-	 * time). -E2BIG: the answer is
-	 * too large; nothing of the batch is committed. */
+	 * time). -E2BIG: the answer is too large; nothing of the batch is committed. */
 	void (*answer)(struct commit_request *request, int error, int index, const struct op_result *results,
 		struct docs_position at, struct docs_answer *ret);
 	/* Called after COMMIT, or when nothing was committed. error 0: the answer is valid (repeat: it is an old

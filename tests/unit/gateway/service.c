@@ -732,3 +732,17 @@ int front_reset_drive(void **state)
 	service_drive_reset(front_drive(f));
 	return 0;
 }
+
+long long front_metric(struct front *f, const char *name)
+{
+	static char page[1u << 20];
+	char line[128];
+
+	assert_int_equal(wire_ask(f->port, "GET /metrics HTTP/1.1\r\nHost: g\r\n\r\n", page, sizeof(page)), 200);
+	(void)snprintf(line, sizeof(line), "\n%s ", name); /* lines of HELP and TYPE have the name, too */
+	const char *found = strstr(page, line);
+
+	if (!found)
+		fail_msg("no metric %s", name);
+	return strtoll(found + strlen(line), NULL, 10);
+}

@@ -134,6 +134,8 @@ struct service_drive *front_drive(struct front *f);
 		front_drive(f)->field = (value);             \
 		pthread_mutex_unlock(&front_drive(f)->lock); \
 	} while (0)
+/* The value of a metric of f; name: with its labels. */
+long long front_metric(struct front *f, const char *name);
 int front_reset_drive(void **state); /* before a test: resets the service_drive */
 
 #endif

@@ -453,20 +453,6 @@ static void a_request_with_a_malformed_session_is_left_to_the_service(void **sta
 
 /* ---- what is counted ---- */
 
-static long long metric_of(struct front *f, const char *name)
-{
-	static char page[262144];
-	char line[128];
-
-	assert_int_equal(front_ask(f, "GET /metrics", "", page, sizeof(page)), 200);
-	(void)snprintf(line, sizeof(line), "\n%s ", name);
-	const char *found = strstr(page, line);
-
-	if (!found)
-		fail_msg("no metric %s", name);
-	return strtoll(found + strlen(line), NULL, 10);
-}
-
 #define HITS(kind) "nephos_gateway_cache_hits_total{kind=\"" kind "\"}"
 #define MISSES(kind) "nephos_gateway_cache_misses_total{kind=\"" kind "\"}"
 #define FILLS(outcome) "nephos_gateway_cache_fills_total{outcome=\"" outcome "\"}"
@@ -475,21 +461,21 @@ static void each_read_of_an_answer_that_can_be_kept_is_counted_once(void **state
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
-	const long long hits = metric_of(f, HITS("item")), misses = metric_of(f, MISSES("item"));
+	const long long hits = front_metric(f, HITS("item")), misses = front_metric(f, MISSES("item"));
 
 	assert_asked(f, "GET", drive, "documents/2", "");
 	for (int i = 0; i < 3; i++)
 		assert_hit(f, "GET", drive, "documents/2", "");
 	assert_asked(f, "GET", drive, "documents/3", "");
-	assert_int_equal(metric_of(f, HITS("item")), hits + 3);
-	assert_int_equal(metric_of(f, MISSES("item")), misses + 2);
+	assert_int_equal(front_metric(f, HITS("item")), hits + 3);
+	assert_int_equal(front_metric(f, MISSES("item")), misses + 2);
 }
 
 static void a_read_that_can_never_be_kept_is_no_miss(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
-	const long long misses = metric_of(f, MISSES("item"));
+	const long long misses = front_metric(f, MISSES("item"));
 
 	FRONT_SET(f, tags, NULL);
 	for (int i = 0; i < 3; i++)
@@ -497,26 +483,26 @@ static void a_read_that_can_never_be_kept_is_no_miss(void **state)
 	FRONT_SET(f, refusal, -ERR_NOT_FOUND);
 	FRONT_SET(f, refusals, 1);
 	assert_asked(f, "GET", drive, "documents/2", "");
-	assert_int_equal(metric_of(f, MISSES("item")), misses);
+	assert_int_equal(front_metric(f, MISSES("item")), misses);
 }
 
 static void answers_that_are_not_kept_are_counted_by_the_reason(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = front_new_home(f);
-	const long long untold = metric_of(f, FILLS("no_tags")), large = metric_of(f, FILLS("too_large"));
+	const long long untold = front_metric(f, FILLS("no_tags")), large = front_metric(f, FILLS("too_large"));
 
 	FRONT_SET(f, tags, NULL);
 	assert_asked(f, "GET", drive, "documents/2", "");
 	FRONT_SET(f, tags, " nonsense");
 	assert_asked(f, "GET", drive, "documents/2", "");
-	assert_int_equal(metric_of(f, FILLS("no_tags")), untold + 2);
+	assert_int_equal(front_metric(f, FILLS("no_tags")), untold + 2);
 	FRONT_SET(f, tags, " a2");
 	FRONT_SET(f, size, (size_t)1024 * 1024 + 1);
 	(void)front_ask_drive(f, "GET", drive, "documents/2", "");
-	assert_int_equal(metric_of(f, FILLS("too_large")), large + 1);
-	assert_true(metric_of(f, FILLS("other_incarnation")) >= 0 && metric_of(f, FILLS("no_room")) >= 0);
-	assert_true(metric_of(f, "nephos_gateway_cache_expired_total") >= 0);
+	assert_int_equal(front_metric(f, FILLS("too_large")), large + 1);
+	assert_true(front_metric(f, FILLS("other_incarnation")) >= 0 && front_metric(f, FILLS("no_room")) >= 0);
+	assert_true(front_metric(f, "nephos_gateway_cache_expired_total") >= 0);
 }
 
 #define test(f) cmocka_unit_test_setup(f, front_reset_drive)

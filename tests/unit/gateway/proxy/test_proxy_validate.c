@@ -106,19 +106,6 @@ static void a_kept_answer_is_not_given_again_after_a_change_by_another_client(vo
 	}
 }
 
-static long long metric_of(struct front *f, const char *name)
-{
-	static char page[262144];
-	char line[128];
-
-	assert_int_equal(front_ask(f, "GET /metrics", "", page, sizeof(page)), 200);
-	(void)snprintf(line, sizeof(line), "\n%s ", name);
-	const char *found = strstr(page, line);
-
-	assert_non_null(found);
-	return strtoll(found + strlen(line), NULL, 10);
-}
-
 /* The gateway asks only once: it forgets an answer that is no longer the home's, even when it keeps no other in
  * its place. */
 static void a_kept_answer_that_its_home_denied_is_not_validated_again(void **state)
@@ -129,10 +116,10 @@ static void a_kept_answer_that_its_home_denied_is_not_validated_again(void **sta
 	assert_passed_on(f, drive, "documents/2", "");
 	FRONT_SET(f, size, (size_t)200 * 1024);
 	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
-	const long long asked = metric_of(f, "nephos_gateway_validations_total");
+	const long long asked = front_metric(f, "nephos_gateway_validations_total");
 	for (int i = 0; i < 3; i++)
 		assert_passed_on(f, drive, "documents/2", "");
-	assert_int_equal(metric_of(f, "nephos_gateway_validations_total"), asked + 1);
+	assert_int_equal(front_metric(f, "nephos_gateway_validations_total"), asked + 1);
 }
 
 static void a_validated_read_counts_as_one_hit_and_a_denied_one_as_one_miss(void **state)
@@ -142,18 +129,19 @@ static void a_validated_read_counts_as_one_hit_and_a_denied_one_as_one_miss(void
 	static const char OWN[] = "nephos_gateway_cache_hits_total{kind=\"item\"}";
 	struct front *f = *state;
 	const unsigned drive = new_drive(f);
-	const long long hits = metric_of(f, HITS), misses = metric_of(f, MISSES), own = metric_of(f->other, OWN);
+	const long long hits = front_metric(f, HITS), misses = front_metric(f, MISSES),
+			own = front_metric(f->other, OWN);
 
 	assert_passed_on(f, drive, "documents/2", "");
 	assert_valid(f, "GET", drive, "documents/2", "");
 	assert_valid(f, "GET", drive, "documents/2", "");
-	assert_int_equal(metric_of(f, HITS), hits + 2);
-	assert_int_equal(metric_of(f, MISSES), misses + 1);
+	assert_int_equal(front_metric(f, HITS), hits + 2);
+	assert_int_equal(front_metric(f, MISSES), misses + 1);
 	assert_int_equal(front_ask_drive(f->other, "PUT", drive, "documents/2", NO_BODY), 200);
 	assert_passed_on(f, drive, "documents/2", "");
-	assert_int_equal(metric_of(f, HITS), hits + 2);
-	assert_int_equal(metric_of(f, MISSES), misses + 2);
-	assert_int_equal(metric_of(f->other, OWN), own);
+	assert_int_equal(front_metric(f, HITS), hits + 2);
+	assert_int_equal(front_metric(f, MISSES), misses + 2);
+	assert_int_equal(front_metric(f->other, OWN), own);
 }
 
 /* The key and the bytes are the same. But the home has asked for the answer anew, and only its new answer counts. */

@@ -46,26 +46,14 @@ static void await_hit_at(struct front *f, const char *name, unsigned drive, cons
 	}
 }
 
-static long long metric_of(struct front *f, const char *name)
-{
-	const char *at;
-
-	assert_int_equal(wire_ask(f->port, "GET /metrics HTTP/1.1\r\nHost: g\r\n\r\n", text, sizeof(text)), 200);
-	at = strstr(text, name); /* HELP and TYPE lines have the name, too */
-	while (at && (at[-1] != '\n' || at[strlen(name)] != ' '))
-		at = strstr(at + 1, name);
-	assert_non_null(at);
-	return strtoll(at + strlen(name), NULL, 10);
-}
-
 /* Polls. A round of the home may copy more entries, or copy some again. */
 static void await_metric(struct front *f, const char *name, long long least, long long most)
 {
 	const int64_t until_ns = clock_mono_ns() + WIRE_TIMEOUT_S * NS_PER_S;
 	const struct timespec pause = clock_timespec(5 * NS_PER_MS);
-	long long value = metric_of(f, name);
+	long long value = front_metric(f, name);
 
-	for (; value < least || value > most; value = metric_of(f, name)) {
+	for (; value < least || value > most; value = front_metric(f, name)) {
 		if (clock_mono_ns() > until_ns)
 			fail_msg("%s is %lld, not %lld to %lld", name, value, least, most);
 		(void)nanosleep(&pause, NULL);
@@ -76,7 +64,7 @@ static void await_metric(struct front *f, const char *name, long long least, lon
 static unsigned home_with_two(struct front *f)
 {
 	const unsigned drive = front_new_drive_at("g", "h");
-	const long long copied = metric_of(f->other, "nephos_gateway_replica_copied_total");
+	const long long copied = front_metric(f->other, "nephos_gateway_replica_copied_total");
 
 	assert_int_equal(front_ask_drive(f, "PUT", drive, "files/a", NO_BODY), 200);
 	assert_false(is_hit_at(f, "g", drive, "documents/2"));
@@ -108,7 +96,7 @@ static long long refused(struct front *f, const char *why)
 	char name[96];
 
 	(void)snprintf(name, sizeof(name), "nephos_gateway_replica_refused_total{why=\"%s\"}", why);
-	return metric_of(f, name);
+	return front_metric(f, name);
 }
 
 /* The count may come a moment after the answer. */
@@ -170,15 +158,15 @@ static void the_next_gateway_has_copies_of_the_homes_answers_but_does_not_give_t
 
 	assert_false(is_hit_at(f->other, "h", drive, "documents/2"));
 	assert_true(is_hit_at(f->other, "g", drive, "documents/2"));
-	assert_int_equal(metric_of(f->other, "nephos_gateway_home_claims_total"), 0);
-	assert_true(metric_of(f->other, "nephos_gateway_cache_copies") >= 2);
+	assert_int_equal(front_metric(f->other, "nephos_gateway_home_claims_total"), 0);
+	assert_true(front_metric(f->other, "nephos_gateway_cache_copies") >= 2);
 }
 
 static void a_change_at_the_home_drops_touched_copies_without_a_journal_query(void **state)
 {
 	struct front *f = *state;
 	const unsigned drive = home_with_two(f);
-	const long long copies = metric_of(f->other, "nephos_gateway_cache_copies");
+	const long long copies = front_metric(f->other, "nephos_gateway_cache_copies");
 	const int questions = gate_count(&front_drive(f)->questions);
 
 	FRONT_SET(f, touches, " a5");
@@ -193,10 +181,10 @@ static void a_notice_about_a_changed_account_drops_the_copies_of_that_user(void 
 	struct front *f = *state;
 
 	(void)home_with_two(f);
-	assert_true(metric_of(f->other, "nephos_gateway_cache_copies") >= 2);
+	assert_true(front_metric(f->other, "nephos_gateway_cache_copies") >= 2);
 	assert_int_equal(front_forget(f->other, "{\"user_id\":\"5\"}"), 204);
 	/* They are gone until the home offers them anew: the home has not been notified. */
-	assert_true(metric_of(f->other, "nephos_gateway_cache_forgotten_total") >= 2);
+	assert_true(front_metric(f->other, "nephos_gateway_cache_forgotten_total") >= 2);
 	assert_int_equal(front_forget(f, "{\"user_id\":\"5\"}"), 204);
 }
 

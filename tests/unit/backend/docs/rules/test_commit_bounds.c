@@ -26,6 +26,14 @@ struct sent {
 	bool comes_again; /* when it is refused */
 };
 
+/* A store in memory with one drive. */
+static void open_store(struct docs_mem **mem, struct docs_store **store, struct docs_drive *drive)
+{
+	assert_int_equal(docs_mem_new(mem), 0);
+	assert_int_equal(docs_mem_open(*mem, store), 0);
+	assert_int_equal((*store)->ops->drive_create(*store, OWNER, SPAN_LITERAL("home"), 0, drive), 0);
+}
+
 static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
 {
 	*(struct pool *)pool = (struct pool){job, cookie};
@@ -87,9 +95,7 @@ static void batches_too_large_for_one_transaction_are_applied_one_by_one(void **
 	struct sent sent[2];
 
 	(void)state;
-	assert_int_equal(docs_mem_new(&mem), 0);
-	assert_int_equal(docs_mem_open(mem, &store), 0);
-	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	open_store(&mem, &store, &drive);
 	assert_int_equal(commit_new(&options, &commit), 0);
 	for (int i = 0; i < 2; i++) {
 		const struct op op = {.kind = OP_CREATE,
@@ -141,9 +147,7 @@ static void a_cut_of_more_extents_than_may_be_loaded_succeeds(void **state)
 	struct sent sent;
 
 	(void)state;
-	assert_int_equal(docs_mem_new(&mem), 0);
-	assert_int_equal(docs_mem_open(mem, &store), 0);
-	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	open_store(&mem, &store, &drive);
 	assert_int_equal(commit_new(&options, &commit), 0);
 	const int64_t id = ITEM_ID(drive.row.id, 2);
 	const struct op make = {
@@ -211,9 +215,7 @@ static void on_refused_reports_a_refused_write_unless_its_block_is_missing(void 
 	struct sent sent;
 
 	(void)state;
-	assert_int_equal(docs_mem_new(&mem), 0);
-	assert_int_equal(docs_mem_open(mem, &store), 0);
-	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	open_store(&mem, &store, &drive);
 	assert_int_equal(commit_new(&options, &commit), 0);
 	struct op_extent extent = {.len = 1, .kind = OP_EXTENT_BLOCK, .sha256 = {1}};
 	const struct op create = {
@@ -251,9 +253,7 @@ static void on_refused_reports_all_ops_but_of_a_mount_only_the_refused_one(void 
 	int64_t session;
 
 	(void)state;
-	assert_int_equal(docs_mem_new(&mem), 0);
-	assert_int_equal(docs_mem_open(mem, &store), 0);
-	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	open_store(&mem, &store, &drive);
 	const struct docs_scope scope = {.user = OWNER, .drive = drive.row.id};
 	assert_int_equal(store->ops->session_create(store, &scope, SPAN_LITERAL("mount"), 0, &session), 0);
 	const struct docs_scope mount = {.user = OWNER, .drive = drive.row.id, .session = session};
@@ -306,9 +306,7 @@ static void a_batch_with_a_too_long_answer_is_dropped_and_others_are_applied(voi
 	struct sent sent[3];
 
 	(void)state;
-	assert_int_equal(docs_mem_new(&mem), 0);
-	assert_int_equal(docs_mem_open(mem, &store), 0);
-	assert_int_equal(store->ops->drive_create(store, OWNER, SPAN_LITERAL("home"), 0, &drive), 0);
+	open_store(&mem, &store, &drive);
 	assert_int_equal(commit_new(&options, &commit), 0);
 	for (int i = 0; i < 3; i++) {
 		const struct op op = {
