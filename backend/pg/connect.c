@@ -63,7 +63,7 @@ static void open_connection(struct pg *pg)
 	if (pg->standby)
 		pg_primary_order_standbys(pg->primary, &order);
 	else if (pg->primary)
-		pg_primary_order(pg->primary, &order);
+		pg_primary_order(pg, &order);
 	/* libpq uses the last value of a name. So conninfo comes after our defaults, which it may override. Only the
 	 * order of its own hosts, and the target_session_attrs of a connection to a standby, come after conninfo. */
 	const char *names[14] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",

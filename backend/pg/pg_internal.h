@@ -99,8 +99,8 @@ struct pg_order {
 	char hosts[1024], ports[64]; /* room for eight paths of sockets and eight ports */
 	bool known, ports_known;     /* false: use the order of the string */
 };
-void pg_primary_order(const struct pg_primary *p, struct pg_order *ret);
-/* The same for a connection to a standby: each call puts another server first. */
+void pg_primary_order(const struct pg *pg, struct pg_order *ret);
+/* The same for connections to standbys: each call puts another server first. */
 void pg_primary_order_standbys(struct pg_primary *p, struct pg_order *ret);
 /* Records that pg has connected to its server as the primary; returns as pg_primary_meet does. */
 bool pg_primary_met(struct pg *pg);

@@ -164,11 +164,12 @@ static int servers_parse(const char *conninfo, struct servers *ret)
 	return r;
 }
 
-static void order_from(const struct servers *s, size_t first, struct pg_order *ret)
+/* Lists count servers, beginning with number first. */
+static void order_from(const struct servers *s, size_t first, size_t count, struct pg_order *ret)
 {
 	size_t hosts = 0, ports = 0;
 
-	for (size_t i = 0; i < s->count && !s->by_address; i++) {
+	for (size_t i = 0; i < count && !s->by_address; i++) {
 		const size_t at = (first + i) % s->count;
 		const char *comma = i ? "," : "";
 		hosts += (size_t)snprintf(ret->hosts + hosts, sizeof(ret->hosts) - hosts, "%s%s", comma, s->hosts[at]);
@@ -182,15 +183,24 @@ static void order_from(const struct servers *s, size_t first, struct pg_order *r
 	ret->ports_known = ret->known && ports > 0;
 }
 
-/* The latest primary comes first: a host that hangs and is tried before it would cost each connection PG_CONNECT_S. */
-void pg_primary_order(const struct pg_primary *p, struct pg_order *ret)
+/* The latest primary comes first: a host that hangs and is tried before it would cost each connection PG_CONNECT_S. The
+ * seeker tries all servers but this one, which the prover is waiting for: if it hangs, each look at the others would
+ * begin PG_CONNECT_S later. */
+void pg_primary_order(const struct pg *pg, struct pg_order *ret)
 {
-	order_from(&p->servers, atomic_load(&p->found), ret);
+	const struct pg_primary *p = pg->primary;
+	const struct servers *s = &p->servers;
+	const size_t found = atomic_load(&p->found);
+
+	if (pg == p->seeker && s->count > 1)
+		order_from(s, found + 1, s->count - 1, ret);
+	else
+		order_from(s, found, s->count, ret);
 }
 
 void pg_primary_order_standbys(struct pg_primary *p, struct pg_order *ret)
 {
-	order_from(&p->servers, atomic_fetch_add(&p->turn, 1), ret);
+	order_from(&p->servers, atomic_fetch_add(&p->turn, 1), p->servers.count, ret);
 }
 
 static void remember_server(struct pg_primary *p, const struct pg *pg)

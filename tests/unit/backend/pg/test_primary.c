@@ -4,7 +4,11 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /*
  * One server that has to wait for a standby which does not exist. Its commits then wait for ever, like those
@@ -218,14 +222,49 @@ static void the_last_known_primary_is_tried_first(void **state)
 	struct pg_order order = {0};
 	struct pg *pg = *state;
 
-	pg_primary_order(pg->primary, &order);
+	pg_primary_order(pg, &order);
 	assert_true(order.known);
 	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
-	pg_primary_order(pg->primary, &order);
+	pg_primary_order(pg, &order);
 	assert_null(strstr(order.hosts, "/nonexistent,"));
 	assert_non_null(strstr(order.hosts, ",/nonexistent"));
 	pg_close(pg);
 	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
+}
+
+/* A socket in that folder, where libpq looks for a server. */
+static int listen_in(const char *folder, const char *port, struct sockaddr_un *ret_name)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	*ret_name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(ret_name->sun_path, sizeof(ret_name->sun_path), "%s/.s.PGSQL.%s", folder, port);
+	assert_int_equal(bind(fd, (struct sockaddr *)ret_name, sizeof(*ret_name)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+/* The latest primary still accepts connections, and would be found again if it were asked. */
+static void the_others_are_asked_who_is_primary_while_a_confirmation_is_late(void **state)
+{
+	char folder[] = "/tmp/nephos-test-primary.XXXXXX", conninfo[600];
+	struct sockaddr_un name;
+	struct pg *pg = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(conninfo, sizeof(conninfo), "host=%s,%s", folder,
+		strstr(several, "/nonexistent,") + strlen("/nonexistent,"));
+	assert_int_equal(pg_new(conninfo, &pg), 0);
+	assert_int_equal(one_number(pg, &ONE, NULL, 0), 1);
+	struct pollfd other = {.fd = listen_in(folder, PQport(pg->conn), &name), .events = POLLIN};
+	set_standby("nobody");
+	assert_int_equal(poll(&other, 1, 10000), 1);
+	close(other.fd);
+	set_standby("");
+	pg_free(pg);
+	assert_int_equal(unlink(name.sun_path), 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 static int older_new(void **state)
@@ -284,6 +323,7 @@ int main(void)
 		with_several(a_write_whose_wait_for_a_standby_is_cancelled_has_an_unknown_outcome),
 		cmocka_unit_test(pg_new_refuses_a_malformed_or_too_long_connection_string),
 		with_several(the_last_known_primary_is_tried_first),
+		cmocka_unit_test(the_others_are_asked_who_is_primary_while_a_confirmation_is_late),
 		with_older(a_primary_of_an_older_timeline_is_refused),
 		with_older(a_statement_on_an_old_primary_ends_when_a_newer_one_is_met),
 	};
