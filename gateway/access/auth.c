@@ -4,11 +4,13 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/base/timer.h"
 #include "common/proto/headers.h"
 #include "common/proto/item.h"
 #include "gateway/upstream/upstream.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,10 +29,15 @@
  * A token can be revoked while the question about it is in flight. So each question notes a fence, a counter
  * that grows with each revocation; an answer that was asked for before the last revocation is not remembered.
  * Each unknown token costs a question: one address may have only so many in flight.
+ *
+ * If no user service is registered, because this process stood still or all of them are starting, a request waits for
+ * a short time until one is: a timer sends its question again. It waits as long as requests for other services do
+ * (registry_may_return), and keeps its place among the questions of its address.
  */
 
 struct auth {
 	struct tokens *tokens;
+	struct timer *retries;
 	struct auth_options with;
 };
 
@@ -41,6 +48,7 @@ struct question {
 	void (*done)(void *cookie, int outcome);
 	void *cookie;
 	struct share_claim place;
+	struct timer_entry retry; /* set while there is nobody to ask */
 	struct upstream_call *call;
 	struct http_headers headers;
 	struct buf body;
@@ -54,8 +62,10 @@ int auth_new(const struct auth_options *options, struct auth **ret)
 	struct auth *auth = calloc(1, sizeof(*auth));
 	int error = auth ? tokens_new(&auth->tokens) : -ENOMEM;
 
+	if (error == 0)
+		error = timer_new(&auth->retries);
 	if (error < 0) {
-		free(auth);
+		auth_free(auth);
 		return error;
 	}
 	auth->with = *options;
@@ -63,10 +73,19 @@ int auth_new(const struct auth_options *options, struct auth **ret)
 	return 0;
 }
 
+void auth_stop(struct auth *auth)
+{
+	if (!auth)
+		return;
+	timer_free(auth->retries);
+	auth->retries = NULL;
+}
+
 void auth_free(struct auth *auth)
 {
 	if (!auth)
 		return;
+	auth_stop(auth);
 	tokens_free(auth->tokens);
 	free(auth);
 }
@@ -235,17 +254,29 @@ static int take_place(struct question *q)
 	return error;
 }
 
-/* Takes over q, also when it fails. */
-static int question_send(struct question *q, const char *trace)
+static int question_write(struct question *q, const char *trace)
 {
 	int error = buf_printf(&q->body, "{\"token\":\"%.*s\"}", (int)q->token.size, q->token.data);
 	if (error == 0)
 		error = http_headers_add(&q->headers, "Content-Type", "application/json");
 	if (error == 0 && trace)
 		error = http_headers_add(&q->headers, HEADER_TRACE, trace);
-	if (error < 0)
-		goto out;
+	return error;
+}
 
+/* Whether the question waits until a user service is there to be asked. Questions that are asked again have no request
+ * that waits, and are repeated by who asks them. */
+static bool question_waits(struct question *q)
+{
+	const int64_t now_ns = clock_mono_ns();
+
+	return q->req && registry_may_return(q->auth->with.registry, REGISTRY_USER, now_ns) &&
+		timer_set(q->auth->retries, &q->retry, now_ns + AUTH_RETRY_MS * NS_PER_MS);
+}
+
+/* Takes over q, also when it fails. */
+static int question_send(struct question *q)
+{
 	const struct upstream_options options = {
 		.client = q->auth->with.client,
 		.registry = q->auth->with.registry,
@@ -263,12 +294,23 @@ static int question_send(struct question *q, const char *trace)
 		.cookie = q,
 		.done = on_answer,
 	};
-	error = upstream_start(&options, &q->call);
-	if (error == 0)
-		return 0; /* q belongs to on_answer now */
-out:
+	/* q belongs to on_answer after this, or to on_retry if it waits. */
+	const int error = upstream_start(&options, &q->call);
+
+	if (error == 0 || (error == -ERR_UNAVAILABLE && question_waits(q)))
+		return 0;
 	question_free(q);
 	return error;
+}
+
+static void on_retry(struct timer_entry *entry)
+{
+	struct question *q = (struct question *)((char *)entry - offsetof(struct question, retry));
+	struct http_request *req = q->req;
+	const int error = question_send(q);
+
+	if (error < 0)
+		http_respond_error(req, error, NULL);
 }
 
 static int ask(struct auth *auth, struct http_request *req, struct span token)
@@ -278,11 +320,13 @@ static int ask(struct auth *auth, struct http_request *req, struct span token)
 	if (error < 0)
 		return error;
 	q->req = req;
+	q->retry.fire = on_retry;
 	error = take_place(q);
-	if (error < 0)
-		question_free(q);
-	else
-		error = question_send(q, http_request_trace(req));
+	if (error == 0)
+		error = question_write(q, http_request_trace(req));
+	if (error == 0)
+		return question_send(q);
+	question_free(q);
 	return error;
 }
 
@@ -294,7 +338,11 @@ int auth_ask_again(struct auth *auth, const char *token, void (*done)(void *cook
 		return error;
 	q->done = done;
 	q->cookie = cookie;
-	return question_send(q, NULL);
+	error = question_write(q, NULL);
+	if (error == 0)
+		return question_send(q);
+	question_free(q);
+	return error;
 }
 
 bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route)

@@ -16,6 +16,8 @@
 #define AUTH_FIRST_BYTE_MS 2000 /* then another instance is asked: the question is one look-up in an index */
 #define AUTH_ANSWER_BYTES_MAX 16384
 
+#define AUTH_RETRY_MS 50 /* between two looks for a user service, while requests wait for one */
+
 struct auth;
 
 /* What auth works with; all of it outlives auth. */
@@ -26,10 +28,14 @@ struct auth_options {
 };
 
 int auth_new(const struct auth_options *options, struct auth **ret); /* -ENOMEM */
-void auth_free(struct auth *auth);				     /* no question may be in flight; NULL is fine */
+/* After the servers have stopped, and before the HTTP client is freed: requests that wait for a user service to
+ * register are answered. NULL is fine. */
+void auth_stop(struct auth *auth);
+void auth_free(struct auth *auth); /* no question may be in flight; NULL is fine */
 
 /* For http_server_options.guard. A missing or wrong token: 401; no user service: 503. On an open route a token
- * that means nothing counts as none. */
+ * that means nothing counts as none. If no user service is registered, the request waits for one
+ * (registry_may_return). */
 bool auth_guard(struct auth *auth, struct http_request *req, const struct http_route *route);
 /* The identity that the guard found; NULL: nobody. Valid as long as the request. */
 const struct token_identity *auth_identity(const struct http_request *req);

@@ -677,6 +677,7 @@ void gateway_free(struct gateway *g)
 	http_server_stop(g->internal);
 	hop_listener_stop(g->hops);
 	recheck_stop(g->recheck);
+	auth_stop(g->auth);
 	ring_stop(g->ring);
 	block_source_stop(g->blocks);
 	http_client_free(g->client);

@@ -28,10 +28,6 @@
 /* How long a change waits until its drive has a home: twice the time of a lease, the change of members and a
  * claim. A mount gives up after 10 s. */
 #define PROXY_HOME_WAIT_MS 8000
-/* How long requests wait for the first service of their kind to register again, counted for all together from when the
- * first of them found none. A gateway that stood still, as by SIGSTOP, finds that all registrations have run out;
- * services renew theirs each second. Once that time is over, there is an outage, and requests are refused at once. */
-#define PROXY_SERVICE_WAIT_MS 3000
 /* An answer that is cut while it is passed on is resumed at most PROXY_RESTS_MAX times, and may be without a
  * sender for PROXY_REST_WAIT_MS in total: as long as other requests wait for a home. */
 #define PROXY_RESTS_MAX 8u

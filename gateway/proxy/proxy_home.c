@@ -175,11 +175,8 @@ static void hold(struct exchange *x)
 
 bool proxy_home_await_service(struct exchange *x)
 {
-	const int64_t now_ns = clock_mono_ns();
-	const int64_t since_ns = registry_missing_since(x->proxy->with.registry, x->kind, now_ns);
-
-	if (!x->proxy->with.keeper || now_ns - since_ns > PROXY_SERVICE_WAIT_MS * NS_PER_MS ||
-		atomic_load(&x->proxy->draining))
+	if (!x->proxy->with.keeper || atomic_load(&x->proxy->draining) ||
+		!registry_may_return(x->proxy->with.registry, x->kind, clock_mono_ns()))
 		return false;
 	proxy_flight_land(x, NULL, 0); /* its followers do the same, each for itself */
 	hold(x);

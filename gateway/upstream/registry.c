@@ -30,7 +30,7 @@ struct registry {
 	struct registry_instance table[REGISTRY_INSTANCES_MAX];
 	size_t count;
 	uint64_t turn[REGISTRY_KINDS];
-	int64_t missing_ns[REGISTRY_KINDS]; /* registry_missing_since; 0: not since an instance was ready */
+	int64_t missing_ns[REGISTRY_KINDS]; /* when the first caller found none; 0: nobody has, since one was ready */
 };
 
 struct candidate {
@@ -271,7 +271,7 @@ void registry_for(
 	pthread_mutex_unlock(&r->lock);
 }
 
-int64_t registry_missing_since(struct registry *r, enum registry_kind kind, int64_t now_ns)
+bool registry_may_return(struct registry *r, enum registry_kind kind, int64_t now_ns)
 {
 	assert(kind < REGISTRY_KINDS);
 	pthread_mutex_lock(&r->lock);
@@ -279,7 +279,7 @@ int64_t registry_missing_since(struct registry *r, enum registry_kind kind, int6
 		r->missing_ns[kind] = now_ns;
 	const int64_t since_ns = r->missing_ns[kind];
 	pthread_mutex_unlock(&r->lock);
-	return since_ns;
+	return now_ns - since_ns <= REGISTRY_WAIT_NS;
 }
 
 size_t registry_list(struct registry *r, int64_t now_ns, struct registry_instance *ret, size_t max)

@@ -13,8 +13,12 @@
 
 #define REGISTRY_LEASE_NS 3000000000ll /* three missed renewals */
 #define REGISTRY_LEFT_NS 60000000000ll /* an instance that leaves may finish its requests for this long */
-#define REGISTRY_INSTANCES_MAX 64      /* of all kinds; a table walked on each request */
-#define REGISTRY_TRIES_MAX 4	       /* instances that one request may try */
+/* How long requests wait for the first service of their kind to register again, counted for all together from when the
+ * first of them found none. A gateway that stood still, as by SIGSTOP, finds that all registrations have run out;
+ * services renew theirs each second. Once that time is over, there is an outage, and requests are refused at once. */
+#define REGISTRY_WAIT_NS 3000000000ll
+#define REGISTRY_INSTANCES_MAX 64 /* of all kinds; a table walked on each request */
+#define REGISTRY_TRIES_MAX 4	  /* instances that one request may try */
 #define REGISTRY_NAME_SIZE 64
 #define REGISTRY_URL_SIZE 256
 #define REGISTRY_INSTANCE_SIZE 33
@@ -66,9 +70,8 @@ void registry_turn(struct registry *r, enum registry_kind kind, int64_t now_ns, 
  * lives. */
 void registry_for(
 	struct registry *r, enum registry_kind kind, struct span key, int64_t now_ns, struct registry_choice *ret);
-/* Since when, on the clock of now_ns, callers have found no ready instance of the kind; now_ns: this is the first. It
- * begins anew when an instance is ready. */
-int64_t registry_missing_since(struct registry *r, enum registry_kind kind, int64_t now_ns);
+/* For a caller that has found no ready instance of the kind: whether it is worth to wait for one (REGISTRY_WAIT_NS). */
+bool registry_may_return(struct registry *r, enum registry_kind kind, int64_t now_ns);
 /* All live instances, in the order of their names; returns how many were written. */
 size_t registry_list(struct registry *r, int64_t now_ns, struct registry_instance *ret, size_t max);
 

@@ -128,6 +128,23 @@ static void leave(struct front *f, const char *name)
 	assert_int_equal(front_tell(f, "POST /internal/v1/registry", body, text, sizeof(text)), 200);
 }
 
+/* The answer to the second request shows that the gateway, which reads in one thread, has read the first one. */
+static void a_request_with_an_unknown_token_waits_until_a_user_service_is_registered(void **state)
+{
+	struct front *f = *state;
+	const int fd = wire_connect(f->port);
+	assert_int_equal(
+		front_tell(f, "POST /internal/v1/tokens/forget", "{\"user_id\":\"1\"}", text, sizeof(text)), 204);
+	front_remove(f, "u");
+	leave(f, "u");
+	leave(f, "silent");
+	assert_true(wire_say(fd, "GET /api/v2/docs/echo/a HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer root\r\n\r\n"));
+	assert_int_equal(ask_with(f, "/healthz", ""), 200);
+	front_add(f, REGISTRY_USER, "u", f->service.url);
+	assert_int_equal(wire_response(fd, text, sizeof(text)), 200);
+	close(fd);
+}
+
 static void without_a_user_service_requests_get_503_and_healthz_still_answers_200(void **state)
 {
 	struct front *f = *state;
@@ -150,6 +167,7 @@ int main(void)
 		cmocka_unit_test(the_user_service_is_asked_once_about_a_token_and_again_when_it_was_forgotten),
 		cmocka_unit_test(a_malformed_notice_of_ended_tokens_gets_400_or_422),
 		cmocka_unit_test(a_token_is_checked_by_another_user_service_when_one_is_silent),
+		cmocka_unit_test(a_request_with_an_unknown_token_waits_until_a_user_service_is_registered),
 		cmocka_unit_test(without_a_user_service_requests_get_503_and_healthz_still_answers_200),
 	};
 	return cmocka_run_group_tests(tests, front_setup, front_teardown);

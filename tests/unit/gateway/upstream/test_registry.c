@@ -186,17 +186,18 @@ static void a_full_registry_refuses_until_an_instance_expires(void **state)
 	assert_int_equal(put(r, REGISTRY_DOCS, "more", "http://h", true, REGISTRY_LEASE_NS), 0);
 }
 
-static void instances_are_missing_since_the_first_caller_until_one_is_ready(void **state)
+static void a_kind_without_a_ready_instance_may_return_within_the_wait_of_the_first_caller(void **state)
 {
+	const int64_t first = 10, over = first + REGISTRY_WAIT_NS + 1;
 	struct registry *r = *state;
 
-	assert_int_equal(registry_missing_since(r, REGISTRY_DOCS, 10), 10);
-	assert_int_equal(registry_missing_since(r, REGISTRY_DOCS, 20), 10);
-	assert_int_equal(put(r, REGISTRY_USER, "user-1", "http://127.0.0.1:3", true, 21), 0);
-	assert_int_equal(put(r, REGISTRY_DOCS, "docs-1", "http://127.0.0.1:1", false, 22), 0);
-	assert_int_equal(registry_missing_since(r, REGISTRY_DOCS, 30), 10);
-	assert_int_equal(put(r, REGISTRY_DOCS, "docs-1", "http://127.0.0.1:1", true, 31), 0);
-	assert_int_equal(registry_missing_since(r, REGISTRY_DOCS, 40), 40);
+	assert_true(registry_may_return(r, REGISTRY_DOCS, first));
+	assert_true(registry_may_return(r, REGISTRY_DOCS, over - 1));
+	assert_int_equal(put(r, REGISTRY_USER, "user-1", "http://127.0.0.1:3", true, over), 0);
+	assert_int_equal(put(r, REGISTRY_DOCS, "docs-1", "http://127.0.0.1:1", false, over), 0);
+	assert_false(registry_may_return(r, REGISTRY_DOCS, over));
+	assert_int_equal(put(r, REGISTRY_DOCS, "docs-1", "http://127.0.0.1:1", true, over), 0);
+	assert_true(registry_may_return(r, REGISTRY_DOCS, over));
 }
 
 int main(void)
@@ -217,7 +218,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_registrations_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_registry_refuses_until_an_instance_expires, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			instances_are_missing_since_the_first_caller_until_one_is_ready, setup, teardown),
+			a_kind_without_a_ready_instance_may_return_within_the_wait_of_the_first_caller, setup,
+			teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
