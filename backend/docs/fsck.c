@@ -93,35 +93,11 @@ static void findings_fini(struct findings *f)
 
 static void begin_phase(struct fsck_place *to, int phase)
 {
-	to->phase = phase;
-	to->page = to->page > 0 ? to->page : 1;
-	to->size = 0;
-	to->number = (int64_t)to->drive << 32; /* before the root */
-	switch (phase) {
-	case FSCK_PHASE_DRIVE:
-	case FSCK_PHASE_JOURNAL:
-		to->number = 0;
-		break;
-	case FSCK_PHASE_STRAYS:
-		to->number = (int64_t)INT32_MIN - 1; /* rows that belong to no drive may have any number */
-		break;
-	case FSCK_PHASE_EXTENTS:
-		memset(to->bytes, 0, 8);
-		to->size = 8;
-		break;
-	case FSCK_PHASE_BLOCKS:
+	fsck_pg_begin(to, phase);
+	if (phase == FSCK_PHASE_BLOCKS)
 		to->page = FSCK_BLOCKS_MAX;
-		break;
-	default:
-		break;
-	}
-}
-
-static void go_on(struct fsck_place *to, int64_t number, struct span bytes)
-{
-	to->number = number;
-	to->size = bytes.size <= FSCK_PLACE_BYTES_MAX ? bytes.size : FSCK_PLACE_BYTES_MAX;
-	memcpy(to->bytes, bytes.data, to->size);
+	else if (to->page == 0)
+		to->page = 1;
 }
 
 /* Adapts the number of rows so that a page takes about FSCK_STEP_MS. */
@@ -245,7 +221,7 @@ static int mend(struct fsck *f, const struct fsck_found *found, bool *ret)
 		return 0;
 	if (found->kind == FSCK_BLOCK_MISSING)
 		r = find_bytes(f, found, &name, &how);
-	else if (found->kind == FSCK_JOURNAL_GAP)
+	else if (found->kind == FSCK_JOURNAL_GAP || found->kind == FSCK_JOURNAL_NUMBER)
 		how.number = found->should;
 	if (r <= 0)
 		return r;
@@ -275,8 +251,12 @@ static int check_block(
 	struct fsck_found bad;
 	int r;
 
-	if (pg_bytes(page, row, FSCK_SHA256).size != sizeof(name.sha256))
-		return -EIO;
+	counts->blocks++;
+	if (pg_bytes(page, row, FSCK_SHA256).size != sizeof(name.sha256)) {
+		/* Bytes are stored under the whole hash, so there are none of this row. */
+		bad = (struct fsck_found){.kind = FSCK_BLOCK_LOST, .drive = name.drive, .should = name.generation};
+		return findings_add(found, &bad);
+	}
 	memcpy(name.sha256, pg_bytes(page, row, FSCK_SHA256).data, sizeof(name.sha256));
 	r = judge_block(f, &name, size, &bad);
 	if (r == 0 && bad.kind != 0) {
@@ -285,7 +265,6 @@ static int check_block(
 	}
 	if (r == 0 && pg_number(page, row, FSCK_LEAKED) != 0)
 		r = mend_leaked(f, &name, found);
-	counts->blocks++;
 	counts->bytes += size;
 	return r;
 }
@@ -305,7 +284,7 @@ static int step_blocks(struct fsck *f)
 	if (r == 0 && row == pg_rows(page) && (uint32_t)row < f->job.at.page) {
 		begin_phase(&to, FSCK_PHASE_JOURNAL);
 	} else if (r == 0) {
-		go_on(&to, 0, pg_bytes(page, row - 1, FSCK_SHA256));
+		fsck_pg_go_on(&to, 0, pg_bytes(page, row - 1, FSCK_SHA256));
 		to.page = FSCK_BLOCKS_MAX;
 	}
 	if (r == 0)
@@ -359,7 +338,7 @@ static int step_rows(struct fsck *f)
 		if (f->job.at.phase == FSCK_PHASE_STRAYS)
 			to.phase = FSCK_PHASES;
 	} else if (r == 0) {
-		go_on(&to, pg_number(page, 0, FSCK_LAST), pg_bytes(page, 0, FSCK_LAST_BYTES));
+		fsck_pg_go_on(&to, pg_number(page, 0, FSCK_LAST), pg_bytes(page, 0, FSCK_LAST_BYTES));
 	}
 	if (r == 0)
 		r = move(f, &found, &to, counts);

@@ -26,7 +26,7 @@ static const struct kind {
 	[FSCK_EXTENT_BAD] = {"extent-bad", "extents of it make no sense", COUNT},
 	[FSCK_EXTENTS_OVERLAP] = {"extents-overlap", "extents of it lie over each other", COUNT},
 	[FSCK_AHEAD] = {"ahead", "it is ahead of its drive", VALUES},
-	[FSCK_NUMBER] = {"number", "its number would be given out again", VALUES},
+	[FSCK_NUMBER] = {"number", "its number was never given to a document", VALUES},
 	[FSCK_EXTENT_WITHOUT_NODE] = {"extent-without-document", "content of a document that is not there", AT},
 	[FSCK_XATTR_WITHOUT_NODE] = {"xattr-without-document", "extended attributes of a document that is not there",
 		NOTHING},
@@ -51,6 +51,7 @@ static const struct kind {
 	[FSCK_TYPE_BAD] = {"type-bad", "its mode has no type", NOTHING},
 	[FSCK_DIGEST] = {"digest", "the digest that is kept of its content is not that of the content", NOTHING},
 	[FSCK_DIGEST_INLINE] = {"digest-inline", "its content and the digest that is kept of it do not agree", NOTHING},
+	[FSCK_JOURNAL_NUMBER] = {"journal-number", "the number of an entry in the journal is impossible", NUMBER},
 };
 
 static const struct kind *kind_of(int kind)

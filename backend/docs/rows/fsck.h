@@ -34,7 +34,7 @@
 #define FSCK_EXTENT_BAD 12 /* is: how many, as in the next one */
 #define FSCK_EXTENTS_OVERLAP 13
 #define FSCK_AHEAD 14		    /* the document was changed at a position that its drive has not reached */
-#define FSCK_NUMBER 15		    /* the document's number is still to be given to a new document */
+#define FSCK_NUMBER 15		    /* the document's number is 0, or still to be given to a new document */
 #define FSCK_EXTENT_WITHOUT_NODE 16 /* is: the offset of the extent */
 #define FSCK_XATTR_WITHOUT_NODE 17
 /* Content whose block has no row. is: the offset of the extent; should: the generation */
@@ -60,7 +60,8 @@
 #define FSCK_DIGEST 36		/* the kept digest is not that of the content, which its block has shown to be right */
 /* The kept digest is not that of content in rows: either of them may be wrong, and nothing else says which. */
 #define FSCK_DIGEST_INLINE 37
-#define FSCK_KINDS 38
+#define FSCK_JOURNAL_NUMBER 38 /* is: the smallest number of an entry, which is below 1 */
+#define FSCK_KINDS 39
 
 /* FAILED: a step failed on every try. The numbers are stored in rows. */
 enum docs_fsck_state { DOCS_FSCK_NEVER, DOCS_FSCK_RUNS, DOCS_FSCK_OVER, DOCS_FSCK_STOPPED, DOCS_FSCK_FAILED };

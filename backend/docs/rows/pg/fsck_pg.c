@@ -48,6 +48,7 @@ static const struct mend {
 	[FSCK_ENTRY_TO_ORPHAN] = {&SQL_FSCK_MEND_ORPHAN, true},
 	[FSCK_NAME_BAD] = {&SQL_FSCK_MEND_BAD_NAME, true},
 	[FSCK_DIGEST] = {&SQL_FSCK_MEND_DIGEST, true},
+	[FSCK_JOURNAL_NUMBER] = {&SQL_FSCK_MEND_JOURNAL, false},
 };
 
 /* ---- the run ---- */
@@ -83,6 +84,47 @@ int fsck_pg_end(struct pg *pg, const struct fsck_job *job, int state)
 	const struct pg_param params[] = {PG_P_I64(job->run), PG_P_BYTEA(span_str(job->holder)), PG_P_I16(state)};
 
 	return pg_run(pg, &SQL_FSCK_END, params, 3, NULL);
+}
+
+/* ---- places ---- */
+
+/* No number is left out: that of the first document is 1, but a damaged row may have 0. Statements do not go beyond the
+ * drive, so the place may be that of a row of the drive before. */
+static int64_t before_drive(uint32_t drive)
+{
+	return ITEM_ID(drive, 0) - 1;
+}
+
+void fsck_pg_begin(struct fsck_place *at, int phase)
+{
+	at->phase = phase;
+	at->size = 0;
+	at->number = before_drive(at->drive);
+	switch (phase) {
+	case FSCK_PHASE_DRIVE:
+	case FSCK_PHASE_JOURNAL: /* the statement looks for entries below 1 in another way */
+		at->number = 0;
+		break;
+	case FSCK_PHASE_STRAYS:
+		at->number = (int64_t)INT32_MIN - 1; /* rows that belong to no drive may have any number */
+		break;
+	case FSCK_PHASE_EXTENTS:
+		memset(at->bytes, 0, 8);
+		at->size = 8;
+		break;
+	case FSCK_PHASE_BLOCKS:
+		at->number = -1; /* before an empty hash */
+		break;
+	default:
+		break;
+	}
+}
+
+void fsck_pg_go_on(struct fsck_place *at, int64_t number, struct span bytes)
+{
+	at->number = number;
+	at->size = bytes.size <= FSCK_PLACE_BYTES_MAX ? bytes.size : FSCK_PLACE_BYTES_MAX;
+	memcpy(at->bytes, bytes.data, at->size);
 }
 
 /* ---- looking ---- */

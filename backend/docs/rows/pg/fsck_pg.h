@@ -35,7 +35,7 @@ enum fsck_phase {
 	FSCK_PHASES
 };
 
-struct fsck_place { /* the last row that was looked at */
+struct fsck_place { /* the last row that was looked at; at first, a place before all rows */
 	int phase;
 	uint32_t drive, page; /* page: number of rows in the next step */
 	int64_t number;
@@ -91,6 +91,9 @@ enum fsck_user_column { FSCK_USER_ID, FSCK_USER_PARENT, FSCK_USER_NAME };
 
 /* 1: this holder has a run now; 0: there is no run to work on. */
 int fsck_pg_take(struct pg *pg, struct fsck_job *job);
+/* Sets where a phase of at->drive begins: before every row that the drive can have, however impossible its number. */
+void fsck_pg_begin(struct fsck_place *at, int phase);
+void fsck_pg_go_on(struct fsck_place *at, int64_t number, struct span bytes);
 int fsck_pg_next_drive(struct pg *pg, uint32_t after, uint32_t *ret); /* -ENOENT: `after` was the last drive */
 /* The rows behind `at`, for a phase whose findings come from the rows alone. Columns: enum fsck_page_column; at
  * least one row. */

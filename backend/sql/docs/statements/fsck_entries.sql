@@ -5,8 +5,7 @@
 WITH page AS MATERIALIZED (
 	SELECT e.*
 	FROM entry e
-	WHERE (e.parent, e.name) > ($2, $3) AND e.parent < ($1::bigint + 1) << 32
-		AND {{fsck_checked}}
+	WHERE (e.parent, e.name) > ($2, $3) AND {{of_drive e.parent}} AND {{fsck_checked}}
 	ORDER BY e.parent, e.name
 	LIMIT $4
 ),

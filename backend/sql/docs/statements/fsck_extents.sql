@@ -4,7 +4,8 @@
 WITH page AS MATERIALIZED (
 	SELECT x.node, x.at, x.kind, x.sha256, x.generation, x.block_size
 	FROM extent x
-	WHERE (x.node, x.at) > ($2, ('x' || encode($3::bytea, 'hex'))::bit(64)::bigint) AND x.node < ($1::bigint + 1) << 32 AND {{fsck_checked}}
+	WHERE (x.node, x.at) > ($2, ('x' || encode($3::bytea, 'hex'))::bit(64)::bigint) AND {{of_drive x.node}}
+		AND {{fsck_checked}}
 	ORDER BY x.node, x.at
 	LIMIT $4
 ),

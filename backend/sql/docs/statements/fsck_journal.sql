@@ -1,5 +1,6 @@
 -- read: drive, seq, -, limit
--- Entries before the page may be trimmed meanwhile; entries after it may be added.
+-- Entries before the page may be trimmed meanwhile; entries after it may be added. The first page begins behind 0.
+-- Changes are numbered from 1 on: entries below are no part of the journal, and reported once.
 WITH page AS MATERIALIZED (
 	SELECT j.seq
 	FROM journal j
@@ -12,11 +13,15 @@ found AS (
 		p.seq AS should
 	FROM (
 		SELECT q.seq, lag(q.seq, 1, COALESCE((
-			SELECT j.seq FROM journal j WHERE j.drive = $1 AND j.seq = $2
+			SELECT j.seq FROM journal j WHERE j.drive = $1 AND j.seq = $2 AND $2 > 0
 		), q.seq - 1)) OVER (ORDER BY q.seq) AS before
 		FROM page q
 	) p
 	WHERE p.seq <> p.before + 1
+	UNION ALL
+	SELECT {{FSCK_JOURNAL_NUMBER}}, 0, NULL, NULL, l.seq, 1
+	FROM (SELECT min(j.seq) AS seq FROM journal j WHERE j.drive = $1 AND j.seq < 1 AND $2 = 0) l
+	WHERE l.seq IS NOT NULL AND {{fsck_checked}}
 	UNION ALL
 	SELECT {{FSCK_JOURNAL_END}}, 0, NULL, NULL, l.seq, d.seq
 	FROM drive d

@@ -3,7 +3,7 @@
 WITH page AS MATERIALIZED (
 	SELECT n.*
 	FROM node n
-	WHERE n.id > $2 AND n.id < ($1::bigint + 1) << 32 AND {{fsck_checked}}
+	WHERE n.id > $2 AND {{of_drive n.id}} AND {{fsck_checked}}
 	ORDER BY n.id
 	LIMIT $4
 ),

@@ -4,7 +4,7 @@
 WITH page AS MATERIALIZED (
 	SELECT n.*
 	FROM node n
-	WHERE n.id > $2 AND n.id < ($1::bigint + 1) << 32 AND {{fsck_checked}}
+	WHERE n.id > $2 AND {{of_drive n.id}} AND {{fsck_checked}}
 	ORDER BY n.id
 	LIMIT $4
 ),
@@ -26,7 +26,8 @@ found AS (
 		({{FSCK_EXTENT_BAD}}, x.bad, 0),
 		({{FSCK_EXTENTS_OVERLAP}}, x.over, 0),
 		({{FSCK_AHEAD}}, GREATEST(n.seq, n.content_seq), LEAST(GREATEST(n.seq, n.content_seq), d.seq)),
-		({{FSCK_NUMBER}}, n.id & 4294967295, LEAST(n.id & 4294967295, d.next_number - 1)),
+		({{FSCK_NUMBER}}, n.id & 4294967295, CASE WHEN n.id & 4294967295 = 0
+			THEN 1 ELSE LEAST(n.id & 4294967295, d.next_number - 1) END),
 		({{FSCK_SIZE_BAD}}, n.size, GREATEST(n.size, 0)),
 		({{FSCK_TYPE_BAD}}, (n.mode & 61440 IN (4096, 8192, 16384, 24576, 32768, 40960, 49152))::int, 1),
 		({{FSCK_DIGEST}}, COALESCE(n.digest_seq > n.content_seq OR (n.digest_seq = n.content_seq AND (

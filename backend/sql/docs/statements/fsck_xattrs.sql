@@ -2,8 +2,7 @@
 WITH page AS MATERIALIZED (
 	SELECT x.node, x.name
 	FROM xattr x
-	WHERE (x.node, x.name) > ($2, $3) AND x.node < ($1::bigint + 1) << 32
-		AND {{fsck_checked}}
+	WHERE (x.node, x.name) > ($2, $3) AND {{of_drive x.node}} AND {{fsck_checked}}
 	ORDER BY x.node, x.name
 	LIMIT $4
 ),
