@@ -14,7 +14,9 @@
 
 /*
  * The phases of a drive are ordered so that a later phase sees the mends of an earlier one: names before what
- * folders count, documents before the sums of the drive.
+ * folders count, documents before the sums of the drive. Before all of them come the types of documents, because every
+ * phase asks what is a folder. If a type cannot be derived, the document may still be a folder: then nothing that lies
+ * in it, and no count, is mended as if it were none.
  *
  * The statement of a page judges its rows, in one snapshot. Bytes of blocks are not part of any snapshot: the
  * row of a bad block is looked up again, and if it is gone meanwhile, there is no finding.
@@ -294,14 +296,13 @@ static int step_blocks(struct fsck *f)
 	return r;
 }
 
-static int judge_rows(struct fsck *f, const struct pg_result *page, struct findings *found)
+static int judge_rows(struct fsck *f, uint32_t drive, const struct pg_result *page, struct findings *found)
 {
 	int r = 0;
 
 	for (int row = 0; r == 0 && row < pg_rows(page) && !pg_is_null(page, row, FSCK_KIND); row++) {
 		const struct fsck_found one = {.kind = (int)pg_number(page, row, FSCK_KIND),
-			.drive = f->job.at.phase == FSCK_PHASE_STRAYS ? (uint32_t)pg_number(page, row, FSCK_IS)
-								      : f->job.at.drive,
+			.drive = f->job.at.phase == FSCK_PHASE_STRAYS ? (uint32_t)pg_number(page, row, FSCK_IS) : drive,
 			.id = pg_number(page, row, FSCK_ID),
 			.parent = pg_is_null(page, row, FSCK_PARENT) ? 0 : pg_number(page, row, FSCK_PARENT),
 			.name = pg_is_null(page, row, FSCK_NAME) ? span_of(NULL, 0) : pg_bytes(page, row, FSCK_NAME),
@@ -331,7 +332,7 @@ static int step_rows(struct fsck *f)
 		return r;
 	fit_page(&to, clock_mono_ns() - began);
 	counts.rows = pg_number(page, 0, FSCK_ROWS);
-	r = judge_rows(f, page, &found);
+	r = judge_rows(f, f->job.at.drive, page, &found);
 	if (r == 0 && pg_is_null(page, 0, FSCK_LAST)) {
 		begin_phase(&to, to.phase + 1 <= FSCK_PHASE_SUMS ? to.phase + 1 : FSCK_PHASE_DRIVE);
 		counts.drives = f->job.at.phase == FSCK_PHASE_SUMS;
@@ -347,12 +348,44 @@ static int step_rows(struct fsck *f)
 	return r;
 }
 
+/* Gives documents of the next drive the types back that they have lost. What cannot be mended is left to the phase of
+ * the documents, which reports it. */
+static int step_types(struct fsck *f, uint32_t drive)
+{
+	const struct findings nothing = {0};
+	const int64_t began = clock_mono_ns();
+	struct fsck_place to = f->job.at;
+	struct findings found = {0};
+	struct fsck_counts counts = {0};
+	struct pg_result *page = NULL;
+	int r = fsck_pg_types(f->pg, &to, drive, &page);
+
+	if (r < 0)
+		return r;
+	fit_page(&to, clock_mono_ns() - began);
+	counts.rows = pg_number(page, 0, FSCK_ROWS);
+	r = judge_rows(f, drive, page, &found);
+	if (pg_is_null(page, 0, FSCK_LAST)) {
+		to.drive = drive;
+		begin_phase(&to, FSCK_PHASE_ENTRIES);
+	} else {
+		to.number = pg_number(page, 0, FSCK_LAST);
+	}
+	if (r == 0)
+		r = move(f, &nothing, &to, counts);
+	findings_fini(&found);
+	pg_result_free(page);
+	return r;
+}
+
 static int step_drive(struct fsck *f)
 {
 	const struct findings nothing = {0};
 	struct fsck_place to = f->job.at;
 	int r = fsck_pg_next_drive(f->pg, to.drive, &to.drive);
 
+	if (r == 0 && f->job.repair)
+		return step_types(f, to.drive);
 	if (r == 0) {
 		begin_phase(&to, FSCK_PHASE_ENTRIES);
 	} else if (r == -ENOENT) {

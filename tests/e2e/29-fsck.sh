@@ -150,11 +150,56 @@ check_eq "the repaired row of the folder has the name of the entry" b "$(number 
 planted "a second name of a folder" entry-unmarked /b-again true \
 	"INSERT INTO entry VALUES ($ROOT, $B, false, 'b-again')"
 reachable "a second name of a folder"
-planted "a folder whose row has lost its type" type-bad /a false "UPDATE node SET mode = mode & 4095 WHERE id = $A"
-check "a check reports the entries of a folder that has lost its type" grep -qx "entry-without-folder /a/b false" "$WORK/found"
-number "UPDATE node SET mode = mode | 16384 WHERE id = $A" >/dev/null
-check_store true
+
+# ---- documents that have lost their types ----
+as 1
+AFTER=$(id_of after)
+check_eq "a batch that makes a symlink, an empty file and a further link gets 200" 200 "$(ops "
+	{\"op\":\"create\",\"parent\":\"$A\",\"name\":\"symlink\",\"type\":\"symlink\",\"target\":\"small\"},
+	{\"op\":\"create\",\"parent\":\"$A\",\"name\":\"empty\",\"type\":\"file\"},
+	{\"op\":\"link\",\"id\":\"$AFTER\",\"parent\":\"$A\",\"name\":\"further\"}")"
+SYMLINK=$(id_of a/symlink) EMPTY=$(id_of a/empty)
+as 1 1
+mode_of() { number "SELECT to_hex(mode) FROM node WHERE id = $1"; }
+# typeless NAME PATH ID: the document of that sentence and path loses its type, and gets it back.
+typeless() {
+	local before
+	before=$(mode_of "$3")
+	planted "$1 whose row has lost its type" type-bad "$2" true "UPDATE node SET mode = mode & ~61440 WHERE id = $3"
+	check_eq "the mode of $1 is the former one" "$before" "$(mode_of "$3")"
+	planted "$1 whose row has a type that does not exist" type-bad "$2" true \
+		"UPDATE node SET mode = mode | 61440 WHERE id = $3"
+	check_eq "the mode of $1 is the former one again" "$before" "$(mode_of "$3")"
+}
+typeless "a folder" /a "$A"
 reachable "a folder that had lost its type"
+further() { check_eq "a further link in $1 is still there" 200 "$(as 1; ask GET "$H/items?path=/a/further")"; }
+further "a folder that had lost its type"
+typeless "the root" / "($ROOT)"
+typeless "a file" /a/small "$SMALL"
+typeless "a symlink" /a/symlink "$SYMLINK"
+planted "an empty file whose row has lost its type" type-bad /a/empty false \
+	"UPDATE node SET mode = mode & 4095 WHERE id = $EMPTY"
+check_eq "nothing else is found beside an empty file that has lost its type" "type-bad /a/empty false" "$(cat "$WORK/found")"
+number "UPDATE node SET mode = mode | 32768 WHERE id = $EMPTY" >/dev/null
+planted "a folder that has lost its type, and has the target of a symlink" type-bad /a false \
+	"UPDATE node SET mode = mode & 4095, target = 'x' WHERE id = $A"
+check_not "a check reports no entry of a folder that has lost its type" grep -q entry- "$WORK/found"
+check_eq "a repair leaves the mode of such a folder as it is" "$(number "SELECT to_hex(mode & 4095) FROM node WHERE id = $A")" \
+	"$(mode_of "$A")"
+number "UPDATE node SET target = '' WHERE id = $A" >/dev/null
+check_store true
+check "a check with repair gives the folder its type once the target is gone" grep -qx "type-bad /a true" "$WORK/found"
+check_store
+check_eq "a check reports nothing after the folder has its type again" 0 "$FOUND"
+[ "$FOUND" = 0 ] || cat "$WORK/found"
+reachable "a folder that had lost its type and had a target"
+further "a folder that had lost its type and had a target"
+planted "a folder that has lost its type, whose only entry leads nowhere" type-bad /a/hollow true \
+	"INSERT INTO node SELECT (n.id >> 32 << 32) + 66666, $A, 0, 0, 0, 0, 0, 0, 0, 0, 0, n.seq, n.seq, 1, 0, 493, 2, NULL, 'hollow', '' FROM node n WHERE n.id = $A;
+	INSERT INTO entry VALUES ($A, ($D::bigint << 32) + 66666, false, 'hollow'), (($D::bigint << 32) + 66666, ($D::bigint << 32) + 55555, false, 'nowhere');
+	UPDATE node SET children = children + 1, nlink = nlink + 1 WHERE id = $A; UPDATE drive SET documents = documents + 1, next_number = 100000 WHERE id = $D"
+check_eq "rmdir of that folder gets 200 after the repair" 200 "$(as 1; ops "{\"op\":\"rmdir\",\"parent\":\"$A\",\"name\":\"hollow\"}")"
 
 # ---- rows of the document with the number 0, which no document has, and other numbers below 1 ----
 ZERO="($D::bigint << 32)"
@@ -413,6 +458,17 @@ number "UPDATE fsck SET seen_at = now() - interval '2 min', phase = 6, drive = $
 check "a check whose instance is gone is finished by another instance" eventually 30 over
 check_eq "the check that another instance finished counts two drives, and all blocks but two" \
 	"done 2 $(number "SELECT count(*) - 2 FROM block")" "$(value .state) $(value .drives) $(value .blocks)"
+# A service of an earlier version has begun the drive with its entries (phase 1), and has not looked for lost types.
+number "UPDATE node SET mode = mode & 4095 WHERE id = $A;
+	UPDATE fsck SET state = 1, run = run + 1, repair = true, phase = 1, drive = $D, at_number = $D::bigint << 32,
+	page = 100, at_bytes = '', found = 0, mended = 0, holder = 'somebody', seen_at = now() - interval '2 min'" >/dev/null
+check "a check with repair that an earlier version began is finished" eventually 30 over
+ask GET "$F/findings" >/dev/null
+check_eq "that check has given a folder its type back, and found nothing else" \
+	"type-bad /a true" "$(jq -r '.items[] | "\(.kind) \(.path) \(.mended)"' "$WORK/body")"
+further "a folder whose type such a check gave back"
+check_store
+check_eq "a check reports nothing after that" 0 "$FOUND"
 number "UPDATE fsck SET state = 1, holder = 'somebody', seen_at = now()" >/dev/null
 check_eq "DELETE of a running check gets 200 and the state stopped" "200 stopped" "$(ask DELETE "$F") $(value .state)"
 check_eq "the docs services have logged no error" 0 "$(cat "$WORK"/docs-*.log | grep -c '"level":"error"')"

@@ -47,6 +47,7 @@ static const struct mend {
 	[FSCK_DRIVE_BLOCKS] = {&SQL_FSCK_MEND_BLOCKS, false},
 	[FSCK_ENTRY_TO_ORPHAN] = {&SQL_FSCK_MEND_ORPHAN, true},
 	[FSCK_NAME_BAD] = {&SQL_FSCK_MEND_BAD_NAME, true},
+	[FSCK_TYPE_BAD] = {&SQL_FSCK_MEND_TYPE, true},
 	[FSCK_DIGEST] = {&SQL_FSCK_MEND_DIGEST, true},
 	[FSCK_JOURNAL_NUMBER] = {&SQL_FSCK_MEND_JOURNAL, false},
 };
@@ -157,6 +158,16 @@ static int ask_at(
 int fsck_pg_page(struct pg *pg, const struct fsck_place *at, struct pg_result **ret)
 {
 	return ask_at(pg, PAGES[at->phase], at, ret);
+}
+
+int fsck_pg_types(struct pg *pg, const struct fsck_place *at, uint32_t drive, struct pg_result **ret)
+{
+	struct fsck_place from = *at;
+
+	from.drive = drive;
+	if (ITEM_DRIVE(at->number) != drive)
+		from.number = before_drive(drive);
+	return ask_at(pg, &SQL_FSCK_TYPES, &from, ret);
 }
 
 int fsck_pg_blocks(struct pg *pg, const struct fsck_place *at, struct pg_result **ret)

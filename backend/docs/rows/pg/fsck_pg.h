@@ -20,7 +20,13 @@
 #define FSCK_PLACE_BYTES_MAX 256 /* a name, a hash or a number */
 #define FSCK_HOLDER_SIZE 17	 /* 16 digits */
 
-/* In this order for each drive, but STRAYS only once, after the last drive. The numbers are stored in rows. */
+/*
+ * In this order for each drive, but STRAYS only once, after the last drive. The numbers are stored in rows, and a
+ * service of an earlier version may take a run over, which knows no further number.
+ *
+ * A run that repairs gives documents their types back before it looks at anything else of a drive (fsck_pg_types). It
+ * does that in phase DRIVE, so that an earlier version, which does not know of it, begins with the same drive.
+ */
 enum fsck_phase {
 	FSCK_PHASE_DRIVE, /* look for the next drive */
 	FSCK_PHASE_ENTRIES,
@@ -95,6 +101,9 @@ int fsck_pg_take(struct pg *pg, struct fsck_job *job);
 void fsck_pg_begin(struct fsck_place *at, int phase);
 void fsck_pg_go_on(struct fsck_place *at, int64_t number, struct span bytes);
 int fsck_pg_next_drive(struct pg *pg, uint32_t after, uint32_t *ret); /* -ENOENT: `after` was the last drive */
+/* As fsck_pg_page: the documents of `drive` that have lost their types, where other data says which types those were.
+ * at: a place of phase DRIVE. If its number is not that of a document of `drive`, the rows of `drive` begin. */
+int fsck_pg_types(struct pg *pg, const struct fsck_place *at, uint32_t drive, struct pg_result **ret);
 /* The rows behind `at`, for a phase whose findings come from the rows alone. Columns: enum fsck_page_column; at
  * least one row. */
 int fsck_pg_page(struct pg *pg, const struct fsck_place *at, struct pg_result **ret);

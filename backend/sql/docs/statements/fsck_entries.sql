@@ -1,7 +1,8 @@
 -- read: drive, parent, name, limit
 -- Finds names that lead to no document, or to one that is about to be deleted, names that lie in no folder, names that
 -- no document may have, and names that a search for the names of their document does not find. Of a name without
--- document or folder nothing else is reported.
+-- document or folder nothing else is reported. A folder that has lost its type is a folder here: the loss is reported
+-- once, by the phase of the documents, and not for each name.
 WITH page AS MATERIALIZED (
 	SELECT e.*
 	FROM entry e
@@ -13,7 +14,7 @@ found AS (
 	SELECT k.kind, e.child AS id, e.parent, e.name, k.is_, k.should
 	FROM page e
 	LEFT JOIN LATERAL (SELECT c.* FROM node c WHERE c.id = e.child AND c.id >> 32 = $1 LIMIT 1) c ON true
-	LEFT JOIN LATERAL (SELECT p.id FROM node p WHERE p.id = e.parent AND {{fsck_is_folder p}} LIMIT 1) p ON true
+	LEFT JOIN LATERAL (SELECT p.id FROM node p WHERE p.id = e.parent AND {{fsck_maybe_folder p}} LIMIT 1) p ON true
 	CROSS JOIN LATERAL (VALUES
 		({{FSCK_ENTRY_WITHOUT_CHILD}}, (c.id IS NOT NULL)::int::bigint, 1::bigint),
 		({{FSCK_ENTRY_WITHOUT_PARENT}}, (c.id IS NULL OR p.id IS NOT NULL)::int, 1),

@@ -11,7 +11,7 @@ WITH named AS (
 			AND {{fsck_folder_at e.parent}}
 		LIMIT 1
 	) e
-	WHERE n.id = $2 AND n.id >> 32 = $1 AND n.orphaned_at IS NULL AND NOT ({{fsck_is_folder n}})
+	WHERE n.id = $2 AND n.id >> 32 = $1 AND n.orphaned_at IS NULL AND NOT {{fsck_maybe_folder n}}
 	RETURNING n.id
 ),
 made AS (

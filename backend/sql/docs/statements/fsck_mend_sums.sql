@@ -1,4 +1,5 @@
 -- write: drive, -, -, -
-UPDATE drive d SET used = t.used, documents = t.documents, extents = t.extents
+UPDATE drive d SET used = t.used, extents = t.extents,
+	documents = GREATEST(t.documents, LEAST(d.documents, t.documents_most))
 FROM ({{fsck_totals}}) t
 WHERE d.id = $1

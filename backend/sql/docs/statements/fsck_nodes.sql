@@ -16,6 +16,7 @@ found AS (
 	CROSS JOIN LATERAL ({{fsck_attributes n}}) a
 	LEFT JOIN LATERAL ({{fsck_digest n}}) g ON true
 	CROSS JOIN LATERAL (VALUES
+		({{FSCK_TYPE_BAD}}, ({{fsck_type_known n}})::int::bigint, 1::bigint),
 		({{FSCK_LINKS}}, n.nlink::bigint, {{fsck_nlink n}}::bigint),
 		({{FSCK_CHILDREN}}, n.children, {{fsck_children n}}),
 		({{FSCK_ALLOCATED}}, n.allocated, CASE WHEN n.orphaned_at IS NULL THEN x.bytes ELSE n.allocated END),
@@ -29,7 +30,6 @@ found AS (
 		({{FSCK_NUMBER}}, n.id & 4294967295, CASE WHEN n.id & 4294967295 = 0
 			THEN 1 ELSE LEAST(n.id & 4294967295, d.next_number - 1) END),
 		({{FSCK_SIZE_BAD}}, n.size, GREATEST(n.size, 0)),
-		({{FSCK_TYPE_BAD}}, (n.mode & 61440 IN (4096, 8192, 16384, 24576, 32768, 40960, 49152))::int, 1),
 		({{FSCK_DIGEST}}, COALESCE(n.digest_seq > n.content_seq OR (n.digest_seq = n.content_seq AND (
 			length(n.digest) <> 32 OR (n.size = 0 AND n.digest <> sha256('')) OR (g.kind = 1 AND n.digest <> g.digest)
 		)), false)::int, 0),

@@ -12,7 +12,7 @@ found AS (
 	CROSS JOIN ({{fsck_totals}}) t
 	CROSS JOIN LATERAL (VALUES
 		({{FSCK_DRIVE_USED}}, d.used, t.used),
-		({{FSCK_DRIVE_DOCUMENTS}}, d.documents, t.documents),
+		({{FSCK_DRIVE_DOCUMENTS}}, d.documents, GREATEST(t.documents, LEAST(d.documents, t.documents_most))),
 		({{FSCK_DRIVE_EXTENTS}}, d.extents, t.extents),
 		({{FSCK_DRIVE_BLOCKS}}, (SELECT COALESCE(sum(p.bytes), 0)::bigint FROM drive_blocks p WHERE p.drive = $1),
 			(SELECT COALESCE(sum({{block_counts b.size}}), 0)::bigint FROM block b WHERE b.drive = $1)),

@@ -154,6 +154,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_FSCK_MOVE, "bigint, bytea, smallint, int, bigint, bytea, int, bigint, bigint, bigint, bigint"},
 	{&SQL_FSCK_FOUND, "bigint, bytea, int, smallint, boolean, bigint, bigint, bytea, bigint, bigint"},
 	{&SQL_FSCK_FINDINGS, "bigint, bigint"},
+	{&SQL_FSCK_TYPES, FSCK_PAGE},
 	{&SQL_FSCK_ENTRIES, FSCK_PAGE},
 	{&SQL_FSCK_NAMES, FSCK_PAGE},
 	{&SQL_FSCK_NODES, FSCK_PAGE},
@@ -180,6 +181,7 @@ static const struct explained EXPLAINED[] = {
 	{&SQL_FSCK_MEND_ORPHAN, FSCK_MEND},
 	{&SQL_FSCK_MEND_BAD_NAME, FSCK_MEND},
 	{&SQL_FSCK_MEND_DIGEST, FSCK_MEND},
+	{&SQL_FSCK_MEND_TYPE, FSCK_MEND},
 	{&SQL_FSCK_LIFE, "int"},
 };
 

@@ -1,7 +1,9 @@
-/* Looks and mends of the check of the store: where a phase begins. */
+/* Looks and mends of the check of the store: where a phase begins, and documents that have lost their types. */
 #include "backend/docs/rows/fsck.h"
 #include "backend/docs/rows/pg/fsck_pg.h"
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
+
+#define TYPE_BITS 61440 /* S_IFMT, for SQL */
 
 /* Runs SQL with one parameter, on a connection of its own. Returns the first number of the result, or how many rows
  * were changed. */
@@ -180,6 +182,211 @@ static void rows_of_drives_whose_numbers_are_below_1_are_strays(void **state)
 	number_of_text("DELETE FROM drive WHERE id < 1");
 }
 
+/* ---- types ---- */
+
+static int64_t mode_of(int64_t id)
+{
+	return with_number("SELECT mode FROM node WHERE id = $1", id);
+}
+
+static void lose_type(int64_t id)
+{
+	with_number("UPDATE node SET mode = mode & ~61440 WHERE id = $1", id);
+}
+
+/* Takes the type away, and puts `bits` in its place. Returns whether the mend gives the document the old type back; if
+ * it does not, the mode must stay as it is. Afterwards the document has some type. */
+static bool comes_back(struct worker *w, int64_t id, int64_t bits)
+{
+	const int64_t mode = mode_of(id);
+
+	lose_type(id);
+	with_number(bits ? "UPDATE node SET mode = mode | 61440 WHERE id = $1"
+			 : "UPDATE node SET mode = mode WHERE id = $1",
+		id);
+	assert_int_equal(found(w, FSCK_PHASE_NODES, FSCK_TYPE_BAD), 1);
+	const bool mended = mend(w, FSCK_TYPE_BAD, id, 0, "");
+	assert_int_equal(mode_of(id), mended ? mode : (mode & ~TYPE_BITS) | bits);
+	assert_int_equal(found(w, FSCK_PHASE_NODES, FSCK_TYPE_BAD), !mended);
+	with_number("UPDATE node SET mode = (mode & ~61440) | 32768 WHERE id = $1", id);
+	return mended;
+}
+
+static int64_t symlink_to(struct worker *w, const char *name, const char *target)
+{
+	return do_op(w,
+		&(struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = span_str(name),
+			.target = span_str(target),
+			.mode = S_IFLNK | 0777,
+			.fields = OP_HAS_MODE});
+}
+
+static void a_lost_type_comes_back_where_other_data_says_it(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 01750);
+	const int64_t file = create(w, folder, "file", S_IFREG | 04711);
+	const int64_t sparse = create(w, folder, "sparse", S_IFREG | 0600);
+	const int64_t reserved = create(w, folder, "reserved", S_IFREG | 0600);
+
+	write_inline(w, file, 0, "content");
+	do_op(w, &(struct op){.kind = OP_SETATTR, .id = sparse, .fields = OP_HAS_SIZE, .size = 1000000});
+	with_number("INSERT INTO extent (node, at, len, generation, kind, from_, block_size)"
+		    " VALUES ($1::bigint, 0, 1, 0, 2, 0, 0)",
+		reserved);
+	assert_true(comes_back(w, file, 0));
+	assert_true(comes_back(w, file, TYPE_BITS));
+	assert_true(comes_back(w, sparse, 0));
+	assert_true(comes_back(w, reserved, 0));
+	assert_true(comes_back(w, symlink_to(w, "symlink", "folder/file"), 0));
+	assert_true(comes_back(w, folder, TYPE_BITS));
+	assert_true(comes_back(w, root_of(w), 0));
+}
+
+static void no_type_is_guessed(void **state)
+{
+	struct worker *w = *state;
+	const int64_t device = do_op(w,
+		&(struct op){.kind = OP_CREATE,
+			.parent = root_of(w),
+			.name = SPAN_LITERAL("device"),
+			.mode = S_IFCHR | 0600,
+			.fields = OP_HAS_MODE,
+			.rdev_major = 1});
+
+	assert_false(comes_back(w, create(w, root_of(w), "file", S_IFREG | 0644), 0));
+	assert_false(comes_back(w, create(w, root_of(w), "folder", S_IFDIR | 0755), 0));
+	assert_false(comes_back(w, create(w, root_of(w), "fifo", S_IFIFO | 0644), 0));
+	assert_false(comes_back(w, device, 0));
+	with_number("UPDATE node SET size = 5 WHERE id = $1", device);
+	assert_false(comes_back(w, device, 0));
+	/* A type that is there is not judged. */
+	assert_false(mend(w, FSCK_TYPE_BAD, root_of(w), 0, ""));
+}
+
+static void no_type_comes_back_while_the_data_is_that_of_two_types(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 0755);
+	const int64_t link = symlink_to(w, "symlink", "target");
+
+	create(w, folder, "file", S_IFREG | 0644);
+	with_number("UPDATE node SET target = 'x' WHERE id = $1", folder);
+	assert_false(comes_back(w, folder, 0));
+	with_number("UPDATE node SET target = '', size = 9, mode = (mode & 4095) | 16384 WHERE id = $1", folder);
+	assert_false(comes_back(w, folder, 0));
+	with_number("UPDATE node SET size = 0, mode = (mode & 4095) | 16384 WHERE id = $1", folder);
+	assert_true(comes_back(w, folder, 0));
+	with_number("UPDATE node SET size = 7 WHERE id = $1", link);
+	assert_false(comes_back(w, link, 0));
+}
+
+static void only_types_that_can_come_back_are_looked_for(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 0755);
+	const int64_t ids[] = {root_of(w), folder, create(w, folder, "empty", S_IFREG | 0644)};
+	struct fsck_place at = {.drive = w->scope.drive - 1, .page = 1};
+	struct pg_result *rows = NULL;
+
+	for (size_t i = 0; i < 3; i++)
+		lose_type(ids[i]);
+	fsck_pg_begin(&at, FSCK_PHASE_DRIVE);
+	for (size_t i = 0; i < 3; i++) {
+		assert_ok(w, fsck_pg_types(w->pg, &at, w->scope.drive, &rows));
+		assert_int_equal(pg_number(rows, 0, FSCK_LAST), ids[i]);
+		assert_int_equal(pg_is_null(rows, 0, FSCK_KIND), i == 2);
+		at.number = ids[i];
+		pg_result_free(rows);
+	}
+	assert_ok(w, fsck_pg_types(w->pg, &at, w->scope.drive, &rows));
+	assert_true(pg_is_null(rows, 0, FSCK_LAST));
+	pg_result_free(rows);
+}
+
+/* ---- what may be a folder ---- */
+
+static void link_to(struct worker *w, int64_t id, int64_t parent, const char *name)
+{
+	do_op(w, &(struct op){.kind = OP_LINK, .id = id, .parent = parent, .name = span_str(name)});
+}
+
+static void names_in_a_folder_without_a_type_stay(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 0755);
+	const int64_t file = create(w, root_of(w), "file", S_IFREG | 0644);
+
+	link_to(w, file, folder, "second");
+	lose_type(folder);
+	assert_int_equal(found_at_all(w, FSCK_PHASE_ENTRIES), 0);
+	assert_false(mend(w, FSCK_ENTRY_WITHOUT_PARENT, file, folder, "second"));
+	with_number("UPDATE node SET mode = mode | 32768 WHERE id = $1", folder); /* a file has no names in it */
+	assert_int_equal(found(w, FSCK_PHASE_ENTRIES, FSCK_ENTRY_WITHOUT_PARENT), 1);
+	assert_true(mend(w, FSCK_ENTRY_WITHOUT_PARENT, file, folder, "second"));
+}
+
+static void the_name_of_a_folder_in_a_folder_without_a_type_stays(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 0755);
+	const int64_t below = create(w, folder, "below", S_IFDIR | 0755);
+
+	with_number("INSERT INTO entry SELECT id >> 32 << 32 | 1, id, false, 'again' FROM node WHERE id = $1", below);
+	lose_type(folder);
+	assert_int_equal(found(w, FSCK_PHASE_ENTRIES, FSCK_ENTRY_UNMARKED), 1);
+	assert_false(mend(w, FSCK_ENTRY_UNMARKED, below, root_of(w), "again"));
+	assert_int_equal(with_number("SELECT parent FROM node WHERE id = $1", below), folder);
+	assert_true(mend(w, FSCK_TYPE_BAD, folder, 0, ""));
+	assert_true(mend(w, FSCK_ENTRY_UNMARKED, below, root_of(w), "again"));
+	assert_int_equal(with_number("SELECT parent FROM node WHERE id = $1", below), folder);
+	assert_int_equal(found_at_all(w, FSCK_PHASE_ENTRIES), 0);
+}
+
+static void a_document_without_a_type_is_not_marked_as_a_file(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 0755);
+
+	lose_type(folder);
+	with_number("UPDATE node SET name = 'garbage' WHERE id = $1", folder);
+	assert_false(mend(w, FSCK_ENTRY_UNMARKED, folder, root_of(w), "folder"));
+	with_number("UPDATE node SET mode = mode | 16384 WHERE id = $1", folder);
+	assert_true(mend(w, FSCK_ENTRY_UNMARKED, folder, root_of(w), "folder"));
+	assert_int_equal(found_at_all(w, FSCK_PHASE_ENTRIES), 0);
+}
+
+static void no_count_is_wrong_because_a_type_is_lost(void **state)
+{
+	struct worker *w = *state;
+	const int64_t folder = create(w, root_of(w), "folder", S_IFDIR | 0755);
+	const int64_t below = create(w, folder, "below", S_IFDIR | 0755);
+	const int64_t file = create(w, folder, "file", S_IFREG | 0644);
+
+	create(w, below, "deep", S_IFDIR | 0755);
+	link_to(w, file, below, "second");
+	lose_type(below);
+	lose_type(file);
+	assert_int_equal(found_at_all(w, FSCK_PHASE_NODES), 2);
+	assert_int_equal(found(w, FSCK_PHASE_NODES, FSCK_TYPE_BAD), 2);
+	assert_int_equal(found_at_all(w, FSCK_PHASE_SUMS), 0);
+	/* A mend of another value leaves the counts as they are. */
+	with_number("UPDATE node SET children = 9 WHERE id = $1", below);
+	assert_true(mend(w, FSCK_CHILDREN, below, 0, ""));
+	assert_int_equal(with_number("SELECT nlink FROM node WHERE id = $1", below), 3);
+	/* Each of the two documents in the folder may be a folder, and no other one. */
+	with_number("UPDATE node SET nlink = 5 WHERE id = $1", folder);
+	assert_int_equal(found(w, FSCK_PHASE_NODES, FSCK_LINKS), 1);
+	assert_true(mend(w, FSCK_LINKS, folder, 0, ""));
+	assert_int_equal(with_number("SELECT nlink FROM node WHERE id = $1", folder), 4);
+	with_number("UPDATE drive SET documents = 99 WHERE id = $1::bigint >> 32", folder);
+	assert_int_equal(found(w, FSCK_PHASE_SUMS, FSCK_DRIVE_DOCUMENTS), 1);
+	assert_true(mend(w, FSCK_DRIVE_DOCUMENTS, 0, 0, ""));
+	assert_int_equal(found_at_all(w, FSCK_PHASE_SUMS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +395,14 @@ int main(void)
 		with_worker(the_last_rows_of_one_drive_are_not_those_of_the_next_one),
 		with_worker(an_extent_before_the_begin_of_a_document_is_bad),
 		with_worker(rows_of_drives_whose_numbers_are_below_1_are_strays),
+		with_worker(a_lost_type_comes_back_where_other_data_says_it),
+		with_worker(no_type_is_guessed),
+		with_worker(no_type_comes_back_while_the_data_is_that_of_two_types),
+		with_worker(only_types_that_can_come_back_are_looked_for),
+		with_worker(names_in_a_folder_without_a_type_stay),
+		with_worker(the_name_of_a_folder_in_a_folder_without_a_type_stays),
+		with_worker(a_document_without_a_type_is_not_marked_as_a_file),
+		with_worker(no_count_is_wrong_because_a_type_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, server_start, server_stop);
