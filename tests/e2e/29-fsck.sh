@@ -250,6 +250,8 @@ planted "a name of another drive's document" entry-without-document /foreign tru
 	"INSERT INTO entry VALUES ($D2::bigint << 32 | 1, $SMALL, true, 'foreign')"
 planted "an entry whose name has a slash" name-bad /a/x/y true "UPDATE entry SET name = 'x/y' WHERE child = $SMALL"
 planted "an entry without a name" name-bad /a/ true "UPDATE entry SET name = '' WHERE child = $SMALL"
+planted "an entry whose name is too long" name-bad "/a/x{300}" true \
+	"UPDATE entry SET name = convert_to(repeat('x', 300), 'UTF8') WHERE child = $SMALL"
 planted "a folder's entry with the name .." name-bad "/a/\\.\\." true "UPDATE entry SET name = '..' WHERE child = $B"
 planted "a file's row whose name has a slash" name-lost /a/x/y true "UPDATE node SET name = 'x/y' WHERE id = $SMALL"
 planted "an entry and a row with the name ." name-bad "/a/\\." false \

@@ -124,8 +124,13 @@ void fsck_pg_begin(struct fsck_place *at, int phase)
 void fsck_pg_go_on(struct fsck_place *at, int64_t number, struct span bytes)
 {
 	at->number = number;
-	at->size = bytes.size <= FSCK_PLACE_BYTES_MAX ? bytes.size : FSCK_PLACE_BYTES_MAX;
+	at->size = bytes.size <= FSCK_KEY_BYTES_MAX ? bytes.size : FSCK_KEY_BYTES_MAX;
 	memcpy(at->bytes, bytes.data, at->size);
+	if (bytes.size <= FSCK_KEY_BYTES_MAX)
+		return;
+	/* The beginning of a key is before that key: the row would be read again, and without end. */
+	memset(at->bytes + at->size, UINT8_MAX, FSCK_PLACE_BYTES_MAX - at->size);
+	at->size = FSCK_PLACE_BYTES_MAX;
 }
 
 /* ---- looking ---- */

@@ -17,8 +17,9 @@
 #include "backend/docs/rows/docs_store.h"
 #include "backend/pg/pg.h"
 
-#define FSCK_PLACE_BYTES_MAX 256 /* a name, a hash or a number */
-#define FSCK_HOLDER_SIZE 17	 /* 16 digits */
+#define FSCK_KEY_BYTES_MAX 256 /* a name, a hash or a number. Only damaged rows have longer ones */
+#define FSCK_PLACE_BYTES_MAX 512
+#define FSCK_HOLDER_SIZE 17 /* 16 digits */
 
 /*
  * In this order for each drive, but STRAYS only once, after the last drive. The numbers are stored in rows, and a
@@ -99,6 +100,7 @@ enum fsck_user_column { FSCK_USER_ID, FSCK_USER_PARENT, FSCK_USER_NAME };
 int fsck_pg_take(struct pg *pg, struct fsck_job *job);
 /* Sets where a phase of at->drive begins: before every row that the drive can have, however impossible its number. */
 void fsck_pg_begin(struct fsck_place *at, int phase);
+/* Goes on behind a row; if its key is longer than FSCK_KEY_BYTES_MAX, behind all rows whose keys begin as this one. */
 void fsck_pg_go_on(struct fsck_place *at, int64_t number, struct span bytes);
 int fsck_pg_next_drive(struct pg *pg, uint32_t after, uint32_t *ret); /* -ENOENT: `after` was the last drive */
 /* As fsck_pg_page: the documents of `drive` that have lost their types, where other data says which types those were.

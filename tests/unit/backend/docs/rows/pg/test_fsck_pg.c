@@ -4,6 +4,7 @@
 #include "tests/unit/backend/docs/rows/pg/pg_fixture.h"
 
 #define TYPE_BITS 61440 /* S_IFMT, for SQL */
+#define PAGES_MAX 100	/* No test has so many rows: a look at more of them goes in circles. */
 
 /* Runs SQL with one parameter, on a connection of its own. Returns the first number of the result, or how many rows
  * were changed. */
@@ -27,12 +28,14 @@ static void look(struct worker *w, int phase, uint32_t page, unsigned ret[FSCK_K
 {
 	struct fsck_place at = {.drive = w->scope.drive, .page = page};
 	bool over = false;
+	unsigned pages = 0;
 
 	memset(ret, 0, FSCK_KINDS * sizeof(*ret));
 	fsck_pg_begin(&at, phase);
 	while (!over) {
 		struct pg_result *rows = NULL;
 
+		assert_true(pages++ < PAGES_MAX);
 		assert_ok(w, fsck_pg_page(w->pg, &at, &rows));
 		for (int row = 0; row < pg_rows(rows) && !pg_is_null(rows, row, FSCK_KIND); row++)
 			ret[pg_number(rows, row, FSCK_KIND)]++;
@@ -157,6 +160,26 @@ static void the_last_rows_of_one_drive_are_not_those_of_the_next_one(void **stat
 	with_number("DELETE FROM entry WHERE parent = $1", last);
 	with_number("DELETE FROM xattr WHERE node = $1", last);
 	with_number("DELETE FROM extent WHERE node = $1", last);
+}
+
+static void a_phase_goes_on_behind_a_key_of_any_length(void **state)
+{
+	struct worker *w = *state;
+	unsigned kinds[FSCK_KINDS];
+
+	create(w, root_of(w), "z", S_IFREG | 0644);
+	with_number(
+		"INSERT INTO entry SELECT $1::bigint, 77, true, k FROM (VALUES (convert_to(repeat('x', 300), 'UTF8')),"
+		" (decode(repeat('ff', 300), 'hex')), ('y')) v (k)",
+		root_of(w));
+	with_number(
+		"INSERT INTO xattr SELECT $1::bigint + 77, k, '' FROM (VALUES (convert_to(repeat('x', 300), 'UTF8')),"
+		" (decode(repeat('ff', 300), 'hex')), ('y')) v (k)",
+		root_of(w));
+	look(w, FSCK_PHASE_ENTRIES, 1, kinds);
+	assert_int_equal(kinds[FSCK_ENTRY_WITHOUT_CHILD], 3);
+	look(w, FSCK_PHASE_XATTRS, 1, kinds);
+	assert_int_equal(kinds[FSCK_XATTR_WITHOUT_NODE], 3);
 }
 
 static void an_extent_before_the_begin_of_a_document_is_bad(void **state)
@@ -393,6 +416,7 @@ int main(void)
 		with_worker(each_phase_begins_before_the_first_row_that_its_drive_can_have),
 		with_worker(blocks_begin_before_an_empty_hash),
 		with_worker(the_last_rows_of_one_drive_are_not_those_of_the_next_one),
+		with_worker(a_phase_goes_on_behind_a_key_of_any_length),
 		with_worker(an_extent_before_the_begin_of_a_document_is_bad),
 		with_worker(rows_of_drives_whose_numbers_are_below_1_are_strays),
 		with_worker(a_lost_type_comes_back_where_other_data_says_it),
