@@ -44,9 +44,17 @@
  * The third step is the switch, one statement. Then nothing refers to the blocks in the old store, and they are
  * removed; a service that still reads there does not find them, and looks up the place. Every step may be
  * repeated.
+ *
+ * The settings may name the folder or bucket of another store by mistake. So a block is removed there only if the
+ * database has a row of it or the new store has it, and only until the old store was empty once. And before the
+ * first step, a trial block shows that the new store takes blocks: from that step on, the services put theirs there.
+ *
+ * A move that has begun is taken back by the opposite one, which goes through the same steps: the row then says
+ * that blocks move to where they came from, and those that lie there already need no copy.
  */
 
 #define BAD_MAX 1000	     /* blocks that are logged: a disk that fails altogether must not fill the log */
+#define TRIAL_DRIVE 1	     /* any; no block has a name with a hash of random bytes */
 #define EVERYTHING_S (-3600) /* a cutoff one hour in the future: all blocks are older */
 
 struct mover {
@@ -61,8 +69,9 @@ struct mover {
 	size_t count, next;
 	const char *faults[BLOCK_PLACE_PAGE]; /* why the block is not complete in the new store; NULL: it is */
 	bool rowless;			      /* the blocks of the page have no row, and documents use them */
-	uint64_t bad, removed;
-	int error; /* ends the move */
+	uint64_t bad, removed, unknown;	      /* unknown: blocks in the old store that are not of this database */
+	int error;			      /* ends the move */
+	bool refused;			      /* the log says why already, and another try would end in the same way */
 };
 
 /* ---- one block ---- */
@@ -260,6 +269,8 @@ static int copy_all(struct mover *m, struct block_place_row *row)
 		row->drive = last->drive;
 		memcpy(row->sha256, last->sha256, sizeof(row->sha256));
 		row->begun = true;
+		if (m->bad > 0)
+			continue;
 		row->moved += (int64_t)m->count;
 		log_info(NULL, "op=move moved=%" PRId64, row->moved);
 		failpoint_after_change(&m->failpoint, "move-page");
@@ -273,15 +284,49 @@ static int copy_all(struct mover *m, struct block_place_row *row)
 	return r;
 }
 
-static int remove_one(const struct block_name *name, void *cookie)
+/* ---- the old store ---- */
+
+/* Whether a block of the old store is one of this database; stray: it has no row. */
+static int is_known(struct mover *m, const struct block_name *name, bool stray, bool *ret)
+{
+	uint32_t size;
+	int r = 0;
+
+	if (stray && m->from_kind != BLOCK_KIND_PG)
+		r = m->to->ops->size(m->to, name, &size);
+	*ret = r == 0;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Removes the blocks of the page from the old store, apart from those that are not of this database. */
+static int remove_page(struct mover *m)
+{
+	bool stray[BLOCK_PLACE_PAGE] = {false};
+	const size_t count = m->count;
+	bool known;
+	int r = m->store->ops->blocks_strays(m->store, m->page, count, stray);
+
+	m->count = 0;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = is_known(m, &m->page[i], stray[i], &known);
+		if (r == 0 && !known)
+			m->unknown++;
+		if (r < 0 || !known)
+			continue;
+		r = m->from->ops->remove(m->from, &m->page[i]);
+		m->removed += r == 0;
+		if (r == 0)
+			failpoint_after_change(&m->failpoint, "move-remove");
+	}
+	return r;
+}
+
+static int collect_one(const struct block_name *name, void *cookie)
 {
 	struct mover *m = cookie;
-	const int r = m->from->ops->remove(m->from, name);
 
-	m->removed += r == 0;
-	if (r == 0)
-		failpoint_after_change(&m->failpoint, "move-remove");
-	return r;
+	m->page[m->count++] = *name;
+	return m->count == BLOCK_PLACE_PAGE ? remove_page(m) : 0;
 }
 
 static int remove_all(struct mover *m)
@@ -289,27 +334,93 @@ static int remove_all(struct mover *m)
 	uint32_t folder = 0;
 	int r;
 
-	do
-		r = m->from->ops->each(m->from, &folder, EVERYTHING_S, remove_one, m);
-	while (r == 0 && folder != 0);
+	m->count = 0;
+	do {
+		r = m->from->ops->each(m->from, &folder, EVERYTHING_S, collect_one, m);
+		if (r == 0)
+			r = remove_page(m);
+	} while (r == 0 && folder != 0);
+	if (r == 0 && m->unknown > 0)
+		log_warning(NULL,
+			"op=move from=%s blocks=%" PRIu64
+			" outcome=\"these blocks stay there: this database does not know them, and they may be those of another store\"",
+			block_kind_name(m->from_kind), m->unknown);
 	return r;
 }
 
-static int begin(struct mover *m, struct block_place_row *row)
+/* ---- all of it ---- */
+
+static int refuse(struct mover *m, const char *what)
 {
-	int r = block_place_begin(m->pg, row->place.step, m->to_kind);
+	log_error(NULL, "op=move outcome=\"%s\"", what);
+	m->refused = true;
+	return -EINVAL;
+}
+
+/* Puts a block into the new store, reads it and removes it: as long as that fails, no service may be sent there. */
+static int try_target(struct mover *m)
+{
+	char text[2 * SHA256_BYTES + 1], back[sizeof(text)];
+	struct block_name name = {.drive = TRIAL_DRIVE};
+	uint32_t size = 0;
+	int r = text_random_hex(SHA256_BYTES, text);
 
 	if (r == 0)
+		r = sha256_of(span_of(text, sizeof(text)), name.sha256);
+	if (r == 0)
+		r = m->to->ops->put(m->to, &name, span_of(text, sizeof(text)));
+	if (r == 0)
+		r = m->to->ops->get(m->to, &name, 0, back, sizeof(back), &size);
+	if (r == 0 && (size != sizeof(text) || memcmp(text, back, sizeof(text)) != 0))
+		r = -EBADMSG;
+	if (r == 0)
+		r = m->to->ops->remove(m->to, &name);
+	if (r < 0) {
+		log_error(NULL,
+			"op=move to=%s error=%d text=\"%s\" outcome=\"a trial block could not be stored there; the move has not begun\"",
+			block_kind_name(m->to_kind), r, error_text(r));
+		m->refused = true;
+	}
+	return r;
+}
+
+/* Begins the move, or turns round the opposite one, which has not ended. */
+static int begin(struct mover *m, struct block_place_row *row)
+{
+	const bool turn = row->place.target != BLOCK_KINDS;
+	int r = try_target(m);
+
+	if (r == 0)
+		r = turn ? block_place_turn(m->pg, row->place.step)
+			 : block_place_begin(m->pg, row->place.step, m->to_kind);
+	if (r == 0)
 		r = block_place_read(m->pg, row);
+	if (r == 0 && turn)
+		log_info(NULL, "op=move outcome=\"the move from %s to %s is taken back\"", block_kind_name(m->to_kind),
+			block_kind_name(m->from_kind));
 	if (r == 0)
 		failpoint_after_change(&m->failpoint, "move-begin");
 	return r;
 }
 
-static int refuse(const char *what)
+static int copy_and_switch(struct mover *m, struct block_place_row *row)
 {
-	log_error(NULL, "op=move outcome=\"%s\"", what);
-	return -EINVAL;
+	int r = copy_all(m, row);
+
+	if (r == 0)
+		r = block_place_switch(m->pg, row->place.step);
+	if (r == 0)
+		r = block_place_read(m->pg, row);
+	if (r < 0)
+		return r;
+	log_info(NULL, "op=move outcome=\"blocks lie in %s from now on\"", block_kind_name(m->to_kind));
+	failpoint_after_change(&m->failpoint, "move-switch");
+	return 0;
+}
+
+static bool is_at(const struct block_place_row *row, enum block_kind kind, enum block_kind target)
+{
+	return row->place.kind == kind && row->place.target == target;
 }
 
 static int move(struct mover *m)
@@ -318,36 +429,35 @@ static int move(struct mover *m)
 	int r = block_place_lock(m->pg);
 
 	if (r == -EBUSY)
-		return refuse("another move is under way");
+		return refuse(m, "another move is under way");
 	if (r == 0)
 		r = block_place_read(m->pg, &row);
 	if (r == -ENOENT)
-		return refuse("no docs service has been started on this database yet");
+		return refuse(m, "no docs service has been started on this database yet");
+	if (r == 0 && (is_at(&row, m->from_kind, BLOCK_KINDS) || is_at(&row, m->to_kind, m->from_kind)))
+		r = begin(m, &row);
+	if (r == 0 && is_at(&row, m->from_kind, m->to_kind))
+		r = copy_and_switch(m, &row);
 	if (r < 0)
 		return r;
-	if (row.place.kind == m->from_kind && row.place.target == BLOCK_KINDS)
-		r = begin(m, &row);
-	if (r == 0 && row.place.kind == m->from_kind && row.place.target == m->to_kind) {
-		r = copy_all(m, &row);
-		if (r == 0)
-			r = block_place_switch(m->pg, row.place.step);
-		if (r < 0)
-			return r;
-		log_info(NULL, "op=move outcome=\"blocks lie in %s from now on\"", block_kind_name(m->to_kind));
-		failpoint_after_change(&m->failpoint, "move-switch");
-	} else if (r == 0 && (row.place.kind != m->to_kind || row.place.target != BLOCK_KINDS)) {
+	if (!is_at(&row, m->to_kind, BLOCK_KINDS)) {
 		log_error(NULL, "op=move kind=%s target=%s outcome=\"blocks lie, or move, elsewhere\"",
 			block_kind_name(row.place.kind), block_kind_name(row.place.target));
+		m->refused = true;
 		return -EINVAL;
 	}
-	return r == 0 ? remove_all(m) : r;
+	if (row.begun)
+		r = remove_all(m);
+	if (r == 0 && row.begun && m->unknown == 0)
+		r = block_place_emptied(m->pg, row.place.step);
+	return r;
 }
 
 /* ---- start ---- */
 
 /* The services must be able to read what the mover puts into files, and only the user of a file can. So the mover runs
  * as the user to whom the folder belongs, which is the services' one, and never as root beside them. */
-static int check_owner(const char *folder)
+static int check_owner(struct mover *m, const char *folder)
 {
 	char uid[24];
 	struct stat st;
@@ -360,6 +470,7 @@ static int check_owner(const char *folder)
 	log_error(NULL,
 		"op=move folder=\"%s\" outcome=\"the folder belongs to the user %s, and so must the files in it, or the services cannot read them; run this as that user: runuser -u %s -- nephos-docs ...\"",
 		folder, name, name);
+	m->refused = true;
 	return -EPERM;
 }
 
@@ -369,22 +480,22 @@ static int parse(struct mover *m, const struct config *config, const char *text)
 
 	if (!colon || block_kind_parse(span_of(text, (size_t)(colon - text)), &m->from_kind) < 0 ||
 		block_kind_parse(span_str(colon + 1), &m->to_kind) < 0 || m->from_kind == m->to_kind)
-		return refuse("--blocks-move is FROM:TO, two of dir, pg and s3");
+		return refuse(m, "--blocks-move is FROM:TO, two of dir, pg and s3");
 #ifdef NEPHOS_FAILPOINTS
 	if (failpoint_parse(config_text(config, "failpoint"), &m->failpoint) < 0)
-		return refuse("no such failpoint");
+		return refuse(m, "no such failpoint");
 #endif
 	int r = 0;
 
 	if ((m->from_kind == BLOCK_KIND_DIR || m->to_kind == BLOCK_KIND_DIR) && config_has(config, "blocks-dir"))
-		r = check_owner(config_text(config, "blocks-dir"));
+		r = check_owner(m, config_text(config, "blocks-dir"));
 	if (r == 0)
 		r = block_stores_each(config, m->stores);
 	if (r < 0)
 		return r;
 	m->from = m->stores[m->from_kind];
 	m->to = m->stores[m->to_kind];
-	return !m->from || !m->to ? refuse("the settings must say how to reach both stores") : 0;
+	return !m->from || !m->to ? refuse(m, "the settings must say how to reach both stores") : 0;
 }
 
 int mover_run(struct service *s, const char *text)
@@ -408,7 +519,7 @@ int mover_run(struct service *s, const char *text)
 	if (r == 0)
 		log_info(NULL, "op=move from=%s to=%s removed=%" PRIu64 " outcome=\"done\"",
 			block_kind_name(m->from_kind), block_kind_name(m->to_kind), m->removed);
-	else
+	else if (!m->refused)
 		log_error(NULL, "op=move error=%d text=\"%s\" outcome=\"not done; started again it goes on\"", r,
 			error_text(r));
 	if (m->store)

@@ -199,6 +199,58 @@ check_eq "a move to s3 without the settings for S3 exits with 1" 1 $?
 check "a move to s3 without the settings for S3 logs that it needs to know how to reach both places" \
 	grep -q 'how to reach both' "$WORK/mover.log"
 
+# ---- a move whose target cannot be used, and one that is taken back ----
+place() { number "SELECT kind || coalesce(':' || target, '') FROM block_place"; }
+check_eq "the blocks lie in files before a move to an S3 service that does not answer" dir "$(place)"
+(umask 077 && printf 'AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\n' >"$WORK/no.keys")
+NOWHERE=(--s3-endpoint http://127.0.0.1:1 --s3-bucket nowhere --s3-keys "$WORK/no.keys")
+move --blocks-move dir:s3 "${NOWHERE[@]}"
+check_eq "a move to an S3 service that does not answer exits with 1" 1 $?
+check_eq "a move to an S3 service that does not answer has not begun" dir "$(place)"
+check "a move to an S3 service that does not answer logs that a trial block could not be stored" \
+	grep -q 'a trial block could not be stored' "$WORK/mover.log"
+move --failpoint after-commit:move-copy
+check_eq "a move to pg that is killed after its first copy exits with 137" 137 $?
+check_eq "the killed move is under way" dir:pg "$(place)"
+head -c 300000 /dev/urandom >"$WORK/f15"
+check_eq "PUT of the file f15 while blocks move gets 201" 201 "$(put "$U" f15)"
+back
+check_eq "the opposite move, which takes the killed move back, exits with 0" 0 $?
+check_eq "the blocks lie in files after the move was taken back" dir "$(place)"
+check_eq "no block is left in rows after the move was taken back" 0 "$(number "SELECT count(*) FROM block_data")"
+check_eq "the folder has as many files as there are blocks after the move was taken back" \
+	"$(number "SELECT count(*) FROM block")" "$(files)"
+for i in 13 14 15; do
+	check_eq "GET of the file f$i returns its bytes after the move was taken back" \
+		"$(sha256sum <"$WORK/f$i")" "$(whole "$URL_docs_2" "f$i")"
+done
+
+# ---- a folder that has the blocks of another store ----
+cp -r "$WORK/blocks" "$WORK/clone"
+file=$(find "$WORK/clone" -type f | head -n 1)
+mkdir -p "$WORK/other/ab/cd"
+cp "$file" "$WORK/other/ab/cd/1-abcd$(printf 0%.0s {1..60})-7"
+move
+check_eq "the move to pg after the move that was taken back exits with 0" 0 $?
+move --blocks-dir "$WORK/clone"
+check_eq "a move from the folder of a clone, when all blocks lie in pg, exits with 0" 0 $?
+check_eq "a move when all blocks lie in the target removes nothing from the folder of a clone" \
+	"$(number "SELECT count(*) FROM block")" "$(find "$WORK/clone" -type f | wc -l)"
+back
+check_eq "the move to dir before the move from another store's folder exits with 0" 0 $?
+move --failpoint after-commit:move-switch
+check_eq "a move to pg that is killed after its switch exits with 137 again" 137 $?
+move --blocks-dir "$WORK/other"
+check_eq "a move that removes the old blocks, with the folder of another store, exits with 0" 0 $?
+check_eq "a block that the database does not know stays in the folder of another store" \
+	1 "$(find "$WORK/other" -type f | wc -l)"
+check "a move that leaves unknown blocks logs how many" grep -q 'blocks=1 .*does not know them' "$WORK/mover.log"
+move
+check_eq "the same move with the right folder exits with 0" 0 $?
+check_eq "the same move with the right folder leaves no block in a file" 0 "$(files)"
+back
+check_eq "the move to dir after the move from another store's folder exits with 0" 0 $?
+
 # ---- to an S3 service, and a docs service that was not configured for it ----
 s3_start
 AT_S3=(--s3-endpoint "$S3_URL" --s3-bucket $S3_BUCKET --s3-keys "$WORK/s3.keys")

@@ -72,11 +72,26 @@ int block_place_begin(struct pg *pg, int64_t step, enum block_kind target)
 	return change(pg, &SQL_BLOCK_PLACE_BEGIN, params, 2);
 }
 
-int block_place_switch(struct pg *pg, int64_t step)
+static int change_step(struct pg *pg, const struct pg_statement *statement, int64_t step)
 {
 	const struct pg_param params[] = {PG_P_I64(step)};
 
-	return change(pg, &SQL_BLOCK_PLACE_SWITCH, params, 1);
+	return change(pg, statement, params, 1);
+}
+
+int block_place_switch(struct pg *pg, int64_t step)
+{
+	return change_step(pg, &SQL_BLOCK_PLACE_SWITCH, step);
+}
+
+int block_place_turn(struct pg *pg, int64_t step)
+{
+	return change_step(pg, &SQL_BLOCK_PLACE_TURN, step);
+}
+
+int block_place_emptied(struct pg *pg, int64_t step)
+{
+	return change_step(pg, &SQL_BLOCK_PLACE_EMPTIED, step);
 }
 
 /* first: the column with the drive; the hash and the generation follow. */

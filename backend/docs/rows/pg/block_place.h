@@ -12,7 +12,7 @@ struct block_place_row {
 	struct block_place place;
 	uint32_t drive; /* the last block that was copied */
 	uint8_t sha256[32];
-	bool begun;    /* a block was copied already */
+	bool begun; /* a block was copied already; after the switch: the store that blocks came from is not empty yet */
 	int64_t moved; /* number of blocks copied */
 };
 
@@ -26,6 +26,8 @@ int block_place_first(struct pg *pg, enum block_kind kind); /* unless the row ex
 /* Begin and end a move. -ESTALE: the row has another step by now. */
 int block_place_begin(struct pg *pg, int64_t step, enum block_kind target);
 int block_place_switch(struct pg *pg, int64_t step);
+int block_place_turn(struct pg *pg, int64_t step);    /* the move goes into the other direction; -ESTALE */
+int block_place_emptied(struct pg *pg, int64_t step); /* resets begun after the switch; -ESTALE */
 /* The next blocks that have a row, behind the one that was copied last: at most BLOCK_PLACE_PAGE. */
 int block_place_page(struct pg *pg, const struct block_place_row *row, struct block_name *ret, size_t *ret_count);
 /* A page of the extents behind the place where *at is, which is moved on: those of their blocks that have no row, each

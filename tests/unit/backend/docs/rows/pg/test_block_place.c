@@ -88,6 +88,53 @@ static void a_move_begins_progresses_and_switches_only_by_its_current_step(void 
 	assert_int_equal(row.place.step, 3);
 }
 
+static void a_move_turns_round_until_it_has_switched(void **state)
+{
+	struct worker *w = *state;
+	struct block_name page[BLOCK_PLACE_PAGE];
+	size_t count;
+
+	forget(w);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	assert_int_equal(block_place_turn(w->pg, 1), -ESTALE);
+	assert_ok(w, block_place_begin(w->pg, 1, BLOCK_KIND_S3));
+	assert_ok(w, store_block(w, 7, 2));
+	struct block_place_row row = row_of(w);
+	assert_ok(w, block_place_page(w->pg, &row, page, &count));
+	assert_ok(w, block_place_progress(w->pg, 2, &page[count - 1], count));
+	assert_int_equal(block_place_turn(w->pg, 1), -ESTALE);
+	assert_ok(w, block_place_turn(w->pg, 2));
+	row = row_of(w);
+	assert_int_equal(row.place.kind, BLOCK_KIND_S3);
+	assert_int_equal(row.place.target, BLOCK_KIND_DIR);
+	assert_int_equal(row.place.step, 3);
+	assert_false(row.begun); /* all blocks are looked at again */
+	assert_int_equal(row.moved, 0);
+	assert_int_equal(store_block(w, 8, 2), -ENOENT);
+}
+
+static void a_switched_move_is_begun_until_the_old_store_is_emptied(void **state)
+{
+	struct worker *w = *state;
+	struct block_name page[BLOCK_PLACE_PAGE];
+	size_t count;
+
+	forget(w);
+	assert_ok(w, block_place_first(w->pg, BLOCK_KIND_DIR));
+	assert_ok(w, block_place_begin(w->pg, 1, BLOCK_KIND_PG));
+	assert_ok(w, store_block(w, 9, 2));
+	struct block_place_row row = row_of(w);
+	assert_ok(w, block_place_page(w->pg, &row, page, &count));
+	assert_ok(w, block_place_progress(w->pg, 2, &page[count - 1], count));
+	assert_int_equal(block_place_emptied(w->pg, 2), -ESTALE); /* blocks still move */
+	assert_ok(w, block_place_switch(w->pg, 2));
+	assert_true(row_of(w).begun);
+	assert_int_equal(block_place_emptied(w->pg, 2), -ESTALE);
+	assert_ok(w, block_place_emptied(w->pg, 3));
+	assert_false(row_of(w).begun);
+	assert_int_equal(row_of(w).place.step, 3);
+}
+
 static void a_block_is_stored_only_under_the_current_step_or_step_zero(void **state)
 {
 	struct worker *w = *state;
@@ -205,6 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_worker(the_first_block_place_is_kept_and_later_ones_are_ignored),
 		with_worker(a_move_begins_progresses_and_switches_only_by_its_current_step),
+		with_worker(a_move_turns_round_until_it_has_switched),
+		with_worker(a_switched_move_is_begun_until_the_old_store_is_emptied),
 		with_worker(a_block_is_stored_only_under_the_current_step_or_step_zero),
 		with_worker(a_write_that_waits_for_a_beginning_move_is_then_refused),
 		with_worker(a_move_cannot_begin_until_a_writers_transaction_ends),
