@@ -96,13 +96,13 @@ user_of() {
 	fi
 }
 
-# wait_until SECONDS COMMAND…: polls every 50 ms.
+# wait_until SECONDS COMMAND…: polls every 50 ms. The clock counts, not the number of tries: a command that asks a
+# process that hangs may itself take seconds.
 wait_until() {
-	local tries=$(($1 * 20))
+	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
+		[ "$SECONDS" -le "$end" ] || return 1
 		sleep 0.05
 	done
 }

@@ -62,7 +62,7 @@ open_store() {
 		is_running patroni-1 || is_running patroni-2 || is_running patroni-3 || die "the store in $DATA does not run; scripts/up --data $DATA"
 		find_standbys
 	fi
-	wait_until 30 primary_answers || die "the database of the store in $DATA does not answer; scripts/up --data $DATA"
+	wait_until 60 primary_answers || die "the database of the store in $DATA does not answer; scripts/up --data $DATA"
 }
 
 primary_answers() { psql_as postgres docs -c 'SELECT'; }

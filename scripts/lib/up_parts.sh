@@ -55,12 +55,11 @@ start() {
 
 # await PART SECONDS COMMAND…: waits until COMMAND succeeds; fails after SECONDS, or when the process of the part ends.
 await() {
-	local part=$1 tries=$(($2 * 20))
+	local part=$1 end=$((SECONDS + $2))
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		! process_gone "$(pid_of "$part")" || failed "$part" "its process has ended"
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || failed "$part" "it does not answer"
+		[ "$SECONDS" -le "$end" ] || failed "$part" "it does not answer"
 		sleep 0.05
 	done
 }

@@ -17,7 +17,7 @@ data_is_left() { ! readlink /proc/[0-9]*/cwd 2>/dev/null | grep -qxF "$PGDATA"; 
 # unrelated process. The files lie in folders of PostgreSQL's user, so this user removes them.
 clear_killed_postgres() {
 	is_running postgres && return 0
-	wait_until 20 data_is_left || failed postgres "processes of the one before still use $PGDATA"
+	wait_until 60 data_is_left || failed postgres "processes of the one before still use $PGDATA"
 	# shellcheck disable=SC2016
 	by_postgres sh -c 'for lock; do [ ! -s "$lock" ] || [ ! -d "/proc/$(head -n 1 "$lock")" ] || rm -f "$lock"; done' - \
 		"$PGDATA/postmaster.pid" "$SOCKETS/.s.PGSQL.5432.lock"
@@ -98,7 +98,7 @@ start_postgres() {
 		-c max_wal_size="$(log_megabytes "$PGDATA")MB" -c checkpoint_timeout=15min -c shared_preload_libraries=pg_stat_statements \
 		-c unix_socket_permissions=0777 -c "hba_file=$DATA/run/pg_hba.conf" \
 			-c "ident_file=$DATA/run/pg_ident.conf"
-	await postgres 30 "$PGBIN/pg_isready" -q -h "$SOCKETS" -p 5432 -U postgres -d postgres
+	await postgres 60 "$PGBIN/pg_isready" -q -h "$SOCKETS" -p 5432 -U postgres -d postgres
 	make_roles >>"$DATA/log/postgres.log" 2>&1 || failed postgres "its roles and databases could not be made"
 }
 

@@ -73,8 +73,8 @@ choose_settings() {
 	[ -z "$flag_standbys" ] || [ "$flag_standbys" = "$STANDBYS" ] ||
 		say "--standbys $flag_standbys is ignored: this store was made with $STANDBYS"
 	wanted=$(mount_point)
-	if [ -n "$wanted" ] && [ "$wanted" != "$MOUNT" ]; then
-		! is_running mount || die "it is mounted on $MOUNT; scripts/down first, then mount it elsewhere"
+	if [ "$wanted" != "$MOUNT" ] && { [ -n "$wanted" ] || [ -n "${with_mount:-}" ]; }; then
+		! is_running mount || die "it is mounted on $MOUNT; scripts/down first, then mount it elsewhere, or not at all"
 		MOUNT=$wanted
 		check_setting MOUNT "$MOUNT"
 		write_settings "$DATA/settings"

@@ -4,8 +4,8 @@
 # lies where nobody else can read it; PostgreSQL takes connections over TCP only from Patroni's two roles, by password.
 # shellcheck shell=bash
 
-ETCD_START_S=30	    # until etcd answers: two of three members must have found each other
-STANDBYS_START_S=90 # until there is a primary and a standby follows it: the first time a copy of the whole is made
+ETCD_START_S=60	     # until etcd answers: two of three members must have found each other
+STANDBYS_START_S=240 # until there is a primary and a standby follows it: the first time a copy of the whole is made
 
 # shellcheck source=scripts/lib/patroni/node.sh
 . "$ROOT/scripts/lib/patroni/node.sh"
@@ -153,20 +153,19 @@ parts_run() {
 
 # await_nodes SECONDS COMMAND…: until it is so; a part that ends meanwhile is told of.
 await_nodes() {
-	local tries=$(($1 * 10))
+	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		parts_run $(standby_parts)
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
+		[ "$SECONDS" -le "$end" ] || return 1
 		sleep 0.1
 	done
 }
 
 start_standbys() {
 	local n
-	second_standby_s=2
-	[ -d "$DATA/postgres-1/data" ] || second_standby_s=30
+	second_standby_s=4
+	[ -d "$DATA/postgres-1/data" ] || second_standby_s=60
 	write_rules
 	for n in 1 2 3; do write_node "$n"; done
 	give_secrets
@@ -174,7 +173,7 @@ start_standbys() {
 	for n in 1 2 3; do
 		start "patroni-$n" "$PATRONI/bin/python3" -B "$DATA/standbys/start" "$DATA/standbys/patroni-$n.yml"
 	done
-	wait_until "$ETCD_START_S" etcd_is_healthy || failed etcd-1 "two of the three do not find each other"
+	wait_until "$ETCD_START_S" etcd_is_healthy || failed etcd-1 "two of the three do not find each other, or hang; kill -9 those that hang, and start again"
 	[ "$(cat "$DATA/standbys/roles" 2>/dev/null)" != "$(roles_sum)" ] || return 0
 	await_first_standby
 	make_roles >>"$DATA/log/patroni-1.log" 2>&1 || failed patroni-1 "the roles and databases could not be made"

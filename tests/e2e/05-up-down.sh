@@ -105,6 +105,26 @@ check "up prints the line about the cluster key from the log of docs-2" grep -q 
 mv "$WORK/cluster.key" "$D/cluster.key"
 check "up starts docs-2 once the cluster key is valid again" up
 
+check "down stops the store before it is started without its mount" down
+check "up with an empty --mount starts the store" up --mount ""
+check_not "nothing is mounted after up with an empty --mount" mountpoint -q "$M"
+check "a later up without flags succeeds" up
+check_not "a later up without flags mounts nothing, either" mountpoint -q "$M"
+check "up with --mount mounts the drive again" up --mount "$M"
+check "the drive is mounted again" mountpoint -q "$M"
+
+check_refused "up refuses an empty --data" 'the value of --data is empty' "$E2E_ROOT/scripts/up" --data ""
+for script in down backup restore; do
+	check_refused "$script refuses an empty --data" '--data needs a value' "$E2E_ROOT/scripts/$script" --data "" "$WORK/nowhere"
+done
+# Each try takes a second, as when a process hangs. Forty tries, which elsewhere take two seconds, would take forty.
+waits_by_the_clock() (
+	. "$E2E_ROOT/scripts/lib/store.sh"
+	begin=$SECONDS
+	! wait_until 2 sh -c 'sleep 1; false' && [ $((SECONDS - begin)) -le 10 ]
+)
+check "a wait for something that hangs ends after its time" waits_by_the_clock
+
 at_end '"$E2E_ROOT/scripts/down" --data "$WORK/second"'
 second() { "$E2E_ROOT/scripts/up" --data "$WORK/second" --port "$1"; }
 check_refused "up refuses to make a store on ports that are already taken" \
