@@ -124,7 +124,7 @@ const struct command command_backup = {
 	.arguments = "[--data DIR] FOLDER|s3://BUCKET[/PREFIX]",
 	.summary = "copy a whole store while it runs",
 	.details =
-		"Runs on the machine of the store, as the store's owner or root. The copy holds everything that was acknowledged\n"
+		"Runs on the machine of the store, as the user who started it. The copy holds everything that was acknowledged\n"
 		"before the backup began, as of one moment; an interrupted backup leaves no copy. Blocks that an earlier copy\n"
 		"has stored there are not copied again. The copy holds the secrets of the store.\n",
 	.flags = backup_flags,

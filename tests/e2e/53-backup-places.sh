@@ -74,6 +74,16 @@ check_eq "the next backup removes all .new files of the killed backup" "" "$(fin
 check "nephos restore --check finds the backup after the killed one whole" restore --check "$B"
 check_refused "nephos restore --check with --data fails" '--check makes no store: leave --data out' \
 	restore_says --check --data "$R" "$B"
+check_refused "nephos restore refuses to make a store in the backup" "$B/inside lies in the backup, $B" \
+	restore_says --data "$B/inside" "$B"
+check_not "nothing is in the backup after the refused restore" test -e "$B/inside"
+if [ "$(id -u)" = 0 ]; then
+	mkdir -m 700 "$WORK/closed"
+	closed() { (cd / && setpriv --reuid=nobody --regid=nogroup --clear-groups "$E2E_ROOT/scripts/restore" --data "$WORK/none" "$@"); }
+	chmod o+x "$WORK"
+	check_refused "a restore by a user who may not read the backup says whose it is" \
+		"$WORK/closed belongs to root, and cannot be read by you" closed "$WORK/closed"
+fi
 mkdir "$WORK/nothing"
 check_refused "nephos restore --check of a folder below /tmp without a backup says that it is no copy" \
 	"$WORK/nothing is no copy of a store: it has no manifest" restore_says --check "$WORK/nothing"
