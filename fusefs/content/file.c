@@ -167,6 +167,12 @@ bool file_place_tail(struct inode *inode)
 	return to != f->dirty.tail && dirty_move_tail(&f->dirty, to) == 0;
 }
 
+void file_is_elsewhere(struct inode *inode)
+{
+	inode->pages_seq = 0;
+	inode->file->elsewhere = true;
+}
+
 void file_drop_content(struct core *core, struct file *f)
 {
 	if (!f)

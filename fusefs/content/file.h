@@ -86,6 +86,9 @@ struct file {
 	bool ctime_shown;		   /* mtime was shown as the time of change */
 	bool lost;			   /* when the round in flight ends, its data is dropped */
 	struct append append;		   /* the last write() to the end; more may come behind its parts in dirty */
+	/* The kernel has appended bytes that are not stored yet in its pages at another position: once they are stored,
+	 * it drops its pages. */
+	bool elsewhere;
 	bool drop_setid; /* a writer without privilege bypassed the page cache: storing clears the set-id bits */
 	/* For the flusher. */
 	enum file_state state;
@@ -118,6 +121,15 @@ bool file_is_refused(const struct file *f);   /* its unstored data may yet be dr
 int64_t file_size(const struct inode *inode); /* including dirty data */
 /* Moves the appended bytes that are not being flushed to the end of all known data. True: they were elsewhere. */
 bool file_place_tail(struct inode *inode);
+/*
+ * To be called when the kernel may have appended bytes in its pages at another position than the mount, because others
+ * have changed the length of the file. The kernel asks for the attributes before the next read or lseek, and drops its
+ * pages by itself, as the size differs. Only pages that are mapped, or spliced, may stay: the kernel is told to drop
+ * them when the bytes are stored, not now. For it ignores the attributes of an answer that it asked for before it was
+ * told: if they are those of the caller's next call, a read misses what was just written, and SEEK_END finds another
+ * end.
+ */
+void file_is_elsewhere(struct inode *inode);
 /* Takes over the content of a small file from an answer of position `seen`. Content that is known already, or
  * dirty, stays. */
 void file_learn_inline(struct core *core, struct inode *inode, const struct item *item, int64_t seen);

@@ -196,7 +196,7 @@ static int write_dirty(struct flusher *fl, struct file *f, const struct flush_da
 		append_part(&f->append, data->tid, data->size, data->at + (int64_t)data->size, clock_mono_ns());
 	/* The kernel puts the bytes into its pages at the position that it takes for the end. */
 	if (end != data->at)
-		core_drop_pages(fl->core, f->inode);
+		file_is_elsewhere(f->inode);
 	return 0;
 }
 

@@ -310,6 +310,19 @@ static void tell(struct round *r, struct news *news)
 		flush_room_failed(r->flusher, r->file, news->error);
 }
 
+/* The kernel has bytes elsewhere: those that have just been stored, or those that come behind what others have
+ * stored. */
+static void drop_pages(const struct round *r, int error)
+{
+	struct file *f = r->file;
+	const bool stored = r->with_data && error == 0;
+
+	if (!file_place_tail(f->inode) && !(f->elsewhere && stored))
+		return;
+	f->elsewhere = false;
+	core_drop_pages(r->flusher->core, f->inode);
+}
+
 void flush_round_end(struct round *r, int error, const struct op_result *results, size_t count)
 {
 	struct flusher *fl = r->flusher;
@@ -328,8 +341,7 @@ void flush_round_end(struct round *r, int error, const struct op_result *results
 		round_stored(r, results, count, &news);
 	else
 		round_refused(r, error, &news);
-	if (file_place_tail(inode))
-		core_drop_pages(fl->core, inode);
+	drop_pages(r, error);
 	tell(r, &news);
 	round_free(r);
 	if (f->lost)

@@ -91,7 +91,7 @@ static void on_learnt(void *cookie, struct inode *inode, const struct item *item
 	struct fs *fs = cookie;
 
 	if (file_place_tail(inode))
-		core_drop_pages(&fs->core, inode);
+		file_is_elsewhere(inode);
 	if (fresh)
 		file_learn_inline(&fs->core, inode, item, seen);
 }

@@ -197,8 +197,15 @@ static void tell_document(struct notify *n, struct lane *lane, struct place *p)
 		n->calls.content(n->cookie, p->node);
 	else if (attached)
 		n->calls.attributes(n->cookie, p->node);
-	thens_fire(thens);
-	pthread_mutex_lock(&n->lock);
+	do {
+		thens_fire(thens);
+		pthread_mutex_lock(&n->lock);
+		/* Those that came during the call, and have no further notice to wait for. */
+		thens = p->attributes ? NULL : p->thens;
+		p->thens = thens ? NULL : p->thens;
+		if (thens)
+			pthread_mutex_unlock(&n->lock);
+	} while (thens);
 }
 
 static void *lane_main(void *cookie)
@@ -415,6 +422,23 @@ void notify_attributes(struct notify *n, uint64_t node)
 void notify_content(struct notify *n, uint64_t node)
 {
 	add_document(n, node, true);
+}
+
+bool notify_settles(struct notify *n, uint64_t node, void (*done)(void *cookie), void *cookie)
+{
+	struct then *then = NULL;
+	struct place *p;
+
+	pthread_mutex_lock(&n->lock);
+	HASH_FIND(hh, n->lanes[DOCUMENTS].by_node, &node, sizeof(node), p);
+	if (p)
+		then = malloc(sizeof(*then)); /* without memory nobody waits */
+	if (then) {
+		*then = (struct then){p->thens, done, cookie};
+		p->thens = then;
+	}
+	pthread_mutex_unlock(&n->lock);
+	return then != NULL;
 }
 
 uint64_t notify_lost(struct notify *n)

@@ -47,6 +47,9 @@ void notify_content(struct notify *n, uint64_t node);
 /* A notice about attributes, or about pages and attributes. done is called on a thread of the lane when the kernel
  * has dropped them, or without that when the kernel cannot be notified; when the lane ends, done is called, too. */
 void notify_then(struct notify *n, uint64_t node, bool pages, void (*done)(void *cookie), void *cookie);
+/* True when notices about the document are queued or in progress: done is called, on a thread of the lane, when they
+ * have been given. False: there are none, and done will not be called. */
+bool notify_settles(struct notify *n, uint64_t node, void (*done)(void *cookie), void *cookie);
 uint64_t notify_lost(struct notify *n); /* how many notices did not fit */
 
 #endif

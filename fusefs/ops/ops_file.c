@@ -43,17 +43,12 @@ void ops_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 
 /* -- flush and fsync -- */
 
-static void on_stored(void *cookie, int error)
+/* The caller holds the core's lock. */
+static void answer_stored(struct ask *ask, int error)
 {
-	struct ask *ask = cookie;
 	struct handle *h = ask->peer;
-	fuse_req_t req;
+	fuse_req_t req = ask_take(ask);
 
-	/* The data was already being stored, and for that attempt no gateway answered for the full time. A request
-	 * that came later waits as long as other calls do, counted from its own start. */
-	if (ask_stored_again(ask, error, on_stored))
-		return;
-	req = ask_take(ask);
 	/* Reports the failure that this handle has not reported yet, the current one or an earlier one. */
 	if (req) {
 		int earlier = flush_take_error(ask->inode->file, &h->error_seen);
@@ -61,6 +56,38 @@ static void on_stored(void *cookie, int error)
 		ops_error(req, error < 0 ? error : earlier);
 	}
 	ask_free(ask);
+}
+
+/* Runs on a thread of notify. */
+static void on_settled(void *cookie)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+
+	core_lock(&fs->core);
+	core_call_over(&fs->core);
+	answer_stored(ask, 0);
+	core_unlock(&fs->core);
+}
+
+static void on_stored(void *cookie, int error)
+{
+	struct ask *ask = cookie;
+	struct fs *fs = ask->fs;
+
+	/* The data was already being stored, and for that attempt no gateway answered for the full time. A request
+	 * that came later waits as long as other calls do, counted from its own start. */
+	if (ask_stored_again(ask, error, on_stored))
+		return;
+	/* The store may have put appended bytes elsewhere: the kernel is told so before the caller goes on, see
+	 * file_is_elsewhere. */
+	if (error == 0 && ask->req && fs->notify &&
+		notify_settles(fs->notify, ops_node_of(fs, ask->inode->id), on_settled, ask)) {
+		core_call_begins(&fs->core);
+		ask->cancel = ask_cancel_shared;
+		return;
+	}
+	answer_stored(ask, error);
 }
 
 /* whole: the last append is certainly complete. */

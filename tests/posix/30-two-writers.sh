@@ -350,6 +350,26 @@ def wait_for(what):
     while not os.path.exists(what):
         if time.monotonic() > until: fail("never seen", what)
         time.sleep(0.001)
+def own_end():
+    """After an append to a file whose length the other has changed, the same program finds its end, and all that it wrote."""
+    for i in range(rounds):
+        who, name, mine = i % 2, "own%d" % i, b"m" * (23, 4096, 20000)[i % 3]
+        fd = os.open(path(who, name), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        os.write(fd, b"f" * 5000); os.fsync(fd)
+        wait_for(path(1 - who, name))
+        there = os.open(path(1 - who, name), os.O_RDWR | os.O_APPEND)
+        os.ftruncate(there, 100) if i % 5 == 4 else os.write(there, b"t" * 9343)
+        os.fsync(there)
+        os.close(os.open(path(1 - who, name + ".later"), os.O_WRONLY | os.O_CREAT, 0o644))
+        wait_for(path(who, name + ".later")) # then the change is known here, but the kernel has not asked for the size
+        time.sleep(0.1) # until the kernel was told
+        want = os.pread(there, 1 << 20, 0) + mine
+        os.write(fd, mine)
+        if i % 4 > 1: os.fsync(fd)
+        looks = [lambda: os.lseek(fd, 0, os.SEEK_END) == len(want), lambda: os.pread(fd, 1 << 20, 0) == want]
+        for n in (0, 1):
+            if not looks[(i // 4 + n) % 2](): fail("round", i, "look", (i // 4 + n) % 2, "does not see its own append")
+        os.close(fd); os.close(there)
 def emptied():
     """rm -r of a folder that was made here removes what others have put into it, and were answered: by REST, by the other mount."""
     for i in range(rounds):
@@ -384,6 +404,8 @@ check "records that two mounts append in turns, each with its own open, are all 
 check "concurrent appends of four threads on two mounts are stored once, whole and in order" two at_once 40
 check "lines that two shells append with echo >> are all stored" two shells 30
 check "an append of 3 MiB is stored in one piece" two large
+check "a program finds the end of its own append to a file that the other mount has made longer or shorter" \
+	two own_end 60
 check "an append of 40 MiB is split only by another mount, into pieces of 16 MiB or more" two huge
 check "appends and writes at offsets of one file keep their order" two mixed
 

@@ -11,14 +11,39 @@
 
 /* -- steps -- */
 
-static void append(struct fixture *f, const char *text)
+static int64_t size_of(struct fixture *f)
 {
-	struct flush_data data = {.from = text, .size = strlen(text), .append = true};
+	int64_t size;
 
 	core_lock(&f->fs->core);
-	data.at = file_size(f->inode);
+	size = file_size(f->inode);
+	core_unlock(&f->fs->core);
+	return size;
+}
+
+/* An append of a program, where the kernel takes `end` to be the end. */
+static void append_behind(struct fixture *f, int64_t end, const char *text)
+{
+	const struct flush_data data = {.at = end, .from = text, .size = strlen(text), .append = true};
+
+	core_lock(&f->fs->core);
 	assert_int_equal(flush_write(&f->fs->flusher, f->inode, &data), 0);
 	core_unlock(&f->fs->core);
+}
+
+static void append(struct fixture *f, const char *text)
+{
+	append_behind(f, size_of(f), text);
+}
+
+static bool is_elsewhere(struct fixture *f)
+{
+	bool elsewhere;
+
+	core_lock(&f->fs->core);
+	elsewhere = f->inode->file->elsewhere;
+	core_unlock(&f->fs->core);
+	return elsewhere;
 }
 
 static void put(struct fixture *f, int64_t at, const char *text)
@@ -72,16 +97,6 @@ static void refresh(struct fixture *f)
 	assert_int_equal(attributes_refresh(&f->fs->core, f->inode, on_refreshed, &o), 0);
 	core_unlock(&f->fs->core);
 	assert_int_equal(outcome_wait(&o), 0);
-}
-
-static int64_t size_of(struct fixture *f)
-{
-	int64_t size;
-
-	core_lock(&f->fs->core);
-	size = file_size(f->inode);
-	core_unlock(&f->fs->core);
-	return size;
 }
 
 /* -- where appends go -- */
@@ -138,8 +153,24 @@ static void unstored_appended_data_moves_when_the_mount_learns_of_a_new_end(void
 	other_appends(f, "; theirs");
 	refresh(f);
 	assert_reads(f, "mine 1, theirs, mine 2, ; theirsmine 3", false);
+	assert_true(is_elsewhere(f)); /* in the pages of the kernel, which drops them when the bytes are stored */
 	assert_int_equal(sync_file(f), 0);
 	assert_reads(f, "mine 1, theirs, mine 2, ; theirsmine 3", false);
+	assert_false(is_elsewhere(f));
+}
+
+static void an_append_at_an_end_that_is_no_longer_the_end_is_elsewhere_until_it_is_stored(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "mine 1, ");
+	assert_false(is_elsewhere(f));
+	append_behind(f, 3, "mine 2");
+	assert_true(is_elsewhere(f));
+	assert_reads(f, "mine 1, mine 2", true);
+	assert_int_equal(sync_file(f), 0);
+	assert_false(is_elsewhere(f));
+	assert_reads(f, "mine 1, mine 2", false);
 }
 
 static void writes_at_an_offset_are_sent_before_appended_data_in_one_batch(void **state)
@@ -274,6 +305,7 @@ int main(void)
 		TEST(appends_of_one_round_become_one_op_and_are_readable_before_it),
 		TEST(an_append_is_stored_after_data_that_another_mount_appended_meanwhile),
 		TEST(unstored_appended_data_moves_when_the_mount_learns_of_a_new_end),
+		TEST(an_append_at_an_end_that_is_no_longer_the_end_is_elsewhere_until_it_is_stored),
 		TEST(writes_at_an_offset_are_sent_before_appended_data_in_one_batch),
 		TEST(a_write_into_unstored_appended_bytes_is_stored_after_the_append),
 		TEST(write_through_appends_keep_their_order_and_follow_foreign_appends),

@@ -17,12 +17,13 @@
 #define FOLDERS 16
 #define DEADLINE_S 10 /* only reached when something hangs */
 
-/* A kernel in which calls for folders with a number below `locked` wait. */
+/* A kernel in which calls for folders with a number below `locked` wait, and those for content while `holds`. */
 struct kernel {
 	struct notify *notify;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint64_t locked;
+	bool holds;
 	unsigned entries, attributes, contents, dones, waiting, at_once[FOLDERS], most[FOLDERS];
 	char last[16];
 };
@@ -68,6 +69,13 @@ static void content(void *cookie, uint64_t node)
 	struct kernel *k = cookie;
 
 	(void)node;
+	pthread_mutex_lock(&k->lock);
+	k->waiting++;
+	pthread_cond_broadcast(&k->changed);
+	while (k->holds)
+		pthread_cond_wait(&k->changed, &k->lock);
+	k->waiting--;
+	pthread_mutex_unlock(&k->lock);
 	count(k, &k->contents);
 }
 
@@ -87,6 +95,14 @@ static void lock_folders(struct kernel *k, uint64_t below)
 {
 	pthread_mutex_lock(&k->lock);
 	k->locked = below;
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void hold_content(struct kernel *k, bool holds)
+{
+	pthread_mutex_lock(&k->lock);
+	k->holds = holds;
 	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 }
@@ -210,6 +226,28 @@ static void notify_then_calls_back_after_the_notice_of_content_or_attributes(voi
 	assert_int_equal(k->attributes, 1);
 }
 
+static void notify_settles_calls_back_after_the_notices_that_are_queued_or_in_progress(void **state)
+{
+	struct kernel *k = *state;
+
+	assert_false(notify_settles(k->notify, 7, on_done, k));
+	hold_content(k, true);
+	notify_content(k->notify, 7);
+	await(k, &k->waiting, 1);
+	assert_true(notify_settles(k->notify, 7, on_done, k));
+	hold_content(k, false);
+	await(k, &k->dones, 1);
+	assert_int_equal(k->contents, 1);
+	hold_content(k, true);
+	notify_content(k->notify, 7);
+	await(k, &k->waiting, 1);
+	notify_content(k->notify, 7);
+	assert_true(notify_settles(k->notify, 7, on_done, k));
+	hold_content(k, false);
+	await(k, &k->dones, 2);
+	assert_int_equal(k->contents, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -219,6 +257,7 @@ int main(void)
 		TEST(a_notice_of_a_name_does_not_wait_for_another_folder_that_is_busy),
 		TEST(a_notice_that_is_still_queued_is_not_queued_twice),
 		TEST(notify_then_calls_back_after_the_notice_of_content_or_attributes),
+		TEST(notify_settles_calls_back_after_the_notices_that_are_queued_or_in_progress),
 		TEST(a_full_queue_counts_lost_notices_and_delivers_the_others),
 	};
 
