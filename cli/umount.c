@@ -70,14 +70,22 @@ static char *absolute(const char *directory)
 	return path;
 }
 
+/* The drive is in the trash, or was deleted for good, or this mount's key was revoked: the mount can be asked nothing.
+ * What it still has belongs to files that are open, and while there are any, it cannot be taken off. */
+static bool is_away(int error)
+{
+	return error == ENOMEDIUM || error == ENOENT || error == EACCES;
+}
+
 /* -ENOTCONN: no process serves the mount any more. */
 static int store_all(const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
 
-	if (fd >= 0)
-		(void)close(fd);
+	if (fd < 0)
+		return is_away(-r) ? 0 : r;
+	(void)close(fd);
 	return r == -EINVAL || r == -ENOSYS ? 0 : r;
 }
 
@@ -293,7 +301,7 @@ static int unmount(struct command_run *run, const struct mounts_entry *entry, pi
 	struct holders others;
 	int r = store_all(directory);
 
-	if (r < 0 && r != -ENOTCONN && r != -EACCES)
+	if (r < 0 && r != -ENOTCONN)
 		return refuse(run, directory, r);
 	r = take_off(directory);
 	if (r == -EBUSY)

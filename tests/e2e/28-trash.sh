@@ -52,10 +52,12 @@ check_status "a second restore of the drive gets 404" 404 -X POST "${AUTH[@]}" "
 check "the mount of the restored drive can read the old file and write a new one" \
 	eventually 20 sh -c 'echo more >"$1/d/new" && test "$(cat "$1/d/f" "$1/d/new")" = "kept
 more"' _ "$M"
-check "nephos umount of the restored drive succeeds" clean "$NEPHOS" umount "$M"
 
 check_status "DELETE of the restored drive with an idempotency key gets 204" \
 	204 -X DELETE "${AUTH[@]}" -H 'Idempotency-Key: 28-'$$ "$DRIVES/$D?confirm=$encoded"
+check "the mount of the drive that is in the trash again shows nothing more" \
+	eventually 20 sh -c 'stat "$1" 2>&1 | grep -q "No medium found"' _ "$M"
+check "nephos umount of a mount whose drive is in the trash succeeds" clean "$NEPHOS" umount "$M"
 check_status "a second DELETE with the same key gets 204" \
 	204 -X DELETE "${AUTH[@]}" -H 'Idempotency-Key: 28-'$$ "$DRIVES/$D?confirm=$encoded"
 check_status "DELETE of a drive in the trash gets 428 without confirm" 428 -X DELETE "${AUTH[@]}" "$DRIVES/$D?trashed=1"
