@@ -1,6 +1,7 @@
 #include "backend/service/service.h"
 
 #include "backend/service/pulse.h"
+#include "backend/service/job_queue.h"
 #include "backend/service/workers.h"
 #include "common/base/clock.h"
 #include "common/base/descriptors.h"
@@ -499,6 +500,14 @@ static void do_work(struct pg *pg, void *cookie)
 	work.fn(pg, work.req, work.service);
 }
 
+/* A request of another part, and one without an account, is done for nobody. */
+static int64_t party_of(const struct http_request *req)
+{
+	struct service_identity who;
+
+	return service_identity(req, &who) == 0 ? (int64_t)who.user_id : JOB_PARTY_SERVICE;
+}
+
 void service_work(struct service *s, struct http_request *req, service_work_fn fn)
 {
 	struct work *work = malloc(sizeof(*work));
@@ -506,7 +515,7 @@ void service_work(struct service *s, struct http_request *req, service_work_fn f
 
 	if (work) {
 		*work = (struct work){s, req, fn};
-		r = workers_submit(s->workers, do_work, work);
+		r = workers_submit(s->workers, party_of(req), do_work, work);
 	}
 	if (r < 0) {
 		free(work);
@@ -514,14 +523,14 @@ void service_work(struct service *s, struct http_request *req, service_work_fn f
 	}
 }
 
-int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie)
+int service_submit(struct service *s, int64_t party, void (*fn)(struct pg *pg, void *cookie), void *cookie)
 {
-	return workers_submit(s->workers, fn, cookie);
+	return workers_submit(s->workers, party, fn, cookie);
 }
 
 int service_submit_slow(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie)
 {
-	return workers_submit(s->slow, fn, cookie);
+	return workers_submit(s->slow, JOB_PARTY_SERVICE, fn, cookie);
 }
 
 void *service_app(const struct service *s)

@@ -78,11 +78,12 @@ struct cluster *service_cluster(const struct service *s);
 struct registration *service_registration(const struct service *s);
 bool service_is_ready(const struct service *s); /* the database answers, and this process was not asked to end */
 
-/* Runs fn on a worker, which answers the request. If the queue is full, the request is answered here, with 503. */
+/* Runs fn on a worker, which answers the request; users are served in turn. If the queue is full, the request is
+ * answered here, with 503. */
 typedef void (*service_work_fn)(struct pg *pg, struct http_request *req, struct service *s);
 void service_work(struct service *s, struct http_request *req, service_work_fn fn);
-/* The same for work without a request. -EAGAIN: the queue is full. */
-int service_submit(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie);
+/* The same for work without a request. For party and failures see workers_submit. */
+int service_submit(struct service *s, int64_t party, void (*fn)(struct pg *pg, void *cookie), void *cookie);
 /* On the slow lane's workers. */
 int service_submit_slow(struct service *s, void (*fn)(struct pg *pg, void *cookie), void *cookie);
 

@@ -1,6 +1,7 @@
 #include "backend/service/workers.h"
 
 #include "backend/pg/pg.h"
+#include "backend/service/job_queue.h"
 #include "common/base/clock.h"
 
 #include <assert.h>
@@ -13,8 +14,8 @@
  * A pool of threads with a queue. The HTTP server's own threads must never wait for the database, so a handler puts
  * a job here and returns; a worker, which has a connection of its own, runs it and answers the request.
  *
- * The queue is a ring of fixed size. A job that finds it full is refused at once, and the client is asked to come
- * again, which is better than an answer after its deadline. Each worker sleeps on a condition variable of its own,
+ * The queue has a fixed size (job_queue). A job that finds no place is refused at once, and the client is asked to
+ * come again, which is better than an answer after its deadline. Each worker sleeps on a condition variable of its own,
  * in a stack (`asleep`). The worker that fell asleep last is woken first, since its connection and the server's
  * process behind it are still warm, and one job wakes exactly one thread. A woken worker may find that the job is
  * gone, because a worker that had just finished took it; then it sleeps again.
@@ -22,12 +23,6 @@
  * At the end no job is accepted any more, and all accepted ones are run, because each of them still has to give an
  * answer.
  */
-
-struct job {
-	worker_fn fn;
-	void *cookie;
-	int64_t submitted_ns;
-};
 
 /* One thread and its condition variable; see above for the order in which workers are woken. */
 struct worker {
@@ -39,15 +34,12 @@ struct worker {
 };
 
 struct workers {
-	pthread_mutex_t lock; /* guards all fields up to queue_max */
+	pthread_mutex_t lock; /* guards all fields up to stopped */
 	struct worker *asleep;
-	struct job jobs[WORKERS_QUEUE_MAX]; /* a ring */
-	size_t first;
-	size_t count;
+	struct job_queue *jobs;
 	bool stopping;
 	bool stopped; /* the threads have ended */
 
-	size_t queue_max;
 	size_t threads; /* threads that were started; written only before and after they run */
 	struct worker list[WORKERS_MAX];
 	char *conninfo;
@@ -84,18 +76,11 @@ static void fall_asleep(struct worker *self)
 static bool take_job(struct worker *self, struct job *ret)
 {
 	struct workers *w = self->workers;
-	bool taken = false;
+	bool taken;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->count == 0 && !w->stopping)
+	while (!(taken = job_queue_take(w->jobs, ret)) && !w->stopping)
 		fall_asleep(self);
-	if (w->count > 0) {
-		assert(w->first < WORKERS_QUEUE_MAX && w->count <= WORKERS_QUEUE_MAX);
-		*ret = w->jobs[w->first];
-		w->first = (w->first + 1) % WORKERS_QUEUE_MAX;
-		w->count--;
-		taken = true;
-	}
 	pthread_mutex_unlock(&w->lock);
 	return taken;
 }
@@ -172,9 +157,10 @@ int workers_new(const struct workers_options *options, struct workers **ret)
 	if (!w)
 		return -ENOMEM;
 	init_lock(&w->lock);
-	w->queue_max = options->queue_max ? options->queue_max : WORKERS_QUEUE_MAX;
 	w->conninfo = strdup(options->conninfo);
 	int r = w->conninfo ? add_metrics(w, options->lane, options->metrics) : -ENOMEM;
+	if (r == 0)
+		r = job_queue_new(options->queue_max ? options->queue_max : WORKERS_QUEUE_MAX, &w->jobs);
 	while (r == 0 && w->threads < options->threads)
 		r = start_one(w);
 	if (r < 0) {
@@ -185,17 +171,16 @@ int workers_new(const struct workers_options *options, struct workers **ret)
 	return 0;
 }
 
-int workers_submit(struct workers *w, worker_fn fn, void *cookie)
+int workers_submit(struct workers *w, int64_t party, worker_fn fn, void *cookie)
 {
+	const struct job job = {fn, cookie, clock_mono_ns()};
 	struct worker *roused = NULL;
 	int r = -EAGAIN;
 
 	pthread_mutex_lock(&w->lock);
-	if (!w->stopping && w->count < w->queue_max) {
-		w->jobs[(w->first + w->count) % WORKERS_QUEUE_MAX] = (struct job){fn, cookie, clock_mono_ns()};
-		w->count++;
-		assert(w->count <= w->queue_max);
-		r = 0;
+	if (!w->stopping)
+		r = job_queue_put(w->jobs, party, &job);
+	if (r == 0) {
 		metric_add(w->waiting, 1);
 		roused = rouse(w);
 	}
@@ -220,7 +205,7 @@ void workers_stop(struct workers *w)
 	for (size_t i = 0; i < w->threads; i++)
 		pthread_join(w->list[i].id, NULL);
 	/* All accepted jobs have run. */
-	assert(w->count == 0 && !w->asleep);
+	assert((!w->jobs || job_queue_count(w->jobs) == 0) && !w->asleep);
 	w->stopped = true;
 }
 
@@ -233,6 +218,7 @@ void workers_free(struct workers *w)
 	for (size_t i = 0; i < w->threads; i++)
 		pthread_cond_destroy(&w->list[i].wake);
 	pthread_mutex_destroy(&w->lock);
+	job_queue_free(w->jobs);
 	free(w->conninfo);
 	free(w);
 }

@@ -1,7 +1,8 @@
 /*
- * workers: threads that may block in the database. Each owns one connection; jobs run in the order in which they
- * came. The number of threads is the concurrency limit of the service, and the queue bounds how many jobs wait:
- * beyond both a caller is asked to come again.
+ * workers: threads that may block in the database. Each owns one connection. Those for whom jobs wait are served in
+ * turn (job_queue), and the jobs of each run in the order in which they came. The number of threads is the
+ * concurrency limit of the service, and the queue bounds how many jobs wait: beyond both a caller is asked to come
+ * again.
  */
 #ifndef NEPHOS_SERVICE_WORKERS_H
 #define NEPHOS_SERVICE_WORKERS_H
@@ -9,6 +10,7 @@
 #include "common/base/metrics.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define WORKERS_MAX 256		/* threads: more than the connections of any PostgreSQL of ours */
 #define WORKERS_QUEUE_MAX 4096u /* jobs that wait: at 1 ms each and 16 workers a quarter of a second */
@@ -28,8 +30,9 @@ struct workers_options {
 
 int workers_new(
 	const struct workers_options *options, struct workers **ret); /* -EINVAL, -ENOMEM, -EAGAIN (no more threads) */
-/* Any thread. -EAGAIN: the queue is full, or the workers are stopping. */
-int workers_submit(struct workers *w, worker_fn fn, void *cookie);
+/* Any thread. party: for whom (job_queue.h): JOB_PARTY_SERVICE, the id of a user, or the number of a drive, negated.
+ * -EAGAIN: the queue is full, or has as many jobs of the party as it may have; or the workers are stopping. */
+int workers_submit(struct workers *w, int64_t party, worker_fn fn, void *cookie);
 /* Runs all accepted jobs, then ends the threads; workers_submit returns -EAGAIN from then on. Call it once; accepts
  * NULL. */
 void workers_stop(struct workers *w);

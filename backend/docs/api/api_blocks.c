@@ -204,16 +204,12 @@ static void get_job(struct call *call, struct docs_store *store)
 static void send_block(struct docs_store *store, void *cookie)
 {
 	struct call *call = cookie;
-	const char *drive = http_request_query(call->req, "drive"), *cap = http_request_query(call->req, "cap");
-	struct block_name name = {.drive = 0};
+	const char *cap = http_request_query(call->req, "cap");
+	struct block_name name = {.drive = call->scope.drive};
 	struct content c = {.call = call, .type = "application/octet-stream", .immutable = true, .block = &name};
 	uint32_t size = 0;
-	int64_t number = 0;
 	int r = parse_hash(call, name.sha256);
 
-	if (r == 0 && (!drive || text_parse_id(span_str(drive), INT32_MAX, &number) < 0))
-		r = -ERR_BAD_REQUEST;
-	name.drive = (uint32_t)number;
 	if (r == 0)
 		r = cap ? docs_cap_check(call->docs, name.drive, name.sha256, cap, &name.generation) : -ERR_FORBIDDEN;
 	if (r == 0)
@@ -231,8 +227,17 @@ static void send_block(struct docs_store *store, void *cookie)
 void api_block_for_gateway(struct http_request *req, void *cookie)
 {
 	struct call *call = call_of_part(req, cookie);
+	const char *drive = http_request_query(req, "drive");
+	int64_t number = 0;
 
-	if (call && docs_run_slow(send_block, call, call->docs) < 0)
+	if (!call)
+		return;
+	if (!drive || text_parse_id(span_str(drive), INT32_MAX, &number) < 0) {
+		call_fail(call, -ERR_BAD_REQUEST, NULL);
+		return;
+	}
+	call->scope.drive = (uint32_t)number;
+	if (docs_run_slow(send_block, call, call->docs, call_party(call)) < 0)
 		call_fail(call, -ERR_UNAVAILABLE, NULL);
 }
 

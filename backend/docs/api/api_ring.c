@@ -20,6 +20,7 @@
 #include "backend/docs/core/docs.h"
 #include "backend/docs/request/call.h"
 #include "backend/docs/rules/touches.h"
+#include "backend/service/job_queue.h"
 #include "backend/service/service.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -91,7 +92,7 @@ void api_ring_call(struct http_request *req, void *cookie)
 	if (error == 0) {
 		r->req = req;
 		http_request_set_data(req, r, free_request);
-		error = docs_run(call_book, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
+		error = docs_run(call_book, r, service_app(cookie), JOB_PARTY_SERVICE) < 0 ? -ERR_UNAVAILABLE : 0;
 	} else {
 		free(r);
 	}
@@ -120,7 +121,7 @@ void api_ring_look(struct http_request *req, void *cookie)
 	if (error == 0) {
 		r->req = req;
 		http_request_set_data(req, r, free_request);
-		error = docs_run(look_at_book, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
+		error = docs_run(look_at_book, r, service_app(cookie), JOB_PARTY_SERVICE) < 0 ? -ERR_UNAVAILABLE : 0;
 	}
 	if (error < 0)
 		http_respond_error(req, error, NULL);
@@ -217,7 +218,7 @@ static void run(struct http_request *req, void *cookie, const struct drive_reque
 		r->req = req;
 		r->docs = service_app(cookie);
 		http_request_set_data(req, r, free);
-		error = docs_run(job, r, service_app(cookie)) < 0 ? -ERR_UNAVAILABLE : 0;
+		error = docs_run(job, r, service_app(cookie), JOB_PARTY_SERVICE) < 0 ? -ERR_UNAVAILABLE : 0;
 	}
 	if (error < 0)
 		http_respond_error(req, error, NULL);

@@ -77,21 +77,21 @@ static struct docs_job *job_new(struct docs *d, void (*job)(struct docs_store *s
 	return j;
 }
 
-int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs)
+int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs, int64_t party)
 {
 	struct docs *d = docs;
 	struct docs_job *j = job_new(d, job, cookie);
-	int r = j ? service_submit(d->service, job_on_worker, j) : -EAGAIN;
+	int r = j ? service_submit(d->service, party, job_on_worker, j) : -EAGAIN;
 
 	if (r < 0)
 		free(j);
 	return r;
 }
 
-int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs)
+int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs, int64_t party)
 {
 	struct docs_job *j = job_new(docs, job, cookie);
-	int r = j ? workers_submit(docs->slow, job_on_worker, j) : -EAGAIN;
+	int r = j ? workers_submit(docs->slow, party, job_on_worker, j) : -EAGAIN;
 
 	if (r < 0)
 		free(j);

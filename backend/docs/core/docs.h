@@ -70,11 +70,11 @@ struct docs {
 	struct docs_worker workers[DOCS_STORES_MAX];
 };
 
-/* Runs job on a worker, with that worker's store. -EAGAIN: too many jobs wait. `docs` is a struct docs; its type
- * lets this function serve as commit_options.run_on_worker, too. */
-int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs);
+/* Runs job on a worker, with that worker's store. party: for whom (workers_submit). -EAGAIN: too many jobs wait.
+ * `docs` is a struct docs; its type lets this function serve as commit_options.run_on_worker, too. */
+int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs, int64_t party);
 /* The same on the workers for blocks, so that jobs which hash or wait for disks never make a look-up wait. */
-int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs);
+int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs, int64_t party);
 
 /* Makes everybody who waits for changes of the drive look, here and at the other instances; for changes without
  * a journal entry. */

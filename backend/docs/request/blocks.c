@@ -223,7 +223,7 @@ static void drop_start(const struct drop *drop)
 		return;
 	}
 	*d = *drop;
-	if (docs_run_slow(drop_job, d, d->docs) < 0)
+	if (docs_run_slow(drop_job, d, d->docs, -(int64_t)d->drive) < 0)
 		drop_free(d);
 }
 

@@ -167,17 +167,22 @@ static void call_on_worker(struct docs_store *store, void *cookie)
 	call->job(call, store);
 }
 
+int64_t call_party(const struct call *call)
+{
+	return call->user ? call->user : -(int64_t)call->scope.drive;
+}
+
 void call_work(struct call *call, void (*job)(struct call *call, struct docs_store *store))
 {
 	call->job = job;
-	if (docs_run(call_on_worker, call, call->docs) < 0)
+	if (docs_run(call_on_worker, call, call->docs, call_party(call)) < 0)
 		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait for this service: try again in a moment");
 }
 
 void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store))
 {
 	call->job = job;
-	if (docs_run_slow(call_on_worker, call, call->docs) < 0)
+	if (docs_run_slow(call_on_worker, call, call->docs, call_party(call)) < 0)
 		call_fail(call, -ERR_UNAVAILABLE, "too many requests wait for this service: try again in a moment");
 }
 

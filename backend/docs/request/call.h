@@ -45,6 +45,8 @@ void *call_try_alloc(struct call *call, size_t size);
 int call_keep(struct call *call, void *p, void (*free_fn)(void *p));
 
 /* Runs job on a worker; answers 503 when too many jobs wait. */
+/* For whom the workers do this (workers_submit): the user, or the drive in a request of another part. */
+int64_t call_party(const struct call *call);
 void call_work(struct call *call, void (*job)(struct call *call, struct docs_store *store));
 /* As call_work, on the workers for blocks (docs_run_slow). */
 void call_work_slow(struct call *call, void (*job)(struct call *call, struct docs_store *store));

@@ -19,6 +19,7 @@
 
 struct streamed {
 	struct docs *docs;
+	int64_t party; /* for whom the pieces are made (call_party) */
 	struct http_stream *stream;
 	const struct streamed_source *source;
 	void *cookie;
@@ -49,7 +50,8 @@ static void retry_fire(struct timer_entry *entry)
 {
 	struct streamed *p = (struct streamed *)((char *)entry - offsetof(struct streamed, retry));
 
-	if ((p->source->light ? docs_run(fill_job, p, p->docs) : docs_run_slow(fill_job, p, p->docs)) == 0)
+	if ((p->source->light ? docs_run(fill_job, p, p->docs, p->party)
+			      : docs_run_slow(fill_job, p, p->docs, p->party)) == 0)
 		return;
 	/* A closed timer does not call again: the process is ending, so the answer is cut. */
 	if (!timer_set(p->docs->timer, &p->retry, clock_mono_ns() + STREAMED_RETRY_MS * NS_PER_MS))
@@ -174,13 +176,14 @@ static void streamed_done(void *cookie, bool complete)
 
 static const struct http_stream_ops streamed_ops = {.pull = streamed_pull, .done = streamed_done};
 
-static struct streamed *streamed_new(struct docs *docs, const struct streamed_answer *answer)
+static struct streamed *streamed_new(const struct call *call, const struct streamed_answer *answer)
 {
 	struct streamed *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->docs = docs;
+	p->docs = call->docs;
+	p->party = call_party(call);
 	p->source = answer->source;
 	p->cookie = answer->cookie;
 	p->retry.fire = retry_fire;
@@ -202,7 +205,7 @@ static void answer_whole(struct call *call, const struct streamed_answer *answer
 void streamed_respond(
 	struct call *call, struct docs_store *store, const struct streamed_answer *answer, struct streamed **ret)
 {
-	struct streamed *p = streamed_new(call->docs, answer);
+	struct streamed *p = streamed_new(call, answer);
 	int r;
 
 	if (!p) {

@@ -66,7 +66,7 @@ static void tick_start(struct uploads *all);
 static void take_turn_away(struct upload *u)
 {
 	u->give_up = true;
-	if (docs_run_slow(upload_job, u, u->call->docs) < 0)
+	if (docs_run_slow(upload_job, u, u->call->docs, call_party(u->call)) < 0)
 		finish(u, -ERR_UNAVAILABLE, NULL);
 }
 
@@ -507,7 +507,10 @@ static int run_job(struct upload *u)
 {
 	bool light = u->ended && u->options.what == UPLOAD_CONTENT && u->used <= INLINE_BYTES_MAX;
 
-	return light ? docs_run(upload_job, u, u->call->docs) : docs_run_slow(upload_job, u, u->call->docs);
+	const int64_t party = call_party(u->call);
+
+	return light ? docs_run(upload_job, u, u->call->docs, party)
+		     : docs_run_slow(upload_job, u, u->call->docs, party);
 }
 
 static void upload_take(struct upload *u)

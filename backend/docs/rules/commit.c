@@ -33,6 +33,7 @@
 
 struct queue {
 	uint32_t drive;
+	int64_t user; /* who made the queue: the owner, as nobody else changes the drive */
 	struct commit *commit;
 	struct commit_request *first, *last;
 	UT_hash_handle hh;
@@ -541,24 +542,25 @@ static void queue_on_worker(struct docs_store *store, void *cookie)
 				return;
 		}
 		/* If the pool is full, this job goes on: nobody waits longer because of that. */
-		if (c->options.run_on_worker(queue_on_worker, q, c->options.pool) == 0)
+		if (c->options.run_on_worker(queue_on_worker, q, c->options.pool, q->user) == 0)
 			return;
 	}
 }
 
 /* The caller holds c->mutex. ret_new: the queue has no job yet. */
-static struct queue *queue_get(struct commit *c, uint32_t drive, bool *ret_new)
+static struct queue *queue_get(struct commit *c, const struct commit_request *request, bool *ret_new)
 {
 	struct queue *q;
 
-	HASH_FIND(hh, c->queues, &drive, sizeof(drive), q);
+	HASH_FIND(hh, c->queues, &request->drive, sizeof(request->drive), q);
 	*ret_new = !q;
 	if (q)
 		return q;
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
-	q->drive = drive;
+	q->drive = request->drive;
+	q->user = request->user;
 	q->commit = c;
 	HASH_ADD(hh, c->queues, drive, sizeof(q->drive), q);
 	if (q->hh.tbl)
@@ -591,14 +593,14 @@ int commit_submit(struct commit *c, struct commit_request *request)
 	if (c->waiting >= COMMIT_QUEUE_MAX)
 		r = -ERR_TOO_MANY;
 	if (r == 0) {
-		q = queue_get(c, request->drive, &fresh);
+		q = queue_get(c, request, &fresh);
 		r = q ? 0 : -ENOMEM;
 	}
 	if (r == 0)
 		queue_append(q, request);
 	/* With the mutex held, so that no request is appended to a queue that gets no job. run_on_worker only
 	 * stores the job. */
-	if (fresh && r == 0 && c->options.run_on_worker(queue_on_worker, q, c->options.pool) < 0) {
+	if (fresh && r == 0 && c->options.run_on_worker(queue_on_worker, q, c->options.pool, q->user) < 0) {
 		assert(c->waiting > 0);
 		c->waiting--;
 		HASH_DEL(c->queues, q);

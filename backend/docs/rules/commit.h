@@ -79,9 +79,10 @@ static inline int commit_check_lease(const struct commit_request *request, const
 }
 
 /* run_on_worker puts a job into the service's worker pool: job(store, cookie) is called with that worker's own
- * store, later, never during this call. -EAGAIN: the pool is full. */
+ * store, later, never during this call. party: the user whose batches these are. -EAGAIN: the pool is full. */
 struct commit_options {
-	int (*run_on_worker)(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool);
+	int (*run_on_worker)(
+		void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool, int64_t party);
 	void *pool;
 	/* A drive has a new seq, or may have one that nobody was told of; for the feed of long polls. session:
 	 * the session of all these batches; 0: others took part. */

@@ -1,3 +1,4 @@
+#include "backend/service/job_queue.h"
 #include "backend/service/workers.h"
 
 #include <errno.h>
@@ -70,7 +71,7 @@ static void as_many_jobs_run_at_once_as_there_are_threads(void **state)
 	struct workers *w = start(3, 0);
 
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(workers_submit(w, wait_in_gate, g), 0);
+		assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, wait_in_gate, g), 0);
 	for (int i = 0; i < 3; i++)
 		sem_wait(&g->entered);
 	for (int i = 0; i < 3; i++)
@@ -84,11 +85,11 @@ static void a_full_queue_refuses_jobs(void **state)
 	struct gate *g = *state;
 	struct workers *w = start(1, 2);
 
-	assert_int_equal(workers_submit(w, wait_in_gate, g), 0);
+	assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, wait_in_gate, g), 0);
 	sem_wait(&g->entered); /* it has left the queue */
-	assert_int_equal(workers_submit(w, count, g), 0);
-	assert_int_equal(workers_submit(w, count, g), 0);
-	assert_int_equal(workers_submit(w, count, g), -EAGAIN);
+	assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, count, g), 0);
+	assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, count, g), 0);
+	assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, count, g), -EAGAIN);
 	sem_post(&g->open);
 	workers_free(w);
 	assert_int_equal(atomic_load(&g->runs), 3);
@@ -115,7 +116,7 @@ static void jobs_run_in_the_order_of_their_submission(void **state)
 
 	for (int i = 0; i < 8; i++) {
 		numbers[i] = (struct numbered){g, i};
-		assert_int_equal(workers_submit(w, note_order, &numbers[i]), 0);
+		assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, note_order, &numbers[i]), 0);
 	}
 	workers_free(w);
 	for (int i = 0; i < 8; i++)
@@ -128,7 +129,7 @@ static void workers_free_runs_all_accepted_jobs_first(void **state)
 	struct workers *w = start(2, 0);
 
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(workers_submit(w, count, g), 0);
+		assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, count, g), 0);
 	workers_free(w);
 	assert_int_equal(atomic_load(&g->runs), 1000);
 	workers_free(NULL);
@@ -139,10 +140,10 @@ static void workers_submit_after_workers_stop_is_refused(void **state)
 	struct gate *g = *state;
 	struct workers *w = start(2, 0);
 
-	assert_int_equal(workers_submit(w, count, g), 0);
+	assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, count, g), 0);
 	workers_stop(w);
 	assert_int_equal(atomic_load(&g->runs), 1);
-	assert_int_equal(workers_submit(w, count, g), -EAGAIN);
+	assert_int_equal(workers_submit(w, JOB_PARTY_SERVICE, count, g), -EAGAIN);
 	workers_free(w);
 	assert_int_equal(atomic_load(&g->runs), 1);
 }

@@ -271,15 +271,16 @@ struct registration *service_registration(const struct service *s)
 	abort();
 }
 
-int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs)
+int docs_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *docs, int64_t party)
 {
+	(void)party;
 	job(((struct docs *)docs)->workers[0].store, cookie);
 	return 0;
 }
 
-int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs)
+int docs_run_slow(void (*job)(struct docs_store *store, void *cookie), void *cookie, struct docs *docs, int64_t party)
 {
-	return docs_run(job, cookie, docs);
+	return docs_run(job, cookie, docs, party);
 }
 
 void docs_tell(struct docs *docs, uint32_t drive)

@@ -49,8 +49,9 @@ struct sent {
 	char said[64]; /* the body that done got */
 };
 
-static int pool_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
+static int pool_run(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool, int64_t party)
 {
+	(void)party;
 	struct pool *p = pool;
 	int r = -EAGAIN;
 

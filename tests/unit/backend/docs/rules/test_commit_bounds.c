@@ -34,8 +34,9 @@ static void open_store(struct docs_mem **mem, struct docs_store **store, struct 
 	assert_int_equal((*store)->ops->drive_create(*store, OWNER, SPAN_LITERAL("home"), 0, drive), 0);
 }
 
-static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
+static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool, int64_t party)
 {
+	(void)party;
 	*(struct pool *)pool = (struct pool){job, cookie};
 	return 0;
 }

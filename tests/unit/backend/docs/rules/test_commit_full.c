@@ -28,8 +28,9 @@ struct sent {
 	bool repeat;
 };
 
-static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
+static int keep_job(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool, int64_t party)
 {
+	(void)party;
 	struct fixture *f = pool;
 
 	f->job = job;

@@ -36,8 +36,9 @@ struct sent {
 	struct touched touched;
 };
 
-static int later(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool)
+static int later(void (*job)(struct docs_store *store, void *cookie), void *cookie, void *pool, int64_t party)
 {
+	(void)party;
 	struct fixture *f = pool;
 
 	assert_true(f->count < JOBS_MAX);
