@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 /*
- * Whether the field names this media type ("type/subtype"), in any case and with any parameters, and with a weight
- * that is not 0. Wildcards do not count: they accept every form, but ask for none. accept: NULL when absent.
+ * Whether the field names this media type ("type/subtype"), in any case and with any parameters, with a weight that
+ * is neither 0 nor less than that of application/json, which is the form of an answer otherwise. Wildcards count for
+ * JSON alone: they accept every form, but ask for none. accept: NULL when absent.
  */
 bool accept_wants(const char *accept, const char *media);
 

@@ -273,7 +273,7 @@ static int monitoring_status(void *cookie, struct buf *ret)
 #define OPEN(method_, pattern_, body_, max_, handler_)                                                        \
 	{                                                                                                     \
 		.method = method_, .pattern = pattern_, .body = body_, .body_max = max_, .handler = handler_, \
-		.conditional = true, .open = true, .internal = true                                           \
+		.conditional = true, .rest_may_end_in_slash = true, .open = true, .internal = true            \
 	}
 #define FORWARD(method_, pattern_, body_, handler_)                                                          \
 	{                                                                                                    \

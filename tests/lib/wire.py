@@ -143,6 +143,8 @@ def targets():
     eq("OPTIONS * gets 204 with DELETE in Allow", (204, True), (status, "DELETE" in head.get("allow", "")))
     for target, allow in ((FILES + "/25-fields", "GET, HEAD, PUT, DELETE, OPTIONS"),
             ("/api/v2/docs/drives/home/ops", "POST, OPTIONS"),
+                          ("/api/v2/docs/drives/home/", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+                          ("/api/v2/user/me/", "GET, HEAD, PATCH, OPTIONS"),
                           ("/api/v2/user/me", "GET, HEAD, PATCH, OPTIONS")):
         for how, asks in (("without a preflight", ""), ("as a CORS preflight",
                 "Access-Control-Request-Method: PUT\r\n")):
@@ -251,6 +253,19 @@ def says_why():
     for what, (status, _, body), says in cases:
         detail = json.loads(body or b"{}").get("detail", "")
         ok(status == 400 and says in detail, "the 400 for %s says what is wrong" % what, status, detail)
+    for what, body, says in (("a NUL", b'{"name":"a","password":"se\\u0000cret"}', "\\u0000"),
+                             ("a member twice", b'{"password":"secret","password":"secret"}', "twice"),
+                             ("no end", b'{"password":"secret"', "line 1, column 20")):
+        status, _, answer = ask("POST /api/v2/user/sessions", body=body)
+        detail = json.loads(answer).get("detail", "")
+        ok(status == 400 and says in detail and "cret" not in detail and "JSON_" not in detail,
+                "the 400 for JSON with %s says what is wrong and nothing of the body" % what, status, detail)
+    link = {"op": "create", "parent": root(), "name": "25-link", "type": "symlink", "target": "25-why"}
+    ask("POST /api/v2/docs/drives/home/ops", "Content-Type: application/json", body=json.dumps({"ops": [link]}).encode())
+    for method, (status, _, answer) in (("GET", get("25-link")), ("PUT", put("25-link"))):
+        ok(status == 422 and b"symbolic link" in answer, "the 422 for %s of a symbolic link says that it is one" % method,
+                status, answer)
+    ask("DELETE %s/25-link" % FILES)
     put("25-why", b"known")
     for _ in range(3):
         status, _, body = get("25-why", "If-None-Match: *, *")
@@ -260,10 +275,13 @@ def says_why():
 
 
 def accepts():
+    page = "GET /api/v2/docs/drives/home/changes?since=0&limit=1"
+    eq("GET of changes says that the answer depends on Accept", "Accept", ask(page)[1].get("vary"))
     page = "GET /api/v2/docs/drives/home/items/%s/children?limit=1" % root()
     compact = "application/vnd.nephos.items"
     for accept, wanted in ((compact, compact), (compact + ";q=0, application/json", "application/json"),
-            ("*/*", "application/json"), ("Application/VND.nephos.items;q=0.1", compact)):
+            ("*/*", "application/json"), ("application/json, %s;q=0.1" % compact, "application/json"),
+                           ("Application/VND.nephos.items;q=0.1", compact)):
         eq("GET of children with Accept: %s gets %s" % (accept, wanted), wanted,
                 ask(page, "Accept: " + accept)[1].get("content-type"))
 

@@ -51,6 +51,7 @@ static void poll_respond(struct poll *p, struct changes_page *page, struct docs_
 		(void)json_object_set_new(object, "others", json_integer(p->others));
 	http_headers_init(&headers);
 	reply_position(&headers, at);
+	(void)http_headers_add(&headers, "Vary", "Accept"); /* events are another form */
 	reply_json_take(p->call, 200, &headers, object);
 	http_headers_fini(&headers);
 }

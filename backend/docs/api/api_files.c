@@ -40,6 +40,15 @@ struct get {
 
 static void get_job(struct call *call, struct docs_store *store);
 
+/* The detail of a refusal of a document that has no content, and is no folder; otherwise NULL. */
+static const char *why_no_content(const struct target *t)
+{
+	if (!t->exists || S_ISREG(t->item.mode) || S_ISDIR(t->item.mode))
+		return NULL;
+	return S_ISLNK(t->item.mode) ? "this is a symbolic link, which has no content: name the file that it points to"
+				     : "this is a special file, which has no content";
+}
+
 static int check_readable(const struct target *t)
 {
 	if (!t->exists)
@@ -102,6 +111,8 @@ static void get_job(struct call *call, struct docs_store *store)
 	}
 	if (r == -ERR_NOT_FOUND && t->by_path)
 		tagging_not_found(call, t->at);
+	else if (r == -EINVAL)
+		call_fail(call, r, why_no_content(t));
 	else if (r < 0)
 		tagging_fail(call, r);
 	else if (t->item.size > INLINE_BYTES_MAX)
@@ -275,7 +286,7 @@ static void put_apply(struct call *call, struct docs_store *store)
 	int r = 0;
 
 	if (p->refusal) {
-		mutate_refuse(&p->m, p->refusal, NULL);
+		mutate_refuse(&p->m, p->refusal, why_no_content(&p->target));
 		return;
 	}
 	if (!p->looked)
@@ -290,7 +301,7 @@ static void put_apply(struct call *call, struct docs_store *store)
 	if (r == 0)
 		r = put_new(p, store);
 	if (r < 0)
-		mutate_refuse(&p->m, r, NULL);
+		mutate_refuse(&p->m, r, r == -EINVAL ? why_no_content(&p->target) : NULL);
 }
 
 static void put_on_uploaded(void *cookie, int error, struct docs_store *store)
@@ -330,7 +341,7 @@ static void put_job(struct call *call, struct docs_store *store)
 	if (r == 0)
 		r = put_room(p, store);
 	if (r < 0 && (call->scope.drive == 0 || !mutate_may_be_repeat(&p->m, store))) {
-		call_fail(call, r, NULL);
+		call_fail(call, r, why_no_content(&p->target));
 		return;
 	}
 	p->looked = r == 0;

@@ -155,6 +155,7 @@ static void events_job(struct call *call, struct docs_store *store)
 	http_headers_init(&headers);
 	(void)http_headers_add(&headers, "Content-Type", "text/event-stream");
 	(void)http_headers_add(&headers, "Cache-Control", "no-store");
+	(void)http_headers_add(&headers, "Vary", "Accept");
 	answer.headers = &headers;
 	answer.cookie = e;
 	streamed_respond(call, store, &answer, &e->answer);

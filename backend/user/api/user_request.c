@@ -67,6 +67,19 @@ void user_request_respond_text(struct http_request *req, struct span json)
 	http_headers_fini(&headers);
 }
 
+/* Says where the body goes wrong, and nothing of what is there: it may be a password. */
+static int refuse_json(struct user_request *u, const json_error_t *error)
+{
+	const char *what = "this is not JSON";
+
+	if (json_error_code(error) == json_error_null_character)
+		what = "a string has \\u0000, which is not allowed";
+	else if (json_error_code(error) == json_error_duplicate_key)
+		what = "an object has a member twice";
+	return account_call_refuse(
+		&u->call, -ERR_BAD_JSON, "line %d, column %d of the body: %s", error->line, error->column, what);
+}
+
 static int parse_body(struct user_request *u)
 {
 	struct span body = http_request_body(u->req);
@@ -74,7 +87,7 @@ static int parse_body(struct user_request *u)
 
 	u->body = json_loadb(body.data ? body.data : "", body.size, JSON_REJECT_DUPLICATES, &error);
 	if (!u->body)
-		return account_call_refuse(&u->call, -ERR_BAD_JSON, "%s", error.text);
+		return refuse_json(u, &error);
 	if (!json_is_object(u->body))
 		return account_call_refuse(&u->call, -ERR_UNPROCESSABLE, "the body must be a JSON object: {…}");
 	return 0;

@@ -46,6 +46,7 @@ static void paths_with_tricks_are_refused_and_reach_no_internal_route(void **sta
 		{"GET /internal/v1/deleted?since=0", 404},
 		{"GET /api/v2/internal/v1/deleted", 404},
 		{"OPTIONS /api/v2/docs/echo/a", 204},
+		{"OPTIONS /api/v2/docs/hold/", 204},
 		{"TRACE /api/v2/docs/echo/a", 501},
 		{"BREW /api/v2/docs/echo/a", 501},
 	};
