@@ -47,6 +47,9 @@ echo >>"$WORK/limit"
 check_eq "PUT of 1 MiB and one byte to an existing file gets 200" \
 	200 "$(http -T "$WORK/limit" "${AS[@]}" "$U$H/items/$LIMIT/content")"
 says "GET of a text file over 1 MiB as a document gets 404" 404 GET "$V1/$LIMIT"
+says "DELETE of a text file over 1 MiB as a document gets 404" 404 DELETE "$V1/$LIMIT"
+says "DELETE of a file that is not valid UTF-8 as a document gets 404" 404 DELETE "$V1/$BINARY"
+says "the file over 1 MiB is still there" 200 GET "$H/items/$LIMIT"
 says "POST of a folder gets 201" 201 POST "$H/folders" '{"path":"/folder"}'
 FOLDER=$(value .id)
 says "GET of a folder as a document gets 404" 404 GET "$V1/$FOLDER"

@@ -574,7 +574,11 @@ static void delete_job(struct call *call, struct docs_store *store)
 
 	if (r == 0)
 		r = target_find(&c->target, store);
-	if (r == 0 && (!S_ISREG(item->mode) || item->nlink == 0))
+	if (r == 0 && item->nlink == 0)
+		r = -ERR_NOT_FOUND;
+	/* A file that GET does not show, because it is too long or no text, is not deleted either. One whose text
+	 * cannot be read is. */
+	if (r == 0 && v1_doc_text(call->docs, store, &call->scope, id, &c->old_text) == -ERR_NOT_FOUND)
 		r = -ERR_NOT_FOUND;
 	if (r == 0)
 		r = target_check(&c->target, false);
