@@ -254,6 +254,11 @@ bool member_has_lease(const struct member *m, int64_t now_ns)
 	return m->state != MEMBER_OUTSIDE && now_ns < m->lease_until_ns;
 }
 
+bool member_holds_epoch(const struct member *m)
+{
+	return m->state == MEMBER_MEMBER || m->state == MEMBER_STOPPING;
+}
+
 /* The key's owners among the members of the present epoch, or (next) of the epoch that is prepared. */
 static size_t owners(const struct member *m, bool next, struct span key, size_t *ret_rows, size_t max)
 {

@@ -100,6 +100,9 @@ void member_stopped(struct member *m);
 int64_t member_next_call_ns(const struct member *m);
 
 bool member_has_lease(const struct member *m, int64_t now_ns);
+/* Whether the ring cannot go on to another epoch before this gateway has said that it is ready, or its lease has run
+ * out: it is a member, and has not said so. */
+bool member_holds_epoch(const struct member *m);
 /* The gateways that own the key in the present epoch, as rows of m->book, the home first; returns how many. */
 size_t member_owners(const struct member *m, struct span key, size_t *ret_rows, size_t max);
 bool member_is_home(const struct member *m, struct span key); /* false for a drive that moves, once it has stopped */

@@ -5,12 +5,14 @@
  *   which drive      the target has its number, or means the caller's first one: then a service is asked, and its
  *                    answer believed for a while (first_drives). A service that says 421 says which drive it is.
  *   here             this gateway is the home. A change goes with the epoch of the home's claim, and waits until there
- *                    is one; a read goes at once. What the answer says of the drive is noted before it is passed on.
+ *                    is one; a read needs no claim, but the gateway's lease. What the answer says of the drive is noted
+ *                    before it is passed on.
  *   there            another gateway is the home: the request goes there, with the epoch by which the home was found.
- *                    If nobody listens there any more, reads go to the services. After any other failure, requests
- *                    that may be sent again wait for the ring to go on without that gateway, as changes always do.
+ *                    If nobody listens there any more, reads go to the services, as long as the ring cannot have gone
+ *                    on without this gateway (keeper.h). After any other failure, requests that may be sent again wait
+ *                    for the ring to go on without that gateway, as changes always do.
  *                    421: that gateway has newer information; this one looks again when it has news of the ring.
- *   nowhere          the ring is changing: reads go to the services, and changes wait.
+ *   nowhere          the ring is changing: requests wait.
  *
  * A request that came from another gateway goes to no third one: it gets 421. Each wait has an end
  * (PROXY_HOME_WAIT_MS).
@@ -31,7 +33,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOVES_MAX 3	  /* of a drive while it is read: after that the answer is passed on, and is as new as any */
+#define MOVES_MAX 3	  /* of a drive while it is read: after that the read waits for news of the ring each time */
 #define CORRECTIONS_MAX 4 /* of the drive by answers: a first drive that changes while it is asked for is met once */
 #define FIRST_DRIVE_BYTES_MAX 32 /* a number of 10 digits */
 
@@ -254,9 +256,7 @@ static void ask_first_drive(struct exchange *x)
  * reads go to the services, and changes wait until this gateway has got the newer state of the ring. */
 static void find_way_of_hopped(struct exchange *x)
 {
-	if (x->traits.reads && (x->where.way == KEEPER_NOWHERE || x->hop_epoch > x->where.epoch))
-		go_to_service(x);
-	else if (x->where.way == KEEPER_NOWHERE || x->hop_epoch > x->where.epoch)
+	if (x->where.way == KEEPER_NOWHERE || x->hop_epoch > x->where.epoch)
 		hold(x);
 	else
 		refuse(x);
@@ -271,14 +271,12 @@ static void find_way_there(struct exchange *x)
 		find_way_of_hopped(x);
 	else if (reachable)
 		go_there(x);
-	else if (x->traits.reads)
+	else if (x->traits.reads && x->where.last)
 		go_to_service(x);
 	else
 		hold(x);
 }
 
-/* A read that no home answers goes to the services, but not while this gateway has no news of the ring at all:
- * then some gateway is the home, and has not noted yet the newest changes, which the services would show. */
 static void find_way(struct exchange *x)
 {
 	if (!x->drive && x->about.first)
@@ -297,7 +295,7 @@ static void find_way(struct exchange *x)
 		go_to_service(x);
 		break;
 	case KEEPER_HERE:
-		if (x->where.held || x->traits.reads)
+		if (x->traits.reads ? x->where.lease : x->where.held)
 			go_here(x);
 		else
 			hold(x);
@@ -306,12 +304,7 @@ static void find_way(struct exchange *x)
 		find_way_there(x);
 		break;
 	case KEEPER_NOWHERE:
-		if (x->hopped)
-			find_way_of_hopped(x);
-		else if (x->traits.reads && x->where.epoch > 0)
-			go_to_service(x);
-		else
-			hold(x);
+		hold(x);
 		break;
 	}
 }
@@ -381,19 +374,21 @@ void proxy_home_on_failure(struct exchange *x)
 		keeper_forget(x->proxy->with.keeper, x->drive);
 }
 
-/* A read that was sent while this gateway was the home, or nobody was, may have seen a change that only the
- * present home has made, and that this gateway has not noted: such an answer must not be passed on from here.
- * Call it after the answer was noted. */
+/* A read may have seen a change that only the present home has made, and that no other gateway has noted: such an
+ * answer must not be passed on from here. That cannot be as long as this gateway was the home, and has its lease; or
+ * as long as the ring could not go on without this gateway after a home that is gone. Call it after the answer was
+ * noted. */
 static bool has_moved(struct exchange *x)
 {
+	const struct keeper_place *then = &x->where;
 	struct keeper_place now;
 
-	if (!x->traits.reads || x->way == WAY_HOP || (x->way == WAY_SERVICE && x->where.way != KEEPER_NOWHERE))
+	if (!x->traits.reads || x->way == WAY_HOP || (x->way == WAY_SERVICE && then->way != KEEPER_THERE))
 		return false;
 	keeper_look(x->proxy->with.keeper, x->drive, x->user, &now);
 	if (x->way == WAY_SERVICE)
-		return now.way == KEEPER_HERE || now.way == KEEPER_THERE;
-	return now.way != KEEPER_HERE || (x->where.held && (!now.held || now.epoch != x->where.epoch));
+		return !now.last || now.epoch != then->epoch;
+	return now.way != KEEPER_HERE || !now.lease || (then->held && (!now.held || now.epoch != then->epoch));
 }
 
 /* The size of what is asked for, of which the answer may be a part; -1: it is not known. */
@@ -483,7 +478,7 @@ int proxy_home_on_head(struct exchange *x, const struct http_response *head)
 		note_answer(x, head);
 	if (x->way == WAY_HOP)
 		proxy_validate_on_head(x, head);
-	if (has_moved(x) && x->moves < MOVES_MAX) {
+	if (has_moved(x)) {
 		x->moves++;
 		x->misplaced = true;
 		return 0;
@@ -587,7 +582,7 @@ static bool try_after_failure(struct exchange *x, int error, bool absent)
 	note_failed_hop(x, absent);
 	if (error != -ERR_UNAVAILABLE && !x->traits.repeatable)
 		return false;
-	if (x->traits.reads && absent) {
+	if (x->traits.reads && absent && x->where.last) {
 		go_to_service(x);
 		return true;
 	}
@@ -608,7 +603,7 @@ bool proxy_home_try_again(struct exchange *x, int error, bool absent)
 		return try_after_failure(x, error, absent);
 	/* A service has named another drive, or the drive has moved: this looks again now. Else this gateway
 	 * needs news of the ring first. */
-	if (x->corrections > x->corrected || x->moves > x->moved) {
+	if (x->corrections > x->corrected || (x->moves > x->moved && x->moves <= MOVES_MAX)) {
 		x->corrected = x->corrections;
 		x->moved = x->moves;
 		proxy_home_send(x);

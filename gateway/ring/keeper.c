@@ -77,6 +77,7 @@ static void read_view(const struct home_view *view, const struct ring_place *rin
 	ret->held = view->state == HOME_HELD || view->state == HOME_BEHIND;
 	ret->serves = view->state == HOME_HELD && ring->lease;
 	ret->lease = ring->lease;
+	ret->last = ring->last;
 	ret->epoch = view->epoch;
 	ret->incarnation = view->incarnation;
 	ret->seq = view->followed;
@@ -128,6 +129,8 @@ static uint64_t count_duties(struct keeper *k)
 static void place_elsewhere(const struct ring_place *ring, struct keeper_place *ret)
 {
 	ret->way = ring->known ? KEEPER_THERE : KEEPER_NOWHERE;
+	ret->lease = ring->lease;
+	ret->last = ring->last;
 	ret->epoch = ring->epoch;
 	ret->home = ring->home;
 }

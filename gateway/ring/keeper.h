@@ -12,10 +12,12 @@
  *   KEEPER_HERE       this gateway is the home. held: changes go to the services with `epoch`; else they wait for the
  *                     claim. serves: what is kept of the drive may be served, as of incarnation.seq
  *   KEEPER_THERE      another gateway is the home
- *   KEEPER_NOWHERE    no gateway is the home for the moment: the ring changes. Changes wait
+ *   KEEPER_NOWHERE    no gateway is the home for the moment: the ring changes
  *
- * Reads may go to the services, which have the truth; but not before this gateway has an answer from the ring's
- * book (epoch 0): until then the home may not have learned yet of the newest changes that the services show.
+ * Services show a change before its home has learned of it. So a read may go to a service, past what homes have noted,
+ * only while no gateway can be a home that has noted less: here, with a lease; or where the home's process is gone
+ * (THERE), while no later epoch can be active (last). Both are looked at again when the answer has come. All other
+ * reads wait, as changes do.
  *
  * The caller reports the answer to each request of a drive that was sent from here (keeper_answered) before it
  * passes the answer on. So what is kept is never older than what a client has seen.
@@ -56,7 +58,9 @@ enum keeper_way { KEEPER_NO_RING, KEEPER_HERE, KEEPER_THERE, KEEPER_NOWHERE };
 struct keeper_place {
 	enum keeper_way way;
 	int64_t user;		  /* as passed to keeper_place or keeper_look */
-	bool held, serves, lease; /* HERE; lease: this gateway's lease runs */
+	bool held, serves;	  /* HERE */
+	bool lease;		  /* this gateway's lease runs */
+	bool last;		  /* no epoch after `epoch` of the ring can be active (ring_place) */
 	int64_t epoch;		  /* HERE: of the claim; THERE: of the ring's book by which the home was found */
 	int64_t incarnation, seq; /* if serves: the position of what is kept */
 	int64_t known;		  /* HERE: no client has seen a later position so far */

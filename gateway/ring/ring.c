@@ -300,6 +300,7 @@ void ring_place(struct ring *r, uint32_t drive, struct ring_place *ret)
 	ret->known = member_owners(m, key, &row, 1) == 1;
 	ret->self = ret->known && member_is_home(m, key);
 	ret->lease = member_has_lease(m, clock_boot_ns());
+	ret->last = ret->lease && member_holds_epoch(m);
 	ret->epoch = m->book.epoch;
 	if (ret->known)
 		ret->home = m->book.list[row];

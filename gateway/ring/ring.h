@@ -50,6 +50,7 @@ struct ring_place {
 	bool known; /* the drive has a home, as far as this gateway has learned from the book */
 	bool self;  /* this gateway is the home, and does not have to give the drive up */
 	bool lease; /* this gateway's lease runs, so its answers may be served. The clock is read inside ring_place */
+	bool last;  /* no later epoch than this one can be active yet: the lease runs, and the others await our word */
 	int64_t epoch;
 	struct membership_gateway home; /* if known: the home */
 };

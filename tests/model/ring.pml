@@ -47,6 +47,8 @@
  *                   (proxy_fill.c, gateway/cache/fence.c; proxy_flight.c for the readers who wait)
  *   tell            a reader is answered by a read of its own, which may have seen changes that the home has not yet
  *                   received (homes_saw, homes_doubt)
+ *   past            a read at a gateway whose home has crashed goes to a docs service. It is answered only while the
+ *                   ring cannot have gone on without this gateway (proxy_home.c has_moved; member_holds_epoch)
  *   lift, put       entries of the home are copied to another gateway. That gateway has dropped nothing after the
  *                   position at which the entries are true, and serves none of them before it is the home
  *                   (homes_offered, replicas_take_offer; cache_put_copy)
@@ -70,6 +72,9 @@
  *   NO_GAP_RULE       a home goes on as if nothing were missing after a change whose seq is not the next one
  *   NO_SEEN_RULE      a read that saw more than the home has followed is answered, and the home goes on all the same
  *   TOLD_BY_CHANGES   the rule for readers who wait counts only changes, not what other readers have seen
+ *   TELL_WITHOUT_LEASE  a home whose lease has run out gives a reader the answer of its own read
+ *   PAST_UNCHECKED    a read that went past a home that has crashed is answered although the ring may have gone on
+ *   PAST_AFTER_SAID   the same, but only after this gateway has reported that the ring may go on
  *   REPEAT_UNCHECKED  a repeat is answered whatever the epoch of its sender is
  *   OLD_REPLICA       the new home serves copied or kept entries without reading the journal since then
  *   SERVE_REPLICA     a gateway serves copied entries before it is the home
@@ -80,13 +85,11 @@
  * that reason. Before anybody learns of the change, it reaches the home as the answer to the repeat, as a gap, or
  * through a read that saw it.
  *
- * Not promised, and not searched: a reader at a gateway that is not the home and cannot reach it reads at the services.
- * It may see a change before the change is acknowledged, and another reader at the home then does not see it yet.
- *
  * The extent of the search: RUN: the gateways; BEGIN: the first members (both are sets: 7 is all three, 3 the first
  * two); EPOCHS: the last epoch; DOCS: the number of documents (1, 2), with one change to each; FORMS: the number of
  * different answers about the first one (1, 2); DRIVES: the number of drives in which they lie (1, 2); CRASHES, and
- * LOSSES of requests: how many; COPIES (0: a gateway that gives a drive up forgets it, 1: it keeps it, and homes copy).
+ * LOSSES of requests: how many; COPIES (0: a gateway that gives a drive up forgets it, 1: it keeps it, and homes copy);
+ * PAST: a reader goes past a home that has crashed.
  * A search with the most of everything is too large; run.sh lists the searches.
  */
 
@@ -443,7 +446,11 @@ inline tell(g)
 #endif
 	acked[0] = MAX(acked[0], fill[GX(g, 1)])
 }
+#ifdef TELL_WITHOUT_LEASE
+#define SAW(g) (IN(up, g) && claimed[GD(g, DRIVE(1))] && fill[GX(g, 1)] > acked[0])
+#else
 #define SAW(g) (IN(up, g) && IN(lease, g) && claimed[GD(g, DRIVE(1))] && fill[GX(g, 1)] > acked[0])
+#endif
 
 proctype gateway(byte g)
 {
@@ -635,6 +642,35 @@ end:	do
 	od
 }
 
+#ifdef PAST
+/* A reader at a gateway that cannot reach the home of the first drive, as that has crashed. Its read goes past the
+   home. What it saw counts as known to clients. */
+#define HOME_IS_GONE(g) \
+	(IS_MEMBER(g) && view[g] == epoch && FIRST(members, 0) != g && \
+		(!IN(up, FIRST(members, 0)) || IN(fresh, FIRST(members, 0))))
+#ifdef PAST_UNCHECKED
+#define IS_LAST(g, then) true
+#elif defined(PAST_AFTER_SAID)
+#define IS_LAST(g, then) (IN(lease, g) && view[g] == then)
+#else
+#define IS_LAST(g, then) (IN(lease, g) && view[g] == then && stopped[g] != then + 1)
+#endif
+proctype past()
+{
+	byte g, then;
+	bool saw;
+
+end:	do
+	:: d_step { !then && HOME_IS_GONE(1) -> g = 1; then = view[1] }
+#if RUN == 7
+	:: d_step { !then && HOME_IS_GONE(2) -> g = 2; then = view[2] }
+#endif
+	:: d_step { then && !saw && made[0] -> saw = true }
+	:: d_step { saw && IS_MEMBER(g) && IS_LAST(g, then) -> acked[0] = MAX(acked[0], made[0]) } break
+	od
+}
+#endif
+
 init
 {
 	d_step {
@@ -656,6 +692,9 @@ init
 #endif
 #if FORMS > 1
 		run gossip();
+#endif
+#ifdef PAST
+		run past();
 #endif
 		run reader();
 	}

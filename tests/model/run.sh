@@ -56,6 +56,8 @@ check "ring: no read is stale when a gateway joins and takes over a drive" \
 	model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1
 check "ring: no read is stale when a gateway leaves the ring and joins again" model ring -DRUN=3 -DEPOCHS=3
 check "ring: no read is stale when entries are copied to the next home" model ring -DRUN=3 -DEPOCHS=2 -DCOPIES=1
+check "ring: no read is stale when a reader goes past a home that has crashed" \
+	model ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1 -DPAST
 if [ -n "${E2E_LONG:-}" ]; then
 	optimize=-O2
 	check "ring: no read is stale with three gateways" model ring -DEPOCHS=2
@@ -67,6 +69,10 @@ if [ -n "${E2E_LONG:-}" ]; then
 		model ring -DRUN=3 -DEPOCHS=2 -DBEGIN=2 -DLOSSES=1 -DCOPIES=1
 	check "ring: no read is stale with two drives on three gateways" model ring -DEPOCHS=2 -DDOCS=2 -DDRIVES=2
 	check "ring: no read is stale when a crashed gateway joins again" model ring -DRUN=3 -DEPOCHS=3 -DCRASHES=1
+	check "ring: no read is stale when a third gateway's reader goes past a home that has crashed" \
+		model ring -DEPOCHS=2 -DCRASHES=1 -DPAST
+	check "ring: the model fails when a read past a crashed home is answered by a gateway that let the ring go on" \
+		fails ring -DEPOCHS=2 -DCRASHES=1 -DPAST -DPAST_AFTER_SAID
 	optimize=-O0
 fi
 check "ring: the model fails when the ring does not wait for a silent member's lease" \
@@ -90,6 +96,10 @@ check "ring: the model fails when the rule for waiting readers ignores what othe
 	fails ring -DRUN=3 -DEPOCHS=1 -DFORMS=2 -DTOLD_BY_CHANGES
 check "ring: the model fails when a gateway without a lease gives a fill to readers" \
 	fails ring -DRUN=3 -DEPOCHS=2 -DWAIT_WITHOUT_LEASE
+check "ring: the model fails when a home without a lease answers with a read of its own" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DFORMS=2 -DTELL_WITHOUT_LEASE
+check "ring: the model fails when a read past a crashed home is answered whatever the ring has done since" \
+	fails ring -DRUN=3 -DEPOCHS=2 -DCRASHES=1 -DPAST -DPAST_UNCHECKED
 check "ring: the model fails when a home ignores a gap before the seq of a change" \
 	fails ring -DRUN=3 -DEPOCHS=1 -DDOCS=2 -DFORMS=2 -DLOSSES=1 -DNO_GAP_RULE
 check "ring: the model fails when a home ignores that a read saw more than it knows" \

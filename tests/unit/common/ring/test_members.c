@@ -316,10 +316,14 @@ static void a_joining_gateway_becomes_a_member_only_after_the_old_home_stopped(v
 	hear(&m, &a, 20, &duty); /* a has not stopped yet, and does not say so */
 	assert_true(m.preparing);
 	assert_int_equal(duty, MEMBER_STOP);
+	assert_true(member_holds_epoch(&a));
+	assert_false(member_holds_epoch(&b));
 	member_stopped(&a);
+	assert_false(member_holds_epoch(&a));
 	hear(&m, &a, 30, &duty);
 	assert_int_equal(duty, MEMBER_NOTHING);
 	assert_int_equal(m.epoch, 2);
+	assert_true(member_holds_epoch(&a));
 	assert_int_equal(a.state, MEMBER_MEMBER);
 	hear(&m, &b, 40, &duty);
 	assert_int_equal(b.state, MEMBER_MEMBER);
