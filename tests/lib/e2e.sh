@@ -9,7 +9,7 @@
 #	eventually SECONDS COMMAND…          polls; for a state that takes a while and has no event to wait for
 #
 # A script that needs a store uses the one that scripts/test has started: E2E_DATA (its folder), E2E_MOUNT (its
-# mount).
+# mount). If a check fails, $WORK is copied into the folder E2E_KEEP, if that is set: it has the logs.
 
 set -uo pipefail
 E2E_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -22,6 +22,7 @@ e2e_cleanups=()
 e2e_on_exit() {
 	local i
 	for ((i = ${#e2e_cleanups[@]} - 1; i >= 0; i--)); do eval "${e2e_cleanups[i]}" >/dev/null 2>&1; done
+	[ -z "${E2E_KEEP:-}" ] || [ "$e2e_failed" = 0 ] || cp -a "$WORK" "$E2E_KEEP/"
 	rm -rf "$WORK"
 }
 trap e2e_on_exit EXIT
