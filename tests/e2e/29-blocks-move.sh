@@ -226,30 +226,34 @@ for i in 13 14 15; do
 done
 
 # ---- a folder that has the blocks of another store ----
-cp -r "$WORK/blocks" "$WORK/clone"
-file=$(find "$WORK/clone" -type f | head -n 1)
-mkdir -p "$WORK/other/ab/cd"
-cp "$file" "$WORK/other/ab/cd/1-abcd$(printf 0%.0s {1..60})-7"
-move
-check_eq "the move to pg after the move that was taken back exits with 0" 0 $?
-move --blocks-dir "$WORK/clone"
-check_eq "a move from the folder of a clone, when all blocks lie in pg, exits with 0" 0 $?
-check_eq "a move when all blocks lie in the target removes nothing from the folder of a clone" \
-	"$(number "SELECT count(*) FROM block")" "$(find "$WORK/clone" -type f | wc -l)"
-back
-check_eq "the move to dir before the move from another store's folder exits with 0" 0 $?
-move --failpoint after-commit:move-switch
-check_eq "a move to pg that is killed after its switch exits with 137 again" 137 $?
-move --blocks-dir "$WORK/other"
-check_eq "a move that removes the old blocks, with the folder of another store, exits with 0" 0 $?
-check_eq "a block that the database does not know stays in the folder of another store" \
-	1 "$(find "$WORK/other" -type f | wc -l)"
-check "a move that leaves unknown blocks logs how many" grep -q 'blocks=1 .*does not know them' "$WORK/mover.log"
-move
-check_eq "the same move with the right folder exits with 0" 0 $?
-check_eq "the same move with the right folder leaves no block in a file" 0 "$(files)"
-back
-check_eq "the move to dir after the move from another store's folder exits with 0" 0 $?
+# test_block_place has the rule without the services.
+other_store() {
+	cp -r "$WORK/blocks" "$WORK/clone"
+	file=$(find "$WORK/clone" -type f | head -n 1)
+	mkdir -p "$WORK/other/ab/cd"
+	cp "$file" "$WORK/other/ab/cd/1-abcd$(printf 0%.0s {1..60})-7"
+	move
+	check_eq "the move to pg after the move that was taken back exits with 0" 0 $?
+	move --blocks-dir "$WORK/clone"
+	check_eq "a move from the folder of a clone, when all blocks lie in pg, exits with 0" 0 $?
+	check_eq "a move when all blocks lie in the target removes nothing from the folder of a clone" \
+		"$(number "SELECT count(*) FROM block")" "$(find "$WORK/clone" -type f | wc -l)"
+	back
+	check_eq "the move to dir before the move from another store's folder exits with 0" 0 $?
+	move --failpoint after-commit:move-switch
+	check_eq "a move to pg that is killed after its switch exits with 137 again" 137 $?
+	move --blocks-dir "$WORK/other"
+	check_eq "a move that removes the old blocks, with the folder of another store, exits with 0" 0 $?
+	check_eq "a block that the database does not know stays in the folder of another store" \
+		1 "$(find "$WORK/other" -type f | wc -l)"
+	check "a move that leaves unknown blocks logs how many" grep -q 'blocks=1 .*does not know them' "$WORK/mover.log"
+	move
+	check_eq "the same move with the right folder exits with 0" 0 $?
+	check_eq "the same move with the right folder leaves no block in a file" 0 "$(files)"
+	back
+	check_eq "the move to dir after the move from another store's folder exits with 0" 0 $?
+}
+[ -z "${E2E_LONG:-}" ] || other_store
 
 # ---- to an S3 service, and a docs service that was not configured for it ----
 s3_start
