@@ -69,7 +69,6 @@ static void pool_drain(struct fixture *f)
 {
 	while (f->pool.count > 0) {
 		struct job job = f->pool.jobs[f->pool.first];
-
 		f->pool.first = (f->pool.first + 1) % JOBS_MAX;
 		f->pool.count--;
 		job.fn(f->store, job.cookie);
