@@ -36,6 +36,7 @@ struct queue {
 	int64_t user; /* who made the queue: the owner, as nobody else changes the drive */
 	struct commit *commit;
 	struct commit_request *first, *last;
+	size_t count; /* of these */
 	UT_hash_handle hh;
 };
 
@@ -166,6 +167,7 @@ static void take(struct queue *q, struct round *r)
 	assert(r->count > 0);
 	assert(q->commit->waiting >= r->count);
 	q->commit->waiting -= r->count;
+	q->count -= r->count;
 	(void)pthread_mutex_unlock(&q->commit->mutex);
 }
 
@@ -578,7 +580,22 @@ static void queue_append(struct queue *q, struct commit_request *request)
 	else
 		q->first = request;
 	q->last = request;
+	q->count++;
 	q->commit->waiting++;
+}
+
+/* A user may have as many requests waiting as are left free for the others, so that nobody is refused because of what
+ * another user sends. Only a user who has most of all that wait can have more. */
+static bool has_room(const struct commit *c, int64_t user)
+{
+	const size_t left = COMMIT_QUEUE_MAX - c->waiting;
+	size_t his = 0;
+
+	if (c->waiting < left)
+		return true;
+	for (const struct queue *q = c->queues; q; q = q->hh.next)
+		his += q->user == user ? q->count : 0;
+	return his < left;
 }
 
 int commit_submit(struct commit *c, struct commit_request *request)
@@ -590,7 +607,8 @@ int commit_submit(struct commit *c, struct commit_request *request)
 	request->weight = weight_of(request->batch);
 
 	(void)pthread_mutex_lock(&c->mutex);
-	if (c->waiting >= COMMIT_QUEUE_MAX)
+	assert(c->waiting <= COMMIT_QUEUE_MAX);
+	if (!has_room(c, request->user))
 		r = -ERR_TOO_MANY;
 	if (r == 0) {
 		q = queue_get(c, request, &fresh);

@@ -23,7 +23,8 @@
  * bounds memory and the time for which the drive is locked. */
 #define COMMIT_OPS_MAX 4096
 #define COMMIT_DATA_BYTES (16 * 1024)
-#define COMMIT_QUEUE_MAX 1024 /* batches that wait in the process; more: -ERR_TOO_MANY */
+/* Batches that wait in the process; of one user at most as many as are left free. More: -ERR_TOO_MANY. */
+#define COMMIT_QUEUE_MAX 1024
 
 struct commit;
 

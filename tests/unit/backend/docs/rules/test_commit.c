@@ -607,27 +607,27 @@ static void a_timeout_of_the_store_is_not_retried(void **state)
 	sent_fini(&a);
 }
 
-static void commit_submit_refuses_when_the_pool_or_the_queue_is_full(void **state)
+static void commit_submit_refuses_when_the_pool_is_full_or_the_user_has_his_share(void **state)
 {
+	enum { SHARE = COMMIT_QUEUE_MAX / 2 };
 	struct fixture *f = *state;
-	static struct sent sent[COMMIT_QUEUE_MAX + 1];
-	struct sent other;
-
+	static struct sent sent[SHARE + 1], other;
 	sent_create(&other, f->drive, "x");
 	f->pool.room = 0;
 	assert_int_equal(commit_submit(f->commit, &other.request), -ERR_TOO_MANY);
-	assert_int_equal(other.done, 0);
 	f->pool.room = JOBS_MAX;
-	for (int i = 0; i <= COMMIT_QUEUE_MAX; i++) {
+	for (int i = 0; i <= SHARE; i++) {
 		sent_create(&sent[i], f->drive, "x");
-		assert_int_equal(commit_submit(f->commit, &sent[i].request), i < COMMIT_QUEUE_MAX ? 0 : -ERR_TOO_MANY);
+		assert_int_equal(commit_submit(f->commit, &sent[i].request), i < SHARE ? 0 : -ERR_TOO_MANY);
 	}
+	other.request.user++;
+	submit(f, &other);
 	pool_drain(f);
-	for (int i = 0; i <= COMMIT_QUEUE_MAX; i++) {
-		assert_int_equal(sent[i].done, i < COMMIT_QUEUE_MAX);
+	assert_int_equal(other.done, 1);
+	for (int i = 0; i <= SHARE; i++) {
+		assert_int_equal(sent[i].done, i < SHARE);
 		sent_fini(&sent[i]);
 	}
-	run(f, &other);
 	sent_fini(&other);
 }
 
@@ -792,7 +792,7 @@ int main(void)
 		CASE(all_batches_fail_and_write_nothing_if_each_try_loses_the_connection),
 		CASE(a_lost_commit_answer_is_an_unknown_outcome_that_the_key_resolves),
 		CASE(a_timeout_of_the_store_is_not_retried),
-		CASE(commit_submit_refuses_when_the_pool_or_the_queue_is_full),
+		CASE(commit_submit_refuses_when_the_pool_is_full_or_the_user_has_his_share),
 		CASE(concurrent_writers_on_failing_connections_apply_each_batch_once),
 	};
 
