@@ -209,21 +209,25 @@ check_eq "a move to an S3 service that does not answer exits with 1" 1 $?
 check_eq "a move to an S3 service that does not answer has not begun" dir "$(place)"
 check "a move to an S3 service that does not answer logs that a trial block could not be stored" \
 	grep -q 'a trial block could not be stored' "$WORK/mover.log"
-move --failpoint after-commit:move-copy
-check_eq "a move to pg that is killed after its first copy exits with 137" 137 $?
-check_eq "the killed move is under way" dir:pg "$(place)"
-head -c 300000 /dev/urandom >"$WORK/f15"
-check_eq "PUT of the file f15 while blocks move gets 201" 201 "$(put "$U" f15)"
-back
-check_eq "the opposite move, which takes the killed move back, exits with 0" 0 $?
-check_eq "the blocks lie in files after the move was taken back" dir "$(place)"
-check_eq "no block is left in rows after the move was taken back" 0 "$(number "SELECT count(*) FROM block_data")"
-check_eq "the folder has as many files as there are blocks after the move was taken back" \
-	"$(number "SELECT count(*) FROM block")" "$(files)"
-for i in 13 14 15; do
-	check_eq "GET of the file f$i returns its bytes after the move was taken back" \
-		"$(sha256sum <"$WORK/f$i")" "$(whole "$URL_docs_2" "f$i")"
-done
+# test_block_place has the rules without the services.
+taken_back() {
+	move --failpoint after-commit:move-copy
+	check_eq "a move to pg that is killed after its first copy exits with 137" 137 $?
+	check_eq "the killed move is under way" dir:pg "$(place)"
+	head -c 300000 /dev/urandom >"$WORK/f15"
+	check_eq "PUT of the file f15 while blocks move gets 201" 201 "$(put "$U" f15)"
+	back
+	check_eq "the opposite move, which takes the killed move back, exits with 0" 0 $?
+	check_eq "the blocks lie in files after the move was taken back" dir "$(place)"
+	check_eq "no block is left in rows after the move was taken back" 0 "$(number "SELECT count(*) FROM block_data")"
+	check_eq "the folder has as many files as there are blocks after the move was taken back" \
+		"$(number "SELECT count(*) FROM block")" "$(files)"
+	for i in 13 14 15; do
+		check_eq "GET of the file f$i returns its bytes after the move was taken back" \
+			"$(sha256sum <"$WORK/f$i")" "$(whole "$URL_docs_2" "f$i")"
+	done
+}
+[ -z "${E2E_LONG:-}" ] || taken_back
 
 # ---- a folder that has the blocks of another store ----
 # test_block_place has the rule without the services.
