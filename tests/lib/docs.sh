@@ -78,7 +78,8 @@ start_docs() {
 			"$@" 2>"$WORK/$name.log" &
 	pid=$!
 	at_end "kill $pid"
-	eventually 20 grep -q 'op=start url=' "$WORK/$name.log" || { cat "$WORK/$name.log" >&2; exit 1; }
+	# Without its S3 service it tries for as long as a request may (S3_DEADLINE_MS), before it starts.
+	eventually 60 grep -q 'op=start url=' "$WORK/$name.log" || { cat "$WORK/$name.log" >&2; exit 1; }
 	printf -v "PID_${name//-/_}" %s "$pid"
 	printf -v "AT_${name//-/_}" %s "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")"
 	relay "$name" "$(sed -n 's/.*op=start url=\([^ ]*\) .*/\1/p' "$WORK/$name.log")" "$WORK/cluster.key"
