@@ -60,7 +60,7 @@ struct keeper_place {
 	int64_t user;		  /* as passed to keeper_place or keeper_look */
 	bool held, serves;	  /* HERE */
 	bool lease;		  /* this gateway's lease runs */
-	bool last;		  /* no epoch after `epoch` of the ring can be active (ring_place) */
+	bool last;		  /* no later epoch of the ring than the one known here can be active (ring_place) */
 	int64_t epoch;		  /* HERE: of the claim; THERE: of the ring's book by which the home was found */
 	int64_t incarnation, seq; /* if serves: the position of what is kept */
 	int64_t known;		  /* HERE: no client has seen a later position so far */

@@ -1,12 +1,6 @@
 -- read: drive, id, -, limit
 -- Finds documents without an entry for the name in their row, and folders that are not below the root.
-WITH page AS MATERIALIZED (
-	SELECT n.*
-	FROM node n
-	WHERE n.id > $2 AND {{of_drive n.id}} AND {{fsck_checked}}
-	ORDER BY n.id
-	LIMIT $4
-),
+WITH page AS MATERIALIZED ({{fsck_documents}}),
 found AS (
 	SELECT k.kind, n.id, n.parent, n.name, k.is_, k.should
 	FROM page n

@@ -1,13 +1,7 @@
 -- read: drive, id, -, limit
 -- Compares the sums in a document's row with the rows that exist, and a digest of its content with the content, where
 -- one look at the rows says what it should be. The extents of a removed document go in steps.
-WITH page AS MATERIALIZED (
-	SELECT n.*
-	FROM node n
-	WHERE n.id > $2 AND {{of_drive n.id}} AND {{fsck_checked}}
-	ORDER BY n.id
-	LIMIT $4
-),
+WITH page AS MATERIALIZED ({{fsck_documents}}),
 found AS (
 	SELECT k.kind, n.id, CASE WHEN n.orphaned_at IS NULL THEN n.parent END AS parent, n.name, k.is_, k.should
 	FROM page n

@@ -1,12 +1,6 @@
 -- read: drive, id, -, limit
 -- Finds documents whose mode has no type, where other data says which type it was.
-WITH page AS MATERIALIZED (
-	SELECT n.*
-	FROM node n
-	WHERE n.id > $2 AND {{of_drive n.id}} AND {{fsck_checked}}
-	ORDER BY n.id
-	LIMIT $4
-),
+WITH page AS MATERIALIZED ({{fsck_documents}}),
 found AS (
 	SELECT {{FSCK_TYPE_BAD}} AS kind, n.id, CASE WHEN n.orphaned_at IS NULL THEN n.parent END AS parent, n.name,
 		0::bigint AS is_, 0::bigint AS should
